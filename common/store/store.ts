@@ -1,0 +1,59 @@
+import type { z } from 'zod';
+
+/**
+ * A named set of documents. The schema is checked on every write and on every read from disk: a document
+ * that does not fit is a fault (StoreCorrupt), never silently dropped.
+ */
+export interface Collection<T> {
+	readonly name: string;
+	readonly schema: z.ZodType<T>;
+	/** Secondary look-ups by an exact string, for instance `state: request => request.state`. */
+	readonly indexes: Readonly<Record<string, (document: T) => string | undefined>>;
+}
+
+export function defineCollection<T>(
+	name: string,
+	schema: z.ZodType<T>,
+	indexes: Collection<T>['indexes'] = {},
+): Collection<T> {
+	return Object.freeze({ name, schema, indexes: Object.freeze({ ...indexes }) });
+}
+
+export interface ListOptions {
+	/** Only documents whose index `index` equals `equals`. */
+	readonly where?: { readonly index: string; readonly equals: string };
+	/** Only ids that sort after this one (ids sort by code unit); for paging. */
+	readonly after?: string;
+	/** At most this many; all when absent. */
+	readonly limit?: number;
+}
+
+export interface ReadTransaction {
+	get<T>(collection: Collection<T>, id: string): Promise<T | undefined>;
+	/** Documents with their ids, in the order of the ids. */
+	list<T>(collection: Collection<T>, options?: ListOptions): Promise<{ id: string; document: T }[]>;
+	count<T>(collection: Collection<T>, where?: ListOptions['where']): Promise<number>;
+}
+
+export interface Transaction extends ReadTransaction {
+	/** Inserts or replaces. */
+	put<T>(collection: Collection<T>, id: string, document: T): Promise<void>;
+	/** Inserts; throws StoreConflict when the id is taken. */
+	insert<T>(collection: Collection<T>, id: string, document: T): Promise<void>;
+	/** True when there was such a document. */
+	delete<T>(collection: Collection<T>, id: string): Promise<boolean>;
+}
+
+/**
+ * Named collections with transactions: one interface, several engines, one contract suite.
+ *
+ * `transact` runs `work` against a consistent view, one at a time (serializable). When its promise resolves,
+ * every write of it is on disk; when it rejects, none is made. An engine may run `work` again after a
+ * conflict, so `work` touches nothing but the transaction it is given.
+ */
+export interface Store {
+	transact<R>(work: (tx: Transaction) => Promise<R>): Promise<R>;
+	read<R>(work: (tx: ReadTransaction) => Promise<R>): Promise<R>;
+	/** Waits for what is under way, then closes. Later calls reject with StoreClosed. */
+	close(): Promise<void>;
+}

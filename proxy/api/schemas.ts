@@ -1,0 +1,113 @@
+import { z } from 'zod';
+
+/** What `/p2c/v1` speaks: the management API over which operators look at, approve and deny requests. */
+export const operatorView = z.strictObject({ name: z.string(), party: z.string() });
+
+export const requestState = z.enum([
+	'waiting', // for the parties in `needs`
+	'executing', // decided; being sent to the BMC
+	'executed', // the BMC has answered; see `outcome`
+	'denied', // by a party, or by a policy at execution
+	'withdrawn', // by its requester
+	'expired', // nobody approved in time
+	'failed', // it certainly did not reach the BMC
+	'unknown', // it may have reached the BMC (the proxy died, or no answer came): look before you repeat
+]);
+export type RequestState = z.infer<typeof requestState>;
+
+export const policyView = z.strictObject({
+	party: z.string(),
+	operation: z.string(),
+	expression: z.string(),
+	holds: z.boolean(),
+	reason: z.string(),
+});
+
+export const requestView = z.strictObject({
+	id: z.string(),
+	state: requestState,
+	bmc: z.string(),
+	method: z.string(),
+	path: z.string(),
+	query: z.array(z.tuple([z.string(), z.string()])),
+	ifMatch: z.string().nullable(),
+	body: z.json(),
+	/** Hex SHA-256 of method, path, query, If-Match, body, BMC, policy version and nonce: what an approval names. */
+	digest: z.string(),
+	policyVersion: z.string(),
+	operations: z.array(z.string()),
+	requester: operatorView,
+	createdAt: z.iso.datetime(),
+	expiresAt: z.iso.datetime(),
+	authorizations: z.array(
+		operatorView.extend({ at: z.iso.datetime(), comment: z.string().nullable() }),
+	),
+	/** Alternatives: each a set of parties that would complete the request. Empty unless waiting. */
+	needs: z.array(z.array(z.string())),
+	/** The clause taken, once decided: `CP and hso`. */
+	clause: z.string().nullable(),
+	policies: z.array(policyView),
+	/** Why it was denied, withdrawn or failed; who did it. */
+	ended: z
+		.strictObject({ by: operatorView.nullable(), reason: z.string(), at: z.iso.datetime() })
+		.nullable(),
+	/** What the BMC answered. The body is for the requester alone, at its TaskMonitor. */
+	outcome: z.strictObject({ status: z.int(), at: z.iso.datetime() }).nullable(),
+});
+export type RequestView = z.infer<typeof requestView>;
+
+export const requestPage = z.strictObject({
+	requests: z.array(requestView),
+	/** Pass as `after` for the next page; null on the last. */
+	next: z.string().nullable(),
+});
+
+export const approveBody = z.strictObject({
+	/** Must equal the request's digest: the approver says what was looked at. */
+	digest: z.string().regex(/^[0-9a-f]{64}$/),
+	comment: z.string().max(1000).optional(),
+});
+export const denyBody = z.strictObject({ reason: z.string().min(1).max(1000) });
+export const withdrawBody = z.strictObject({ reason: z.string().max(1000).optional() });
+
+export const bmcView = z.strictObject({
+	name: z.string(),
+	rack: z.string(),
+	/** Where an unmodified Redfish client finds this BMC's `/redfish/v1`; null when it has no port of its own. */
+	url: z.string().nullable(),
+	/** The same by path prefix on the proxy's main port, for instance `https://127.0.0.1:8443/bmc/node1`. */
+	prefixUrl: z.string(),
+	state: z.enum(['up', 'down', 'unknown']),
+});
+export const bmcList = z.strictObject({ bmcs: z.array(bmcView) });
+
+export const serviceView = z.strictObject({
+	site: z.string(),
+	version: z.string(),
+	policyVersion: z.string(),
+	parties: z.array(z.strictObject({ name: z.string(), description: z.string() })),
+});
+
+export const policiesView = z.strictObject({
+	version: z.string(),
+	operations: z.array(
+		z.strictObject({
+			type: z.string(),
+			operation: z.string(),
+			description: z.string(),
+			matches: z.array(z.string()),
+			properties: z.array(z.string()).nullable(),
+			p2c: z.string(),
+			policies: z.record(z.string(), z.array(z.string())),
+		}),
+	),
+});
+
+/** RFC 9457 problem details, as every management API of the project answers errors. */
+export const problem = z.strictObject({
+	type: z.string(),
+	title: z.string(),
+	status: z.int(),
+	code: z.string(),
+	detail: z.string(),
+});

@@ -1,0 +1,23 @@
+/**
+ * The one form in which a Redfish call is classified, decided on, stored, digested and forwarded. What the
+ * BMC receives is rendered from this value and from nothing else.
+ */
+export interface CanonicalRequest {
+	readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+	/** Starts with `/redfish`, no trailing slash, no percent-encoding, no dot segments, no query. */
+	readonly path: string;
+	/** The path's segments, without the leading empty one: `['redfish', 'v1', 'Systems', 'system']`. */
+	readonly segments: readonly string[];
+	/** Redfish query parameters, decoded, at most one of each name, sorted by name. */
+	readonly query: readonly (readonly [name: string, value: string])[];
+	/** The value of If-Match or If-None-Match as sent; undefined when absent. */
+	readonly ifMatch: string | undefined;
+	readonly ifNoneMatch: string | undefined;
+	/** The parsed JSON body; undefined when there is none. */
+	readonly body: JsonValue | undefined;
+	/** What is forwarded: the body rendered again from `body` (or the raw bytes of an opaque upload). */
+	readonly bytes: Uint8Array | undefined;
+	readonly contentType: string | undefined;
+}
+
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
