@@ -1,6 +1,6 @@
 export default {
 	files: ['**/*.test.ts', '!node_modules/**', '!.bimetal/**'],
-	extensions: { ts: 'module' },
+	extensions: ['ts'],
 	timeout: '2m',
 	failFast: false,
 };
