@@ -37,9 +37,9 @@ export interface ReadTransaction {
 
 export interface Transaction extends ReadTransaction {
 	/** Inserts or replaces. */
-	put<T>(collection: Collection<T>, id: string, document: T): Promise<void>;
+	put<T>(collection: Collection<T>, id: string, document: NoInfer<T>): Promise<void>;
 	/** Inserts; throws StoreConflict when the id is taken. */
-	insert<T>(collection: Collection<T>, id: string, document: T): Promise<void>;
+	insert<T>(collection: Collection<T>, id: string, document: NoInfer<T>): Promise<void>;
 	/** True when there was such a document. */
 	delete<T>(collection: Collection<T>, id: string): Promise<boolean>;
 }
