@@ -1,0 +1,140 @@
+import type { Facts } from '../policy/facts.ts';
+import type { Clause, Operation, PostPolicy, PreResult } from '../policy/policy-set.ts';
+
+/** One party's policy for one operation, as it came out on the facts of the decision. */
+export interface EvaluatedPolicy extends PreResult {
+	readonly party: string;
+	readonly operation: string;
+	/** The expression; `(no condition)` or `(no policy)` where the party wrote none. */
+	readonly expression: string;
+}
+
+export type Verdict =
+	| {
+			readonly kind: 'execute';
+			/** The clause taken, one for each operation, for people: `CP and hso`. */
+			readonly clause: string;
+			/** The post-policies to apply, one list for each party in lower case in a clause taken. */
+			readonly posts: readonly (readonly PostPolicy[])[];
+			readonly policies: readonly EvaluatedPolicy[];
+	  }
+	| {
+			readonly kind: 'wait';
+			/** Alternatives, fewest parties first: the parties whose authorization would complete the request. */
+			readonly needs: readonly (readonly string[])[];
+			readonly policies: readonly EvaluatedPolicy[];
+	  }
+	| {
+			readonly kind: 'deny';
+			/** For people: the rule, the party and the expression that failed. */
+			readonly reason: string;
+			readonly policies: readonly EvaluatedPolicy[];
+	  };
+
+export interface DecisionInput {
+	/** Every row that the request falls under: all of them must be satisfied. */
+	readonly operations: readonly Operation[];
+	/** Parties whose operator made or co-approved this very request. */
+	readonly authorizations: ReadonlySet<string>;
+	/** What the policies see; `Request.Operation` is filled in here for each row. */
+	readonly facts: Facts;
+}
+
+/**
+ * The decision, pure: the same input always gives the same verdict. A request satisfies a row by the first of
+ * its clauses, in written order, whose parties have authorized and whose policies hold. Where no clause holds
+ * it waits, if some clause lacks nothing but authorizations; a clause whose policy fails now is no way out.
+ */
+export function decide(input: DecisionInput): Verdict {
+	const evaluated = new Map<string, EvaluatedPolicy>();
+	const holds = (operation: Operation, party: string): boolean => {
+		const key = `${operation.name}\n${party}`;
+		let result = evaluated.get(key);
+		if (!result) {
+			result = evaluate(operation, party, input.facts);
+			evaluated.set(key, result);
+		}
+		return result.holds;
+	};
+
+	const taken: Clause[] = [];
+	const posts: (readonly PostPolicy[])[] = [];
+	const failed: Operation[] = [];
+	let needs: (readonly string[])[] = [[]];
+	for (const operation of input.operations) {
+		const clauses = operation.authorization.closed ? [] : operation.authorization.clauses;
+		const satisfied = clauses.find(
+			clause =>
+				clause.authorizations.every(party => input.authorizations.has(party)) &&
+				clause.policies.every(party => holds(operation, party)),
+		);
+		if (satisfied) {
+			taken.push(satisfied);
+			for (const party of satisfied.policies) {
+				const post = operation.policies.get(party)?.post;
+				if (post && post.length > 0) posts.push(post);
+			}
+			continue;
+		}
+		const completions = clauses
+			.filter(clause => clause.policies.every(party => holds(operation, party)))
+			.map(clause => clause.authorizations.filter(party => !input.authorizations.has(party)));
+		if (completions.length === 0) failed.push(operation);
+		needs = minimal(needs.flatMap(have => completions.map(more => [...new Set([...have, ...more])].sort())));
+	}
+
+	const policies = [...evaluated.values()];
+	if (failed.length > 0) return { kind: 'deny', reason: explainDenial(failed, policies), policies };
+	if (taken.length < input.operations.length) return { kind: 'wait', needs, policies };
+	if (taken.length === 0)
+		return { kind: 'deny', reason: 'the request falls under no row of the authorization table', policies };
+	return {
+		kind: 'execute',
+		clause: [...new Set(taken.map(clause => clause.source))].join('; '),
+		posts,
+		policies,
+	};
+}
+
+function evaluate(operation: Operation, party: string, facts: Facts): EvaluatedPolicy {
+	const named = { party, operation: operation.name };
+	const policy = operation.policies.get(party);
+	if (!policy) {
+		// Unknown means deny: a party that says nothing has not agreed.
+		const reason = `${party} has written no policy for "${operation.name}"`;
+		return { ...named, expression: '(no policy)', holds: false, reason, values: [] };
+	}
+	if (!policy.pre) {
+		return {
+			...named,
+			expression: '(no condition)',
+			holds: true,
+			reason: `${party} states no condition`,
+			values: [],
+		};
+	}
+	const result = policy.pre.evaluate({ ...facts, Request: { ...facts.Request, Operation: operation.name } });
+	return { ...named, expression: policy.pre.source, ...result };
+}
+
+/** Drops alternatives that contain another one; the shortest come first. */
+function minimal(alternatives: readonly (readonly string[])[]): (readonly string[])[] {
+	const sorted = [...alternatives].sort((a, b) => a.length - b.length || a.join().localeCompare(b.join()));
+	const kept: (readonly string[])[] = [];
+	for (const alternative of sorted) {
+		if (!kept.some(other => other.every(party => alternative.includes(party)))) kept.push(alternative);
+	}
+	return kept;
+}
+
+function explainDenial(failed: readonly Operation[], policies: readonly EvaluatedPolicy[]): string {
+	return failed
+		.map(operation => {
+			if (operation.authorization.closed) return `"${operation.name}" is closed by the authorization table`;
+			const why = policies
+				.filter(policy => policy.operation === operation.name && !policy.holds)
+				.map(policy => `${policy.party}'s policy does not hold: ${policy.reason}`);
+			return `"${operation.name}" needs ${operation.authorization.source}; ${why.join('; ')}`;
+		})
+		.join('. ');
+}
