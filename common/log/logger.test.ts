@@ -105,7 +105,7 @@ test('an error keeps its code, message, stack and cause, and nothing that came w
 		message: 'no answer',
 		cause: { code: 'ECONNREFUSED' },
 	});
-	t.regex(String(shown.stack), /logger\.test\.ts/);
+	t.regex(String(shown.stack), /logger\.test\.[jt]s/);
 	t.false('body' in shown);
 });
 

@@ -1,0 +1,24 @@
+import Table from 'cli-table3';
+import type { BenchResult, Effort } from './bench-case.ts';
+
+/** Prints a case's figures for people: ours, each peer, the ratio, and which way is good. */
+export function printTable(results: readonly BenchResult[], effort: Effort): void {
+	const [first] = results;
+	if (!first) return;
+	console.log(`\n${first.bench}: ${first.case} (medians of ${effort.rounds} rounds)`);
+	const table = new Table({
+		head: ['figure', 'ours', 'peer', 'ours / peer', ''],
+		colAligns: ['left', 'right', 'left', 'right', 'left'],
+		style: { head: [], border: [] },
+	});
+	for (const { case: name, value, unit, peer, ratio, better } of results) {
+		const figure = name === first.case ? unit : `${name.slice(first.case.length + 2)}, ${unit}`;
+		const ahead = better === 'higher' ? ratio > 1 : ratio < 1;
+		table.push([figure, readable(value), peer, ratio.toFixed(2), ahead ? 'better' : '']);
+	}
+	console.log(table.toString());
+}
+
+function readable(value: number): string {
+	return value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
+}

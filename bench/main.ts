@@ -1,0 +1,68 @@
+// `npm run bench`: every benchmark of the project, each held against a peer measured in the same run.
+import { parseArgs } from 'node:util';
+import type { BenchArea, BenchResult, Effort } from './harness/bench-case.ts';
+import { runCase } from './harness/bench-case.ts';
+import { printTable } from './harness/result-table.ts';
+
+/** By the folder that is measured. A new benchmark joins here. */
+const areas: Readonly<Record<string, () => Promise<{ area: BenchArea }>>> = {
+	store: () => import('./store.ts'),
+};
+
+const help = `Usage: npm run bench -- [options]
+
+  --only AREA   one area (again for more): ${Object.keys(areas).join(', ')}
+  --quick       fewer and shorter rounds: for a first look, not for a claim
+  --json        each figure as a JSON line: bench, case, value, unit, peer, ratio (ours divided by the peer's)
+  --help        this`;
+
+async function main(): Promise<number> {
+	const { values } = parseArgs({
+		options: {
+			only: { type: 'string', multiple: true },
+			quick: { type: 'boolean', default: false },
+			json: { type: 'boolean', default: false },
+			help: { type: 'boolean', default: false },
+		},
+	});
+	if (values.help) {
+		console.log(help);
+		return 0;
+	}
+	const chosen = values.only ?? Object.keys(areas);
+	const unknown = chosen.filter(name => !Object.hasOwn(areas, name));
+	if (unknown.length > 0) {
+		console.error(`bench: no area ${unknown.join(', ')}; there are: ${Object.keys(areas).join(', ')}`);
+		return 2;
+	}
+	const effort: Effort = values.quick ? { rounds: 2, seconds: 1 } : { rounds: 5, seconds: 4 };
+	for (const name of chosen) {
+		const load = areas[name];
+		if (load) await runArea(name, (await load()).area, effort, values.json);
+	}
+	return 0;
+}
+
+async function runArea(name: string, area: BenchArea, effort: Effort, json: boolean): Promise<void> {
+	const { cases, close } = await area.open();
+	try {
+		for (const benchCase of cases) {
+			const results = await runCase(name, benchCase, effort);
+			if (json) for (const result of results) console.log(JSON.stringify(jsonLine(result)));
+			else printTable(results, effort);
+		}
+	} finally {
+		await close();
+	}
+}
+
+function jsonLine({ bench, case: name, value, unit, peer, ratio }: BenchResult) {
+	return { bench, case: name, value, unit, peer, ratio };
+}
+
+try {
+	process.exitCode = await main();
+} catch (error) {
+	console.error('bench:', error);
+	process.exitCode = 1;
+}

@@ -1,0 +1,17 @@
+// As much of http-proxy 1.18.1 as the benchmark calls; it brings no types.
+declare module 'http-proxy-legacy' {
+	import type { Agent, IncomingMessage, ServerResponse } from 'node:http';
+	import type { Socket } from 'node:net';
+
+	interface LegacyProxy {
+		web(request: IncomingMessage, response: ServerResponse): void;
+		on(
+			event: 'error',
+			listener: (error: Error, request: IncomingMessage, response: ServerResponse | Socket) => void,
+		): this;
+	}
+	const legacy: {
+		createProxyServer(options: { target: string; agent: Agent; secure: boolean }): LegacyProxy;
+	};
+	export default legacy;
+}
