@@ -2,8 +2,7 @@ import type { Server, ServerResponse } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Clock, systemClock } from '../clock.ts';
-import type { BimetalError } from '../errors/bimetal-error.ts';
-import { httpErrors } from './errors.ts';
+import { explainListenError } from './listen-error.ts';
 
 export interface Listening {
 	readonly host: string;
@@ -42,7 +41,7 @@ export async function listen(
 	});
 
 	await new Promise<void>((resolve, reject) => {
-		const fail = (cause: NodeJS.ErrnoException) => reject(explain(cause, host, port));
+		const fail = (cause: NodeJS.ErrnoException) => reject(explainListenError(cause, host, port));
 		server.once('error', fail);
 		server.listen({ host, port }, () => {
 			server.off('error', fail);
@@ -76,29 +75,4 @@ export async function listen(
 /** Tells the client that this connection ends with this answer (RFC 9112 section 9.6). */
 function endAfter(response: ServerResponse): void {
 	if (!response.headersSent) response.setHeader('Connection', 'close');
-}
-
-function explain(cause: NodeJS.ErrnoException, host: string, port: number): BimetalError {
-	const where = `${host} port ${port}`;
-	switch (cause.code) {
-		case 'EADDRINUSE':
-			return httpErrors.PortTaken(
-				`Another program listens on ${where} already. See which with: ss -ltnp 'sport = :${port}'. Stop it, or choose another port (0 takes any free one).`,
-				{ cause },
-			);
-		case 'EACCES':
-			return httpErrors.PortForbidden(
-				`This user may not listen on ${where}. Choose a port from 1024 up, or grant the right CAP_NET_BIND_SERVICE.`,
-				{ cause },
-			);
-		case 'EADDRNOTAVAIL':
-		case 'ENOTFOUND':
-		case 'EAI_AGAIN':
-			return httpErrors.AddressUnknown(
-				`This machine has no address ${host} to listen on. Use 127.0.0.1, or an address that \`ip address\` shows.`,
-				{ cause },
-			);
-		default:
-			return httpErrors.ListenFailed(`Listening on ${where} failed: ${cause.message}`, { cause });
-	}
 }
