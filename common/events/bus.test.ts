@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { type EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import mqtt, { type IClientOptions } from 'mqtt';
@@ -102,7 +102,7 @@ test('strangers, wrong passwords and other users’ client ids are refused', asy
 	for (const options of impostors) {
 		const client = mqtt.connect(url, { ...options, protocolVersion: 4, reconnectPeriod: 0 });
 		t.teardown(() => client.end(true));
-		const [error] = (await once(client, 'error')) as [Error];
+		const [error] = (await once(client as unknown as EventEmitter, 'error')) as [Error];
 		t.regex(error.message, /refused/);
 	}
 });
