@@ -1,0 +1,146 @@
+import type { Operator } from '../operator.ts';
+import type { BasicCheck } from './basic.ts';
+import type { CertificateVerdict, PeerSocket } from './certificate.ts';
+import type { PasswordCheck, PasswordVerdict } from './password-check.ts';
+import type { Sessions } from './sessions.ts';
+
+/** Who asks. Expected outcomes, refusals included, are values; only a broken store throws. */
+export type Authentication =
+	| {
+			readonly kind: 'operator';
+			readonly operator: Operator;
+			readonly how: 'certificate' | 'session' | 'basic';
+			readonly sessionId?: string;
+	  }
+	/** No credential at all: good for the few resources that Redfish serves before log-in, otherwise 401. */
+	| { readonly kind: 'anonymous' }
+	| Refused;
+
+export interface Refused {
+	readonly kind: 'refused';
+	readonly code:
+		| 'CredentialsAmbiguous'
+		| 'CredentialsWrong'
+		| 'SessionUnknown'
+		| 'CertificateWrong'
+		| 'Throttled'
+		| 'Busy';
+	/** For the client; says nothing about which operators exist. */
+	readonly reason: string;
+	readonly status: 400 | 401 | 429 | 503;
+	/** For Retry-After. */
+	readonly retryAfterSeconds?: number;
+}
+
+export interface Credentials {
+	readonly authorization: string | undefined;
+	readonly authToken: string | undefined;
+	/** The request's socket, as it is. */
+	readonly socket: PeerSocket;
+	readonly remoteAddress: string | undefined;
+}
+
+export type LogIn =
+	| { readonly kind: 'session'; readonly id: string; readonly token: string; readonly operator: Operator }
+	| Refused;
+
+export interface Authenticator {
+	/** At once for a session, a certificate and a Basic header seen lately; a promise only while a password is checked. */
+	authenticate(credentials: Credentials): Authentication | Promise<Authentication>;
+	/** A new Redfish session for a name and password. */
+	logIn(name: string, password: string, remoteAddress: string | undefined): Promise<LogIn>;
+}
+
+export interface AuthenticatorDeps {
+	readonly sessions: Sessions;
+	readonly checkBasic: BasicCheck;
+	readonly checkPassword: PasswordCheck;
+	readonly checkCertificate: (socket: PeerSocket) => CertificateVerdict;
+}
+
+/**
+ * Exactly one credential per request, since two that disagree would let a client be whoever suits it: a client
+ * certificate, X-Auth-Token, or Authorization: Basic. Cookies are no credential (no request of a web page can
+ * then act in its reader's name), nor are the Token and Bearer schemes.
+ */
+export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
+	const { sessions, checkBasic, checkPassword, checkCertificate } = deps;
+	return {
+		authenticate({ authorization, authToken, socket, remoteAddress }) {
+			const certificate = checkCertificate(socket);
+			const given = Number(authorization !== undefined) + Number(authToken !== undefined);
+			if (given + Number(certificate.kind !== 'none') > 1) return ambiguous;
+			if (authToken !== undefined) {
+				const session = sessions.use(authToken);
+				if (session === undefined) return sessionUnknown;
+				return { kind: 'operator', operator: session.operator, how: 'session', sessionId: session.id };
+			}
+			if (authorization !== undefined) {
+				const verdict = checkBasic(authorization, remoteAddress);
+				return verdict instanceof Promise ? verdict.then(fromPassword) : fromPassword(verdict);
+			}
+			return fromCertificate(certificate);
+		},
+		async logIn(name, password, remoteAddress) {
+			const verdict = await checkPassword(name, password, remoteAddress);
+			if (verdict.kind !== 'right') return refuse(verdict);
+			const { session, token } = await sessions.open(verdict.entry);
+			return { kind: 'session', id: session.id, token, operator: session.operator };
+		},
+	};
+}
+
+const ambiguous: Refused = Object.freeze({
+	kind: 'refused',
+	code: 'CredentialsAmbiguous',
+	reason: 'More than one kind of credential was given',
+	status: 400,
+});
+const sessionUnknown: Refused = Object.freeze({
+	kind: 'refused',
+	code: 'SessionUnknown',
+	reason: 'The session has ended or never was',
+	status: 401,
+});
+const anonymous: Authentication = Object.freeze({ kind: 'anonymous' });
+
+function fromCertificate(verdict: CertificateVerdict): Authentication {
+	switch (verdict.kind) {
+		case 'none':
+			return anonymous;
+		case 'right':
+			return { kind: 'operator', operator: verdict.entry.operator, how: 'certificate' };
+		case 'wrong':
+			return { kind: 'refused', code: 'CertificateWrong', reason: verdict.reason, status: 401 };
+	}
+}
+
+function fromPassword(verdict: PasswordVerdict): Authentication {
+	if (verdict.kind !== 'right') return refuse(verdict);
+	return { kind: 'operator', operator: verdict.entry.operator, how: 'basic' };
+}
+
+function refuse(verdict: Exclude<PasswordVerdict, { kind: 'right' }>): Refused {
+	switch (verdict.kind) {
+		case 'wrong':
+			return {
+				kind: 'refused',
+				code: 'CredentialsWrong',
+				reason: 'The name or password is wrong',
+				status: 401,
+			};
+		case 'throttled': {
+			const retryAfterSeconds = Math.ceil(verdict.retryAfter / 1000);
+			const reason = 'Too many wrong passwords; wait before the next attempt';
+			return { kind: 'refused', code: 'Throttled', reason, status: 429, retryAfterSeconds };
+		}
+		case 'busy':
+			return {
+				kind: 'refused',
+				code: 'Busy',
+				reason: 'Too many log-ins at once',
+				status: 503,
+				retryAfterSeconds: 1,
+			};
+	}
+}

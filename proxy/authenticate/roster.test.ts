@@ -1,0 +1,61 @@
+import test from 'ava';
+import { createRoster, rosterFile } from './roster.ts';
+
+const print = 'AB:'.repeat(31).concat('cd');
+
+test('finds operators by name; disabled ones are not there', t => {
+	const { operators } = rosterFile.parse({
+		operators: [
+			{ name: 'b', party: 'CP', certificate: print },
+			{ name: 'a', party: 'HSO' },
+			{ name: 'gone', party: 'HSO', disabled: true },
+		],
+	});
+	const roster = createRoster(operators, ['HSO', 'CP']);
+	t.deepEqual(roster.operators, [
+		{ name: 'a', party: 'HSO' },
+		{ name: 'b', party: 'CP' },
+	]);
+	t.is(roster.find('b')?.certificate, `${'ab'.repeat(31)}cd`);
+	t.is(roster.find('gone'), undefined);
+	t.is(roster.find('A'), undefined);
+	t.is(roster.find('constructor'), undefined);
+});
+
+test('says everything that is wrong', t => {
+	const error = t.throws(
+		() =>
+			createRoster(
+				[
+					{ name: 'a', party: 'HSO' },
+					{ name: 'A', party: 'HSO', disabled: true },
+					{ name: 'b', party: 'XX' },
+				],
+				['HSO'],
+			),
+		{ code: 'RosterInvalid' },
+	);
+	t.regex(error?.message ?? '', /operator A is listed twice.*operator b is of party XX/);
+});
+
+test('a plain password, an odd name, an unknown key or a short fingerprint is refused', t => {
+	for (const entry of [
+		{ name: 'a', party: 'HSO', password: 'secret' },
+		{ name: 'a:b', party: 'HSO' },
+		{ name: '', party: 'HSO' },
+		{ name: 'a', party: 'HSO', role: 'admin' },
+		{ name: 'a', party: 'HSO', certificate: 'abcd' },
+	]) {
+		t.false(rosterFile.safeParse({ operators: [entry] }).success, JSON.stringify(entry));
+	}
+});
+
+test('the version changes with party, password and pin, and not otherwise', t => {
+	const version = (entry: object) =>
+		createRoster(rosterFile.parse({ operators: [{ name: 'a', party: 'HSO', ...entry }] }).operators, [
+			'HSO',
+			'CP',
+		]).find('a')?.version;
+	t.is(version({}), version({ disabled: false }));
+	t.is(new Set([version({}), version({ party: 'CP' }), version({ certificate: print })]).size, 3);
+});

@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { passwordHash } from '../../common/identity/passwords.ts';
+import type { Operator } from '../operator.ts';
+
+/** SHA-256 over a certificate's DER, in hex with or without colons; kept in lower case without. */
+const fingerprint = z
+	.string()
+	.regex(/^(?:[0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}$/, 'must be a SHA-256 fingerprint in hex')
+	.transform(text => text.replaceAll(':', '').toLowerCase());
+
+export const operatorEntry = z.strictObject({
+	name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ @ -'),
+	party: z.string(),
+	/** Absent: no log-in by password. */
+	password: passwordHash.optional(),
+	/** Pins the client certificate; absent: any that the party's root has signed for this name. */
+	certificate: fingerprint.optional(),
+	disabled: z.boolean().optional(),
+});
+export type OperatorEntry = z.infer<typeof operatorEntry>;
+
+/** operators.yaml */
+export const rosterFile = z.strictObject({ operators: z.array(operatorEntry) });
+
+export interface RosterEntry {
+	readonly operator: Operator;
+	readonly password: string | undefined;
+	readonly certificate: string | undefined;
+	/** Another one when the party, password or pin is another: sessions opened under the old ones end. */
+	readonly version: string;
+}
+
+/** Who may act, at one moment. Immutable: a changed file makes another roster. */
+export interface Roster {
+	/** Undefined for unknown and for disabled operators. */
+	find(name: string): RosterEntry | undefined;
+	/** Those who may act, by name. */
+	readonly operators: readonly Operator[];
+}
+
+/**
+ * `parties` are the names that the site knows. Throws BimetalError RosterInvalid, with every problem, on an
+ * unknown party and on names that are not unique (however they are capitalised).
+ */
+export function createRoster(entries: readonly OperatorEntry[], parties: readonly string[]): Roster {
+	const problems: string[] = [];
+	const seen = new Set<string>();
+	const byName = new Map<string, RosterEntry>();
+	for (const entry of entries) {
+		const folded = entry.name.toLowerCase();
+		if (seen.has(folded)) problems.push(`operator ${entry.name} is listed twice`);
+		seen.add(folded);
+		if (!parties.includes(entry.party)) {
+			problems.push(`operator ${entry.name} is of party ${entry.party}, which the site does not know`);
+		}
+		if (!entry.disabled) byName.set(entry.name, toRosterEntry(entry));
+	}
+	if (problems.length > 0) throw new BimetalError('RosterInvalid', problems.join('; '), { expose: false });
+	const operators = [...byName.values()].map(entry => entry.operator);
+	operators.sort((a, b) => (a.name < b.name ? -1 : 1));
+	return Object.freeze({ find: (name: string) => byName.get(name), operators: Object.freeze(operators) });
+}
+
+function toRosterEntry({ name, party, password, certificate }: OperatorEntry): RosterEntry {
+	const version = createHash('sha256')
+		.update(JSON.stringify([party, password, certificate]))
+		.digest('hex');
+	return Object.freeze({ operator: Object.freeze({ name, party }), password, certificate, version });
+}

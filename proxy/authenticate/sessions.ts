@@ -1,0 +1,186 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import type { Clock } from '../../common/clock.ts';
+import { defineCollection, type Store } from '../../common/store/store.ts';
+import type { Operator } from '../operator.ts';
+import type { Roster, RosterEntry } from './roster.ts';
+
+/** What is on disk of a session: enough to recognise its token, not enough to use it. */
+const sessionDocument = z.strictObject({
+	operator: z.string(),
+	party: z.string(),
+	/** SHA-256 of the token, base64url. */
+	tokenHash: z.string(),
+	/** The roster entry's version at log-in. */
+	credentials: z.string(),
+	/** Milliseconds since the epoch. */
+	createdAt: z.int(),
+});
+export const sessionCollection = defineCollection('sessions', sessionDocument);
+
+export interface Session {
+	/** The last segment of `/redfish/v1/SessionService/Sessions/{id}`; not a secret. */
+	readonly id: string;
+	readonly operator: Operator;
+	readonly createdAt: number;
+	readonly lastUsedAt: number;
+}
+
+export interface Sessions {
+	/** Opens a session that is on disk when the promise resolves. The token is told this once. */
+	open(entry: RosterEntry): Promise<{ readonly session: Session; readonly token: string }>;
+	/** The session of a token, which counts as used now; undefined when there is none (any more). Never waits. */
+	use(token: string): Session | undefined;
+	get(id: string): Session | undefined;
+	/** Live sessions, of one party when given, by id. */
+	list(party?: string): Session[];
+	/** False when there was none. Ended at once; on disk when the promise resolves. */
+	end(id: string): Promise<boolean>;
+	/** Waits for what is being written. The store stays open. */
+	close(): Promise<void>;
+}
+
+export interface SessionsDeps {
+	readonly store: Store;
+	readonly clock: Clock;
+	/** The roster now: sessions of operators that it does not know, or knows otherwise, are over. */
+	readonly roster: () => Roster;
+	/** Milliseconds without use; 30 minutes. */
+	readonly idleTimeout?: number;
+	/** Milliseconds from log-in, used or not; 12 hours. */
+	readonly absoluteTimeout?: number;
+	/** An operator's least recently used session makes room for one more than this; 32. */
+	readonly perOperator?: number;
+	/** Told when an ended session could not be erased; it stays ended until the next start. */
+	readonly onFault?: (error: unknown) => void;
+}
+
+const minute = 60_000;
+
+interface Live extends Session {
+	lastUsedAt: number;
+	readonly tokenHash: string;
+	readonly credentials: string;
+}
+
+/**
+ * Redfish sessions (DSP0266 "Session management") that end at the proxy: a BMC never sees them. They outlive a
+ * restart; when each was last used does not, so a restart counts as a use.
+ */
+export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
+	const { store, clock, roster } = deps;
+	const idleTimeout = deps.idleTimeout ?? 30 * minute;
+	const absoluteTimeout = deps.absoluteTimeout ?? 12 * 60 * minute;
+	const perOperator = deps.perOperator ?? 32;
+	const byId = new Map<string, Live>();
+	const byToken = new Map<string, Live>();
+	const writing = new Set<Promise<unknown>>();
+
+	const remember = (session: Live): void => {
+		byId.set(session.id, session);
+		byToken.set(session.tokenHash, session);
+	};
+
+	const erase = (session: Live): Promise<boolean> => {
+		byId.delete(session.id);
+		byToken.delete(session.tokenHash);
+		const erased = store.transact(tx => tx.delete(sessionCollection, session.id));
+		const settled = erased.then(
+			() => undefined,
+			() => undefined,
+		);
+		writing.add(settled);
+		void settled.then(() => writing.delete(settled));
+		return erased;
+	};
+
+	const eraseLater = (session: Live): void => {
+		erase(session).catch(error => deps.onFault?.(error));
+	};
+
+	/** The session if it still counts; otherwise it is over, here and on disk. */
+	const current = (session: Live | undefined): Live | undefined => {
+		if (session === undefined) return undefined;
+		const now = clock.now();
+		const entry = roster().find(session.operator.name);
+		const counts =
+			entry?.version === session.credentials &&
+			now - session.lastUsedAt < idleTimeout &&
+			now - session.createdAt < absoluteTimeout;
+		if (counts) return session;
+		eraseLater(session);
+		return undefined;
+	};
+
+	const makeRoom = (operator: string): void => {
+		const own = [...byId.values()].filter(session => session.operator.name === operator);
+		own.sort((a, b) => a.lastUsedAt - b.lastUsedAt);
+		for (const session of own.slice(0, Math.max(0, own.length - perOperator + 1))) eraseLater(session);
+	};
+
+	for (const { id, document } of await store.read(tx => tx.list(sessionCollection))) {
+		const { operator: name, party, tokenHash, credentials, createdAt } = document;
+		remember({ id, operator: { name, party }, tokenHash, credentials, createdAt, lastUsedAt: clock.now() });
+	}
+
+	const sweep = (): void => {
+		for (const session of [...byId.values()]) current(session);
+		cancelSweep = clock.after(minute, sweep);
+	};
+	let cancelSweep = (): void => undefined;
+	sweep();
+
+	return {
+		async open({ operator, version }) {
+			const token = randomBytes(32).toString('base64url');
+			const now = clock.now();
+			const id = randomBytes(12).toString('hex');
+			const session = {
+				id,
+				operator,
+				tokenHash: hashToken(token),
+				credentials: version,
+				createdAt: now,
+				lastUsedAt: now,
+			};
+			makeRoom(operator.name);
+			await store.transact(tx =>
+				tx.insert(sessionCollection, id, {
+					operator: operator.name,
+					party: operator.party,
+					tokenHash: session.tokenHash,
+					credentials: version,
+					createdAt: now,
+				}),
+			);
+			remember(session);
+			return { session, token };
+		},
+		use(token) {
+			const session = current(byToken.get(hashToken(token)));
+			if (session) session.lastUsedAt = clock.now();
+			return session;
+		},
+		get: id => current(byId.get(id)),
+		list(party) {
+			const live = [...byId.values()].filter(session => current(session) !== undefined);
+			const wanted = live.filter(session => party === undefined || session.operator.party === party);
+			return wanted.sort((a, b) => (a.id < b.id ? -1 : 1));
+		},
+		async end(id) {
+			const session = current(byId.get(id));
+			if (session === undefined) return false;
+			await erase(session);
+			return true;
+		},
+		async close() {
+			cancelSweep();
+			await Promise.all(writing);
+		},
+	};
+}
+
+/** Looking up the hash, not the token, also keeps the look-up's time from telling anything of the token. */
+function hashToken(token: string): string {
+	return createHash('sha256').update(token).digest('base64url');
+}
