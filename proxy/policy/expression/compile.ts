@@ -1,0 +1,249 @@
+import { nearest } from '../../../common/config/nearest.ts';
+import type { JsonValue } from '../../canonicalise/canonical-request.ts';
+import { policyFunctions } from './functions.ts';
+import { ExpressionSyntaxError } from './outcome.ts';
+import { children, offsetOf, type PathName, render, type Tree } from './tree.ts';
+import {
+	type Budget,
+	broadcast,
+	calculate,
+	compare,
+	isList,
+	plain,
+	property,
+	shown,
+	spend,
+	truth,
+	Undecided,
+} from './values.ts';
+
+/** Steps that one evaluation may take; a step is a node visited or a list's element handled. */
+export const maxSteps = 100_000;
+
+/** One evaluation under way. `trace` holds, by a node's number, the value that it had. */
+export interface Scope<Input> extends Budget {
+	readonly input: Input;
+	readonly trace: (JsonValue | undefined)[];
+}
+
+/** How many leading names of a path are looked up by the policy's kind, and how. */
+export interface Root<Input> {
+	readonly taken: number;
+	/** @throws Undecided */
+	readonly read: (input: Input) => JsonValue;
+}
+
+/** What a path may begin with; throws ExpressionSyntaxError at the name that is wrong. */
+export type ResolveRoot<Input> = (names: readonly PathName[]) => Root<Input>;
+
+type Evaluate<Input> = (scope: Scope<Input>) => JsonValue;
+
+export interface Compiled<Input> {
+	readonly tree: Tree;
+	/** @throws Undecided */
+	readonly evaluate: Evaluate<Input>;
+	/** Every tree whose value is kept, innermost first; its index is its place in `trace`. */
+	readonly traced: readonly { readonly tree: Tree; readonly text: string }[];
+}
+
+/**
+ * Turns a tree into closures, once for each policy version. What can be known to be wrong without data is an
+ * error here: unknown names and functions, a wrong number of arguments, a result that is not true or false.
+ * @throws ExpressionSyntaxError
+ */
+export function compileCondition<Input>(tree: Tree, resolve: ResolveRoot<Input>): Compiled<Input> {
+	checkGivesTruth(tree);
+	const traced: { tree: Tree; text: string }[] = [];
+	return { tree, evaluate: compileTree(tree, { resolve, traced }), traced };
+}
+
+interface Context<Input> {
+	readonly resolve: ResolveRoot<Input>;
+	readonly traced: { tree: Tree; text: string }[];
+}
+
+function compileTree<Input>(tree: Tree, context: Context<Input>): Evaluate<Input> {
+	if (tree.kind === 'literal') return () => tree.value;
+	const evaluate = compileNode(tree, context);
+	if (tree.kind === 'list') return evaluate;
+	const number = context.traced.push({ tree, text: render(tree) }) - 1;
+	return scope => {
+		spend(scope, 1);
+		const value = evaluate(scope);
+		scope.trace[number] = value;
+		return value;
+	};
+}
+
+function compileNode<Input>(
+	tree: Exclude<Tree, { kind: 'literal' }>,
+	context: Context<Input>,
+): Evaluate<Input> {
+	if (tree.kind === 'path') return compilePath(tree.names, context.resolve);
+	if (tree.kind === 'call') checkCall(tree);
+	const compiled = children(tree).map(child => compileTree(child, context));
+	const [first, second, third] = compiled as [Evaluate<Input>, Evaluate<Input>, Evaluate<Input>];
+	switch (tree.kind) {
+		case 'list':
+			return scope => compiled.map(item => item(scope));
+		case 'call':
+			return compileCall(tree, compiled);
+		case 'member': {
+			const label = render(tree);
+			return scope => property(first(scope), tree.name.name, label, scope);
+		}
+		case 'index':
+			return scope => elementOf(first(scope), second(scope), () => render(tree));
+		case 'negate':
+			return scope => broadcast(0, first(scope), scope, (zero, value) => calculate('-', zero, value));
+		case 'not': {
+			const label = () => render(tree.operand);
+			return scope => broadcast(first(scope), null, scope, value => !truth(value, label));
+		}
+		case 'arithmetic':
+			return scope => broadcast(first(scope), second(scope), scope, (a, b) => calculate(tree.operator, a, b));
+		case 'compare':
+			return scope => broadcast(first(scope), second(scope), scope, (a, b) => compare(tree.operator, a, b));
+		case 'in':
+			return scope => isIn(first(scope), second(scope), () => render(tree.right), scope);
+		case 'and':
+		case 'or':
+			return compileLogic(tree, first, second);
+		case 'choose':
+			return scope => (truth(first(scope), () => render(tree.test)) ? second(scope) : third(scope));
+	}
+}
+
+function compilePath<Input>(names: readonly PathName[], resolve: ResolveRoot<Input>): Evaluate<Input> {
+	const { taken, read } = resolve(names);
+	const rest = names.slice(taken).map((part, i) => ({
+		name: part.name,
+		label: names
+			.slice(0, taken + i + 1)
+			.map(each => each.name)
+			.join('.'),
+	}));
+	const rootLabel = names
+		.slice(0, taken)
+		.map(each => each.name)
+		.join('.');
+	return scope => {
+		let value = plain(read(scope.input), rootLabel);
+		for (const { name, label } of rest) value = property(value, name, label, scope);
+		return value;
+	};
+}
+
+/** Short-circuits on single values; lists of true and false are combined element by element. */
+function compileLogic<Input>(
+	tree: Extract<Tree, { kind: 'and' | 'or' }>,
+	left: Evaluate<Input>,
+	right: Evaluate<Input>,
+): Evaluate<Input> {
+	const decisive = tree.kind === 'or';
+	const leftLabel = () => render(tree.left);
+	const rightLabel = () => render(tree.right);
+	return scope => {
+		const a = left(scope);
+		if (!isList(a) && truth(a, leftLabel) === decisive) return decisive;
+		return broadcast(a, right(scope), scope, (x, y) => {
+			const one = truth(x, leftLabel);
+			const other = truth(y, rightLabel);
+			return decisive ? one || other : one && other;
+		});
+	};
+}
+
+function checkCall(tree: Extract<Tree, { kind: 'call' }>): void {
+	const { name, offset } = tree.name;
+	const known = policyFunctions[name];
+	if (!known) {
+		const near = nearest(name, Object.keys(policyFunctions));
+		throw new ExpressionSyntaxError(
+			offset,
+			`unknown function "${name}"; ${near ? `did you mean ${near}?` : `there are ${Object.keys(policyFunctions).join(', ')}`}`,
+		);
+	}
+	if (tree.args.length !== known.arity) {
+		throw new ExpressionSyntaxError(
+			offset,
+			`${name} takes ${known.arity === 1 ? 'one argument' : `${known.arity} arguments`}, found ${tree.args.length}`,
+		);
+	}
+}
+
+function compileCall<Input>(
+	tree: Extract<Tree, { kind: 'call' }>,
+	args: readonly Evaluate<Input>[],
+): Evaluate<Input> {
+	const known = policyFunctions[tree.name.name];
+	if (!known) throw new ExpressionSyntaxError(tree.name.offset, `unknown function "${tree.name.name}"`);
+	const label = () => render(tree);
+	return scope => {
+		const values = args.map(arg => arg(scope));
+		for (const value of values) if (isList(value)) spend(scope, value.length);
+		return known.apply(values, label, scope);
+	};
+}
+
+function isIn(value: JsonValue, list: JsonValue, label: () => string, budget: Budget): JsonValue {
+	if (!isList(list)) throw new Undecided(`${label()} is not a list; "in" looks in a list`);
+	return broadcast(value, null, budget, element => {
+		spend(budget, list.length);
+		return list.some(candidate => compare('==', element, candidate));
+	});
+}
+
+function elementOf(value: JsonValue, index: JsonValue, label: () => string): JsonValue {
+	if (isList(value)) {
+		const found =
+			typeof index === 'number' && Number.isInteger(index) && index >= 0 ? value[index] : undefined;
+		if (found === undefined)
+			throw new Undecided(`no such element: ${label()}; the list has ${value.length}, counted from 0`);
+		return plain(found, label());
+	}
+	if (
+		typeof value === 'object' &&
+		value !== null &&
+		typeof index === 'string' &&
+		Object.hasOwn(value, index)
+	) {
+		return plain((value as Readonly<Record<string, JsonValue>>)[index], label());
+	}
+	throw new Undecided(`no such property: ${label()} with ${shown(index)}`);
+}
+
+/** Refuses a policy that plainly gives something else than true or false. */
+function checkGivesTruth(tree: Tree): void {
+	const given = givesAtTop(tree);
+	if (given === undefined) return;
+	throw new ExpressionSyntaxError(
+		offsetOf(tree),
+		`a policy must be true or false, and ${render(tree)} gives ${given}; compare it with something`,
+	);
+}
+
+function givesAtTop(tree: Tree): string | undefined {
+	switch (tree.kind) {
+		case 'arithmetic':
+		case 'negate':
+			return 'a number';
+		case 'list':
+			return 'a list';
+		case 'literal':
+			return typeof tree.value === 'boolean' ? undefined : `always ${render(tree)}`;
+		case 'call': {
+			const gives = policyFunctions[tree.name.name]?.gives;
+			return gives === 'number' ? 'a number' : gives === 'text or list' ? 'a text' : undefined;
+		}
+		case 'and':
+		case 'or':
+			return givesAtTop(tree.left) ?? givesAtTop(tree.right);
+		case 'not':
+			return givesAtTop(tree.operand);
+		case 'choose':
+			return givesAtTop(tree.yes) ?? givesAtTop(tree.no);
+		default:
+			return undefined;
+	}
+}

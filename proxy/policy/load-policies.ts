@@ -1,0 +1,88 @@
+import { ConfigError, type ConfigProblem } from '../../common/config/config-error.ts';
+import { readOperations } from './operations-file.ts';
+import { type PartyRule, readPartyFile } from './party-file.ts';
+import { type PolicyFiles, readPolicyFiles } from './policy-files.ts';
+import type { Operation, PartyPolicy, PolicySet } from './policy-set.ts';
+
+export interface PolicyFolder {
+	readonly folder: string;
+	/** The declared parties, in capitals. */
+	readonly parties: readonly string[];
+	/** The names behind `External.` that the site declares. */
+	readonly externalSources: readonly string[];
+}
+
+/**
+ * Reads a policy folder and compiles it, once for each version.
+ * @throws ConfigError with every problem of every file.
+ */
+export async function loadPolicies({ folder, parties, externalSources }: PolicyFolder): Promise<PolicySet> {
+	return compilePolicies(await readPolicyFiles(folder, parties), { parties, externalSources });
+}
+
+/**
+ * The same for files that were read already.
+ * @throws ConfigError
+ */
+export function compilePolicies(
+	files: PolicyFiles,
+	{ parties, externalSources }: Omit<PolicyFolder, 'folder'>,
+): PolicySet {
+	const table = readOperations(files.operations, parties);
+	const context = { parties, externalSources, operations: table.names };
+	// Where the table itself could not be read, calling each of its operations unknown would only hide that.
+	const isReadable = table.names.length > 0;
+	const read = isReadable ? files.policies.map(file => readPartyFile(file, context)) : [];
+	const rules = read.flatMap(file => file.rules);
+	const problems: ConfigProblem[] = [
+		...table.problems,
+		...read.flatMap(file => file.problems),
+		...duplicates(rules),
+	];
+	if (problems.length > 0) throw new ConfigError(problems);
+	const operations = table.rows.map(
+		(row): Operation => Object.freeze({ ...row, policies: policiesFor(row.name, rules) }),
+	);
+	const sources = new Set(rules.flatMap(rule => rule.pre?.needs.external ?? []));
+	return Object.freeze({
+		version: files.version,
+		operations: Object.freeze(operations),
+		externalSources: Object.freeze([...sources].sort()),
+	});
+}
+
+/** A rule that two files give is an error at both: nobody could tell which one counts. */
+function duplicates(rules: readonly PartyRule[]): ConfigProblem[] {
+	const first = new Map<string, PartyRule>();
+	return rules.flatMap(rule => {
+		const name = `${rule.party.toLowerCase()}.${rule.key}`;
+		const key = JSON.stringify([rule.operation, name]);
+		const other = first.get(key);
+		if (!other) {
+			first.set(key, rule);
+			return [];
+		}
+		const message = (place: PartyRule) =>
+			`${name} of ${JSON.stringify(rule.operation)} stands in ${place.where.file}:${place.where.line} as well`;
+		return [rule, other].map((here, i) => ({
+			...here.where,
+			message: message(i === 0 ? other : rule),
+			fix: 'keep one of the two',
+		}));
+	});
+}
+
+function policiesFor(operation: string, rules: readonly PartyRule[]): ReadonlyMap<string, PartyPolicy> {
+	const policies = new Map<string, PartyPolicy>();
+	for (const rule of rules) {
+		if (rule.operation !== operation) continue;
+		const before = policies.get(rule.party);
+		policies.set(rule.party, {
+			party: rule.party,
+			pre: rule.pre ?? before?.pre,
+			post: [...(before?.post ?? []), ...rule.post],
+			where: before?.where ?? rule.where,
+		});
+	}
+	return policies;
+}

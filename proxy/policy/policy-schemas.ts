@@ -1,0 +1,77 @@
+import { z } from 'zod';
+
+/** The shape of `operations.yaml`; what stands inside its texts is read by the parsers. */
+export const operationRow = z
+	.strictObject({
+		type: z.string().min(1).describe("The table's Type column: Operation, Logging, Monitoring…"),
+		operation: z
+			.string()
+			.min(1)
+			.max(200)
+			.describe('The name by which policy files refer to this row; unique'),
+		description: z.string().min(1),
+		match: z
+			.union([z.string(), z.array(z.string()).min(1)])
+			.describe(
+				'A method and a path, or a list of them: POST /redfish/v1/Systems/{system}/Actions/ComputerSystem.Reset; ** at the end of a GET is any rest',
+			),
+		properties: z
+			.array(z.string())
+			.min(1)
+			.optional()
+			.describe(
+				'Of a PATCH: the property paths that this row covers, for instance Boot.BootSourceOverrideTarget or Boot.*',
+			),
+		p2c: z
+			.string()
+			.describe(
+				'Who is needed: (HSO and cp) or (CP and hso); capitals authorize, lower case stands for the policy of that party; or: closed',
+			),
+		handledBy: z.enum(['bmc', 'proxy']).optional().describe('proxy: the proxy answers by itself (sessions)'),
+	})
+	.describe('A row of the authorization table');
+
+export const operationsFile = z.array(operationRow).min(1);
+export type OperationRow = z.infer<typeof operationRow>;
+
+/** What may stand behind `<party>.pre`: `true` is a condition that always holds, written on purpose. */
+export const preText = z.union([z.string().min(1), z.boolean()]);
+export const postTexts = z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(50)]);
+
+/** The shape of a party's file: by operation, that party's pre and post. */
+export const policyFile = z.record(z.string(), z.record(z.string(), z.unknown()));
+
+/** For editors; the proxy's own check names the party, this one allows any. */
+export function policyFileJsonSchema(): object {
+	const key = (kind: string) => `^[a-z][a-z0-9_]*\\.${kind}$`;
+	return {
+		$schema: 'https://json-schema.org/draft/2020-12/schema',
+		title: "A party's policies, by operation",
+		type: 'object',
+		additionalProperties: {
+			type: 'object',
+			minProperties: 1,
+			patternProperties: {
+				[key('pre')]: {
+					description:
+						'A condition over Request.…, Resource.… and External.…: SUM(External.PDU.Outlets.Power)<1000',
+					...stripSchema(z.toJSONSchema(preText)),
+				},
+				[key('post')]: {
+					description:
+						'A mask, LogEntry.Oem* := null, or a predicate, LogEntry.Severity == "Critical"; or a list of them',
+					...stripSchema(z.toJSONSchema(postTexts)),
+				},
+			},
+			additionalProperties: false,
+		},
+	};
+}
+
+export function operationsFileJsonSchema(): object {
+	return { title: 'The authorization table', ...z.toJSONSchema(operationsFile) };
+}
+
+function stripSchema({ $schema: _, ...rest }: { $schema?: unknown }): object {
+	return rest;
+}

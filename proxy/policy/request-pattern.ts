@@ -1,0 +1,89 @@
+import { ExpressionSyntaxError, type Parsed, parsed } from './expression/outcome.ts';
+import type { PatternSegment, RequestPattern } from './policy-set.ts';
+
+const methods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] as const;
+const literalPattern = /^[A-Za-z0-9$_~.-]+$/;
+const variablePattern = /^\{[A-Za-z][A-Za-z0-9_]*\}$/;
+
+/** Reads `POST /redfish/v1/Systems/{system}/Actions/ComputerSystem.Reset`; `**` is any rest, for GET only. */
+export function parseRequestPattern(source: string): Parsed<RequestPattern> {
+	return parsed(() => {
+		const [word = '', path = '', ...more] = source.split(' ');
+		const method = methods.find(known => known === word);
+		if (!method) {
+			throw new ExpressionSyntaxError(
+				0,
+				`"${word}" is not a method; write one of ${methods.join(', ')}, a space and a path`,
+			);
+		}
+		const pathOffset = word.length + 1;
+		if (more.length > 0) {
+			throw new ExpressionSyntaxError(
+				pathOffset + path.length,
+				'a pattern is one method, one space and one path',
+			);
+		}
+		if (path !== '/redfish' && !path.startsWith('/redfish/')) {
+			throw new ExpressionSyntaxError(pathOffset, `the path must begin with /redfish, found "${path}"`);
+		}
+		return { method, segments: readSegments(method, path, pathOffset), source };
+	});
+}
+
+function readSegments(method: string, path: string, pathOffset: number): PatternSegment[] {
+	const texts = path.slice(1).split('/');
+	const variables = new Set<string>();
+	let offset = pathOffset + 1;
+	return texts.map((text, index) => {
+		const at = offset;
+		offset += text.length + 1;
+		if (text === '**') {
+			if (method !== 'GET') throw new ExpressionSyntaxError(at, '"**" is for GET only; name what is changed');
+			if (index !== texts.length - 1)
+				throw new ExpressionSyntaxError(at, '"**" can only be the last segment');
+			return { kind: 'rest' };
+		}
+		if (variablePattern.test(text)) {
+			const name = text.slice(1, -1);
+			if (variables.has(name)) throw new ExpressionSyntaxError(at, `{${name}} stands in this path twice`);
+			variables.add(name);
+			return { kind: 'variable', name };
+		}
+		if (text === '' || text === '.' || text === '..' || !literalPattern.test(text)) {
+			throw new ExpressionSyntaxError(
+				at,
+				text === ''
+					? 'an empty segment; write no "//" and no "/" at the end'
+					: `"${text}" cannot be a segment; write a plain name or {variable}`,
+			);
+		}
+		return { kind: 'literal', text };
+	});
+}
+
+/** Equal for patterns that match the same requests: variables without their names. */
+export function patternKey(pattern: RequestPattern): string {
+	const segments = pattern.segments.map(segment =>
+		segment.kind === 'literal' ? segment.text : segment.kind === 'variable' ? '{}' : '**',
+	);
+	return `${pattern.method} /${segments.join('/')}`;
+}
+
+/** Reads a PATCH row's property path: `Boot.BootSourceOverrideTarget` or `Boot.*`. */
+export function checkPropertyPath(source: string): Parsed<string> {
+	return parsed(() => {
+		const names = source.split('.');
+		let offset = 0;
+		for (const [index, name] of names.entries()) {
+			if (name === '*' && index === names.length - 1 && index > 0) break;
+			if (!/^[A-Za-z][A-Za-z0-9_]*$/.test(name)) {
+				throw new ExpressionSyntaxError(
+					offset,
+					`"${name}" is not a property name; write for instance Boot.BootSourceOverrideTarget or Boot.*`,
+				);
+			}
+			offset += name.length + 1;
+		}
+		return source;
+	});
+}
