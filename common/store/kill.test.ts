@@ -1,46 +1,14 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { written } from './kill-collection.ts';
+import { written } from './kill-collection.fixture.ts';
+import { acknowledgedBeforeKill, random } from './killed-process.fixture.ts';
 import { openStore } from './open-store.ts';
 
-const child = fileURLToPath(new URL('kill-child.ts', import.meta.url));
-const rounds = 5;
-
-/** A small generator (mulberry32), so that a seed names the moments of the kills. */
-function random(seed: number): () => number {
-	let state = seed;
-	return () => {
-		state = (state + 0x6d2b79f5) | 0;
-		let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-		mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-		return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-	};
-}
-
-/** Kills the writer once it has acknowledged so many and then some more turns of the event loop have passed. */
-async function acknowledgedBeforeKill(args: string[], enough: number, turns: number): Promise<string[]> {
-	const process_ = spawn(process.execPath, [child, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-	const ended = once(process_, 'exit');
-	const acknowledged: string[] = [];
-	try {
-		for await (const line of createInterface({ input: process_.stdout })) {
-			acknowledged.push(line);
-			if (acknowledged.length !== enough) continue;
-			for (let turn = 0; turn < turns; turn++) await new Promise(resolve => setImmediate(resolve));
-			process_.kill('SIGKILL');
-		}
-	} finally {
-		process_.kill('SIGKILL');
-		await ended;
-	}
-	return acknowledged;
-}
+const child = fileURLToPath(new URL('kill-child.fixture.ts', import.meta.url));
+const rounds = 4;
 
 for (const engine of ['lowdb', 'sqlite'] as const) {
 	test(`${engine}: what was acknowledged before a SIGKILL is there, whole`, async t => {
@@ -53,7 +21,7 @@ for (const engine of ['lowdb', 'sqlite'] as const) {
 		try {
 			for (let round = 0; round < rounds; round++) {
 				const [enough, turns] = [1 + Math.floor(next() * 40), Math.floor(next() * 2000)];
-				const some = await acknowledgedBeforeKill([engine, file, String(round)], enough, turns);
+				const some = await acknowledgedBeforeKill(child, [engine, file, String(round)], enough, turns);
 				t.true(some.length >= enough);
 				acknowledged.push(...some);
 

@@ -1,9 +1,9 @@
 import { writeSync } from 'node:fs';
-import { written } from './kill-collection.ts';
+import { written } from './kill-collection.fixture.ts';
 import { openStore } from './open-store.ts';
 
 /**
- * Started by kill.test.ts: `kill-child.ts <engine> <file> <round>`. Writes without end, several transactions at a
+ * Started by kill.test.ts: `kill-child.fixture.ts <engine> <file> <round>`. Writes without end, several transactions at a
  * time, and names each document on standard output once it was acknowledged.
  */
 const [engine, file, round] = process.argv.slice(2);

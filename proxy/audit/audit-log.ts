@@ -1,0 +1,190 @@
+import { join } from 'node:path';
+import type { Clock } from '../../common/clock.ts';
+import type { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { makeFolderDurably } from '../../common/store/durable-file.ts';
+import { lockFile } from '../../common/store/file-lock.ts';
+import type { AuditRecord } from './audit-record.ts';
+import { type Head, seal } from './chain.ts';
+import { auditClosed, auditFailed, auditFull, auditLocked, auditTooLong } from './errors.ts';
+import { type LogFile, logFilePath, longestLine, openLogFile } from './log-files.ts';
+import { recordText } from './record-text.ts';
+import { recoverLog } from './recover.ts';
+
+export interface AuditLog {
+	/**
+	 * Puts the record on its way to the disk; takes some microseconds. `durable` resolves once it is there, and rejects with
+	 * AuditFailed, AuditFull, AuditTooLong or AuditClosed when it is not: then what it records must not happen.
+	 * A rejection that nobody looks at does no harm.
+	 */
+	append(record: AuditRecord): { durable: Promise<void> };
+	/** False once the disk has failed, until the log is opened again. */
+	healthy(): boolean;
+	/** The newest record that is on disk. */
+	head(): Head;
+	/** Writes what was appended, then closes. */
+	close(): Promise<void>;
+}
+
+export interface AuditLogDeps {
+	readonly folder: string;
+	readonly clock: Clock;
+	/** Opens a file for appending; the disk's own when absent. */
+	readonly openFile?: (path: string) => Promise<LogFile>;
+	/** Bytes after which a new file is begun. */
+	readonly largestFile?: number;
+	/** Characters of records that may wait for the disk. */
+	readonly largestQueue?: number;
+}
+
+/** Lines that go to the disk together. */
+interface Group {
+	readonly first: number;
+	readonly lines: string[];
+	length: number;
+	head: Head;
+	readonly durable: Promise<void>;
+	resolve(): void;
+	reject(reason: BimetalError): void;
+}
+
+/**
+ * The append-only log of what was decided: JSON lines, each bound to the one before by its hash. While one group of
+ * records is written and synced, the next one gathers.
+ *
+ * @throws BimetalError AuditLocked, AuditCorrupt
+ */
+export async function openAuditLog(deps: AuditLogDeps): Promise<AuditLog> {
+	const { folder, clock } = deps;
+	await makeFolderDurably(folder);
+	const lock = await lockFile(join(folder, 'audit.lock'), clock);
+	if (!lock.locked) throw auditLocked(folder, lock.holder);
+	try {
+		const { head, file } = await recoverLog(folder, new Date(clock.now()).toISOString());
+		const path = file?.path ?? logFilePath(folder, head.seq + 1);
+		const openFile = deps.openFile ?? openLogFile;
+		return appendTo(deps, head, await openFile(path), file?.size ?? 0, () => lock.release());
+	} catch (error) {
+		await lock.release();
+		throw error;
+	}
+}
+
+function appendTo(
+	deps: AuditLogDeps,
+	end: Head,
+	firstFile: LogFile,
+	firstSize: number,
+	release: () => Promise<void>,
+): AuditLog {
+	const { folder, clock, openFile = openLogFile } = deps;
+	const { largestFile = 64 * 1024 * 1024, largestQueue = 16 * 1024 * 1024 } = deps;
+	let file = firstFile;
+	let size = firstSize;
+	let sealed = end;
+	let onDisk = end;
+	let gathering: Group | undefined;
+	let queued = 0;
+	let writing: Promise<void> | undefined;
+	let refusal: BimetalError | undefined;
+	let failed = false;
+
+	async function writeGroup(group: Group): Promise<void> {
+		const bytes = Buffer.from(group.lines.join(''));
+		if (size > 0 && size + bytes.length > largestFile) {
+			await file.close();
+			file = await openFile(logFilePath(folder, group.first));
+			size = 0;
+		}
+		await file.write(bytes);
+		await file.sync();
+		size += bytes.length;
+	}
+
+	async function writeGroups(): Promise<void> {
+		// What else is appended in this turn of the event loop belongs to the first group.
+		await new Promise(resolve => setImmediate(resolve));
+		while (gathering) {
+			const group = gathering;
+			gathering = undefined;
+			try {
+				if (failed) throw refusal;
+				await writeGroup(group);
+				onDisk = group.head;
+				group.resolve();
+			} catch (error) {
+				// After a failed sync nobody knows what is on disk, and a second one may succeed without it.
+				if (!failed) refusal = auditFailed(error);
+				failed = true;
+				group.reject(refusal as BimetalError);
+			}
+			queued -= group.length;
+		}
+		writing = undefined;
+	}
+
+	const isoTime = isoTimeOnce();
+	let closing: Promise<void> | undefined;
+	return {
+		append(record) {
+			if (refusal) return refused(refusal);
+			if (queued >= largestQueue) return refused(auditFull());
+			const next = seal(sealed, isoTime(clock.now()), recordText(record));
+			// A character takes at most three bytes.
+			if (next.line.length * 3 > longestLine && Buffer.byteLength(next.line) > longestLine) {
+				return refused(auditTooLong(longestLine));
+			}
+			sealed = next.head;
+			gathering ??= newGroup(sealed);
+			gathering.lines.push(next.line);
+			gathering.head = sealed;
+			gathering.length += next.line.length;
+			queued += next.line.length;
+			writing ??= writeGroups();
+			return { durable: gathering.durable };
+		},
+		healthy: () => !failed,
+		head: () => onDisk,
+		close() {
+			refusal ??= auditClosed();
+			closing ??= (async () => {
+				await writing;
+				await file.close().finally(release);
+			})();
+			return closing;
+		},
+	};
+}
+
+/** Records of the same millisecond share its text: making it takes longer than hashing the record. */
+function isoTimeOnce(): (now: number) => string {
+	let last = Number.NaN;
+	let text = '';
+	return now => {
+		if (now !== last) text = new Date(now).toISOString();
+		last = now;
+		return text;
+	};
+}
+
+function newGroup(head: Head): Group {
+	let settle: Pick<Group, 'resolve' | 'reject'> | undefined;
+	const durable = new Promise<void>((resolve, reject) => {
+		settle = { resolve, reject };
+	});
+	durable.catch(() => {});
+	return {
+		first: head.seq,
+		lines: [],
+		length: 0,
+		head,
+		durable,
+		resolve: () => settle?.resolve(),
+		reject: reason => settle?.reject(reason),
+	};
+}
+
+function refused(reason: BimetalError): { durable: Promise<void> } {
+	const durable = Promise.reject(reason);
+	durable.catch(() => {});
+	return { durable };
+}

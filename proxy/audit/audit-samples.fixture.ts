@@ -1,0 +1,86 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import type { AuditRecord } from './audit-record.ts';
+
+export async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+	const folder = await mkdtemp(join(tmpdir(), 'bimetal-audit-'));
+	try {
+		await body(folder);
+	} finally {
+		await rm(folder, { recursive: true });
+	}
+}
+
+/** The log's lines with the newlines, file by file. */
+export async function linesByFile(folder: string): Promise<[file: string, lines: string[]][]> {
+	const names = (await readdir(folder)).filter(name => name.endsWith('.jsonl')).sort();
+	return Promise.all(
+		names.map(async (name): Promise<[string, string[]]> => {
+			const path = join(folder, name);
+			return [path, (await readFile(path, 'utf8')).split(/(?<=\n)/)];
+		}),
+	);
+}
+
+export async function writeLines(files: readonly (readonly [file: string, lines: readonly string[]])[]) {
+	for (const [file, lines] of files) await writeFile(file, lines.join(''));
+}
+
+export function decision(n: number): AuditRecord {
+	return {
+		kind: 'decision',
+		requestId: null,
+		operator: 'cp-operator',
+		party: 'CP',
+		bmc: 'node1',
+		method: 'POST',
+		path: '/redfish/v1/Systems/system/Actions/ComputerSystem.Reset',
+		operations: ['Set power state'],
+		verdict: 'execute',
+		clause: 'CP and hso',
+		policyVersion: 'a'.repeat(64),
+		digest: null,
+		policies: [
+			{
+				party: 'HSO',
+				operation: 'Set power state',
+				expression: 'COUNT(External.Servers.State=="Up")>=6',
+				holds: true,
+				reason: `COUNT(External.Servers.State=="Up") is ${n}`,
+			},
+		],
+		status: null,
+	};
+}
+
+const text = fc.string({ unit: 'binary', maxLength: 12 });
+export const anyRecord: fc.Arbitrary<AuditRecord> = fc.oneof(
+	fc.record({ kind: fc.constant('start' as const), version: text }),
+	fc.record({ kind: fc.constant('stop' as const), reason: text }),
+	fc.record({ kind: fc.constant('login' as const), operator: fc.option(text), outcome: text, from: text }),
+	fc.record({
+		kind: fc.constant('answer' as const),
+		requestId: fc.option(text),
+		bmc: text,
+		status: fc.integer({ min: 100, max: 599 }),
+		tookMs: fc.double({ noNaN: true, noDefaultInfinity: true }).map(ms => ms + 0),
+	}),
+	fc.record({
+		kind: fc.constant('policies' as const),
+		version: fc.option(text),
+		outcome: fc.constantFrom('loaded' as const, 'refused' as const),
+		problems: fc.array(text, { maxLength: 3 }),
+	}),
+	fc.record({
+		kind: fc.constant('approval' as const),
+		requestId: text,
+		operator: text,
+		party: text,
+		decision: fc.constantFrom('approve' as const, 'deny' as const, 'withdraw' as const, 'expire' as const),
+		digest: fc.constant('0123456789abcdef'.repeat(4)),
+		comment: fc.option(text),
+	}),
+	fc.nat().map(decision),
+);

@@ -1,0 +1,20 @@
+import { writeSync } from 'node:fs';
+import { systemClock } from '../../common/clock.ts';
+import { openAuditLog } from './audit-log.ts';
+import { decision } from './audit-samples.fixture.ts';
+
+/** Started by kill.test.ts: `kill-child.fixture.ts <folder>`. Appends without end, naming what is durable. */
+const [folder] = process.argv.slice(2);
+if (!folder) throw new Error('wrong arguments');
+
+const log = await openAuditLog({ folder, clock: systemClock, largestFile: 20_000 });
+
+async function appendForever(writer: number): Promise<void> {
+	for (let n = 0; ; n++) {
+		await log.append(decision(writer * 1e6 + n)).durable;
+		// Synchronously: what the parent reads was durable, and is not lost in a buffer when the kill comes.
+		writeSync(1, `${log.head().seq}\n`);
+	}
+}
+
+await Promise.all([0, 1, 2, 3].map(appendForever));

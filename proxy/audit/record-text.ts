@@ -1,0 +1,66 @@
+import type { AuditRecord } from './audit-record.ts';
+
+/**
+ * The canonical JSON of a record, some five times as fast as `canonicalJson`, because each kind's members are written
+ * down here in their order. What is not named here does not get into the log, whatever the caller's object holds.
+ */
+export function recordText(record: AuditRecord): string {
+	return JSON.stringify(inOrder(record));
+}
+
+function inOrder(record: AuditRecord): unknown {
+	const { kind } = record;
+	switch (kind) {
+		case 'start':
+			return { kind, version: record.version };
+		case 'stop':
+			return { kind, reason: record.reason };
+		case 'policies':
+			return { kind, outcome: record.outcome, problems: record.problems, version: record.version };
+		case 'login':
+			return { from: record.from, kind, operator: record.operator, outcome: record.outcome };
+		case 'decision':
+			return {
+				bmc: record.bmc,
+				clause: record.clause,
+				digest: record.digest,
+				kind,
+				method: record.method,
+				operations: record.operations,
+				operator: record.operator,
+				party: record.party,
+				path: record.path,
+				policies: record.policies.map(({ expression, holds, operation, party, reason }) => ({
+					expression,
+					holds,
+					operation,
+					party,
+					reason,
+				})),
+				policyVersion: record.policyVersion,
+				requestId: record.requestId,
+				status: record.status,
+				verdict: record.verdict,
+			};
+		case 'approval':
+			return {
+				comment: record.comment,
+				decision: record.decision,
+				digest: record.digest,
+				kind,
+				operator: record.operator,
+				party: record.party,
+				requestId: record.requestId,
+			};
+		case 'answer':
+			return {
+				bmc: record.bmc,
+				kind,
+				requestId: record.requestId,
+				status: record.status,
+				tookMs: record.tookMs,
+			};
+		default:
+			throw new TypeError(`no audit record: ${String(kind satisfies never)}`);
+	}
+}

@@ -1,0 +1,54 @@
+import { open } from 'node:fs/promises';
+import { writeFileDurably } from '../../common/store/durable-file.ts';
+import { genesis, type Head } from './chain.ts';
+import { auditCorrupt } from './errors.ts';
+import { listLogFiles } from './log-files.ts';
+import { walk } from './walk.ts';
+
+export interface Recovered {
+	readonly head: Head;
+	/** The file to go on with; undefined for a new log. */
+	readonly file: { readonly path: string; readonly size: number } | undefined;
+}
+
+/**
+ * Finds where the log ends. A last line without its newline was never acknowledged: it is moved to a file beside it
+ * (`….<time>.torn`) and cut off. Looks at the two newest files; verifyAudit looks at all.
+ *
+ * @throws BimetalError AuditCorrupt on any other damage
+ */
+export async function recoverLog(folder: string, time: string): Promise<Recovered> {
+	const files = await listLogFiles(folder);
+	const last = files.at(-1);
+	if (!last) return { head: genesis, file: undefined };
+	let head: Head | undefined;
+	for await (const step of walk(files.slice(-2), files.length <= 2)) {
+		if (step.kind === 'damage') throw auditCorrupt(step.file, step.line, step.reason);
+		if (step.kind === 'record') head = { seq: step.sealed.seq, hash: step.sealed.hash };
+		else {
+			await writeFileDurably(`${step.file}.${time.replaceAll(':', '')}.torn`, step.bytes);
+			await cut(step.file, step.offset);
+		}
+	}
+	if (!head && last.first > 1) throw auditCorrupt(last.path, 1, 'the files before it are empty');
+	return { head: head ?? genesis, file: { path: last.path, size: await sizeOf(last.path) } };
+}
+
+async function cut(path: string, size: number): Promise<void> {
+	const handle = await open(path, 'r+');
+	try {
+		await handle.truncate(size);
+		await handle.sync();
+	} finally {
+		await handle.close();
+	}
+}
+
+async function sizeOf(path: string): Promise<number> {
+	const handle = await open(path, 'r');
+	try {
+		return (await handle.stat()).size;
+	} finally {
+		await handle.close();
+	}
+}
