@@ -10,6 +10,7 @@ import { createTapReader } from './runner/tap.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = (name: string) => path.join(root, 'node_modules', '.bin', name);
+const nameHangingTests = new URL('runner/name-hanging-tests.mjs', import.meta.url).href;
 const inCi = process.env.CI === 'true';
 const minutes = 60_000;
 
@@ -59,7 +60,7 @@ async function runTests(node: string, cwd: string, files: readonly string[]): Pr
 		for (const line of lines) say(`  ${line}`);
 	});
 	const ava = path.join(root, 'node_modules', 'ava', 'entrypoints', 'cli.js');
-	const result = await runCommand(node, [ava, '--tap', ...files], {
+	const result = await runCommand(node, ['--import', nameHangingTests, ava, '--tap', ...files], {
 		cwd,
 		// The test files' own output goes to standard error, so that it cannot pass for results.
 		onLine: tap.line,
