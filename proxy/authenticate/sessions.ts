@@ -16,7 +16,7 @@ const sessionDocument = z.strictObject({
 	/** Milliseconds since the epoch. */
 	createdAt: z.int(),
 });
-export const sessionCollection = defineCollection('sessions', sessionDocument);
+const sessionCollection = defineCollection('sessions', sessionDocument);
 
 export interface Session {
 	/** The last segment of `/redfish/v1/SessionService/Sessions/{id}`; not a secret. */

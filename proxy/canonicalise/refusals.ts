@@ -50,6 +50,7 @@ export const refusals = {
 	JsonByteOrderMark: [400, 'The body must not start with a byte order mark'],
 	JsonEncoding: [400, 'The body is not valid UTF-8'],
 	JsonDuplicateKey: [400, 'An object of the body has the same property twice'],
+	JsonForbiddenKey: [400, 'An object of the body has a property that no resource has'],
 	JsonLoneSurrogate: [400, 'A string of the body holds half a surrogate pair'],
 	JsonNumberInexact: [400, 'A number of the body cannot be kept exactly'],
 	JsonTooDeep: [400, 'The body is nested more than 10 levels deep'],

