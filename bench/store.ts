@@ -1,103 +1,268 @@
-// The store's commits: grouped, as our engines make them, against one synced commit for each write.
+// What is put on disk: commits of both stores, and audit records. The peers do the least that gives the same promise
+// (or, where named so, a smaller one), so that a ratio says what our guarantees cost.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { hash } from 'node:crypto';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { JSONFilePreset } from 'lowdb/node';
 import { z } from 'zod';
+import { systemClock } from '../common/clock.ts';
 import { openStore } from '../common/store/open-store.ts';
 import { defineCollection } from '../common/store/store.ts';
-import type { BenchArea, Side } from './harness/bench-case.ts';
+import { openAuditLog } from '../proxy/audit/audit-log.ts';
+import type { AuditRecord } from '../proxy/audit/audit-record.ts';
+import { verifyAudit } from '../proxy/audit/read-audit.ts';
+import type { BenchArea, BenchCase, Figure, Side } from './harness/bench-case.ts';
 
-const writers = 32;
-const document = {
-	state: 'waiting',
-	bmc: 'node1',
-	path: '/redfish/v1/Systems/system',
-	text: 'x'.repeat(1000),
-};
+const document = { state: 'waiting', text: 'x'.repeat(700), n: 0 };
 const requests = defineCollection(
 	'requests',
-	z.strictObject({
-		state: z.string(),
-		bmc: z.string(),
-		path: z.string(),
-		text: z.string(),
-	}),
+	z.strictObject({ state: z.string(), text: z.string(), n: z.int() }),
+	{ state: request => request.state },
 );
+/** Documents that are there already: the lowdb engine writes all of them at each commit. */
+const stored = 100;
 
-/** One way to write a document durably, and to read it back. */
+const decision: AuditRecord = {
+	kind: 'decision',
+	requestId: null,
+	operator: 'cp-operator',
+	party: 'CP',
+	bmc: 'node1',
+	method: 'POST',
+	path: '/redfish/v1/Systems/system/Actions/ComputerSystem.Reset',
+	operations: ['Set power state'],
+	verdict: 'execute',
+	clause: 'CP and hso',
+	policyVersion: 'a'.repeat(64),
+	digest: null,
+	policies: [
+		{
+			party: 'HSO',
+			operation: 'Set power state',
+			expression: 'COUNT(External.Servers.State=="Up")>=6',
+			holds: true,
+			reason: 'COUNT(External.Servers.State=="Up") is 8',
+		},
+	],
+	status: null,
+};
+
+/** Something that writes until it is closed. */
 interface Writer {
+	/** Resolves once the write is as safe as this side makes it. */
 	write(id: string): Promise<void>;
-	read(id: string): Promise<unknown>;
+	/** Throws unless the write of that id, the only one so far, can be read again. */
+	check(id: string): Promise<void>;
 	close(): Promise<void>;
 }
 
-export const area: BenchArea = {
-	async open() {
-		const folder = await mkdtemp(path.join(tmpdir(), 'bimetal-bench-'));
-		const ours = await storeWriter('sqlite', path.join(folder, 'ours.sqlite'));
-		const lowdb = await storeWriter('lowdb', path.join(folder, 'ours.json'));
-		const plain = plainWriter(path.join(folder, 'plain.sqlite'));
-		return {
-			cases: [
-				{
-					name: `durable writes of 1 KB by ${writers} writers`,
-					figures: [{ name: '', unit: 'writes/s', better: 'higher' }],
-					ours: side('node:sqlite, grouped commits', ours),
-					peers: [side('node:sqlite, a commit each', plain), side('lowdb engine', lowdb)],
-				},
-			],
-			async close() {
-				for (const writer of [ours, lowdb, plain]) await writer.close();
-				await rm(folder, { recursive: true });
-			},
-		};
-	},
-};
-
-async function storeWriter(engine: 'sqlite' | 'lowdb', file: string): Promise<Writer> {
-	const store = await openStore({ engine, file });
+async function storeWriter(engine: 'lowdb' | 'sqlite', folder: string): Promise<Writer> {
+	const store = await openStore({ engine, file: join(folder, `ours.${engine}`) });
+	await store.transact(async tx => {
+		for (let n = 0; n < stored; n++) await tx.put(requests, `stored-${n}`, { ...document, state: 'ended' });
+	});
 	return {
 		write: id => store.transact(tx => tx.put(requests, id, document)),
-		read: id => store.read(tx => tx.get(requests, id)),
+		async check(id) {
+			const where = { index: 'state', equals: 'waiting' };
+			const found = await store.read(tx => tx.list(requests, { where }));
+			assert.deepEqual(found, [{ id, document }]);
+		},
 		close: () => store.close(),
 	};
 }
 
-/** What one would write first: the same journal mode and syncing, and a transaction for each document. */
-function plainWriter(file: string): Writer {
-	const db = new DatabaseSync(file);
-	db.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL');
-	db.exec('CREATE TABLE documents (id TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID');
-	const put = db.prepare('INSERT OR REPLACE INTO documents VALUES (?, ?)');
-	const get = db.prepare('SELECT document FROM documents WHERE id = ?');
+async function sqliteWriter(folder: string): Promise<Writer> {
+	const db = new DatabaseSync(join(folder, 'peer.db'));
+	db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+	db.exec('CREATE TABLE requests (id TEXT PRIMARY KEY, document TEXT) WITHOUT ROWID');
+	const put = db.prepare('INSERT OR REPLACE INTO requests VALUES (?, ?)');
 	return {
-		write: async id => void put.run(id, JSON.stringify(document)),
-		read: async id => JSON.parse(String(get.get(id)?.document)),
-		close: async () => db.close(),
+		async write(id) {
+			put.run(id, JSON.stringify(document));
+		},
+		async check() {
+			assert.equal(db.prepare('SELECT count(*) AS n FROM requests').get()?.n, 1);
+		},
+		async close() {
+			db.close();
+		},
 	};
 }
 
-function side(name: string, writer: Writer): Side {
+async function lowdbWriter(folder: string): Promise<Writer> {
+	const low = await JSONFilePreset<Record<string, typeof document>>(join(folder, 'peer.json'), {});
+	for (let n = 0; n < stored; n++) low.data[`stored-${n}`] = document;
 	return {
-		name,
-		async check() {
-			await writer.write('0');
-			assert.deepEqual({ ...((await writer.read('0')) as object) }, document);
+		write: id => low.update(data => (data[id] = document)),
+		async check(id) {
+			await low.read();
+			assert.deepEqual(low.data[id], document);
 		},
-		async round(seconds) {
-			const began = performance.now();
-			const end = began + seconds * 1000;
-			let written = 0;
-			const keepWriting = async (writerNumber: number) => {
-				for (let turn = 0; performance.now() < end; turn++) {
-					await writer.write(`${writerNumber}-${turn % 10}`);
-					written++;
-				}
-			};
-			await Promise.all(Array.from({ length: writers }, (_, number) => keepWriting(number)));
-			return { '': written / ((performance.now() - began) / 1000) };
-		},
+		async close() {},
 	};
 }
+
+/** The least that puts a line on the disk: append, fdatasync, one after another. */
+async function lineWriter(folder: string, name: string, value: unknown): Promise<Writer> {
+	const file = await open(join(folder, name), 'a+', 0o600);
+	let last: Promise<unknown> = Promise.resolve();
+	const append = async () => {
+		await file.appendFile(`${JSON.stringify(value)}\n`);
+		await file.datasync();
+	};
+	return {
+		async write() {
+			last = last.then(append);
+			await last;
+		},
+		async check() {
+			assert.equal((await file.stat()).size, Buffer.byteLength(JSON.stringify(value)) + 1);
+		},
+		close: () => file.close(),
+	};
+}
+
+async function auditWriter(folder: string): Promise<Writer> {
+	const log = await openAuditLog({ folder: join(folder, 'audit'), clock: systemClock });
+	return {
+		write: () => log.append(decision).durable,
+		async check() {
+			assert.deepEqual(await verifyAudit({ folder: join(folder, 'audit') }), {
+				ok: true,
+				records: 1,
+				head: log.head(),
+			});
+		},
+		close: () => log.close(),
+	};
+}
+
+/** `writers` callers at once, each asking again as soon as it is answered, on a new writer for each round. */
+function writing(name: string, writers: number, start: (folder: string) => Promise<Writer>): Side {
+	const on = async <R>(body: (writer: Writer) => Promise<R>): Promise<R> => {
+		const folder = await mkdtemp(join(tmpdir(), 'bimetal-bench-'));
+		try {
+			const writer = await start(folder);
+			return await body(writer).finally(() => writer.close());
+		} finally {
+			await rm(folder, { recursive: true });
+		}
+	};
+	return {
+		name,
+		check: () =>
+			on(async writer => {
+				await writer.write('the only one');
+				await writer.check('the only one');
+			}),
+		round: seconds =>
+			on(async writer => {
+				const begin = performance.now();
+				let written = 0;
+				const writeOn = async (id: string) => {
+					while (performance.now() - begin < seconds * 1000) {
+						await writer.write(id);
+						written++;
+						// Writers that never wait would keep the others, and the clock, from their turn.
+						if (written % 64 === 0) await new Promise(resolve => setImmediate(resolve));
+					}
+				};
+				await Promise.all(Array.from({ length: writers }, (_, n) => writeOn(`writer-${n}`)));
+				return { '': written / ((performance.now() - begin) / 1000) };
+			}),
+	};
+}
+
+/** What the caller of `append` pays before it can go on; the peer is what no hash-chained log can do without. */
+function enqueueing(): BenchCase {
+	const batch = 1000;
+	return {
+		name: 'audit record, the caller’s share',
+		figures: [{ name: '', unit: 'µs', better: 'lower' }],
+		ours: {
+			...writing('AuditLog.append', 1, auditWriter),
+			round: seconds => withAudit(log => microseconds(seconds, batch, () => log.append(decision).durable)),
+		},
+		peers: [
+			{
+				name: 'JSON.stringify and SHA-256',
+				check: async () => {},
+				round: seconds =>
+					microseconds(seconds, batch, async () => hash('sha256', JSON.stringify(decision), 'hex')),
+			},
+		],
+	};
+}
+
+async function withAudit<R>(body: (log: Awaited<ReturnType<typeof openAuditLog>>) => Promise<R>): Promise<R> {
+	const folder = await mkdtemp(join(tmpdir(), 'bimetal-bench-'));
+	const log = await openAuditLog({ folder, clock: systemClock });
+	try {
+		return await body(log);
+	} finally {
+		await log.close();
+		await rm(folder, { recursive: true });
+	}
+}
+
+/** The time of a call alone; what it returns is waited for outside, batch by batch. */
+async function microseconds(seconds: number, batch: number, call: () => Promise<unknown>) {
+	const end = performance.now() + seconds * 1000;
+	let calls = 0;
+	let spent = 0;
+	while (performance.now() < end) {
+		const begin = performance.now();
+		let last: Promise<unknown> | undefined;
+		for (let n = 0; n < batch; n++) last = call();
+		spent += performance.now() - begin;
+		calls += batch;
+		await last;
+	}
+	return { '': (spent * 1000) / calls };
+}
+
+const commits: readonly Figure[] = [{ name: '', unit: 'commits/s', better: 'higher' }];
+const records: readonly Figure[] = [{ name: '', unit: 'records/s', better: 'higher' }];
+
+function cases(): BenchCase[] {
+	return [
+		...[1, 64].flatMap((writers): BenchCase[] => {
+			const callers = writers === 1 ? '1 writer' : `${writers} writers`;
+			const raw = writing('append and fdatasync', writers, folder =>
+				lineWriter(folder, 'peer.jsonl', document),
+			);
+			return [
+				{
+					name: `SQLite store, ${callers}`,
+					figures: commits,
+					ours: writing('SQLite store', writers, folder => storeWriter('sqlite', folder)),
+					peers: [writing('node:sqlite, WAL, FULL', writers, sqliteWriter), raw],
+				},
+				{
+					name: `lowdb store, ${callers}`,
+					figures: commits,
+					ours: writing('lowdb store', writers, folder => storeWriter('lowdb', folder)),
+					peers: [writing('lowdb as shipped, never synced', writers, lowdbWriter), raw],
+				},
+				{
+					name: `audit records, ${callers}`,
+					figures: records,
+					ours: writing('audit log', writers, auditWriter),
+					peers: [
+						writing('append and fdatasync', writers, folder => lineWriter(folder, 'peer.jsonl', decision)),
+					],
+				},
+			];
+		}),
+		enqueueing(),
+	];
+}
+
+/** Commits of both stores and records of the audit log, with 1 and with 64 concurrent writers. */
+export const area: BenchArea = {
+	open: async () => ({ cases: cases(), close: async () => {} }),
+};
