@@ -57,13 +57,30 @@ function explainUnknownKeys(
 
 /** Of a union's alternatives, what is wrong with the one that the value comes nearest to. */
 function closest(alternatives: readonly (readonly Issue[])[]): readonly Issue[] {
-	const depth = (issues: readonly Issue[]) => Math.max(0, ...issues.map(issue => issue.path.length));
-	const sorted = [...alternatives].sort((a, b) => depth(b) - depth(a) || a.length - b.length);
-	const best = sorted[0] ?? [];
-	if (depth(best) > 0 || best.length !== 1 || best[0]?.code === 'unrecognized_keys') return best;
-	// All of them fail at once: the value is of none of these kinds.
-	const messages = alternatives.map(issues => lower(issues[0]?.message ?? ''));
+	const flat = alternatives.map(issues => issues.flatMap(flatten));
+	const best = [...flat].sort((a, b) => distance(a) - distance(b))[0] ?? [];
+	if (best.length !== 1 || !isOtherKind(best[0])) return best;
+	// The value is of none of these kinds.
+	const messages = flat.map(issues => lower(issues[0]?.message ?? ''));
 	return [{ ...best[0], code: 'custom', message: [...new Set(messages)].join(', or ') } as Issue];
+}
+
+/** A union within a union counts as what is wrong with the nearest of its own alternatives. */
+function flatten(issue: Issue): readonly Issue[] {
+	if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue];
+	return closest(issue.errors).map(inner => ({ ...inner, path: [...issue.path, ...inner.path] }));
+}
+
+function distance(issues: readonly Issue[]): number {
+	const costs = issues.map(issue => {
+		if (issue.code === 'unrecognized_keys') return 10 * issue.keys.length;
+		return isOtherKind(issue) ? 100 : 1;
+	});
+	return costs.reduce((sum, cost) => sum + cost, 0);
+}
+
+function isOtherKind(issue: Issue | undefined): boolean {
+	return issue?.code === 'invalid_type' && issue.path.length === 0;
 }
 
 function at(
@@ -101,6 +118,7 @@ function quote(text: unknown): string {
 	return JSON.stringify(String(text));
 }
 
+/** zod's own messages begin with a capital; ours may begin with somebody's name. */
 function lower(message: string): string {
-	return message.slice(0, 1).toLowerCase() + message.slice(1);
+	return message.replace(/^(?:Invalid|Too|Unrecognized)\b/, word => word.toLowerCase());
 }

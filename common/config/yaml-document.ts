@@ -55,11 +55,12 @@ export function parseYaml(file: string, text: string): YamlDocument {
 		return { line: Math.max(1, line), column: Math.max(1, col) };
 	};
 	const document = compose(file, text, lines);
-	const problems: ConfigProblem[] = [...document.errors, ...document.warnings].map(error => ({
-		file,
-		...position(error.pos[0]),
-		...explain(error),
-	}));
+	const errors = [...document.errors, ...document.warnings];
+	// What follows the first syntax error is read out of step; told as well, it would hide the one that matters.
+	const firstOfSyntax = errors.find(error => EXPLANATIONS[error.code] === undefined);
+	const problems: ConfigProblem[] = errors
+		.filter(error => error === firstOfSyntax || EXPLANATIONS[error.code] !== undefined)
+		.map(error => ({ file, ...position(error.pos[0]), ...explain(error) }));
 	const complain = (node: unknown, message: string, fix: string): void => {
 		problems.push({ file, ...position(startOf(node) ?? 0), message, fix });
 	};
