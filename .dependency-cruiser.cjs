@@ -3,7 +3,7 @@
  * something of another service calls it over HTTP through that service's client.ts.
  */
 const services = 'proxy|hil|provisioner|attest|market';
-const tests = '\\.(test|bench)\\.ts$|/test-[^/]*\\.ts$|(^|/)(contract|fixtures?)[^/]*\\.ts$';
+const tests = '\\.(test|bench|fixture)\\.ts$|/test-[^/]*\\.ts$|(^|/)(contract|fixtures?)[^/]*\\.ts$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
