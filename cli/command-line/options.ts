@@ -1,0 +1,52 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+/** `--json`, on every command. */
+export function withJson(command: Command): Command {
+	return command.option('--json', 'print one JSON document on stdout');
+}
+
+/** Which proxy, and as whom; the same on every command that talks to one. */
+export function withConnection(command: Command): Command {
+	return withJson(command)
+		.addOption(
+			connectionOption('--as, --profile <name>', 'act as the operator of this profile', 'BIMETAL_PROFILE'),
+		)
+
+		.addOption(connectionOption('--url <url>', 'the proxy, when there is no profile', 'BIMETAL_URL'))
+		.addOption(connectionOption('--user <name>', 'operator', 'BIMETAL_USER'))
+		.addOption(
+			connectionOption('--password-file <file>', 'its first line is the password', 'BIMETAL_PASSWORD_FILE'),
+		)
+		.addOption(connectionOption('--ca <file>', "certificate of the site's CA (PEM)", 'BIMETAL_CA'))
+		.addOption(
+			connectionOption(
+				'--certificate <file>',
+				'client certificate (PEM) to log in with',
+				'BIMETAL_CERTIFICATE',
+			),
+		)
+		.addOption(connectionOption('--key <file>', 'its key (PEM)', 'BIMETAL_KEY'));
+}
+
+const GROUP = 'Proxy and operator:';
+
+function connectionOption(flags: string, description: string, variable: string): Option {
+	return new Option(flags, `${description} (or ${variable})`).helpGroup(GROUP);
+}
+
+/** Lines to paste under a command's help. */
+export function withExamples(command: Command, lines: readonly string[]): Command {
+	return command.addHelpText('after', `\nExamples:\n${lines.map(line => `  ${line}`).join('\n')}`);
+}
+
+/** A repeatable option's values, in order. */
+export function collect(value: string, previous: readonly string[] | undefined): string[] {
+	return [...(previous ?? []), value];
+}
+
+export function positiveInteger(value: string): number {
+	const number = Number(value);
+	if (!/^\d{1,6}$/.test(value) || number < 1)
+		throw new InvalidArgumentError('It is a whole number from 1 on.');
+	return number;
+}

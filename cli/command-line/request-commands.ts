@@ -1,0 +1,111 @@
+import { type Command, Option } from 'commander';
+import type { ApproveOptions, RequestsOptions } from '../commands/requests.ts';
+import type { ConnectionOptions } from '../connection.ts';
+import { commandName } from '../context.ts';
+import { positiveInteger, withConnection, withExamples } from './options.ts';
+import type { Registration } from './registration.ts';
+
+type Options = ConnectionOptions & { json?: boolean };
+
+/** As the management API has them; kept here as well so that help needs no schemas. A test holds them together. */
+export const requestStates = [
+	'waiting',
+	'executing',
+	'executed',
+	'denied',
+	'withdrawn',
+	'expired',
+	'failed',
+	'unknown',
+];
+
+export function addRequestCommands(program: Command, { context, run }: Registration): void {
+	const bimetal = commandName(context);
+	const load = () => import('../commands/requests.ts');
+	const loadSite = () => import('../commands/site.ts');
+	program.commandsGroup('Two-person control:');
+
+	const requests = program
+		.command('requests')
+		.description('List requests and what they wait for')
+		.addOption(new Option('--state <state>', 'only those in this state').choices(requestStates))
+		.option('--bmc <name>', 'only those for this BMC')
+		.option('--limit <n>', 'at most so many', positiveInteger)
+		.option('--after <id>', 'the page after this one')
+		.action(run(async (options: RequestsOptions) => (await load()).listRequests(context, options)));
+	withExamples(withConnection(requests), [
+		`${bimetal} requests --state waiting`,
+		`${bimetal} requests --bmc node1 --json | jq -r '.requests[].id'`,
+	]);
+
+	const request = program
+		.command('request')
+		.summary('Show exactly what a request would execute')
+		.description('Show exactly what a request would execute, who asked, and what each policy says')
+		.argument('<id>', 'request')
+		.action(run(async (id: string, options: Options) => (await load()).showRequest(context, id, options)));
+	withExamples(withConnection(request), [`${bimetal} request 01K3Q8 --as cp`]);
+
+	const approve = program
+		.command('approve')
+		.summary('Approve a request for your party')
+		.description(
+			'Shows the request and, on a terminal, asks; then approves exactly what was shown. When yours is the last approval ' +
+				'that it needs, the policies are checked again and it is executed.',
+		)
+		.argument('<id>', 'request')
+		.option('--comment <text>', 'kept with the approval')
+		.option('--digest <hex>', 'approve only if this is its digest')
+		.option('-y, --yes', 'do not ask')
+		.action(run(async (id: string, options: ApproveOptions) => (await load()).approve(context, id, options)));
+	withExamples(withConnection(approve), [
+		`${bimetal} approve 01K3Q8 --as cp`,
+		`${bimetal} approve 01K3Q8 --yes --comment 'ticket 4711'`,
+	]);
+
+	const deny = program
+		.command('deny')
+		.description('Deny a request for your party; it will not be executed')
+		.argument('<id>', 'request')
+		.requiredOption('--reason <text>', 'told to whoever asked')
+		.action(
+			run(async (id: string, options: Options & { reason?: string }) =>
+				(await load()).deny(context, id, options),
+			),
+		);
+	withExamples(withConnection(deny), [`${bimetal} deny 01K3Q8 --reason 'maintenance until noon'`]);
+
+	const withdraw = program
+		.command('withdraw')
+		.description('Withdraw a request of your own')
+		.argument('<id>', 'request')
+		.option('--reason <text>', 'kept with it')
+		.action(
+			run(async (id: string, options: Options & { reason?: string }) =>
+				(await load()).withdraw(context, id, options),
+			),
+		);
+	withExamples(withConnection(withdraw), [`${bimetal} withdraw 01K3Q8`]);
+
+	program.commandsGroup('The site:');
+	const bmcs = program
+		.command('bmcs')
+		.description('List the BMCs behind the proxy')
+		.action(run(async (options: Options) => (await loadSite()).listBmcs(context, options)));
+	withExamples(withConnection(bmcs), [
+		`${bimetal} bmcs`,
+		`${bimetal} bmcs --json | jq -r '.bmcs[].prefixUrl'`,
+	]);
+
+	const policies = program
+		.command('policies')
+		.summary('Show who must authorize what')
+		.description('Show the authorization table: which party must authorize what, and by which policies')
+		.argument('[operation]', 'only operations of this name, in detail')
+		.action(
+			run(async (operation: string | undefined, options: Options) =>
+				(await loadSite()).listPolicies(context, operation, options),
+			),
+		);
+	withExamples(withConnection(policies), [`${bimetal} policies`, `${bimetal} policies reboot`]);
+}

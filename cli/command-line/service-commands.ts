@@ -1,0 +1,126 @@
+import { Argument, type Command } from 'commander';
+import { commandName } from '../context.ts';
+import { bimetalVersion } from '../version.ts';
+import { positiveInteger, withExamples, withJson } from './options.ts';
+import type { Registration } from './registration.ts';
+
+export async function addServiceCommands(
+	program: Command,
+	registration: Registration,
+	argv: readonly string[],
+): Promise<void> {
+	const { context, run } = registration;
+	const bimetal = commandName(context);
+	program.commandsGroup('Start:');
+
+	// The rest of a site is loaded only for who asks for it: other commands' help stays quick.
+	if (argv.includes('up')) (await import('../up.ts')).upCommand(program, registration);
+	else program.command('up').description('Start a whole site on this machine: a rack, its PDU, the proxy');
+
+	const proxy = program
+		.command('proxy')
+		.description('Start the proxy alone')
+		.requiredOption('-c, --config <file>', 'site file')
+		.action(
+			run(async (options: { config: string }) => {
+				const service = await import('../../proxy/main.ts');
+				await service.main(options);
+				return 0;
+			}),
+		);
+	withExamples(proxy, [`${bimetal} proxy -c site.yaml`]);
+}
+
+/** What needs neither a proxy nor a log-in. */
+export function addOfflineCommands(program: Command, { context, run }: Registration): void {
+	const bimetal = commandName(context);
+	program.commandsGroup('Offline:');
+
+	const policy = program.command('policy').description('Work on policy files').helpCommand(false);
+	const check = policy
+		.command('check')
+		.description(
+			'Check an authorization table and the policy files beside it, as the proxy does before it takes them',
+		)
+		.argument('[folder]', "folder with operations.yaml (default: the site file's, or 'policies')")
+		.option('--site <file>', 'take parties and external sources from this site file')
+		.action(
+			run(async (folder: string | undefined, options: { site?: string; json?: boolean }) => {
+				const commands = await import('../commands/policy-check.ts');
+				return commands.checkPolicyFolder(context, folder, options);
+			}),
+		);
+	withExamples(withJson(check), [
+		`${bimetal} policy check`,
+		`${bimetal} policy check policies --site site.yaml`,
+	]);
+
+	const audit = program
+		.command('audit')
+		.description("Read and verify a proxy's audit log")
+		.helpCommand(false);
+	const verify = audit
+		.command('verify')
+		.description('Verify that no record of an audit log was changed, removed or added')
+		.argument('<folder>', "the audit log's folder")
+		.option('--expect <head>', 'also that it goes on from this head, which an earlier verification printed')
+		.action(
+			run(async (folder: string, options: { expect?: string; json?: boolean }) => {
+				const commands = await import('../commands/audit.ts');
+				return commands.verify(context, folder, options);
+			}),
+		);
+	withExamples(withJson(verify), [`${bimetal} audit verify .bimetal/audit`]);
+	const show = audit
+		.command('show')
+		.description('Show the records of an audit log, oldest first')
+		.argument('<folder>', "the audit log's folder")
+		.option('--last <n>', 'only the last ones', positiveInteger)
+		.option('--request <id>', 'only those of this request')
+		.action(
+			run(async (folder: string, options: { last?: number; request?: string; json?: boolean }) => {
+				const commands = await import('../commands/audit.ts');
+				return commands.show(context, folder, options);
+			}),
+		);
+	withExamples(withJson(show), [`${bimetal} audit show .bimetal/audit --last 20`]);
+
+	const completion = program
+		.command('completion')
+		.description('Print the completion script of a shell')
+		.addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh', 'fish']))
+		.action(
+			run(async (shell: 'bash' | 'zsh' | 'fish') => {
+				const commands = await import('../commands/completion.ts');
+				context.stdout.write(commands.completionScript(shell));
+				return 0;
+			}),
+		);
+	withExamples(completion, [
+		`source <(${bimetal} completion bash)`,
+		`${bimetal} completion zsh > ~/.zfunc/_bimetal`,
+		`${bimetal} completion fish > ~/.config/fish/completions/bimetal.fish`,
+	]);
+	program
+		.command('__complete', { hidden: true })
+		.argument('[words...]')
+		.action(
+			run(async (words: string[]) => {
+				const commands = await import('../commands/completion.ts');
+				return commands.complete(context, program, words);
+			}),
+		);
+
+	const version = program
+		.command('version')
+		.description("Print bimetal's version")
+		.action(
+			run(async ({ json }: { json?: boolean }) => {
+				const bimetal = bimetalVersion();
+				const text = json ? JSON.stringify({ bimetal, node: process.versions.node }) : bimetal;
+				context.stdout.write(`${text}\n`);
+				return 0;
+			}),
+		);
+	withExamples(withJson(version), [`${bimetal} version --json`]);
+}

@@ -1,0 +1,115 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { type AuditEntry, readAudit, verifyAudit } from '../../proxy/audit/read-audit.ts';
+import { type CliContext, commandName } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { usageError } from '../failure.ts';
+import { painter, printJson, printLine, printTable, short } from '../output.ts';
+import { visible } from '../visible.ts';
+
+/** `bimetal audit verify FOLDER [--expect HEAD]` */
+export async function verify(
+	context: CliContext,
+	given: string,
+	options: { readonly expect?: string; readonly json?: boolean },
+): Promise<number> {
+	const folder = logFolder(context, given);
+	const expect = options.expect === undefined ? undefined : parseHead(options.expect);
+	const verdict = await verifyAudit({ folder, ...(expect ? { expect } : {}) });
+	const paint = painter(context);
+	if (options.json) printJson(context, verdict);
+	else if (verdict.ok) {
+		const head = `${verdict.head.seq}:${verdict.head.hash}`;
+		printLine(
+			context,
+			`${paint('green', 'Unchanged')}: ${verdict.records} records. Keep the head elsewhere, to see later that none was cut off:`,
+		);
+		printLine(context, `  ${commandName(context)} audit verify ${given} --expect ${head}`);
+	} else {
+		printLine(
+			context,
+			`${paint('red', 'Not what was written')}: ${visible(verdict.file)}:${verdict.line}: ${visible(verdict.reason)}`,
+		);
+	}
+	return verdict.ok ? exitCodes.ok.code : exitCodes.fault.code;
+}
+
+/** `bimetal audit show FOLDER [--last N]`: the records, checked while they are read. */
+export async function show(
+	context: CliContext,
+	given: string,
+	options: { readonly last?: number; readonly request?: string; readonly json?: boolean },
+): Promise<number> {
+	const { last = Number.POSITIVE_INFINITY, request } = options;
+	const entries: AuditEntry[] = [];
+	for await (const entry of readAudit({ folder: logFolder(context, given) })) {
+		if (request && !('requestId' in entry.record && entry.record.requestId === request)) continue;
+		entries.push(entry);
+		if (entries.length > last) entries.shift();
+	}
+	if (options.json) printJson(context, { records: entries });
+	else if (entries.length === 0) printLine(context, 'No records.');
+	else await printTable(context, ['NO', 'TIME', 'KIND', 'WHO', 'WHAT', 'OUTCOME'], entries.map(row));
+	return exitCodes.ok.code;
+}
+
+function row({ seq, time, record }: AuditEntry): string[] {
+	const [who, what, outcome] = describe(record);
+	return [String(seq), time, record.kind, short(who, 40), short(what, 80), short(outcome, 60)];
+}
+
+function describe(record: AuditEntry['record']): [who: string, what: string, outcome: string] {
+	switch (record.kind) {
+		case 'start':
+			return ['', `proxy ${record.version}`, 'started'];
+		case 'stop':
+			return ['', 'proxy', `stopped: ${record.reason}`];
+		case 'policies':
+			return [
+				'',
+				`policies ${record.version?.slice(0, 12) ?? ''}`,
+				[record.outcome, ...record.problems].join('; '),
+			];
+		case 'login':
+			return [record.operator ?? '(nobody)', `log-in from ${record.from}`, record.outcome];
+		case 'decision': {
+			const call = `${record.method} ${record.path.replace('/redfish/v1/', '')} at ${record.bmc}`;
+			const answer = record.status === null ? '' : ` ${record.status}`;
+			return [
+				`${record.operator} (${record.party})`,
+				call,
+				`${record.verdict}${answer}${record.clause ? `: ${record.clause}` : ''}`,
+			];
+		}
+		case 'approval':
+			return [
+				`${record.operator} (${record.party})`,
+				`request ${record.requestId}`,
+				record.comment ? `${record.decision}: ${record.comment}` : record.decision,
+			];
+		case 'answer':
+			return [
+				record.bmc,
+				record.requestId ? `request ${record.requestId}` : '',
+				`${record.status} after ${Math.round(record.tookMs)} ms`,
+			];
+	}
+}
+
+function logFolder(context: CliContext, given: string): string {
+	const folder = path.resolve(context.cwd, given);
+	if (!existsSync(folder))
+		throw usageError(`there is no folder ${folder}`, "the 'audit' folder of the site file");
+	return folder;
+}
+
+/** `12:ab…`: number and hash of the last record, as `audit verify` prints them. */
+function parseHead(text: string): { seq: number; hash: string } {
+	const match = /^(\d{1,15}):([0-9a-f]{64})$/.exec(text);
+	if (!match?.[1] || !match[2])
+		throw usageError(
+			`'${text}' is no head of a log`,
+			"--expect NUMBER:HASH as an earlier 'audit verify' printed it",
+		);
+	return { seq: Number(match[1]), hash: match[2] };
+}

@@ -1,0 +1,156 @@
+import { createProxyClient } from '../../proxy/client.ts';
+import { type ConnectionOptions, readNamedFile, readPasswordFile } from '../connection.ts';
+import { type CliContext, commandName } from '../context.ts';
+import { usageError } from '../failure.ts';
+import { painter, printFields, printJson, printLine } from '../output.ts';
+import { deleteProfile, loadProfile, profileHome, saveProfile } from '../profile.ts';
+import { askSecret, confirm, readStandardInput } from '../prompt.ts';
+import { visible } from '../visible.ts';
+
+export interface LoginOptions extends ConnectionOptions {
+	readonly passwordStdin?: boolean;
+	readonly trust?: string;
+	readonly json?: boolean;
+}
+
+/** `bimetal login`: opens a Redfish session and keeps its token, never the password, in a profile. */
+export async function login(context: CliContext, url: string, options: LoginOptions): Promise<number> {
+	if (!options.user) throw usageError('who logs in?', `${commandName(context)} login ${url} --user NAME`);
+	const home = profileHome(context);
+	const name = options.profile ?? context.env.BIMETAL_PROFILE ?? 'default';
+	const { origin } = URL.canParse(url) ? new URL(url) : { origin: url };
+	// The URL is checked before anybody is asked for a password.
+	await createProxyClient({ url }).close();
+	const ca = await chooseTrust(context, origin, options);
+	const password = await choosePassword(context, origin, options);
+
+	const credential = { username: options.user, password };
+	const client = createProxyClient({ url: origin, ca, credential, clock: context.clock });
+	try {
+		const { token, session } = await client.login();
+		const me = await client.me();
+		const previous = await loadProfile(home, name).catch(() => undefined);
+		await saveProfile(home, {
+			name,
+			url: origin,
+			...(ca === undefined ? {} : { ca }),
+			user: me.name,
+			party: me.party,
+			token,
+			session,
+		});
+		// The session that this profile held is of no use to anybody now.
+		if (previous?.url === origin && previous.token && previous.session) {
+			await client.logout(previous.session).catch(() => undefined);
+		}
+		if (options.json) printJson(context, { profile: name, url: origin, ...me });
+		else
+			printLine(
+				context,
+				`Logged in to ${origin} as ${visible(me.name)} of ${visible(me.party)} (profile ${name}).`,
+			);
+	} finally {
+		await client.close();
+	}
+	return 0;
+}
+
+/** `bimetal logout`: ends the session at the proxy and removes the profile. */
+export async function logout(
+	context: CliContext,
+	options: ConnectionOptions & { json?: boolean },
+): Promise<number> {
+	const home = profileHome(context);
+	const name = options.profile ?? context.env.BIMETAL_PROFILE ?? 'default';
+	const profile = await loadProfile(home, name);
+	if (!profile)
+		throw usageError(`there is no profile '${name}'`, `${commandName(context)} logout --profile NAME`);
+	let ended = false;
+	if (profile.token && profile.session) {
+		const client = createProxyClient({
+			url: profile.url,
+			ca: profile.ca,
+			credential: { token: profile.token },
+		});
+		try {
+			await client.logout(profile.session);
+			ended = true;
+		} catch (error) {
+			const why = error instanceof Error ? error.message : String(error);
+			context.stderr.write(
+				`bimetal: the session could not be ended there and will time out: ${visible(why)}\n`,
+			);
+		} finally {
+			await client.close();
+		}
+	}
+	await deleteProfile(home, name);
+	if (options.json) printJson(context, { profile: name, url: profile.url, sessionEnded: ended });
+	else printLine(context, `Logged out of ${profile.url} (profile ${name} removed).`);
+	return 0;
+}
+
+/** `bimetal whoami` */
+export async function whoami(
+	context: CliContext,
+	options: ConnectionOptions & { json?: boolean },
+): Promise<number> {
+	const { withConnection } = await import('../connection.ts');
+	return withConnection(context, options, async ({ client, url }) => {
+		const [me, service] = [await client.me(), await client.service()];
+		if (options.json) printJson(context, { ...me, url, site: service.site });
+		else {
+			printFields(context, [
+				['operator', painter(context)('bold', visible(me.name))],
+				['party', visible(me.party)],
+				['site', `${visible(service.site)} at ${url}`],
+			]);
+		}
+		return 0;
+	});
+}
+
+async function choosePassword(context: CliContext, origin: string, options: LoginOptions): Promise<string> {
+	if (options.passwordStdin && options.passwordFile) {
+		throw usageError('--password-stdin and --password-file exclude each other', 'give one of them');
+	}
+	if (options.passwordFile) return readPasswordFile(context, options.passwordFile);
+	const password = options.passwordStdin
+		? ((await readStandardInput(context)).split(/\r?\n/, 1)[0] ?? '')
+		: await askSecret(context, `Password of ${options.user} at ${origin}: `);
+	if (!password) throw usageError('the password is empty', 'type it, or give --password-file FILE');
+	return password;
+}
+
+/** The PEM to trust: from --ca, from the system (undefined), or on first use after the user has agreed. */
+async function chooseTrust(
+	context: CliContext,
+	origin: string,
+	options: LoginOptions,
+): Promise<string | undefined> {
+	const caFile = options.ca ?? context.env.BIMETAL_CA;
+	if (caFile) return readNamedFile(context, caFile, 'CA certificate');
+	const { presentedCertificate, sameFingerprint, trustedBySystem } = await import('../trust.ts');
+	if (!options.trust && (await trustedBySystem(origin))) return undefined;
+	const shown = await presentedCertificate(origin);
+	if (options.trust) {
+		if (sameFingerprint(options.trust, shown.fingerprint)) return shown.pem;
+		throw usageError(
+			`${origin} shows another certificate: SHA-256 ${shown.fingerprint}`,
+			'do not log in before the site has confirmed this fingerprint',
+		);
+	}
+	if (!context.stdin.isTTY) {
+		throw usageError(
+			`${origin} is not trusted yet, and there is no terminal to ask`,
+			`--ca FILE, or --trust ${shown.fingerprint} once the site has confirmed this SHA-256 fingerprint`,
+		);
+	}
+	context.stderr.write(
+		`${origin} is not known yet. It shows ${shown.isRoot ? 'the CA certificate' : 'the certificate'}\n` +
+			`  subject  ${visible(shown.subject)}\n  SHA-256  ${shown.fingerprint}\n` +
+			'Compare the fingerprint with what the site has told you.\n',
+	);
+	if (await confirm(context, 'Trust it from now on?')) return shown.pem;
+	throw usageError('not trusted, nothing was sent', "give the site CA's certificate with --ca FILE");
+}

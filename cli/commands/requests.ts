@@ -1,0 +1,173 @@
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import type { RequestState, RequestView } from '../../proxy/client.ts';
+import { type ConnectionOptions, withConnection } from '../connection.ts';
+import { type CliContext, commandName } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { hinted, usageError } from '../failure.ts';
+import { painter, printJson, printLine, printTable, relativeTime, short } from '../output.ts';
+import { confirm } from '../prompt.ts';
+import { visible } from '../visible.ts';
+import { approveLines, callText, needsText, printRequest, stateStyle } from './request-text.ts';
+
+type Options = ConnectionOptions & { readonly json?: boolean };
+
+export interface RequestsOptions extends Options {
+	readonly state?: RequestState;
+	readonly bmc?: string;
+	readonly limit?: number;
+	readonly after?: string;
+}
+
+/** `bimetal requests` */
+export function listRequests(context: CliContext, options: RequestsOptions): Promise<number> {
+	const { state, bmc, limit, after } = options;
+	return withConnection(context, options, async ({ client, suffix }) => {
+		const page = await client.requests({ state, bmc, limit, after });
+		if (options.json) {
+			printJson(context, page);
+			return 0;
+		}
+		if (page.requests.length === 0) {
+			printLine(context, `No requests${state ? ` that are ${state}` : ''}${bmc ? ` at ${bmc}` : ''}.`);
+			return 0;
+		}
+		const paint = painter(context);
+		const now = context.clock.now();
+		await printTable(
+			context,
+			['ID', 'STATE', 'NEEDS', 'BMC', 'CALL', 'ASKED BY', 'AGE'],
+			page.requests.map(view => [
+				visible(view.id),
+				paint(stateStyle[view.state], view.state),
+				needsText(view.needs),
+				short(view.bmc, 24),
+				shortCall(view),
+				`${short(view.requester.name, 24)} (${visible(view.requester.party)})`,
+				relativeTime(Date.parse(view.createdAt), now),
+			]),
+		);
+		const next = `${commandName(context)} requests --after ${page.next}${state ? ` --state ${state}` : ''}`;
+		if (page.next !== null) printLine(context, `\nMore: ${next}${suffix}`);
+		return 0;
+	});
+}
+
+/** The end of a path says most: `POST …/system/Actions/ComputerSystem.Reset ForceRestart`. */
+function shortCall(view: RequestView): string {
+	const call = callText(view).replace('/redfish/v1/', '');
+	const body = view.body;
+	const kind =
+		typeof body === 'object' && body !== null && !Array.isArray(body) && typeof body.ResetType === 'string'
+			? ` ${visible(body.ResetType)}`
+			: '';
+	const text = `${call}${kind}`;
+	return text.length <= 72 ? text : `${text.slice(0, 30)}…${text.slice(-41)}`;
+}
+
+/** `bimetal request ID` */
+export function showRequest(context: CliContext, id: string, options: Options): Promise<number> {
+	return withConnection(context, options, async connection => {
+		const view = await connection.client.request(id);
+		if (options.json) printJson(context, view);
+		else {
+			printRequest(context, view);
+			for (const { party, line } of await approveLines(context, view, connection)) {
+				printLine(context, `\nFor an operator of ${visible(party)} to approve it:\n  ${line}`);
+			}
+		}
+		return 0;
+	});
+}
+
+export interface ApproveOptions extends Options {
+	readonly comment?: string;
+	readonly digest?: string;
+	readonly yes?: boolean;
+}
+
+/**
+ * `bimetal approve ID`: shows what would be executed, asks, and approves exactly what was shown: the digest
+ * sent is that of the document on the screen, so a request changed meanwhile is refused.
+ */
+export function approve(context: CliContext, id: string, options: ApproveOptions): Promise<number> {
+	return withConnection(context, options, async ({ client, suffix }) => {
+		const view = await client.request(id);
+		if (options.digest && options.digest.toLowerCase() !== view.digest) {
+			throw hinted(
+				new BimetalError('DigestDiffers', `request ${id} has another digest: ${view.digest}`, {
+					status: 409,
+				}),
+				`${commandName(context)} request ${id}${suffix} — shows what it is now`,
+			);
+		}
+		if (!options.json) printRequest(context, view);
+		if (context.stdin.isTTY && !options.yes) {
+			if (view.state === 'waiting') printLine(context);
+			if (view.state === 'waiting' && !(await confirm(context, 'Approve exactly this?'))) {
+				throw hinted(
+					new BimetalError('Interrupted', 'not approved'),
+					`${commandName(context)} deny ${id} --reason TEXT${suffix}`,
+				);
+			}
+		}
+		const after = await client.approve(id, { digest: view.digest, comment: options.comment });
+		if (options.json) printJson(context, after);
+		else printLine(context, `\n${afterApproval(after, painter(context))}`);
+		const bad = after.state === 'denied' ? exitCodes.denied : exitCodes.fault;
+		return ['denied', 'failed', 'unknown'].includes(after.state) ? bad.code : exitCodes.ok.code;
+	});
+}
+
+function afterApproval(view: RequestView, paint: ReturnType<typeof painter>): string {
+	const reason = visible(view.ended?.reason ?? 'no reason given');
+	switch (view.state) {
+		case 'waiting':
+			return `${paint('green', 'Approved')}; it still waits for ${needsText(view.needs)}.`;
+		case 'executing':
+			return `${paint('green', 'Approved')}; it is being sent to ${visible(view.bmc)}.`;
+		case 'executed':
+			return `${paint('green', 'Approved and executed')}; ${visible(view.bmc)} answered ${view.outcome?.status}.`;
+		case 'denied':
+			return `${paint('red', 'Approved, but not executed')}: ${reason}`;
+		default:
+			return `${paint('red', `Approved, and now ${view.state}`)}: ${reason}`;
+	}
+}
+
+/** `bimetal deny ID --reason TEXT` */
+export function deny(
+	context: CliContext,
+	id: string,
+	options: Options & { reason?: string },
+): Promise<number> {
+	const { reason } = options;
+	if (!reason)
+		throw usageError(
+			'why is it denied?',
+			`${commandName(context)} deny ${id} --reason 'maintenance until noon'`,
+		);
+	return withConnection(context, options, async ({ client }) => {
+		const view = await client.deny(id, { reason });
+		if (options.json) printJson(context, view);
+		else
+			printLine(
+				context,
+				`${painter(context)('red', 'Denied')}: ${callText(view)} at ${visible(view.bmc)} will not be executed.`,
+			);
+		return 0;
+	});
+}
+
+/** `bimetal withdraw ID` */
+export function withdraw(
+	context: CliContext,
+	id: string,
+	options: Options & { reason?: string },
+): Promise<number> {
+	return withConnection(context, options, async ({ client }) => {
+		const view = await client.withdraw(id, { reason: options.reason });
+		if (options.json) printJson(context, view);
+		else printLine(context, `Withdrawn: ${callText(view)} at ${visible(view.bmc)} will not be executed.`);
+		return 0;
+	});
+}

@@ -1,0 +1,104 @@
+import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Command, InvalidArgumentError } from 'commander';
+import { createLogger } from '../common/log/logger.ts';
+import { type CliContext, commandName } from './context.ts';
+import { painter } from './output.ts';
+import type { Registration } from './program.ts';
+import type { DemoSite } from './up/demo-site.ts';
+import { welcome } from './up/welcome.ts';
+
+interface Options {
+	readonly state: string;
+	readonly host: string;
+	readonly port: number;
+	readonly opsPort: number;
+	readonly policies: string;
+	readonly servers: number;
+	readonly json?: boolean;
+	readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+}
+
+const shippedPolicies = fileURLToPath(new URL('../policies', import.meta.url));
+
+/** `bimetal up`: a whole site on this machine. */
+export function upCommand(program: Command, { context, run }: Registration): void {
+	const bimetal = commandName(context);
+	program
+		.command('up')
+		.description('Start a whole site on this machine: a rack, its PDU, the proxy')
+		.option('--state <folder>', 'where the state is kept', '.bimetal')
+		.option('--host <address>', 'address to listen on', '127.0.0.1')
+		.option('--port <n>', 'main port; the BMCs follow it; 0 takes free ones', portNumber, 8443)
+		.option('--ops-port <n>', 'port of health and metrics, on loopback; 0 takes a free one', portNumber, 0)
+		.option('--policies <folder>', 'authorization table and policies', shippedPolicies)
+		.option('--servers <n>', 'emulated servers in the rack', serverCount, 8)
+		.option('--log-level <level>', 'debug, info, warn or error', 'warn')
+		.option('--json', 'print one JSON line with all URLs and log-ins')
+		.addHelpText('after', `\nExamples:\n  ${bimetal} up\n  ${bimetal} up --json --port 0 --state /tmp/trial\n`)
+		.action(run((options: Options) => up(context, options)));
+}
+
+async function up(context: CliContext, options: Options): Promise<number> {
+	const { startSite } = await import('./up/start-site.ts');
+	const interrupted = context.interruption();
+	const paint = painter(context);
+	const logger = createLogger({
+		service: 'up',
+		level: options.logLevel,
+		destination: { write: line => void context.stderr.write(line) },
+	});
+	const state = resolve(context.cwd, options.state);
+	mkdirSync(state, { recursive: true, mode: 0o700 });
+	const running = await startSite({
+		...options,
+		state,
+		policies: resolve(context.cwd, options.policies),
+		logger,
+		progress: step => void (options.json || context.stderr.write(`bimetal: starting: ${step}…\n`)),
+	});
+	try {
+		await saveProfiles(running.site, running.line.proxy.url);
+		const { line } = running;
+		context.stdout.write(options.json ? `${JSON.stringify(line)}\n` : welcome(line, lineCommand(context), paint));
+		if (!interrupted.aborted) {
+			await new Promise<void>(done => interrupted.addEventListener('abort', () => done(), { once: true }));
+		}
+		if (!options.json) context.stderr.write('\nbimetal: ending…\n');
+	} finally {
+		await running.close();
+	}
+	return 0;
+}
+
+/** So that the lines to try are short: `--as hso` and `--as cp` work in this folder. */
+async function saveProfiles(site: DemoSite, url: string): Promise<void> {
+	const { saveProfile } = await import('./profile.ts');
+	for (const { name, party, passwordFile } of site.operators) {
+		await saveProfile(`${site.folder}/cli`, {
+			name: party.toLowerCase(),
+			url,
+			ca: site.authority.certificatePem,
+			user: name,
+			party,
+			passwordFile,
+		});
+	}
+}
+
+/** `npm start` runs us without a name on the path: the lines to paste then go through npx. */
+const lineCommand = (context: CliContext): string =>
+	context.env.npm_lifecycle_event === undefined ? commandName(context) : 'npx bimetal';
+
+function portNumber(text: string): number {
+	const port = Number(text);
+	if (!/^\d{1,5}$/.test(text) || port > 65535) throw new InvalidArgumentError('expected a port, 0 to 65535');
+	return port;
+}
+
+function serverCount(text: string): number {
+	const count = Number(text);
+	if (!/^\d{1,3}$/.test(text) || count < 1 || count > 64) throw new InvalidArgumentError('expected 1 to 64');
+	return count;
+}
