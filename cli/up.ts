@@ -3,9 +3,9 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError } from 'commander';
 import { createLogger } from '../common/log/logger.ts';
+import type { Registration } from './command-line/registration.ts';
 import { type CliContext, commandName } from './context.ts';
 import { painter } from './output.ts';
-import type { Registration } from './program.ts';
 import type { DemoSite } from './up/demo-site.ts';
 import { welcome } from './up/welcome.ts';
 
@@ -36,7 +36,10 @@ export function upCommand(program: Command, { context, run }: Registration): voi
 		.option('--servers <n>', 'emulated servers in the rack', serverCount, 8)
 		.option('--log-level <level>', 'debug, info, warn or error', 'warn')
 		.option('--json', 'print one JSON line with all URLs and log-ins')
-		.addHelpText('after', `\nExamples:\n  ${bimetal} up\n  ${bimetal} up --json --port 0 --state /tmp/trial\n`)
+		.addHelpText(
+			'after',
+			`\nExamples:\n  ${bimetal} up\n  ${bimetal} up --json --port 0 --state /tmp/trial\n`,
+		)
 		.action(run((options: Options) => up(context, options)));
 }
 
@@ -61,7 +64,9 @@ async function up(context: CliContext, options: Options): Promise<number> {
 	try {
 		await saveProfiles(running.site, running.line.proxy.url);
 		const { line } = running;
-		context.stdout.write(options.json ? `${JSON.stringify(line)}\n` : welcome(line, lineCommand(context), paint));
+		context.stdout.write(
+			options.json ? `${JSON.stringify(line)}\n` : welcome(line, lineCommand(context), paint),
+		);
 		if (!interrupted.aborted) {
 			await new Promise<void>(done => interrupted.addEventListener('abort', () => done(), { once: true }));
 		}

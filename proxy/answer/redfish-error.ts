@@ -1,4 +1,5 @@
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { proxyErrors, proxyErrorTable } from '../errors.ts';
 import { type Answer, jsonAnswer } from './answer.ts';
 
 /**
@@ -7,9 +8,7 @@ import { type Answer, jsonAnswer } from './answer.ts';
  */
 export function renderRedfishError(fault: unknown, headers: Record<string, string> = {}): Answer {
 	const error =
-		fault instanceof BimetalError
-			? fault
-			: new BimetalError('InternalError', 'internal fault', { status: 500, cause: fault });
+		fault instanceof BimetalError ? fault : proxyErrors.InternalError('internal fault', { cause: fault });
 	const text = error.expose
 		? error.message
 		: 'The proxy could not handle the request because of a fault of its own; see its log.';
@@ -19,14 +18,14 @@ export function renderRedfishError(fault: unknown, headers: Record<string, strin
 	});
 }
 
-/** Base registry 1.19 ids for codes whose meaning is the same there; every other code becomes `Bimetal.1.0.<code>`. */
+/** Codes whose meaning a message of the Base registry 1.19 has; every other one becomes `Bimetal.1.0.<code>`. */
 const baseMessages: Readonly<Record<string, string>> = {
 	InternalError: 'InternalError',
 	Unauthenticated: 'NoValidSession',
 	NotFound: 'ResourceMissingAtURI',
+	TargetUnknown: 'ResourceMissingAtURI',
 	MethodNotAllowed: 'OperationNotAllowed',
-	MalformedJson: 'MalformedJSON',
-	DuplicateKey: 'MalformedJSON',
+	QueryUnknown: 'QueryNotSupported',
 	UnknownQuery: 'QueryNotSupported',
 	PreconditionFailed: 'PreconditionFailed',
 	BodyTooLarge: 'PayloadTooLarge',
@@ -46,7 +45,7 @@ export function redfishMessage(
 		MessageArgs: [],
 		MessageId: id,
 		MessageSeverity: status >= 500 ? 'Critical' : 'Warning',
-		Resolution: resolutions[code] ?? 'Correct the request as the message says and send it again.',
+		Resolution: resolutionOf(code),
 	};
 	return jsonAnswer(
 		status,
@@ -55,14 +54,7 @@ export function redfishMessage(
 	);
 }
 
-const resolutions: Readonly<Record<string, string>> = {
-	InternalError: 'Ask whoever runs the proxy to look into its log.',
-	Unauthenticated: 'Log in as an operator of a party: a Redfish session, Basic or a client certificate.',
-	NotFound: 'Check the path. A resource that a policy hides from you answers like one that does not exist.',
-	UnknownOperation:
-		'Ask the parties to add such a row to the authorization table (policies/operations.yaml).',
-	PolicyDenied: 'Wait until the policy holds, or ask the party that wrote it.',
-	BmcUnreachable: 'Check that the BMC is up and that its certificate is the one enrolled; nothing was sent.',
-	BmcNoAnswer: 'The request may have reached the BMC: look at the resource before you repeat it.',
-	BmcGarbage: 'The BMC broke the protocol; look at the resource before you repeat the request.',
-};
+function resolutionOf(code: string): string {
+	const entry = (proxyErrorTable as Readonly<Record<string, { readonly meaning: string } | undefined>>)[code];
+	return entry?.meaning ?? 'Correct the request as the message says and send it again.';
+}

@@ -39,18 +39,14 @@ export const requestView = z.strictObject({
 	requester: operatorView,
 	createdAt: z.iso.datetime(),
 	expiresAt: z.iso.datetime(),
-	authorizations: z.array(
-		operatorView.extend({ at: z.iso.datetime(), comment: z.string().nullable() }),
-	),
+	authorizations: z.array(operatorView.extend({ at: z.iso.datetime(), comment: z.string().nullable() })),
 	/** Alternatives: each a set of parties that would complete the request. Empty unless waiting. */
 	needs: z.array(z.array(z.string())),
 	/** The clause taken, once decided: `CP and hso`. */
 	clause: z.string().nullable(),
 	policies: z.array(policyView),
 	/** Why it was denied, withdrawn or failed; who did it. */
-	ended: z
-		.strictObject({ by: operatorView.nullable(), reason: z.string(), at: z.iso.datetime() })
-		.nullable(),
+	ended: z.strictObject({ by: operatorView.nullable(), reason: z.string(), at: z.iso.datetime() }).nullable(),
 	/** What the BMC answered. The body is for the requester alone, at its TaskMonitor. */
 	outcome: z.strictObject({ status: z.int(), at: z.iso.datetime() }).nullable(),
 });
@@ -70,6 +66,13 @@ export const approveBody = z.strictObject({
 export const denyBody = z.strictObject({ reason: z.string().min(1).max(1000) });
 export const withdrawBody = z.strictObject({ reason: z.string().max(1000).optional() });
 
+export const requestQuery = z.strictObject({
+	state: requestState.optional(),
+	bmc: z.string().max(63).optional(),
+	limit: z.coerce.number().int().min(1).max(1000).default(100),
+	after: z.string().max(64).optional(),
+});
+
 export const bmcView = z.strictObject({
 	name: z.string(),
 	rack: z.string(),
@@ -79,6 +82,7 @@ export const bmcView = z.strictObject({
 	prefixUrl: z.string(),
 	state: z.enum(['up', 'down', 'unknown']),
 });
+export type BmcView = z.infer<typeof bmcView>;
 export const bmcList = z.strictObject({ bmcs: z.array(bmcView) });
 
 export const serviceView = z.strictObject({
@@ -102,6 +106,8 @@ export const policiesView = z.strictObject({
 		}),
 	),
 });
+
+export type PoliciesView = z.infer<typeof policiesView>;
 
 /** RFC 9457 problem details, as every management API of the project answers errors. */
 export const problem = z.strictObject({

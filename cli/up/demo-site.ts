@@ -1,0 +1,227 @@
+import { chmod, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { z } from 'zod';
+import type { Clock } from '../../common/clock.ts';
+import { openAuthority, openServerCertificate } from '../../common/identity/authority-store.ts';
+import { generatePassword, hashPassword } from '../../common/identity/passwords.ts';
+import type { Identity } from '../../common/identity/site-ca.ts';
+import { makeFolderDurably, writeFileDurably } from '../../common/store/durable-file.ts';
+
+/** An operator of the site that `bimetal up` makes, with the password that it generated. */
+export interface DemoOperator {
+	readonly name: string;
+	readonly party: string;
+	readonly password: string;
+	/** Holds the password, for the command line's profile. */
+	readonly passwordFile: string;
+}
+
+/** What is generated at the first start and found again at every later one. */
+export interface DemoSite {
+	readonly folder: string;
+	readonly authority: Identity;
+	/** Path of the site authority's certificate, for clients. */
+	readonly caFile: string;
+	readonly proxy: Identity;
+	readonly operators: readonly DemoOperator[];
+	readonly bmcs: readonly { readonly name: string; readonly identity: Identity; readonly password: string }[];
+	readonly pdu: { readonly identity: Identity; readonly password: string };
+	/** Passwords of the MQTT clients. */
+	readonly events: Readonly<Record<'proxy' | 'pdu', string>>;
+}
+
+export const demoParties = {
+	HSO: 'Hosting site operator: the building, its power and its network',
+	CP: 'Cloud provider: what runs on the servers',
+} as const;
+
+const demoOperators = [
+	{ name: 'hso-operator', party: 'HSO' },
+	{ name: 'cp-operator', party: 'CP' },
+] as const;
+
+/**
+ * Opens the state folder of `bimetal up`, making what is not there yet: authorities, certificates, passwords
+ * (generated, never fixed) and the accounts. A password that is a file of its own survives the next start.
+ */
+export async function openDemoSite(
+	folder: string,
+	names: readonly string[],
+	clock: Clock,
+): Promise<DemoSite> {
+	await makeFolderDurably(folder);
+	await chmod(folder, 0o700);
+	const caFolder = join(folder, 'ca');
+	const authority = await openAuthority({
+		folder: caFolder,
+		name: 'site',
+		title: 'Bimetal demo site',
+		clock,
+	});
+	const certificate = (name: string, hosts: readonly string[]): Promise<Identity> =>
+		openServerCertificate({
+			folder: join(folder, 'certificates'),
+			name,
+			authority,
+			names: hosts,
+			addresses: ['127.0.0.1', '::1'],
+			clock,
+		});
+	const secret = (name: string): Promise<string> => openSecret(folder, name);
+	const [proxy, pdu] = await Promise.all([
+		certificate('proxy', ['localhost', ...names.map(name => `${name}.localhost`)]),
+		certificate('pdu', ['pdu.localhost']),
+		...Object.keys(demoParties).map(party =>
+			openAuthority({ folder: join(folder, 'parties'), name: party, title: `${party} root`, clock }),
+		),
+	]);
+	const bmcs = await Promise.all(
+		names.map(async name => ({
+			name,
+			identity: await certificate(name, [`bmc.${name}.localhost`]),
+			password: await secret(`bmc-${name}`),
+		})),
+	);
+	const operators = await Promise.all(
+		demoOperators.map(async operator => ({
+			...operator,
+			password: await secret(operator.name),
+			passwordFile: secretPath(folder, operator.name),
+		})),
+	);
+	await openAccounts(folder, operators);
+	return {
+		folder,
+		authority,
+		caFile: join(caFolder, 'site.crt.pem'),
+		proxy,
+		operators,
+		bmcs,
+		pdu: { identity: pdu, password: await secret('pdu') },
+		events: { proxy: await secret('events-proxy'), pdu: await secret('events-pdu') },
+	};
+}
+
+const secretPath = (folder: string, name: string): string => join(folder, 'secrets', name);
+
+async function openSecret(folder: string, name: string): Promise<string> {
+	const path = secretPath(folder, name);
+	try {
+		return (await readFile(path, 'utf8')).trim();
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+	}
+	await makeFolderDurably(join(folder, 'secrets'));
+	const password = generatePassword();
+	await writeFileDurably(path, `${password}\n`, 0o600);
+	return password;
+}
+
+/** operators.yaml is the site's to edit: it is made once and then left alone. */
+async function openAccounts(folder: string, operators: readonly DemoOperator[]): Promise<void> {
+	const path = join(folder, 'operators.yaml');
+	try {
+		await readFile(path);
+		return;
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+	}
+	const accounts = await Promise.all(
+		operators.map(async ({ name, party, password }) => ({
+			name,
+			party,
+			password: await hashPassword(password),
+		})),
+	);
+	await writeFileDurably(path, stringify({ operators: accounts }), 0o600);
+}
+
+export interface DemoAddresses {
+	readonly main: { readonly host: string; readonly port: number };
+	readonly ops: { readonly host: string; readonly port: number };
+	/** Port for each BMC's plain `/redfish/v1`; 0 takes a free one. */
+	readonly bmcPorts: Readonly<Record<string, number>>;
+	/** Where the emulated BMCs themselves listen. */
+	readonly bmcUrls: Readonly<Record<string, string>>;
+	readonly events: string;
+}
+
+/** The same site file that a real site has, for the proxy to read; written anew at each start. */
+export async function writeSiteFile(
+	site: DemoSite,
+	policies: string,
+	addresses: DemoAddresses,
+): Promise<string> {
+	const path = join(site.folder, 'site.yaml');
+	const { main, ops, bmcPorts, bmcUrls, events } = addresses;
+	const content = {
+		site: 'demo',
+		store: { engine: 'sqlite', file: 'proxy.sqlite' },
+		audit: { folder: 'audit' },
+		listen: main,
+		ops,
+		tls: { certificate: 'certificates/proxy.crt.pem', key: 'certificates/proxy.key.pem' },
+		parties: Object.fromEntries(
+			Object.entries(demoParties).map(([name, description]) => [
+				name,
+				{ description, root: `parties/${name}.crt.pem` },
+			]),
+		),
+		operators: 'operators.yaml',
+		policies,
+		bmcs: Object.fromEntries(
+			site.bmcs.map(({ name }) => [
+				name,
+				{
+					url: bmcUrls[name],
+					rack: 'rack1',
+					ca: 'ca/site.crt.pem',
+					username: 'root',
+					password: `secrets/bmc-${name}`,
+					listen: { host: main.host, port: bmcPorts[name] ?? 0 },
+					host: `${name}.localhost`,
+				},
+			]),
+		),
+		external: {
+			Servers: {
+				from: 'redfish',
+				path: '/redfish/v1/Systems/system',
+				fields: {
+					Name: { target: true },
+					State: { path: '$.PowerState', values: { On: 'Up' }, otherwise: 'Down' },
+				},
+				whenUnreachable: { State: 'Down' },
+				maxAge: '5s',
+				timeout: '2s',
+			},
+			PDU: {
+				from: 'mqtt',
+				topic: 'bimetal/pdu/outlets/+',
+				under: 'Outlets',
+				fields: { Id: '$.Id', Power: '$.PowerWatts' },
+				maxAge: '10s',
+				timeout: '4s',
+			},
+		},
+		events: { url: events, username: 'proxy', password: 'secrets/events-proxy' },
+	};
+	const head = `# Written by 'bimetal up' at each start. For a site of your own, copy it and run 'bimetal proxy -c FILE'.\n`;
+	await writeFileDurably(path, head + stringify(content), 0o600);
+	return path;
+}
+
+/** The line that `bimetal up --json` prints. */
+export const upLine = z.strictObject({
+	proxy: z.strictObject({ url: z.string(), ops: z.string() }),
+	services: z.record(z.string(), z.string()),
+	bmcs: z.array(
+		z.strictObject({ name: z.string(), url: z.string(), prefixUrl: z.string(), direct: z.string() }),
+	),
+	pdu: z.strictObject({ url: z.string() }),
+	operators: z.array(z.strictObject({ name: z.string(), party: z.string(), password: z.string() })),
+	ca: z.string(),
+	state: z.string(),
+});
+export type UpLine = z.infer<typeof upLine>;

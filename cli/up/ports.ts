@@ -1,0 +1,27 @@
+import { createServer } from 'node:net';
+
+/** Whether this port of the address can be listened on now. */
+export function isFree(host: string, port: number): Promise<boolean> {
+	return new Promise(resolve => {
+		const probe = createServer();
+		probe.once('error', () => resolve(false));
+		probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(true)));
+	});
+}
+
+/**
+ * Ports that are easy to remember: the main one, then one for each BMC after it. Any of the latter that is
+ * taken becomes 0 (a free one); so do all when the main one is 0.
+ */
+export async function choosePorts(
+	host: string,
+	main: number,
+	names: readonly string[],
+): Promise<Record<string, number>> {
+	const ports: Record<string, number> = {};
+	for (const [index, name] of names.entries()) {
+		const wished = main === 0 ? 0 : main + 1 + index;
+		ports[name] = wished > 0 && wished <= 65535 && (await isFree(host, wished)) ? wished : 0;
+	}
+	return ports;
+}

@@ -1,0 +1,129 @@
+import { join } from 'node:path';
+import { systemClock } from '../../common/clock.ts';
+import { startBroker } from '../../common/events/broker.ts';
+import { connectEvents } from '../../common/events/bus.ts';
+import type { Logger } from '../../common/log/logger.ts';
+import { makeFolderDurably } from '../../common/store/durable-file.ts';
+import { lockFile } from '../../common/store/file-lock.ts';
+import { startProxy } from '../../proxy/main.ts';
+import { readSite } from '../../proxy/site.ts';
+import { startRack } from '../../qemu/rack/rack.ts';
+import { usageError } from '../failure.ts';
+import { type DemoSite, openDemoSite, type UpLine, writeSiteFile } from './demo-site.ts';
+import { choosePorts } from './ports.ts';
+
+export interface UpOptions {
+	/** Folder of the state; created when missing. */
+	readonly state: string;
+	readonly host: string;
+	readonly port: number;
+	readonly opsPort: number;
+	/** Folder of the policies. */
+	readonly policies: string;
+	readonly servers: number;
+	readonly logger: Logger;
+	/** Told what is being done, for people. */
+	readonly progress: (step: string) => void;
+}
+
+export interface RunningSite {
+	readonly line: UpLine;
+	readonly site: DemoSite;
+	close(): Promise<void>;
+}
+
+/** Starts everything on embedded defaults in this process: broker, rack, PDU, proxy. All or nothing. */
+export async function startSite(options: UpOptions): Promise<RunningSite> {
+	const { logger, progress, host } = options;
+	const clock = systemClock;
+	const opened: (() => Promise<unknown> | void)[] = [];
+	const close = async (): Promise<void> => {
+		for (const end of opened.splice(0).reverse()) await end();
+	};
+	try {
+		await makeFolderDurably(options.state);
+		const lock = await lockFile(join(options.state, 'up.lock'), clock);
+		if (!lock.locked) {
+			throw usageError(
+				`another 'bimetal up' uses ${options.state}: ${lock.holder}`,
+				'end that one, or give another folder with --state',
+			);
+		}
+		opened.push(() => lock.release());
+		const names = Array.from({ length: options.servers }, (_, i) => `node${i + 1}`);
+		progress('keys and certificates');
+		const site = await openDemoSite(options.state, names, clock);
+
+		progress('broker, rack and PDU');
+		const broker = await startBroker({
+			host: '127.0.0.1',
+			port: 0,
+			users: [
+				{ name: 'pdu', password: site.events.pdu, publish: ['bimetal/pdu/#'], subscribe: [] },
+				{
+					name: 'proxy',
+					password: site.events.proxy,
+					publish: ['bimetal/proxy/#'],
+					subscribe: ['bimetal/pdu/#'],
+				},
+			],
+			logger: logger.child({ part: 'broker' }),
+		});
+		opened.push(() => broker.close());
+		const events = connectEvents({
+			url: broker.url,
+			username: 'pdu',
+			password: site.events.pdu,
+			logger: logger.child({ part: 'pdu' }),
+			clock,
+		});
+		opened.push(() => events.close());
+		await events.ready();
+		const identityOf = (name: string) => site.bmcs.find(bmc => bmc.name === name) ?? site.pdu;
+		const rack = await startRack({
+			names,
+			tls: name => ({
+				key: identityOf(name).identity.keyPem,
+				cert: identityOf(name).identity.certificatePem,
+			}),
+			accounts: name => [{ name: 'root', password: identityOf(name).password, role: 'Administrator' }],
+			events,
+			clock,
+			stateFolder: join(options.state, 'rack'),
+			logger: logger.child({ part: 'rack' }),
+		});
+		opened.push(() => rack.close());
+
+		progress('proxy');
+		const file = await writeSiteFile(site, options.policies, {
+			main: { host, port: options.port },
+			ops: { host: '127.0.0.1', port: options.opsPort },
+			bmcPorts: await choosePorts(host, options.port, names),
+			bmcUrls: Object.fromEntries(rack.bmcs.map(({ name, url }) => [name, url])),
+			events: broker.url,
+		});
+		const proxy = await startProxy(readSite(file), { logger: logger.child({ part: 'proxy' }) });
+		opened.push(() => proxy.close());
+		return {
+			site,
+			close,
+			line: {
+				proxy: { url: proxy.url, ops: proxy.ops },
+				services: { proxy: proxy.url, events: broker.url },
+				bmcs: rack.bmcs.map(({ name, url }) => ({
+					name,
+					url: proxy.bmcs[name] ?? '',
+					prefixUrl: `${proxy.url}/bmc/${name}`,
+					direct: url,
+				})),
+				pdu: { url: rack.pdu.url },
+				operators: site.operators.map(({ name, party, password }) => ({ name, party, password })),
+				ca: site.caFile,
+				state: options.state,
+			},
+		};
+	} catch (fault) {
+		await close();
+		throw fault;
+	}
+}

@@ -1,0 +1,43 @@
+import type { UpLine } from './demo-site.ts';
+
+/** What a person sees once everything runs: where it is, who may log in, and what to try. */
+export function welcome(
+	line: UpLine,
+	bimetal: string,
+	paint: (style: 'bold' | 'dim', text: string) => string,
+): string {
+	const operators = line.operators.map(
+		({ name, party, password }) => `    ${party.padEnd(4)} ${name.padEnd(14)} ${password}`,
+	);
+	const first = line.bmcs[0]?.name ?? 'node1';
+	const second = line.bmcs[1]?.name ?? first;
+	const spare = line.bmcs.slice(-3).map(({ name }) => name);
+	const reset = 'Systems/system/Actions/ComputerSystem.Reset';
+	const post = (bmc: string, path: string, body: string, as: string) =>
+		`${bimetal} post ${path} --bmc ${bmc} --as ${as} -d '${body}'`;
+	return `
+${paint('bold', 'Bimetal runs')}: ${line.bmcs.length} emulated BMCs and their PDU, with the P²C proxy in front
+
+    proxy ${line.proxy.url}   (one BMC: ${line.bmcs[0]?.url}/redfish/v1)
+    CA    ${line.ca}
+
+${operators.join('\n')}
+
+${paint('bold', 'Try')} (in another terminal, in this folder)
+
+ 1  HSO restarts a server at once: CP's policy holds, COUNT(External.Servers.State=="Up")>=6
+
+${post(first, reset, '{"ResetType":"ForceRestart"}', 'hso')}
+
+ 2  HSO switches three servers off; with five up the same restart waits for CP, and so does a factory reset.
+    It prints the line with which CP's operator approves; HSO's policy is then checked, and it runs once.
+
+for n in ${spare.join(' ')}; do ${post('$n', reset, '{"ResetType":"ForceOff"}', 'hso')}; done; ${post(first, reset, '{"ResetType":"ForceRestart"}', 'hso')}; ${post(second, 'Managers/bmc/Actions/Manager.ResetToDefaults', '{"ResetType":"ResetAll"}', 'hso')}
+
+ 3  The same event log and chassis, as each party sees them: HSO critical entries, CP all without Oem; Certificates
+
+for p in hso cp; do ${bimetal} get Systems/system/LogServices/EventLog/Entries --bmc ${first} --as $p; ${bimetal} get Chassis/chassis --bmc ${first} --as $p | grep -A2 Certificates; done
+
+${paint('dim', 'Ctrl-C ends it; the next start finds the same state in')} ${line.state}
+`;
+}

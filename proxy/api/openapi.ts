@@ -1,0 +1,122 @@
+import { extendZodWithOpenApi, OpenAPIRegistry, OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
+import { z } from 'zod';
+import * as schemas from './schemas.ts';
+
+interface Described {
+	readonly method: 'get' | 'post';
+	readonly path: string;
+	readonly summary: string;
+	readonly answer: z.ZodType;
+	readonly body?: z.ZodType;
+	readonly query?: z.ZodObject;
+	/** Statuses besides 200, with what they mean here. */
+	readonly errors?: Readonly<Record<number, string>>;
+}
+
+const waitingErrors = {
+	404: 'No such request',
+	409: 'It no longer waits, was authorized by this party already, or the digest names another request',
+};
+
+const described: readonly Described[] = [
+	{
+		method: 'get',
+		path: '/p2c/v1',
+		summary: 'The site, its parties and the version of its policies',
+		answer: schemas.serviceView,
+	},
+	{
+		method: 'get',
+		path: '/p2c/v1/me',
+		summary: 'Who the credential stands for',
+		answer: schemas.operatorView,
+	},
+	{ method: 'get', path: '/p2c/v1/bmcs', summary: 'The BMCs behind this proxy', answer: schemas.bmcList },
+	{
+		method: 'get',
+		path: '/p2c/v1/policies',
+		summary: 'The authorization table and all policies',
+		answer: schemas.policiesView,
+	},
+	{
+		method: 'get',
+		path: '/p2c/v1/requests',
+		summary: 'Requests that wait, or waited, for others',
+		query: schemas.requestQuery,
+		answer: schemas.requestPage,
+	},
+	{
+		method: 'get',
+		path: '/p2c/v1/requests/{id}',
+		summary: 'One request: exactly what would be executed',
+		answer: schemas.requestView,
+		errors: { 404: 'No such request' },
+	},
+	{
+		method: 'post',
+		path: '/p2c/v1/requests/{id}/approve',
+		summary: 'Authorize this very request; the last authorization executes it',
+		body: schemas.approveBody,
+		answer: schemas.requestView,
+		errors: { ...waitingErrors, 403: 'It does not wait for this party' },
+	},
+	{
+		method: 'post',
+		path: '/p2c/v1/requests/{id}/deny',
+		summary: 'End it, with a reason',
+		body: schemas.denyBody,
+		answer: schemas.requestView,
+		errors: waitingErrors,
+	},
+	{
+		method: 'post',
+		path: '/p2c/v1/requests/{id}/withdraw',
+		summary: 'Its requester takes it back',
+		body: schemas.withdrawBody,
+		answer: schemas.requestView,
+		errors: { ...waitingErrors, 403: 'It is somebody else’s' },
+	},
+];
+
+/** The OpenAPI 3.1 description of `/p2c/v1`, generated from the schemas that parse its bodies. */
+export function describeApi(version: string): object {
+	extendZodWithOpenApi(z);
+	const registry = new OpenAPIRegistry();
+	registry.registerComponent('securitySchemes', 'basic', { type: 'http', scheme: 'basic' });
+	registry.registerComponent('securitySchemes', 'session', {
+		type: 'apiKey',
+		in: 'header',
+		name: 'X-Auth-Token',
+	});
+	for (const { method, path, summary, answer, body, query, errors = {} } of described) {
+		const failures = { 400: 'The request does not fit its schema', 401: 'Not logged in', ...errors };
+		registry.registerPath({
+			method,
+			path,
+			summary,
+			security: [{ basic: [] }, { session: [] }],
+			request: {
+				...(path.includes('{id}') && { params: z.object({ id: z.string() }) }),
+				...(query && { query }),
+				...(body && { body: { required: true, content: { 'application/json': { schema: body } } } }),
+			},
+			responses: {
+				200: { description: summary, content: { 'application/json': { schema: answer } } },
+				...Object.fromEntries(
+					Object.entries(failures).map(([status, description]) => [
+						status,
+						{ description, content: { 'application/problem+json': { schema: schemas.problem } } },
+					]),
+				),
+			},
+		});
+	}
+	return new OpenApiGeneratorV31(registry.definitions).generateDocument({
+		openapi: '3.1.0',
+		info: {
+			title: 'Bimetal P²C',
+			version,
+			description: 'Two-person control: requests that wait for another party.',
+		},
+	});
+}

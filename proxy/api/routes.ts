@@ -1,0 +1,102 @@
+import type { Request, RequestHandler, Response } from 'express';
+import type { Method, Route } from '../../common/http/app.ts';
+import { parse } from '../../common/http/parse.ts';
+import type { Approver } from '../approve/approver.ts';
+import type { RequestDocument } from '../approve/request-document.ts';
+import { noSuchRequest, type WaitingRequests } from '../approve/waiting-requests.ts';
+import type { ActivePolicies } from '../decide/consider.ts';
+import type { BmcConnection } from '../forward/bmc-connection.ts';
+import type { Operator } from '../operator.ts';
+import { describeApi } from './openapi.ts';
+import * as schemas from './schemas.ts';
+import { viewBmc, viewPolicySet, viewRequest } from './views.ts';
+
+export interface ApiDeps {
+	readonly site: {
+		readonly name: string;
+		readonly version: string;
+		readonly parties: Readonly<Record<string, { readonly description: string }>>;
+	};
+	readonly policies: () => ActivePolicies;
+	readonly waiting: WaitingRequests;
+	readonly approver: Approver;
+	readonly bmcs: ReadonlyMap<string, BmcConnection>;
+	/** The URL of a BMC's own port, once it listens. */
+	readonly bmcUrl: (name: string) => string | null;
+	readonly mainUrl: () => string;
+}
+
+/** Where the authentication handler leaves the operator for the handlers. */
+const OPERATOR = 'operator';
+
+/** Authenticates every request to the management API; nothing of it is open. */
+export function requireOperator(authenticate: (request: Request) => Promise<Operator>): RequestHandler {
+	return (request, response, next) => {
+		authenticate(request).then(operator => {
+			response.locals[OPERATOR] = operator;
+			next();
+		}, next);
+	};
+}
+
+const operatorOf = (response: Response): Operator => response.locals[OPERATOR] as Operator;
+
+/** `/p2c/v1`: what operators look at and decide over HTTP. */
+export function createApiRoutes(deps: ApiDeps): Route[] {
+	const { waiting, approver, bmcs } = deps;
+	const route = (
+		method: Method,
+		path: string,
+		answer: (request: Request, operator: Operator) => unknown,
+	): Route => ({
+		method,
+		path: `/p2c/v1${path}`,
+		handle: async (request, response) => {
+			response.json(await answer(request, operatorOf(response)));
+		},
+	});
+	const id = (request: Request) => String(request.params.id);
+	const find = async (request: Request): Promise<RequestDocument> => {
+		const found = await waiting.get(id(request));
+		if (!found) throw noSuchRequest(id(request));
+		return found;
+	};
+
+	return [
+		route('GET', '', () => ({
+			site: deps.site.name,
+			version: deps.site.version,
+			policyVersion: deps.policies().set.version,
+			parties: Object.entries(deps.site.parties).map(([name, { description }]) => ({ name, description })),
+		})),
+		route('GET', '/openapi.json', () => describeApi(deps.site.version)),
+		route('GET', '/me', (_request, operator) => operator),
+		route('GET', '/bmcs', () => ({
+			bmcs: [...bmcs.values()].map(bmc => viewBmc(bmc, deps.bmcUrl(bmc.target.name), deps.mainUrl())),
+		})),
+		route('GET', '/policies', () => viewPolicySet(deps.policies().set)),
+		route('GET', '/requests', async request => {
+			const { state, bmc, limit, after } = parse(schemas.requestQuery, request.query, 'query');
+			// One more than asked for tells whether there is a next page.
+			const found = await waiting.list({ state, bmc, after, limit: limit + 1 });
+			const page = found.slice(0, limit);
+			return {
+				requests: page.map(viewRequest),
+				next: found.length > limit ? (page.at(-1)?.id ?? null) : null,
+			};
+		}),
+		route('GET', '/requests/:id', async request => viewRequest(await find(request))),
+		route('POST', '/requests/:id/approve', async (request, operator) => {
+			const { digest, comment } = parse(schemas.approveBody, request.body);
+			return viewRequest(await approver.approve(id(request), operator, digest, comment ?? null));
+		}),
+		route('POST', '/requests/:id/deny', async (request, operator) => {
+			const { reason } = parse(schemas.denyBody, request.body);
+			return viewRequest(await approver.deny(id(request), operator, reason));
+		}),
+		route('POST', '/requests/:id/withdraw', async (request, operator) => {
+			const { reason } = parse(schemas.withdrawBody, request.body ?? {});
+			return viewRequest(await approver.withdraw(id(request), operator, reason ?? null));
+		}),
+	];
+}

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import type { RequestDocument } from '../approve/request-document.ts';
+import type { JsonValue } from '../canonicalise/canonical-request.ts';
+import type { BmcConnection } from '../forward/bmc-connection.ts';
+import type { Operation, PolicySet } from '../policy/policy-set.ts';
+import type { BmcView, PoliciesView, RequestView } from './schemas.ts';
+
+const time = (ms: number): string => new Date(ms).toISOString();
+
+/** A request as operators see it: exactly what would be executed, and what everybody said. */
+export function viewRequest(document: RequestDocument): RequestView {
+	const { request, outcome, ended } = document;
+	return {
+		id: document.id,
+		state: document.state,
+		bmc: document.bmc,
+		method: request.method,
+		path: request.path,
+		query: request.query,
+		ifMatch: request.ifMatch,
+		body: viewBody(document),
+		digest: document.digest,
+		policyVersion: document.policyVersion,
+		operations: document.operations,
+		requester: document.requester,
+		createdAt: time(document.createdAt),
+		expiresAt: time(document.expiresAt),
+		authorizations: document.authorizations.map(authorization => ({
+			...authorization,
+			at: time(authorization.at),
+		})),
+		needs: document.needs,
+		clause: document.clause,
+		policies: document.policies,
+		ended: ended && { ...ended, at: time(ended.at) },
+		outcome: outcome && { status: outcome.status, at: time(outcome.at) },
+	};
+}
+
+/** JSON as it is; an image by its type, size and hash, which the digest covers as well. */
+function viewBody({ request }: RequestDocument): RequestView['body'] {
+	if (request.bytes === null) return null;
+	const bytes = Buffer.from(request.bytes, 'base64');
+	if (request.contentType === 'application/json')
+		return JSON.parse(bytes.toString('utf8')) as RequestView['body'];
+	return {
+		contentType: request.contentType ?? '',
+		size: bytes.length,
+		sha256: createHash('sha256').update(bytes).digest('hex'),
+	} satisfies Record<string, JsonValue>;
+}
+
+export function viewBmc(bmc: BmcConnection, url: string | null, mainUrl: string): BmcView {
+	const { name, rack } = bmc.target;
+	return { name, rack, url, prefixUrl: `${mainUrl}/bmc/${name}`, state: bmc.state() };
+}
+
+export function viewPolicySet(set: PolicySet): PoliciesView {
+	return { version: set.version, operations: set.operations.map(viewOperation) };
+}
+
+function viewOperation(operation: Operation): PoliciesView['operations'][number] {
+	const policies = [...operation.policies].map(([party, { pre, post }]): [string, string[]] => [
+		party,
+		[
+			...(pre ? [`${party.toLowerCase()}.pre: ${pre.source}`] : []),
+			...post.map(({ source }) => `${party.toLowerCase()}.post: ${source}`),
+		],
+	]);
+	return {
+		type: operation.type,
+		operation: operation.name,
+		description: operation.description,
+		matches: operation.matches.map(({ source }) => source),
+		properties: operation.properties ? [...operation.properties] : null,
+		p2c: operation.authorization.source,
+		policies: Object.fromEntries(policies),
+	};
+}

@@ -1,0 +1,303 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import type { Registry } from 'prom-client';
+import type { Clock } from '../common/clock.ts';
+import { createApp } from '../common/http/app.ts';
+import { type Listening, listen } from '../common/http/listen.ts';
+import { createOpsServer } from '../common/http/ops-server.ts';
+import type { Logger } from '../common/log/logger.ts';
+import { requestMetrics } from '../common/metrics/request-metrics.ts';
+import type { Store } from '../common/store/store.ts';
+import { renderRedfishError } from './answer/redfish-error.ts';
+import { createApiRoutes, requireOperator } from './api/routes.ts';
+import { createApprover } from './approve/approver.ts';
+import { type RequestDocument, requests } from './approve/request-document.ts';
+import { createTaskService } from './approve/task-service.ts';
+import { createWaitingRequests } from './approve/waiting-requests.ts';
+import type { AuditLog } from './audit/audit-log.ts';
+import { createAuthenticator } from './authenticate/authenticate.ts';
+import { createBasicCheck } from './authenticate/basic.ts';
+import { createCertificateCheck } from './authenticate/certificate.ts';
+import { createPasswordCheck } from './authenticate/password-check.ts';
+import type { Roster } from './authenticate/roster.ts';
+import { createSessionService, operatorOrThrow } from './authenticate/session-service.ts';
+import { openSessions } from './authenticate/sessions.ts';
+import type { JsonValue } from './canonicalise/canonical-request.ts';
+import { activate, type ConsiderDeps, createConsider } from './decide/consider.ts';
+import { createLanes } from './decide/lanes.ts';
+import { proxyErrors } from './errors.ts';
+import {
+	type BmcConnection,
+	type BmcTarget,
+	connectBmc,
+	type ForwardLimits,
+} from './forward/bmc-connection.ts';
+import { createTlsServer, type TlsMaterial } from './listener/listeners.ts';
+import { createRedfishHandler } from './listener/redfish-handler.ts';
+import { createRouter } from './listener/route.ts';
+import { writeAnswer } from './listener/write-answer.ts';
+import { createMediator } from './mediator.ts';
+import type { PolicySet } from './policy/policy-set.ts';
+
+export interface Address {
+	readonly host: string;
+	/** 0 takes a free one. */
+	readonly port: number;
+}
+
+export interface ProxyDeps {
+	readonly name: string;
+	readonly version: string;
+	readonly parties: Readonly<
+		Record<string, { readonly description: string; readonly rootPem: string | undefined }>
+	>;
+	readonly tls: Omit<TlsMaterial, 'partyRoots'>;
+	readonly bmcs: readonly (BmcTarget & {
+		readonly listen: Address | undefined;
+		readonly host: string | undefined;
+	})[];
+	readonly policies: PolicySet;
+	readonly roster: Roster;
+	readonly store: Store;
+	readonly audit: AuditLog;
+	readonly readExternal: ConsiderDeps['readExternal'];
+	/** Something of this BMC was changed: what External sources read before is stale. */
+	readonly onChanged: (bmc: string) => void;
+	/** After each step of a request that waits. */
+	readonly onRequest: (request: RequestDocument) => void;
+	readonly approvals: { readonly expireAfter: number; readonly maxPerOperator: number };
+	readonly sessions: { readonly idleTimeout: number; readonly lifetime: number };
+	readonly limits: ForwardLimits;
+	readonly clock: Clock;
+	readonly logger: Logger;
+	readonly registry: Registry;
+	/** Readiness checks besides the proxy's own, by name. */
+	readonly checks: Readonly<Record<string, () => unknown>>;
+}
+
+export interface Proxy {
+	/** Opens the main port, the ports of the BMCs and the ops port. */
+	listen(
+		main: Address,
+		ops: Address,
+	): Promise<{ url: string; ops: string; bmcs: Readonly<Record<string, string>> }>;
+	/** Takes another version of the policies; requests that wait under the old one must be made again. */
+	usePolicies(set: PolicySet): void;
+	useRoster(roster: Roster): void;
+	/** GET of a resource of one BMC with the proxy's own credential, for External sources. */
+	readBmc(bmc: string, path: string): Promise<JsonValue>;
+	close(): Promise<void>;
+}
+
+/** Wires the stages together. Never listens by itself; nothing here knows of files. */
+export async function createProxy(deps: ProxyDeps): Promise<Proxy> {
+	const { store, audit, clock, logger, registry } = deps;
+	let active = activate(deps.policies);
+	let roster = deps.roster;
+	const bmcs = new Map(deps.bmcs.map(target => [target.name, connectBmc(target, deps.limits)]));
+	const lanes = createLanes();
+
+	const sessions = await openSessions({
+		store,
+		clock,
+		roster: () => roster,
+		idleTimeout: deps.sessions.idleTimeout,
+		absoluteTimeout: deps.sessions.lifetime,
+		onFault: fault => logger.error({ err: fault }, 'an ended session could not be erased'),
+	});
+	const checkPassword = createPasswordCheck({ clock, roster: () => roster });
+	const roots = Object.entries(deps.parties).flatMap(([name, { rootPem }]) =>
+		rootPem ? [{ name, rootPem }] : [],
+	);
+	const authenticator = createAuthenticator({
+		sessions,
+		checkPassword,
+		checkBasic: createBasicCheck({ clock, roster: () => roster, checkPassword }),
+		checkCertificate: createCertificateCheck({ clock, roster: () => roster, parties: roots }),
+	});
+
+	const waiting = createWaitingRequests({ store, clock, ...deps.approvals, onChange: deps.onRequest });
+	const lost = await waiting.recover();
+	if (lost > 0)
+		logger.warn({ lost }, 'requests were being sent when the proxy stopped; their outcome is unknown');
+	const consider = createConsider({ readExternal: deps.readExternal });
+	const policies = () => active;
+	const mediator = createMediator({
+		policies,
+		consider,
+		waiting,
+		audit,
+		lanes,
+		clock,
+		onChanged: deps.onChanged,
+	});
+	const isActive = ({ name, party }: { name: string; party: string }) =>
+		roster.find(name)?.operator.party === party;
+	const approver = createApprover({
+		waiting,
+		mediator,
+		consider,
+		policies,
+		isActive,
+		bmcs,
+		audit,
+		lanes,
+		clock,
+	});
+
+	const observe = requestMetrics(registry);
+	const handleRedfish = createRedfishHandler({
+		authenticate(head, request) {
+			const found = authenticator.authenticate({
+				authorization: head.fields.authorization,
+				authToken: head.fields.authToken,
+				socket: peerOf(request),
+				remoteAddress: request.socket.remoteAddress,
+			});
+			return found instanceof Promise ? found.then(operatorOrThrow) : operatorOrThrow(found);
+		},
+		sessions: createSessionService({
+			authenticator,
+			sessions,
+			idleTimeout: deps.sessions.idleTimeout,
+			onLogin: login => audit.append({ kind: 'login', ...login }),
+		}),
+		tasks: createTaskService({ waiting, approver }),
+		mediator,
+		clock,
+		logger,
+		observe,
+	});
+
+	let mainUrl = '';
+	const bmcUrls = new Map<string, string>();
+	const management = createApp({
+		routes: createApiRoutes({
+			site: { name: deps.name, version: deps.version, parties: deps.parties },
+			policies,
+			waiting,
+			approver,
+			bmcs,
+			bmcUrl: name => bmcUrls.get(name) ?? null,
+			mainUrl: () => mainUrl,
+		}),
+		before: [
+			requireOperator(async request => {
+				const { authorization } = request.headers;
+				const token = request.headers['x-auth-token'];
+				const authToken = Array.isArray(token) ? token.join() : token;
+				const { remoteAddress } = request.socket;
+				return operatorOrThrow(
+					await authenticator.authenticate({
+						authorization,
+						authToken,
+						socket: peerOf(request),
+						remoteAddress,
+					}),
+				);
+			}),
+		],
+		challenge: 'Basic realm="Bimetal", charset="UTF-8"',
+		logger,
+		registry,
+		clock,
+	});
+
+	const hosts = new Map<string, BmcConnection>();
+	for (const { name, host } of deps.bmcs) {
+		const bmc = bmcs.get(name);
+		if (host && bmc) hosts.set(host, bmc);
+	}
+	const route = createRouter(bmcs, hosts);
+	const handleMain = (request: IncomingMessage, response: ServerResponse): void => {
+		const destination = route(request.headers.host, request.url ?? '');
+		switch (destination.kind) {
+			case 'management':
+				management(request, response);
+				return;
+			case 'bmc':
+				handleRedfish(request, response, destination);
+				return;
+			case 'no-bmc':
+				handleRedfish(request, response, { bmc: undefined, prefix: '', url: destination.url });
+				return;
+			case 'unknown-bmc':
+				writeAnswer(
+					request,
+					response,
+					renderRedfishError(proxyErrors.UnknownBmc('this site has no BMC of that name')),
+				);
+		}
+	};
+
+	const tls: TlsMaterial = { ...deps.tls, partyRoots: roots.map(({ rootPem }) => rootPem) };
+	const listening: Listening[] = [];
+	const open = async (
+		address: Address,
+		handle: (request: IncomingMessage, response: ServerResponse) => void,
+	) => {
+		const opened = await listen(createTlsServer(tls, handle), { ...address, clock });
+		listening.push(opened);
+		return urlOf('https', opened);
+	};
+
+	let cancelExpiry: () => void = () => undefined;
+	const expireRegularly = (): void => {
+		cancelExpiry = clock.after(expiryInterval, () => {
+			waiting
+				.expire()
+				.catch(fault => logger.error({ err: fault }, 'expired requests could not be ended'))
+				.finally(expireRegularly);
+		});
+	};
+	expireRegularly();
+
+	return {
+		async listen(main, ops) {
+			mainUrl = await open(main, handleMain);
+			for (const { name, listen: own } of deps.bmcs) {
+				const bmc = bmcs.get(name);
+				if (!own || !bmc) continue;
+				const handle = (request: IncomingMessage, response: ServerResponse) =>
+					handleRedfish(request, response, { bmc, prefix: '', url: request.url ?? '' });
+				bmcUrls.set(name, await open(own, handle));
+			}
+			const checks = {
+				store: () => store.read(tx => tx.count(requests)),
+				audit: () => {
+					if (!audit.healthy()) throw new Error('the audit log cannot be written');
+				},
+				...deps.checks,
+			};
+			const opsServer = await listen(createOpsServer({ registry, checks, clock }), { ...ops, clock });
+			listening.push(opsServer);
+			return { url: mainUrl, ops: urlOf('http', opsServer), bmcs: Object.fromEntries(bmcUrls) };
+		},
+		usePolicies(set) {
+			active = activate(set);
+		},
+		useRoster(next) {
+			roster = next;
+		},
+		async readBmc(name, path) {
+			const bmc = bmcs.get(name);
+			if (!bmc) throw proxyErrors.UnknownBmc(`there is no BMC ${name}`);
+			return bmc.read(path);
+		},
+		async close() {
+			cancelExpiry();
+			await Promise.all(listening.map(server => server.close(3000)));
+			await Promise.all([...bmcs.values()].map(bmc => bmc.close()));
+			await sessions.close();
+		},
+	};
+}
+
+/** Every listener of the proxy is TLS. */
+const peerOf = (request: IncomingMessage): TLSSocket => request.socket as TLSSocket;
+
+/** Milliseconds between two looks for requests that have waited too long. */
+const expiryInterval = 5000;
+
+const urlOf = (scheme: string, { host, port }: Listening): string =>
+	`${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;

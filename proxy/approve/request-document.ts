@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { defineCollection } from '../../common/store/store.ts';
+import { policyView, requestState } from '../api/schemas.ts';
+
+const operator = z.strictObject({ name: z.string(), party: z.string() });
+
+/** A request that had to wait for others, as it is kept: exactly what will be executed, and who said what. */
+export const requestDocument = z.strictObject({
+	id: z.string(),
+	state: requestState,
+	bmc: z.string(),
+	/** The canonical request; bytes in base64. */
+	request: z.strictObject({
+		method: z.enum(['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE']),
+		path: z.string(),
+		query: z.array(z.tuple([z.string(), z.string()])),
+		ifMatch: z.string().nullable(),
+		ifNoneMatch: z.string().nullable(),
+		contentType: z.string().nullable(),
+		bytes: z.base64().nullable(),
+	}),
+	/** Path prefix under which the requester addressed the BMC: its answer's links carry it. */
+	prefix: z.string(),
+	digest: z.string(),
+	nonce: z.string(),
+	policyVersion: z.string(),
+	operations: z.array(z.string()),
+	requester: operator,
+	/** Times are milliseconds since the epoch. */
+	createdAt: z.int(),
+	expiresAt: z.int(),
+	authorizations: z.array(operator.extend({ at: z.int(), comment: z.string().nullable() })),
+	needs: z.array(z.array(z.string())),
+	clause: z.string().nullable(),
+	policies: z.array(policyView),
+	ended: z.strictObject({ by: operator.nullable(), reason: z.string(), at: z.int() }).nullable(),
+	outcome: z
+		.strictObject({
+			status: z.int(),
+			headers: z.record(z.string(), z.string()),
+			/** The answer as the requester may see it, base64. */
+			body: z.base64().nullable(),
+			at: z.int(),
+		})
+		.nullable(),
+});
+export type RequestDocument = z.infer<typeof requestDocument>;
+
+export const requests = defineCollection('requests', requestDocument, {
+	state: request => request.state,
+	waitingOf: request => (request.state === 'waiting' ? request.requester.name : undefined),
+	/** To find a reader's identical request that waits already. */
+	waitingRead: request =>
+		request.state === 'waiting' && (request.request.method === 'GET' || request.request.method === 'HEAD')
+			? JSON.stringify([
+					request.requester.name,
+					request.bmc,
+					request.request.method,
+					request.request.path,
+					request.request.query,
+				])
+			: undefined,
+});
+
+const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'; // Crockford's base 32: no i, l, o, u
+const epoch = Date.parse('2026-01-01T00:00:00Z');
+
+/** Thirteen characters that sort by time, for instance `r0n3k5x2q9f7a`: short enough to read out. */
+export function newRequestId(now: number): string {
+	let time = '';
+	for (let rest = Math.max(0, now - epoch), i = 0; i < 8; i++, rest = Math.floor(rest / 32)) {
+		time = alphabet.charAt(rest % 32) + time;
+	}
+	const random = [...randomBytes(4)].map(byte => alphabet.charAt(byte % 32)).join('');
+	return `r${time}${random}`;
+}
+
+/** Tells the proxy's own Tasks from those of the BMC behind it. */
+export const isRequestId = (text: string): boolean => /^r[0-9a-hjkmnp-tv-z]{12}$/.test(text);

@@ -1,0 +1,108 @@
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { type Answer, jsonAnswer } from '../answer/answer.ts';
+import { redfishMessage } from '../answer/redfish-error.ts';
+import type { CanonicalRequest } from '../canonicalise/canonical-request.ts';
+import { proxyErrors } from '../errors.ts';
+import { addPrefix } from '../forward/links.ts';
+import type { Operator } from '../operator.ts';
+import type { Approver } from './approver.ts';
+import { isRequestId, type RequestDocument } from './request-document.ts';
+import { describe, renderTask, taskPath } from './task.ts';
+import { accepted, type WaitingRequests } from './waiting-requests.ts';
+
+/**
+ * The proxy's own Tasks and TaskMonitors, which stand among the BMC's under `/redfish/v1/TaskService`. A Task
+ * is seen by its requester and by the parties it needs, or that have authorized it; a TaskMonitor by its
+ * requester alone, and reading it takes nothing away: bmcweb's gives its answer once, to whoever comes first.
+ */
+export interface TaskService {
+	/** Undefined when the request is not about one of the proxy's own tasks. */
+	answer(
+		request: CanonicalRequest,
+		operator: Operator,
+		bmc: string,
+		prefix: string,
+	): Promise<Answer | undefined>;
+	/** Adds the links of the waiting requests that this operator may see to the BMC's collection of tasks. */
+	addTo(collection: Answer, operator: Operator, bmc: string, prefix: string): Promise<Answer>;
+}
+
+export function createTaskService(deps: { waiting: WaitingRequests; approver: Approver }): TaskService {
+	const find = async (
+		id: string,
+		bmc: string,
+		may: (request: RequestDocument) => boolean,
+	): Promise<RequestDocument> => {
+		const request = await deps.waiting.get(id);
+		if (!request || request.bmc !== bmc || !may(request)) {
+			throw proxyErrors.NotFound(`there is no task ${id}`);
+		}
+		return request;
+	};
+
+	return {
+		async answer(request, operator, bmc, prefix) {
+			const [, , service, kind, id, ...rest] = request.segments;
+			if (service !== 'TaskService' || id === undefined || rest.length > 0 || !isRequestId(id))
+				return undefined;
+			const read = request.method === 'GET' || request.method === 'HEAD';
+			if (kind === 'Tasks' && read) {
+				const task = await find(id, bmc, found => concerns(found, operator));
+				return jsonAnswer(200, addPrefix(renderTask(task), prefix), { 'cache-control': 'no-store' });
+			}
+			if (kind === 'TaskMonitors') {
+				const monitored = await find(id, bmc, found => found.requester.name === operator.name);
+				if (read) return monitor(monitored, prefix);
+				if (request.method === 'DELETE') {
+					await deps.approver.withdraw(id, operator, 'its task monitor was deleted');
+					return { status: 204, headers: { 'odata-version': '4.0' }, body: undefined };
+				}
+			}
+			throw proxyErrors.MethodNotAllowed(`${request.method} is not possible on a task`);
+		},
+		async addTo(collection, operator, bmc, prefix) {
+			if (collection.status !== 200 || !collection.body) return collection;
+			const waiting = await deps.waiting.list({ state: 'waiting', limit: 1000, bmc });
+			const links = waiting
+				.filter(request => concerns(request, operator))
+				.map(({ id }) => ({ '@odata.id': prefix + taskPath(id) }));
+			const body = JSON.parse(Buffer.from(collection.body).toString('utf8')) as { Members?: unknown[] };
+			const members = [...(body.Members ?? []), ...links];
+			const { etag: _etag, ...headers } = collection.headers;
+			return jsonAnswer(200, { ...body, Members: members, 'Members@odata.count': members.length }, headers);
+		},
+	};
+}
+
+function concerns(request: RequestDocument, operator: Operator): boolean {
+	return (
+		request.requester.name === operator.name ||
+		request.authorizations.some(({ party }) => party === operator.party) ||
+		request.needs.some(alternative => alternative.includes(operator.party))
+	);
+}
+
+/** 202 while it goes on; then the BMC's own answer, or why there is none (DSP0266 §12.2). */
+function monitor(request: RequestDocument, prefix: string): Answer {
+	if (request.outcome) {
+		const { status, headers, body } = request.outcome;
+		return {
+			status,
+			headers: { ...headers, 'cache-control': 'no-store' },
+			body: body === null ? undefined : Buffer.from(body, 'base64'),
+		};
+	}
+	switch (request.state) {
+		case 'waiting':
+		case 'executing':
+			return accepted(request, prefix);
+		case 'withdrawn':
+			return redfishMessage(410, 'RequestWithdrawn', describe(request));
+		case 'expired':
+			return redfishMessage(410, 'RequestExpired', describe(request));
+		case 'denied':
+			return redfishMessage(403, 'RequestDenied', describe(request));
+		default:
+			return redfishMessage(504, 'OutcomeUnknown', describe(request));
+	}
+}

@@ -1,0 +1,89 @@
+import type { JsonValue } from '../canonicalise/canonical-request.ts';
+import type { RequestDocument } from './request-document.ts';
+
+export const taskPath = (id: string): string => `/redfish/v1/TaskService/Tasks/${id}`;
+export const taskMonitorPath = (id: string): string => `/redfish/v1/TaskService/TaskMonitors/${id}`;
+
+/** Seconds after which a client may ask a TaskMonitor again. */
+export const retryAfter = 2;
+
+const taskStates: Readonly<Record<RequestDocument['state'], [state: string, status: string]>> = {
+	waiting: ['Pending', 'OK'],
+	executing: ['Running', 'OK'],
+	executed: ['Completed', 'OK'],
+	denied: ['Cancelled', 'Warning'],
+	withdrawn: ['Cancelled', 'OK'],
+	expired: ['Cancelled', 'Warning'],
+	failed: ['Exception', 'Critical'],
+	unknown: ['Exception', 'Critical'],
+};
+
+/**
+ * A request as a Redfish Task (Task.v1_4_3, DSP0266 §12.2). No Payload: the body may hold what only the
+ * requester and the approvers may see, and they see it at `/p2c/v1/requests`.
+ */
+export function renderTask(request: RequestDocument): JsonValue {
+	const [state, status] = taskStates[request.state];
+	const failed = request.outcome !== null && request.outcome.status >= 400;
+	return {
+		'@odata.id': taskPath(request.id),
+		'@odata.type': '#Task.v1_4_3.Task',
+		Id: request.id,
+		Name: `${request.request.method} ${request.request.path} on ${request.bmc}`,
+		TaskState: failed ? 'Exception' : state,
+		TaskStatus: failed ? 'Warning' : status,
+		StartTime: new Date(request.createdAt).toISOString(),
+		...((request.outcome || request.ended) && {
+			EndTime: new Date(request.outcome?.at ?? request.ended?.at ?? request.createdAt).toISOString(),
+		}),
+		TaskMonitor: taskMonitorPath(request.id),
+		HidePayload: true,
+		Messages: [
+			{
+				'@odata.type': '#Message.v1_1_1.Message',
+				MessageId: `Bimetal.1.0.Request${state}`,
+				Message: describe(request),
+				MessageArgs: [],
+				MessageSeverity: failed ? 'Warning' : status,
+				Resolution:
+					request.state === 'waiting'
+						? `An operator of ${parties(request.needs)} approves or denies request ${request.id} at /p2c/v1/requests/${request.id}.`
+						: 'None.',
+			},
+		],
+		Oem: {
+			Bimetal: {
+				'@odata.type': '#Bimetal.v1_0_0.Request',
+				RequestId: request.id,
+				Digest: request.digest,
+				NeedsAuthorizationOf: request.needs,
+				ExpiresAt: new Date(request.expiresAt).toISOString(),
+			},
+		},
+	};
+}
+
+/** One sentence on where the request stands. */
+export function describe(request: RequestDocument): string {
+	switch (request.state) {
+		case 'waiting': {
+			const failing = request.policies.filter(policy => !policy.holds);
+			const why =
+				failing.length > 0
+					? ` (${failing.map(policy => `${policy.party}: ${policy.reason}`).join('; ')})`
+					: '';
+			return `Waiting for ${parties(request.needs)} to approve${why}.`;
+		}
+		case 'executing':
+			return 'Approved; being sent to the BMC.';
+		case 'executed':
+			return `Executed under "${request.clause}"; the BMC answered ${request.outcome?.status}.`;
+		default:
+			return `${request.state[0]?.toUpperCase()}${request.state.slice(1)}: ${request.ended?.reason ?? 'no reason given'}`;
+	}
+}
+
+/** `CP`, `CP and SI`, or `CP, or SI`. */
+export function parties(needs: readonly (readonly string[])[]): string {
+	return needs.map(alternative => alternative.join(' and ')).join(', or ') || 'nobody';
+}

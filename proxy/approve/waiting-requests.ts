@@ -1,0 +1,230 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../../common/clock.ts';
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import type { Store } from '../../common/store/store.ts';
+import { type Answer, jsonAnswer } from '../answer/answer.ts';
+import type { Call } from '../call.ts';
+import { digestRequest } from '../canonicalise/digest.ts';
+import type { EvaluatedPolicy, Verdict } from '../decide/decide.ts';
+import { proxyErrors } from '../errors.ts';
+import { addPrefix } from '../forward/links.ts';
+import type { Operator } from '../operator.ts';
+import type { Operation } from '../policy/policy-set.ts';
+import { newRequestId, type RequestDocument, requests } from './request-document.ts';
+import { renderTask, retryAfter, taskMonitorPath } from './task.ts';
+
+export interface WaitingRequestsDeps {
+	readonly store: Store;
+	readonly clock: Clock;
+	/** Milliseconds that a request waits before it expires. */
+	readonly expireAfter: number;
+	/** Requests that one operator may have waiting at once. */
+	readonly maxPerOperator: number;
+	/** Called after each change of a request's state, once it is on disk. */
+	readonly onChange: (request: RequestDocument) => void;
+}
+
+/** The requests that wait, or waited, for others: kept durably, changed only by valid transitions. */
+export interface WaitingRequests {
+	/** Keeps a request until its missing authorizations arrive; the 202 names its Task and TaskMonitor. */
+	hold(
+		call: Call,
+		verdict: Verdict & { kind: 'wait' },
+		decided: { operations: readonly Operation[]; policyVersion: string },
+	): Promise<Answer>;
+	get(id: string): Promise<RequestDocument | undefined>;
+	list(options: {
+		state?: RequestDocument['state'] | undefined;
+		after?: string | undefined;
+		limit: number;
+		bmc?: string | undefined;
+	}): Promise<RequestDocument[]>;
+	/** Replaces a request that is still in state `from`; throws RequestNotWaiting when it is not. */
+	change(
+		id: string,
+		from: RequestDocument['state'],
+		next: (request: RequestDocument) => RequestDocument,
+	): Promise<RequestDocument>;
+	/** Ends what has waited too long. */
+	expire(): Promise<number>;
+	/** After a crash: what was being sent may have been executed, and is never sent again. */
+	recover(): Promise<number>;
+}
+
+export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequests {
+	const { store, clock, onChange } = deps;
+
+	const change: WaitingRequests['change'] = async (id, from, next) => {
+		const changed = await store.transact(async tx => {
+			const request = await tx.get(requests, id);
+			if (!request) throw noSuchRequest(id);
+			if (request.state !== from) throw notIn(request, from);
+			const after = next(request);
+			await tx.put(requests, id, after);
+			return after;
+		});
+		onChange(changed);
+		return changed;
+	};
+
+	/** Moves every request of a state to another, one by one, so that a large number never blocks. */
+	const endAll = async (
+		from: RequestDocument['state'],
+		which: (request: RequestDocument) => boolean,
+		to: 'expired' | 'unknown',
+		reason: string,
+	): Promise<number> => {
+		const found = await store.read(tx => tx.list(requests, { where: { index: 'state', equals: from } }));
+		const due = found.filter(({ document }) => which(document));
+		for (const { id } of due) {
+			await change(id, from, request => ({
+				...request,
+				state: to,
+				needs: [],
+				ended: { by: null, reason, at: clock.now() },
+			})).catch(ignoreLost); // someone was faster
+		}
+		return due.length;
+	};
+
+	return {
+		async hold(call, verdict, decided) {
+			const document = newDocument(call, verdict, decided, clock.now(), deps.expireAfter);
+			const { held, isNew } = await store.transact(async tx => {
+				// A client that polls a resource must not pile up one request for each poll.
+				const key = requests.indexes.waitingRead?.(document);
+				const [same] = key
+					? await tx.list(requests, { where: { index: 'waitingRead', equals: key }, limit: 1 })
+					: [];
+				if (
+					same &&
+					same.document.expiresAt > clock.now() &&
+					same.document.policyVersion === decided.policyVersion
+				) {
+					return { held: same.document, isNew: false };
+				}
+				const waiting = { index: 'waitingOf', equals: call.operator.name };
+				if ((await tx.count(requests, waiting)) >= deps.maxPerOperator) {
+					throw proxyErrors.TooManyWaiting(
+						`${call.operator.name} has ${deps.maxPerOperator} requests waiting; withdraw some first`,
+					);
+				}
+				await tx.insert(requests, document.id, document);
+				return { held: document, isNew: true };
+			});
+			if (isNew) onChange(held);
+			return accepted(held, call.prefix);
+		},
+		get: id => store.read(tx => tx.get(requests, id)),
+		async list({ state, after, limit, bmc }) {
+			const page: RequestDocument[] = [];
+			let from = after;
+			for (;;) {
+				const batch = await store.read(tx =>
+					tx.list(requests, {
+						...(state && { where: { index: 'state', equals: state } }),
+						...(from !== undefined && { after: from }),
+						limit,
+					}),
+				);
+				page.push(...batch.map(({ document }) => document).filter(document => !bmc || document.bmc === bmc));
+				from = batch.at(-1)?.id;
+				if (page.length >= limit || batch.length < limit || from === undefined) return page.slice(0, limit);
+			}
+		},
+		change,
+		expire: () =>
+			endAll('waiting', request => request.expiresAt <= clock.now(), 'expired', 'nobody approved it in time'),
+		recover: () =>
+			endAll(
+				'executing',
+				() => true,
+				'unknown',
+				'the proxy stopped while it was being sent: it may have been executed; look at the resource',
+			),
+	};
+}
+
+function ignoreLost(fault: unknown): void {
+	if (!(fault instanceof BimetalError && fault.code === 'RequestNotWaiting')) throw fault;
+}
+
+export const noSuchRequest = (id: string) => proxyErrors.NoSuchRequest(`there is no request ${id}`);
+
+const notIn = (request: RequestDocument, state: string) =>
+	proxyErrors.RequestNotWaiting(`request ${request.id} is ${request.state}, no longer ${state}`);
+
+/** 202 as DSP0266 §12.2: the Task in the body, its TaskMonitor in Location. */
+export function accepted(request: RequestDocument, prefix: string): Answer {
+	return jsonAnswer(202, addPrefix(renderTask(request), prefix), {
+		location: prefix + taskMonitorPath(request.id),
+		'retry-after': String(retryAfter),
+		'cache-control': 'no-store',
+	});
+}
+
+function newDocument(
+	call: Call,
+	verdict: Verdict & { kind: 'wait' },
+	decided: { operations: readonly Operation[]; policyVersion: string },
+	now: number,
+	expireAfter: number,
+): RequestDocument {
+	const { request, operator, bmc } = call;
+	const nonce = randomBytes(16).toString('hex');
+	const bytes = request.bytes === undefined ? null : Buffer.from(request.bytes).toString('base64');
+	return {
+		id: newRequestId(now),
+		state: 'waiting',
+		bmc: bmc.target.name,
+		request: {
+			method: request.method,
+			path: request.path,
+			query: request.query.map(([name, value]) => [name, value]),
+			ifMatch: request.ifMatch ?? null,
+			ifNoneMatch: request.ifNoneMatch ?? null,
+			contentType: request.contentType ?? null,
+			bytes,
+		},
+		prefix: call.prefix,
+		digest: digestRequest({
+			method: request.method,
+			path: request.path,
+			query: request.query,
+			ifMatch: request.ifMatch,
+			contentType: request.contentType,
+			bodyBytes: request.bytes,
+			bmc: bmc.target.name,
+			policyVersion: decided.policyVersion,
+			nonce,
+		}),
+		nonce,
+		policyVersion: decided.policyVersion,
+		operations: decided.operations.map(operation => operation.name),
+		requester: { name: operator.name, party: operator.party },
+		createdAt: now,
+		expiresAt: now + expireAfter,
+		authorizations: [authorizationOf(operator, now, null)],
+		needs: verdict.needs.map(alternative => [...alternative]),
+		clause: null,
+		policies: viewPolicies(verdict.policies),
+		ended: null,
+		outcome: null,
+	};
+}
+
+export const authorizationOf = (operator: Operator, at: number, comment: string | null) => ({
+	name: operator.name,
+	party: operator.party,
+	at,
+	comment,
+});
+
+export const viewPolicies = (policies: readonly EvaluatedPolicy[]): RequestDocument['policies'] =>
+	policies.map(({ party, operation, expression, holds, reason }) => ({
+		party,
+		operation,
+		expression,
+		holds,
+		reason,
+	}));

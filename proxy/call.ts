@@ -1,0 +1,30 @@
+import type { CanonicalRequest } from './canonicalise/canonical-request.ts';
+import type { BmcConnection } from './forward/bmc-connection.ts';
+import type { Operator } from './operator.ts';
+
+/** One Redfish call on its way through the stages: who asks what of which BMC. */
+export interface Call {
+	readonly request: CanonicalRequest;
+	readonly operator: Operator;
+	readonly bmc: BmcConnection;
+	/** The path prefix under which the client addressed the BMC (`/bmc/node1`), which its links must carry; or ''. */
+	readonly prefix: string;
+}
+
+/** The same call, asking for another resource of the same BMC: decided on by itself, like any other. */
+export function readOf(call: Call, path: string): Call {
+	return {
+		...call,
+		request: {
+			method: 'GET',
+			path,
+			segments: path.split('/').slice(1),
+			query: [],
+			ifMatch: undefined,
+			ifNoneMatch: undefined,
+			body: undefined,
+			bytes: undefined,
+			contentType: undefined,
+		},
+	};
+}

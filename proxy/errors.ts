@@ -1,0 +1,77 @@
+import { errorsOf } from '../common/errors/error-table.ts';
+
+/** Every way in which the proxy turns a request away after it was canonicalised (before: canonicalise/refusals.ts). */
+export const proxyErrorTable = {
+	Unauthenticated: {
+		status: 401,
+		meaning: 'No credential, or a wrong one. Log in as an operator of a party.',
+	},
+	UnknownOperation: {
+		status: 403,
+		meaning: 'No row of the authorization table covers the request. The message names the row to write.',
+	},
+	PolicyDenied: {
+		status: 403,
+		meaning:
+			'No clause of the row can be satisfied now. The message names the policy that fails, and its values.',
+	},
+	RequestDenied: {
+		status: 403,
+		meaning: 'Another party denied the request, or a policy did when it was to be executed.',
+	},
+	NotNeeded: { status: 403, meaning: 'The request does not wait for this party.' },
+	NotYours: { status: 403, meaning: 'Only the requester can withdraw a request. Deny it instead.' },
+	NotFound: { status: 404, meaning: 'There is no such resource, or a policy hides it.' },
+	UnknownBmc: { status: 404, meaning: 'The address names no BMC of this site. `bimetal bmcs` lists them.' },
+	NoSuchRequest: { status: 404, meaning: 'There is no request of this id. `bimetal requests` lists them.' },
+	MethodNotAllowed: { status: 405, meaning: 'The resource does not offer this method.' },
+	RequestNotWaiting: { status: 409, meaning: 'The request is decided already. Look at it.' },
+	AlreadyAuthorized: {
+		status: 409,
+		meaning: 'The party has authorized this request; it waits for another one.',
+	},
+	DigestMismatch: {
+		status: 409,
+		meaning: 'The approval names another request than the one that waits. Look again before approving.',
+	},
+	NoSuchBmc: { status: 409, meaning: 'The BMC that the request is for is no longer part of the site.' },
+	RequestWithdrawn: { status: 410, meaning: 'Its requester has withdrawn it.' },
+	RequestExpired: { status: 410, meaning: 'Nobody approved it in time. Make it again.' },
+	PreconditionFailed: {
+		status: 412,
+		meaning: 'If-Match names another state of the resource than its present one. Read it again.',
+	},
+	TooManyWaiting: {
+		status: 429,
+		meaning: 'The operator has as many requests waiting as the site allows. Withdraw some.',
+	},
+	InternalError: { status: 500, meaning: 'A fault of the proxy; its log has it.' },
+	UnknownQuery: { status: 501, expose: true, meaning: 'The query option is not offered.' },
+	BmcUnreachable: {
+		status: 502,
+		expose: true,
+		meaning: 'The BMC cannot be reached: certainly nothing was executed.',
+	},
+	BmcGarbage: {
+		status: 502,
+		expose: true,
+		meaning: 'The BMC answered what cannot be used: the request may have been executed. Look.',
+	},
+	AuditUnavailable: {
+		status: 503,
+		expose: true,
+		meaning: 'Decisions cannot be recorded, so none is made. See to the disk of the audit log.',
+	},
+	BmcNoAnswer: {
+		status: 504,
+		expose: true,
+		meaning: 'No answer came: the request may have been executed. Look before repeating it.',
+	},
+	OutcomeUnknown: {
+		status: 504,
+		expose: true,
+		meaning: 'The proxy stopped while the request was being sent: it may have been executed. Look.',
+	},
+} as const;
+
+export const proxyErrors = errorsOf(proxyErrorTable);

@@ -1,0 +1,35 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** What of a BMC's header a client may see; anything else (tokens, cookies, server names) stays here. */
+const allowed = [
+	'content-type',
+	'content-encoding',
+	'content-disposition',
+	'etag',
+	'allow',
+	'link',
+	'odata-version',
+	'retry-after',
+	'cache-control',
+] as const;
+
+/** Headers of an answer passed on as it is. */
+export function passHeaders(headers: IncomingHttpHeaders, prefix: string): Record<string, string> {
+	const passed = safeHeaders(headers, prefix);
+	const length = headers['content-length'];
+	if (length !== undefined) passed['content-length'] = length;
+	return passed;
+}
+
+/** Headers of an answer whose body is made anew. */
+export function safeHeaders(headers: IncomingHttpHeaders, prefix: string): Record<string, string> {
+	const safe: Record<string, string> = { 'x-content-type-options': 'nosniff' };
+	for (const name of allowed) {
+		const value = headers[name];
+		if (typeof value === 'string') safe[name] = value;
+	}
+	const { location } = headers;
+	// Only a place on the same BMC: an absolute URL would name the BMC itself, which clients must not go to.
+	if (location?.startsWith('/redfish/')) safe.location = prefix + location;
+	return safe;
+}

@@ -1,0 +1,213 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
+import type { ExecutionContext } from 'ava';
+import test from 'ava';
+import type { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { type BmcConnection, connectBmc } from './bmc-connection.ts';
+
+const limits = { timeout: 300, answer: 64 * 1024, connections: 4 };
+const get = (target = '/redfish/v1/Systems/system') => ({
+	method: 'GET',
+	target,
+	headers: {},
+	body: undefined,
+});
+
+function connect(t: ExecutionContext, port: number): BmcConnection {
+	const bmc = connectBmc(
+		{
+			name: 'node1',
+			rack: 'rack1',
+			url: `http://127.0.0.1:${port}`,
+			ca: undefined,
+			fingerprint: undefined,
+			username: 'root',
+			password: 'secret-of-the-bmc',
+		},
+		limits,
+	);
+	t.teardown(() => bmc.close());
+	return bmc;
+}
+
+/** A BMC of which only the answer to anything but a log-in is interesting. */
+async function startHttp(
+	t: ExecutionContext,
+	answer: (request: IncomingMessage, response: ServerResponse) => void,
+) {
+	const seen: { method: string; url: string; token: string | undefined }[] = [];
+	let logins = 0;
+	const server = createServer((request, response) => {
+		if (request.url === '/redfish/v1/SessionService/Sessions' && request.method === 'POST') {
+			logins++;
+			response
+				.writeHead(201, {
+					'x-auth-token': `token${logins}`,
+					location: '/redfish/v1/SessionService/Sessions/1',
+				})
+				.end('{}');
+			return;
+		}
+		seen.push({
+			method: request.method ?? '',
+			url: request.url ?? '',
+			token: request.headers['x-auth-token'] as string,
+		});
+		answer(request, response);
+	});
+	await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()));
+	t.teardown(() => {
+		server.closeAllConnections();
+		server.close();
+	});
+	return { bmc: connect(t, (server.address() as AddressInfo).port), seen, logins: () => logins };
+}
+
+/** A BMC that logs in properly and then says whatever `raw` writes. */
+async function startRaw(t: ExecutionContext, raw: (socket: Socket) => void) {
+	const sockets = new Set<Socket>();
+	const server = createTcpServer(socket => {
+		sockets.add(socket);
+		socket.on('error', () => undefined);
+		socket.on('data', data => {
+			const login = data.includes('POST /redfish/v1/SessionService');
+			if (login) socket.write('HTTP/1.1 201 Created\r\nX-Auth-Token: t\r\nContent-Length: 2\r\n\r\n{}');
+			else raw(socket);
+		});
+	});
+	await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()));
+	t.teardown(() => {
+		for (const socket of sockets) socket.destroy();
+		server.close();
+	});
+	return connect(t, (server.address() as AddressInfo).port);
+}
+
+const codeOf = async (t: ExecutionContext, work: Promise<unknown>): Promise<string | undefined> =>
+	(await t.throwsAsync<BimetalError>(work))?.code;
+
+test('it logs in once and sends its own token, whatever comes at once', async t => {
+	const { bmc, seen, logins } = await startHttp(t, (_request, response) => response.end('{"a":1}'));
+	await Promise.all([1, 2, 3, 4, 5].map(() => bmc.send(get())));
+	t.is(logins(), 1);
+	t.deepEqual(new Set(seen.map(({ token }) => token)), new Set(['token1']));
+	t.is(bmc.state(), 'up');
+	t.deepEqual(await bmc.read('/redfish/v1/Systems/system'), { a: 1 });
+});
+
+test('a session that the BMC has forgotten is opened anew, and the request sent once more', async t => {
+	let forget = true;
+	const { bmc, seen, logins } = await startHttp(t, (_request, response) => {
+		response.statusCode = forget ? 401 : 204;
+		forget = false;
+		response.end();
+	});
+	t.is((await bmc.send({ ...get(), method: 'POST' })).status, 204);
+	t.is(logins(), 2);
+	t.deepEqual(
+		seen.map(({ token }) => token),
+		['token1', 'token2'],
+	);
+});
+
+test('a BMC that keeps refusing the session cannot be reached: nothing was executed', async t => {
+	const { bmc, seen } = await startHttp(t, (_request, response) => {
+		response.statusCode = 401;
+		response.end();
+	});
+	t.is(await codeOf(t, bmc.send(get())), 'BmcUnreachable');
+	t.is(seen.length, 2);
+});
+
+test('nobody listening is unreachable, certainly without effect', async t => {
+	const server = createTcpServer();
+	await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()));
+	const { port } = server.address() as AddressInfo;
+	await new Promise(resolve => server.close(resolve));
+	const bmc = connect(t, port);
+	t.is(await codeOf(t, bmc.send(get())), 'BmcUnreachable');
+	t.is(bmc.state(), 'down');
+});
+
+test('silence is no answer: the request may have been executed', async t => {
+	const bmc = await startRaw(t, () => undefined);
+	t.is(await codeOf(t, bmc.send(get())), 'BmcNoAnswer');
+});
+
+test('a connection that ends after the request is no answer', async t => {
+	const bmc = await startRaw(t, socket => socket.destroy());
+	t.is(await codeOf(t, bmc.send({ ...get(), method: 'POST' })), 'BmcNoAnswer');
+});
+
+test('what is not HTTP is garbage', async t => {
+	const bmc = await startRaw(t, socket => socket.end('\u0000\u0001 no HTTP at all\r\n\r\n'));
+	t.is(await codeOf(t, bmc.send(get())), 'BmcGarbage');
+});
+
+test('an answer larger than the limit is refused', async t => {
+	const { bmc } = await startHttp(t, (_request, response) => response.end('x'.repeat(limits.answer + 1)));
+	t.is(await codeOf(t, bmc.send(get())), 'BmcGarbage');
+});
+
+test('read refuses what is not 200 with JSON', async t => {
+	const { bmc } = await startHttp(t, (request, response) => {
+		if (request.url === '/redfish/v1/a') response.statusCode = 500;
+		response.end(request.url === '/redfish/v1/b' ? '<html>' : '{}');
+	});
+	t.is(await codeOf(t, bmc.read('/redfish/v1/a')), 'BmcGarbage');
+	t.is(await codeOf(t, bmc.read('/redfish/v1/b')), 'BmcGarbage');
+});
+
+/** The proxy side as far as `pass` sees it: a real server whose handler passes the answer on. */
+async function passThrough(t: ExecutionContext, bmc: BmcConnection): Promise<string> {
+	const server = createServer((_request, response) => {
+		bmc
+			.pass(get(), response, headers => ({ 'x-seen': String(headers['x-secret'] !== undefined) }))
+			.catch((fault: BimetalError) => {
+				response.writeHead(fault.status).end(fault.code);
+			});
+	});
+	await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()));
+	t.teardown(() => {
+		server.closeAllConnections();
+		server.close();
+	});
+	return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
+
+test('pass hands on status and bytes with the headers it is told, large answers as well', async t => {
+	const large = 'y'.repeat(3_000_000);
+	const { bmc } = await startHttp(t, (_request, response) =>
+		response.writeHead(200, { 'x-secret': 'token' }).end(large),
+	);
+	const answer = await fetch(await passThrough(t, bmc));
+	t.is(await answer.text(), large);
+	t.is(answer.headers.get('x-seen'), 'true');
+	t.is(answer.headers.get('x-secret'), null);
+});
+
+test('a BMC that breaks off within its first piece still becomes a 504', async t => {
+	const bmc = await startRaw(t, socket => {
+		socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"half":');
+		setImmediate(() => socket.destroy());
+	});
+	const answer = await fetch(await passThrough(t, bmc));
+	t.is(answer.status, 504);
+	t.is(await answer.text(), 'BmcNoAnswer');
+});
+
+test('a client that goes away ends the exchange with the BMC, and the next client is served', async t => {
+	const { bmc } = await startHttp(t, (_request, response) => {
+		response.write('x'.repeat(100_000));
+		response.write('x'.repeat(1_000_000));
+		response.end();
+	});
+	const url = await passThrough(t, bmc);
+	for (let i = 0; i < 8; i++) {
+		const cut = new AbortController();
+		const answer = await fetch(url, { signal: cut.signal });
+		cut.abort();
+		await t.throwsAsync(answer.text());
+	}
+	t.is((await (await fetch(url)).text()).length, 1_100_000);
+});

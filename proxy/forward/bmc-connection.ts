@@ -1,0 +1,189 @@
+import { createHash } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import type { PeerCertificate } from 'node:tls';
+import { Pool } from 'undici';
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import type { JsonValue } from '../canonicalise/canonical-request.ts';
+import { proxyErrors } from '../errors.ts';
+import { bmcGarbage, bmcUnreachable } from './bmc-fault.ts';
+import { type BmcAnswer, collectAnswer, type Exchange, passAnswer } from './exchange.ts';
+
+/** How one BMC is reached. The credential is the proxy's alone: it never leaves this module. */
+export interface BmcTarget {
+	readonly name: string;
+	readonly rack: string;
+	/** Origin, for instance `https://10.0.0.11`. */
+	readonly url: string;
+	/** PEM of the authority that signed the BMC's certificate; the system's authorities when absent. */
+	readonly ca: string | undefined;
+	/** SHA-256 of the BMC's certificate as 64 hex digits: pinned, when given. */
+	readonly fingerprint: string | undefined;
+	readonly username: string;
+	readonly password: string;
+}
+
+export interface ForwardLimits {
+	/** Milliseconds to wait for the start of an answer, and between parts of it. */
+	readonly timeout: number;
+	/** Bytes of an answer that is kept in memory to be filtered. */
+	readonly answer: number;
+	/** Connections to one BMC at once (bmcweb serves 200 in all). */
+	readonly connections: number;
+}
+
+/** What is sent: rendered from the canonical request by the canonicalise stage. */
+export interface ForwardRequest {
+	readonly method: string;
+	/** Path and query. */
+	readonly target: string;
+	/** Without any credential. */
+	readonly headers: Readonly<Record<string, string>>;
+	readonly body: Uint8Array | undefined;
+}
+
+/** One BMC's pool of kept-alive connections, one request in flight on each, and the proxy's session on it. */
+export interface BmcConnection {
+	readonly target: Pick<BmcTarget, 'name' | 'rack' | 'url'>;
+	/** Sends and keeps the whole answer. Throws BmcUnreachable, BmcNoAnswer or BmcGarbage. */
+	send(request: ForwardRequest): Promise<BmcAnswer>;
+	/** Sends and passes the answer's bytes on as they come. Throws as `send`, before anything is written. */
+	pass(
+		request: ForwardRequest,
+		to: ServerResponse,
+		headers: (answer: BmcAnswer['headers']) => Record<string, string>,
+	): Promise<number>;
+	/** GET of one resource; throws also when the status is not 200 or the body is not JSON. */
+	read(path: string): Promise<JsonValue>;
+	/** As the last exchange left it. */
+	state(): 'up' | 'down' | 'unknown';
+	/** Ends the session on the BMC and all connections. */
+	close(): Promise<void>;
+}
+
+export function connectBmc(target: BmcTarget, limits: ForwardLimits): BmcConnection {
+	const pool = new Pool(target.url, {
+		connections: limits.connections,
+		pipelining: 1,
+		headersTimeout: limits.timeout,
+		bodyTimeout: limits.timeout,
+		keepAliveTimeout: 30_000,
+		connect: {
+			timeout: Math.min(limits.timeout, 5000),
+			...(target.ca && { ca: target.ca }),
+			...(target.fingerprint && { checkServerIdentity: pin(target.fingerprint) }),
+		},
+	});
+	let state: 'up' | 'down' | 'unknown' = 'unknown';
+	let session: { token: string; location: string } | undefined;
+	let loggingIn: Promise<void> | undefined;
+
+	const logIn = async (): Promise<void> => {
+		const answer = await collectAnswer(pool, target.name, limits, {
+			method: 'POST',
+			path: '/redfish/v1/SessionService/Sessions',
+			headers: { 'content-type': 'application/json', accept: 'application/json' },
+			body: Buffer.from(JSON.stringify({ UserName: target.username, Password: target.password })),
+		});
+		const token = answer.headers['x-auth-token'];
+		if (answer.status !== 201 || typeof token !== 'string') {
+			throw bmcUnreachable(target.name, `it refuses the proxy's log-in with status ${answer.status}`);
+		}
+		session = { token, location: String(answer.headers.location ?? '') };
+	};
+	/** One log-in at a time: all who need the session wait for the same one. */
+	const ensureSession = (): Promise<void> => {
+		loggingIn ??= logIn().finally(() => {
+			loggingIn = undefined;
+		});
+		return loggingIn;
+	};
+
+	const attempt = async <R extends { status: number }>(
+		request: ForwardRequest,
+		run: (exchange: Exchange) => Promise<R>,
+	): Promise<R> => {
+		try {
+			if (!session) await ensureSession();
+			let used = session?.token;
+			let result = await run(withToken(request, used));
+			if (result.status === 401) {
+				// The BMC has forgotten the session (it restarted): a 401 was certainly not executed, so once more.
+				if (session?.token === used) await ensureSession();
+				used = session?.token;
+				result = await run(withToken(request, used));
+				if (result.status === 401) throw bmcUnreachable(target.name, "it refuses the proxy's session");
+			}
+			state = 'up';
+			return result;
+		} catch (fault) {
+			state = 'down';
+			throw fault;
+		}
+	};
+
+	return {
+		target: { name: target.name, rack: target.rack, url: target.url },
+		send: request => attempt(request, exchange => collectAnswer(pool, target.name, limits, exchange)),
+		async pass(request, to, headers) {
+			const { status } = await attempt(request, exchange =>
+				passAnswer(pool, target.name, exchange, to, headers),
+			);
+			return status;
+		},
+		async read(path) {
+			const answer = await this.send({
+				method: 'GET',
+				target: path,
+				headers: { accept: 'application/json' },
+				body: undefined,
+			});
+			if (answer.status !== 200) throw bmcGarbage(target.name, `status ${answer.status} for ${path}`);
+			return parseAnswer(target.name, answer.body);
+		},
+		state: () => state,
+		async close() {
+			if (session?.location.startsWith('/redfish/v1/SessionService/Sessions/')) {
+				await collectAnswer(
+					pool,
+					target.name,
+					{ ...limits, timeout: 1000 },
+					{
+						...withToken(
+							{ method: 'DELETE', target: session.location, headers: {}, body: undefined },
+							session.token,
+						),
+					},
+				).catch(() => undefined); // the BMC ends idle sessions by itself
+			}
+			await pool.destroy();
+		},
+	};
+}
+
+/** JSON as the filters need it; the BMC is not trusted to send it. */
+export function parseAnswer(bmc: string, body: Uint8Array): JsonValue {
+	try {
+		return JSON.parse(Buffer.from(body).toString('utf8')) as JsonValue;
+	} catch (fault) {
+		throw bmcGarbage(bmc, 'not JSON', fault);
+	}
+}
+
+function withToken(request: ForwardRequest, token: string | undefined): Exchange {
+	return {
+		method: request.method,
+		path: request.target,
+		headers: { ...request.headers, 'x-auth-token': token ?? '' },
+		body: request.body,
+	};
+}
+
+/** A pinned certificate replaces the check of names: BMC certificates seldom name the host they stand on. */
+function pin(fingerprint: string): (host: string, certificate: PeerCertificate) => Error | undefined {
+	return (_host, certificate) => {
+		const seen = createHash('sha256').update(certificate.raw).digest('hex');
+		return seen === fingerprint
+			? undefined
+			: proxyErrors.BmcUnreachable('its certificate is not the pinned one');
+	};
+}

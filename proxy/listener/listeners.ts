@@ -1,0 +1,62 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
+
+export interface TlsMaterial {
+	/** PEM. */
+	readonly certificate: string;
+	readonly key: string;
+	/** PEM roots of the parties: client certificates under them are asked for, never demanded. */
+	readonly partyRoots: readonly string[];
+}
+
+/**
+ * An HTTPS server as every listener of the proxy is: HTTP/1.1 only (HTTP/2 would let two requests share what
+ * is checked for one), strict parsing, no upgrades, and limits on what a slow client can hold.
+ */
+export function createTlsServer(
+	tls: TlsMaterial,
+	handle: (request: IncomingMessage, response: ServerResponse) => void,
+): Server {
+	const context: SecureContextOptions = { cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' };
+	const server = createServer(
+		{
+			...context,
+			...(tls.partyRoots.length > 0 && {
+				ca: [...tls.partyRoots],
+				requestCert: true,
+				rejectUnauthorized: false,
+			}),
+			ALPNProtocols: ['http/1.1'],
+			maxHeaderSize: 16 * 1024,
+			insecureHTTPParser: false,
+			headersTimeout: 15_000,
+			requestTimeout: 120_000,
+			keepAliveTimeout: 65_000,
+			connectionsCheckingInterval: 5000,
+		},
+		handle,
+	);
+	server.maxConnections = 2000;
+	server.on('clientError', (fault: NodeJS.ErrnoException, socket: Socket) => refuse(fault, socket));
+	server.on('upgrade', (_request, socket: Socket) => respond(socket, '400 Bad Request'));
+	server.on('connect', (_request, socket: Socket) => respond(socket, '405 Method Not Allowed'));
+	return server;
+}
+
+/** What node:http could not parse has no request to answer: a bare status line, then the end. */
+function refuse(fault: NodeJS.ErrnoException, socket: Socket): void {
+	if (fault.code === 'ECONNRESET' || !socket.writable) {
+		socket.destroy();
+		return;
+	}
+	respond(
+		socket,
+		fault.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request',
+	);
+}
+
+function respond(socket: Socket, status: string): void {
+	socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`, () => socket.destroy());
+}

@@ -1,0 +1,140 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../../common/clock.ts';
+import type { Logger } from '../../common/log/logger.ts';
+import type { Answer } from '../answer/answer.ts';
+import { renderRedfishError } from '../answer/redfish-error.ts';
+import type { TaskService } from '../approve/task-service.ts';
+import type { SessionService } from '../authenticate/session-service.ts';
+import type { Call } from '../call.ts';
+import type { CanonicalRequest } from '../canonicalise/canonical-request.ts';
+import { canonicaliseBody, canonicaliseHead, type RequestHead } from '../canonicalise/canonicalise.ts';
+import { proxyErrors } from '../errors.ts';
+import type { BmcConnection } from '../forward/bmc-connection.ts';
+import { removePrefix } from '../forward/links.ts';
+import { performOpen } from '../forward/perform.ts';
+import type { Mediator } from '../mediator.ts';
+import type { Operator } from '../operator.ts';
+import { readBody } from './read-body.ts';
+import { writeAnswer } from './write-answer.ts';
+
+export interface RedfishHandlerDeps {
+	/** Throws Unauthenticated (or a throttle's refusal). Synchronous where it can be: it is on every request's way. */
+	readonly authenticate: (head: RequestHead, request: IncomingMessage) => Operator | Promise<Operator>;
+	readonly sessions: SessionService;
+	readonly tasks: TaskService;
+	readonly mediator: Mediator;
+	readonly clock: Clock;
+	readonly logger: Logger;
+	readonly observe: (observed: { method: string; route: string; status: string; ms: number }) => void;
+}
+
+/** Where a Redfish request was addressed: to a BMC (by port, host name or prefix), or to none on the main port. */
+export interface Address {
+	readonly bmc: BmcConnection | undefined;
+	readonly prefix: string;
+	/** The target as received, without the prefix. */
+	readonly url: string;
+}
+
+export type RedfishHandler = (request: IncomingMessage, response: ServerResponse, address: Address) => void;
+
+/** A Redfish call's way through the stages, from raw HTTP to the last byte of its answer. Never throws. */
+export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
+	const answer = async (
+		request: IncomingMessage,
+		response: ServerResponse,
+		address: Address,
+	): Promise<Answer | 'passed'> => {
+		const head = canonicaliseHead(
+			{ method: request.method, url: address.url, rawHeaders: request.rawHeaders },
+			{ opaqueUploads: isUpload },
+		);
+		if (deps.sessions.isLogin(head)) {
+			const body = canonicaliseBody(head, await readBody(request, Math.min(head.bodyLimit, loginBodyLimit)));
+			return deps.sessions.logIn(body, request.socket.remoteAddress, address.prefix);
+		}
+		const { bmc, prefix } = address;
+		if (isOpen(head) && bmc && !hasCredential(head)) return performOpen(openCall(head), bmc, prefix);
+		const pending = deps.authenticate(head, request);
+		const operator = pending instanceof Promise ? await pending : pending;
+		const hasBody = head.bodyKind !== 'none' || request.headers['transfer-encoding'] !== undefined;
+		const raw = hasBody ? await readBody(request, head.bodyLimit) : undefined;
+		const canonical = withoutPrefix(canonicaliseBody(head, raw), prefix);
+		const session = deps.sessions.answer(canonical, operator, prefix);
+		if (session) return session;
+		if (!bmc) {
+			throw proxyErrors.UnknownBmc(
+				'the address names no BMC: use its own port, or /bmc/<name>/redfish/v1 on this one; GET /p2c/v1/bmcs lists them',
+			);
+		}
+		if (canonical.segments[2] === 'TaskService' && canonical.segments.length > 3) {
+			const own = await deps.tasks.answer(canonical, operator, bmc.target.name, prefix);
+			if (own) return own;
+		}
+		const call: Call = { request: canonical, operator, bmc, prefix };
+		if (canonical.path === '/redfish/v1/TaskService/Tasks' && canonical.method === 'GET') {
+			return deps.tasks.addTo(await deps.mediator.answer(call), operator, bmc.target.name, prefix);
+		}
+		return deps.mediator.mediate(call, response);
+	};
+
+	const finish = (request: IncomingMessage, response: ServerResponse, result: Answer | 'passed'): void => {
+		if (result !== 'passed') writeAnswer(request, response, result);
+	};
+	return (request, response, address) => {
+		const began = deps.clock.now();
+		response.once('close', () => {
+			const status = response.writableFinished ? String(response.statusCode) : 'aborted';
+			const route = address.bmc ? 'redfish' : 'no-bmc';
+			deps.observe({ method: request.method ?? '', route, status, ms: deps.clock.now() - began });
+		});
+		answer(request, response, address)
+			.catch((fault: unknown) => {
+				const rendered = renderRedfishError(fault);
+				if (rendered.status >= 500 && !response.destroyed) {
+					deps.logger.error(
+						{ err: fault, method: request.method, target: request.url, bmc: address.bmc?.target.name },
+						'the request failed',
+					);
+				}
+				return rendered;
+			})
+			.then(result => finish(request, response, result))
+			.catch((fault: unknown) => {
+				deps.logger.error({ err: fault }, 'the answer could not be written');
+				response.destroy();
+			});
+	};
+}
+
+/** bmcweb's limit before log-in: nobody unknown makes the proxy hold more than this. */
+const loginBodyLimit = 4096;
+
+const isUpload = (path: string): boolean =>
+	path === '/redfish/v1/UpdateService/update' || path === '/redfish/v1/UpdateService/update-multipart';
+
+/** What DSP0266 §13.3.1 has open to everybody; a client that shows a credential is treated as an operator instead. */
+const openPaths = new Set(['/redfish', '/redfish/v1', '/redfish/v1/$metadata', '/redfish/v1/odata']);
+const isOpen = (head: RequestHead): boolean =>
+	openPaths.has(head.path) && (head.method === 'GET' || head.method === 'HEAD') && head.query.length === 0;
+const hasCredential = ({ fields }: RequestHead): boolean =>
+	fields.authorization !== undefined || fields.authToken !== undefined;
+
+const openCall = ({ method, path, segments }: RequestHead): CanonicalRequest => ({
+	method,
+	path,
+	segments,
+	query: [],
+	ifMatch: undefined,
+	ifNoneMatch: undefined,
+	body: undefined,
+	bytes: undefined,
+	contentType: undefined,
+});
+
+/** A client that sees prefixed links sends them back in bodies: decided on is the plain path. */
+function withoutPrefix(request: CanonicalRequest, prefix: string): CanonicalRequest {
+	if (prefix === '' || request.body === undefined) return request;
+	const body = removePrefix(request.body, prefix);
+	return { ...request, body, bytes: Buffer.from(JSON.stringify(body)) };
+}

@@ -1,0 +1,184 @@
+import { readFileSync } from 'node:fs';
+import { systemClock } from '../common/clock.ts';
+import { readConfig } from '../common/config/read-config.ts';
+import { connectEvents, type EventBus } from '../common/events/bus.ts';
+import { createLogger, type Logger } from '../common/log/logger.ts';
+import { createRegistry } from '../common/metrics/registry.ts';
+import { openStore } from '../common/store/open-store.ts';
+import { createProxy, type Proxy, type ProxyDeps } from './app.ts';
+import { openAuditLog } from './audit/audit-log.ts';
+import { createRoster, rosterFile } from './authenticate/roster.ts';
+import { createExternalSources } from './external/external-sources.ts';
+import { watchPolicies } from './policy/watch-policies.ts';
+import { readSite, type Site } from './site.ts';
+
+export interface RunningProxy {
+	readonly url: string;
+	readonly ops: string;
+	/** URL of each BMC's own port, by name. */
+	readonly bmcs: Readonly<Record<string, string>>;
+	close(): Promise<void>;
+}
+
+/** `bimetal proxy -c site.yaml`: runs until SIGINT or SIGTERM. */
+export async function main(options: { config: string }): Promise<void> {
+	const site = readSite(options.config);
+	const logger = createLogger({ service: 'proxy', level: site.log.level });
+	const running = await startProxy(site, { logger });
+	logger.info({ url: running.url, ops: running.ops }, 'the proxy listens');
+	await new Promise<void>(resolve => {
+		for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+	});
+	await running.close();
+}
+
+/**
+ * Starts the proxy of a site. Throws a ConfigError with every problem of its files, before anything is opened;
+ * what was opened is closed again when a later step fails.
+ */
+export async function startProxy(site: Site, { logger }: { logger: Logger }): Promise<RunningProxy> {
+	const clock = systemClock;
+	const parties = Object.keys(site.parties);
+	const folder = { folder: site.policies, parties, externalSources: Object.keys(site.external) };
+	const roster = createRoster(readConfig({ file: site.operators, schema: rosterFile }).operators, parties);
+
+	const opened: (() => Promise<unknown> | void)[] = [];
+	const close = async (): Promise<void> => {
+		for (const end of opened.splice(0).reverse()) await end();
+	};
+	let proxy: Proxy | undefined;
+	try {
+		const audit = await openAuditLog({ folder: site.audit.folder, clock });
+		opened.push(() => audit.close());
+		const store = await openStore(site.store);
+		opened.push(() => store.close());
+		const watched = await watchPolicies({
+			...folder,
+			clock,
+			onChange: set => {
+				proxy?.usePolicies(set);
+				audit.append({ kind: 'policies', version: set.version, outcome: 'loaded', problems: [] });
+				logger.info({ version: set.version }, 'changed policies are in force');
+			},
+			onProblems: fault => {
+				const problems = [fault instanceof Error ? fault.message : String(fault)];
+				audit.append({ kind: 'policies', version: null, outcome: 'refused', problems });
+				logger.error({ err: fault }, 'the changed policies have problems; the last good ones stay in force');
+			},
+		});
+		opened.push(() => watched.close());
+		const registry = createRegistry({ service: 'proxy', process: true });
+		const events = site.events && connectSiteEvents(site.events, logger);
+		if (events) opened.push(() => events.close());
+
+		const external = createExternalSources({
+			sources: site.external,
+			targets: Object.keys(site.bmcs),
+			fetchRedfish: (bmc, path) => {
+				if (!proxy) throw new Error('the proxy is not open yet');
+				return proxy.readBmc(bmc, path);
+			},
+			...(events && { events }),
+			clock,
+			logger,
+		});
+		opened.push(() => external.close());
+		proxy = await createProxy({
+			...depsOfSite(site),
+			policies: watched.current(),
+			roster,
+			store,
+			audit,
+			readExternal: names => external.read(names),
+			onChanged: () => external.invalidate(),
+			onRequest: request => {
+				const { id, state, bmc, requester, needs } = request;
+				events
+					?.publish(`bimetal/proxy/requests/${id}`, { id, state, bmc, requester, needs })
+					.catch(fault => logger.warn({ err: fault, id }, 'the event of a request was not published'));
+			},
+			clock,
+			logger,
+			registry,
+			checks: {
+				...(events && {
+					events: () => {
+						if (!events.connected()) throw new Error('no connection to the MQTT broker');
+					},
+				}),
+			},
+		});
+		const { close: closeProxy } = proxy;
+		opened.push(closeProxy);
+		proxy.usePolicies(watched.current());
+
+		const addresses = await proxy.listen(site.listen, site.ops);
+		audit.append({ kind: 'start', version: readVersion() });
+		opened.push(async () => {
+			await audit.append({ kind: 'stop', reason: 'asked to' }).durable.catch(() => undefined);
+		});
+		return { ...addresses, close };
+	} catch (fault) {
+		await close();
+		throw fault;
+	}
+}
+
+function connectSiteEvents(events: NonNullable<Site['events']>, logger: Logger): EventBus {
+	return connectEvents({
+		url: events.url,
+		username: events.username,
+		password: readSecret(events.password),
+		...(events.ca && { ca: readFileSync(events.ca, 'utf8') }),
+		logger,
+		clock: systemClock,
+	});
+}
+
+type SiteDeps = Pick<
+	ProxyDeps,
+	'name' | 'version' | 'parties' | 'tls' | 'bmcs' | 'approvals' | 'sessions' | 'limits'
+>;
+
+/** What the site file says, with the files that it names read. */
+function depsOfSite(site: Site): SiteDeps {
+	return {
+		name: site.site,
+		version: readVersion(),
+		parties: Object.fromEntries(
+			Object.entries(site.parties).map(([name, { description, root }]) => [
+				name,
+				{ description, rootPem: root && readFileSync(root, 'utf8') },
+			]),
+		),
+		tls: { certificate: readFileSync(site.tls.certificate, 'utf8'), key: readFileSync(site.tls.key, 'utf8') },
+		bmcs: Object.entries(site.bmcs).map(([name, bmc]) => ({
+			name,
+			rack: bmc.rack,
+			url: bmc.url,
+			ca: bmc.ca && readFileSync(bmc.ca, 'utf8'),
+			fingerprint: bmc.fingerprint,
+			username: bmc.username,
+			password: readSecret(bmc.password),
+			listen: bmc.listen,
+			host: bmc.host,
+		})),
+		approvals: site.approvals,
+		sessions: site.sessions,
+		limits: {
+			timeout: site.limits.bmcTimeout,
+			answer: site.limits.answer,
+			connections: site.limits.bmcConnections,
+		},
+	};
+}
+
+/** A secret is a file's one line. */
+const readSecret = (file: string): string => readFileSync(file, 'utf8').trim();
+
+function readVersion(): string {
+	const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+		version: string;
+	};
+	return version;
+}

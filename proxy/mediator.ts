@@ -1,0 +1,234 @@
+import type { ServerResponse } from 'node:http';
+import type { Clock } from '../common/clock.ts';
+import { BimetalError } from '../common/errors/bimetal-error.ts';
+import type { Answer } from './answer/answer.ts';
+import type { WaitingRequests } from './approve/waiting-requests.ts';
+import type { AuditLog } from './audit/audit-log.ts';
+import { type Call, readOf } from './call.ts';
+import type { ActivePolicies, Consider } from './decide/consider.ts';
+import type { Verdict } from './decide/decide.ts';
+import type { Lanes } from './decide/lanes.ts';
+import { proxyErrors } from './errors.ts';
+import { matchesIfMatch } from './filter/etag.ts';
+import { expand } from './filter/expand.ts';
+import {
+	canPass,
+	type Posts,
+	pass,
+	perform,
+	performOpaque,
+	renderSight,
+	type Sight,
+} from './forward/perform.ts';
+import type { Operation } from './policy/policy-set.ts';
+
+export interface MediatorDeps {
+	/** The policies in force. */
+	readonly policies: () => ActivePolicies;
+	readonly consider: Consider;
+	readonly waiting: WaitingRequests;
+	readonly audit: AuditLog;
+	readonly lanes: Lanes;
+	readonly clock: Clock;
+	/** Called after a request that may have changed a BMC: what was read of it before is stale. */
+	readonly onChanged: (bmc: string) => void;
+}
+
+/** An authenticated, canonical call from decision to answer. */
+export interface Mediator {
+	/** Answers, or throws a BimetalError; 'passed' when the answer was written to `to` as it came. */
+	mediate(call: Call, to: ServerResponse): Promise<Answer | 'passed'>;
+	/** The same, with the answer always kept whole. */
+	answer(call: Call): Promise<Answer>;
+	/** Executes a request that waited, decided again just before; the answer is its requester's. */
+	execute(call: Call, verdict: Verdict & { kind: 'execute' }): Promise<Answer>;
+}
+
+export function createMediator(deps: MediatorDeps): Mediator {
+	const { audit, waiting, clock } = deps;
+
+	const classify = (policies: ActivePolicies, call: Call): readonly Operation[] => {
+		const found = policies.classify(call.request);
+		if (found.kind === 'known') return found.operations;
+		recordDecision(call, [], { kind: 'deny', reason: found.reason, policies: [] }, policies);
+		throw proxyErrors.UnknownOperation(
+			`${found.reason}; unknown is denied. A row that covers it needs "${found.row}"`,
+		);
+	};
+
+	/** A decision is on the record before anything follows from it; what changes a BMC waits for the disk. */
+	const recordDecision = (
+		call: Call,
+		operations: readonly Operation[],
+		verdict: Verdict,
+		policies: ActivePolicies,
+	): Promise<void> => {
+		const { durable } = audit.append({
+			kind: 'decision',
+			requestId: null,
+			operator: call.operator.name,
+			party: call.operator.party,
+			bmc: call.bmc.target.name,
+			method: call.request.method,
+			path: call.request.path,
+			operations: operations.map(operation => operation.name),
+			verdict: verdict.kind,
+			clause: verdict.kind === 'execute' ? verdict.clause : null,
+			policyVersion: policies.set.version,
+			digest: null,
+			policies: verdict.policies.map(({ party, operation, expression, holds, reason }) => ({
+				party,
+				operation,
+				expression,
+				holds,
+				reason,
+			})),
+			status: null,
+		});
+		return durable;
+	};
+
+	const isRead = (call: Call) => call.request.method === 'GET' || call.request.method === 'HEAD';
+
+	const decideOn = async (
+		call: Call,
+	): Promise<{ verdict: Verdict; policies: ActivePolicies; operations: readonly Operation[] }> => {
+		if (!audit.healthy()) {
+			throw proxyErrors.AuditUnavailable('decisions cannot be recorded, so none is made');
+		}
+		const policies = deps.policies();
+		const operations = classify(policies, call);
+		const verdict = await deps.consider(policies, operations, call, new Set([call.operator.party]));
+		const recorded = recordDecision(call, operations, verdict, policies);
+		if (isRead(call))
+			recorded.catch(() => undefined); // `healthy` turns false: the next decision is refused
+		else await recorded;
+		return { verdict, policies, operations };
+	};
+
+	/** What this operator would see of another resource; undefined when it would not be shown at once. */
+	const look = async (call: Call): Promise<Sight | undefined> => {
+		const { verdict } = await decideOn(call).catch(fault => {
+			if (fault instanceof BimetalError && fault.status < 500) return { verdict: undefined };
+			throw fault;
+		});
+		if (verdict?.kind !== 'execute') return undefined;
+		const sight = await perform(call, verdict.posts, undefined);
+		return sight.status === 200 ? sight : undefined;
+	};
+
+	/** The BMC's tag for the tag that this operator was shown (bypasses: the tag of a masked resource is an oracle). */
+	const mapIfMatch = async (call: Call): Promise<string | undefined> => {
+		const condition = call.request.ifMatch;
+		if (condition === undefined || condition.trim() === '*') return condition;
+		const sight = await look(readOf(call, call.request.path));
+		if (sight?.etag === undefined || !matchesIfMatch(condition, sight.etag)) {
+			throw proxyErrors.PreconditionFailed(
+				'the resource has changed since you read it, or is not yours to see',
+			);
+		}
+		return sight.bmcEtag;
+	};
+
+	const send = async (
+		call: Call,
+		posts: Posts,
+		to: ServerResponse | undefined,
+	): Promise<Answer | 'passed'> => {
+		const ifMatch = await mapIfMatch(call);
+		const read = isRead(call);
+		try {
+			if (to && canPass(call, posts)) {
+				await pass(call, to, ifMatch);
+				return 'passed';
+			}
+			if (posts.length === 0 && isOpaque(call)) return await performOpaque(call, ifMatch);
+			const sight = await perform(call, posts, ifMatch);
+			return renderSight(call, read && sight.status === 200 ? await widen(call, sight) : sight);
+		} finally {
+			if (!read) deps.onChanged(call.bmc.target.name);
+		}
+	};
+
+	/** `only` and `$expand` show other resources: each is decided on like a request of its own. */
+	const widen = async (call: Call, sight: Sight): Promise<Sight> => {
+		const option = (name: string) => call.request.query.find(([key]) => key === name)?.[1];
+		let widened = sight;
+		if (option('only') !== undefined) widened = (await onlyMember(call, sight)) ?? sight;
+		const levels = option('$expand');
+		if (levels === undefined || widened.json === undefined) return widened;
+		const json = await expand(widened.json, levels, async path => (await look(readOf(call, path)))?.json);
+		return { ...widened, json, etag: undefined };
+	};
+
+	const onlyMember = async (call: Call, sight: Sight): Promise<Sight | undefined> => {
+		const members = (sight.json as { Members?: { '@odata.id'?: unknown }[] } | undefined)?.Members;
+		const path = members?.length === 1 ? members[0]?.['@odata.id'] : undefined;
+		return typeof path === 'string' && path.startsWith('/redfish/v1/')
+			? await look(readOf(call, path))
+			: undefined;
+	};
+
+	/** Does the decision count on a quantity that other requests change as well? */
+	const readsShared = (call: Call): boolean => {
+		const policies = deps.policies();
+		const found = policies.classify(call.request);
+		return found.kind === 'known' && policies.factsNeeded(found.operations).external.length > 0;
+	};
+
+	const answerTo = async (call: Call, to: ServerResponse | undefined): Promise<Answer | 'passed'> => {
+		const { verdict, policies, operations } = await decideOn(call);
+		switch (verdict.kind) {
+			case 'execute':
+				return send(call, verdict.posts, to);
+			case 'wait':
+				return waiting.hold(call, verdict, { operations, policyVersion: policies.set.version });
+			case 'deny':
+				throw proxyErrors.PolicyDenied(verdict.reason);
+		}
+	};
+
+	const mediate = async (call: Call, to: ServerResponse | undefined): Promise<Answer | 'passed'> => {
+		if (call.request.query.some(([name]) => name === '$filter')) {
+			throw proxyErrors.UnknownQuery('$filter is not offered here');
+		}
+		if (isRead(call)) return answerTo(call, to);
+		const start = clock.now();
+		const record = (status: number) =>
+			audit
+				.append({
+					kind: 'answer',
+					requestId: null,
+					bmc: call.bmc.target.name,
+					status,
+					tookMs: clock.now() - start,
+				})
+				.durable.catch(() => undefined);
+		try {
+			const answer = readsShared(call)
+				? await deps.lanes.run(`rack ${call.bmc.target.rack}`, () => answerTo(call, to))
+				: await answerTo(call, to);
+			record(answer === 'passed' ? (to?.statusCode ?? 0) : answer.status);
+			return answer;
+		} catch (fault) {
+			record(fault instanceof BimetalError ? fault.status : 500);
+			throw fault;
+		}
+	};
+
+	const kept = (answer: Answer | 'passed'): Answer => {
+		if (answer === 'passed') throw new Error('an answer without a client to pass it to was passed on');
+		return answer;
+	};
+	return {
+		mediate,
+		answer: async call => kept(await mediate(call, undefined)),
+		execute: async (call, verdict) => kept(await send(call, verdict.posts, undefined)),
+	};
+}
+
+/** Answers that are no JSON resource by their nature. */
+function isOpaque(call: Call): boolean {
+	const last = call.request.segments.at(-1);
+	return last === '$metadata' || last === 'attachment' || call.request.segments.includes('schema');
+}

@@ -1,0 +1,113 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { readConfig } from '../common/config/read-config.ts';
+import { byteSize, duration, existingFile, secretFile } from '../common/config/values.ts';
+import { externalSource } from './external/external-source.ts';
+
+const name = z
+	.string()
+	.regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/, 'expected a name of letters, digits and hyphens');
+const port = z.int().min(0).max(65535);
+const listenAddress = z.strictObject({ host: z.string().default('127.0.0.1'), port });
+
+/** `site.yaml`: everything the proxy is told. Relative paths count from the file's folder. */
+const siteSchema = (folder: string) =>
+	z.strictObject({
+		/** The site's name, in messages and audit. */
+		site: z.string().min(1).max(100),
+		store: z.strictObject({
+			engine: z.enum(['sqlite', 'lowdb']).default('sqlite'),
+			file: z.string().transform(path => resolve(folder, path)),
+		}),
+		audit: z.strictObject({ folder: z.string().transform(path => resolve(folder, path)) }),
+		/** The main port: `/p2c/v1`, and every BMC by host name or under `/bmc/<name>`. */
+		listen: listenAddress,
+		/** Health and metrics; keep it on loopback or a management network. */
+		ops: listenAddress.default({ host: '127.0.0.1', port: 0 }),
+		tls: z.strictObject({ certificate: existingFile(folder), key: secretFile(folder) }),
+		parties: z
+			.record(
+				z.string().regex(/^[A-Z][A-Z0-9]{0,15}$/, 'expected a party name in capitals, for instance HSO'),
+				z.strictObject({
+					description: z.string().default(''),
+					/** The party's root certificate, when its operators log in with certificates. */
+					root: existingFile(folder).optional(),
+				}),
+			)
+			.refine(parties => Object.keys(parties).length >= 2, 'expected two parties or more'),
+		/** File of operator accounts, see authenticate/roster.ts. */
+		operators: existingFile(folder),
+		/** Folder with operations.yaml and a folder for each party. */
+		policies: z.string().transform(path => resolve(folder, path)),
+		bmcs: z
+			.record(
+				name,
+				z.strictObject({
+					/** Origin of the BMC, for instance https://10.0.0.11. */
+					url: z.url({ protocol: /^https?$/ }),
+					rack: name.default('rack1'),
+					/** Authority of the BMC's certificate. */
+					ca: existingFile(folder).optional(),
+					/** SHA-256 of the BMC's certificate, hex: pinned. */
+					fingerprint: z
+						.string()
+						.regex(/^[0-9a-f]{64}$/)
+						.optional(),
+					/** The BMC's account, which the proxy alone knows. */
+					username: z.string().min(1).default('root'),
+					password: secretFile(folder),
+					/** A port of its own, on which `/redfish/v1` is this BMC's. */
+					listen: listenAddress.optional(),
+					/** A host name of its own on the main port. */
+					host: z
+						.string()
+						.regex(/^[a-z0-9][a-z0-9.-]*$/, 'expected a host name')
+						.optional(),
+				}),
+			)
+			.refine(bmcs => Object.keys(bmcs).length >= 1, 'expected one BMC or more'),
+		external: z
+			.record(z.string().regex(/^[A-Z][A-Za-z0-9]*$/, 'expected a name like Servers'), externalSource(folder))
+			.default({}),
+		/** The MQTT broker; without it no events are published and no `from: mqtt` source can be read. */
+		events: z
+			.strictObject({
+				url: z.string(),
+				username: z.string(),
+				password: secretFile(folder),
+				ca: existingFile(folder).optional(),
+			})
+			.optional(),
+		approvals: z
+			.strictObject({
+				expireAfter: duration.default(15 * 60_000),
+				maxPerOperator: z.int().min(1).max(100_000).default(1000),
+			})
+			.default({ expireAfter: 15 * 60_000, maxPerOperator: 1000 }),
+		sessions: z
+			.strictObject({
+				idleTimeout: duration.default(30 * 60_000),
+				lifetime: duration.default(24 * 3_600_000),
+			})
+			.default({ idleTimeout: 30 * 60_000, lifetime: 24 * 3_600_000 }),
+		limits: z
+			.strictObject({
+				/** Longest wait for a BMC. */
+				bmcTimeout: duration.default(10_000),
+				/** Largest answer that is kept in memory to be filtered. */
+				answer: byteSize.default(16 * 1024 * 1024),
+				/** Connections to one BMC. */
+				bmcConnections: z.int().min(1).max(150).default(16),
+			})
+			.default({ bmcTimeout: 10_000, answer: 16 * 1024 * 1024, bmcConnections: 16 }),
+		log: z
+			.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
+			.default({ level: 'info' }),
+	});
+
+export type Site = z.output<ReturnType<typeof siteSchema>>;
+
+/** Reads and checks `site.yaml`; throws a ConfigError that lists every problem with file, line and column. */
+export function readSite(file: string): Site {
+	return readConfig<Site>({ file: resolve(file), schema: siteSchema as (folder: string) => z.ZodType<Site> });
+}
