@@ -31,7 +31,7 @@ export function readConfig<T>({ file, schema, text }: ConfigSource<T>): T {
  * A text file that people write, as UTF-8.
  * @throws ConfigError when it cannot be read or is not UTF-8.
  */
-export function readText(file: string): string {
+function readText(file: string): string {
 	const first = { file, line: 1, column: 1 };
 	let bytes: Uint8Array;
 	try {

@@ -38,8 +38,8 @@ export interface AppDeps {
 	readonly newRequestId?: () => string;
 }
 
-/** Where the request id stands for handlers: `response.locals[REQUEST_ID]`; clients see it as X-Request-Id. */
-export const REQUEST_ID = 'requestId';
+/** Where the request id stands: `response.locals.requestId`; clients see it as X-Request-Id. */
+const REQUEST_ID = 'requestId';
 
 /**
  * An express application for a management API: JSON in and out, RFC 9457 problems for errors, 404 and 405, one

@@ -1,5 +1,5 @@
 /** What stands in a log line where a credential would have stood. */
-export const REDACTED = '[redacted]';
+const REDACTED = '[redacted]';
 
 /** Names, letters and digits only in lower case, that hold a credential wherever they occur in a field's name. */
 const ANYWHERE = [

@@ -88,6 +88,8 @@ const mqtt = z
 		expect: z.int().min(1).max(10_000).optional(),
 		fields,
 		...common,
+		/** Longer than the sender's period, or a read after an operation ends before the news is there. */
+		timeout: duration.default(5000),
 	})
 	.transform(source => ({ ...source, expect: source.expect ?? (/[+#]/.test(source.topic) ? undefined : 1) }));
 

@@ -59,7 +59,7 @@ async function get(agent: Agent, { url, credentials }: HttpSource, signal: Abort
 }
 
 /** The document's fields as one object, or with `each` a list of objects. */
-export function mapDocument({ fields, each, under }: HttpSource, document: JsonValue): Fetched {
+function mapDocument({ fields, each, under }: HttpSource, document: JsonValue): Fetched {
 	const wrap = (value: JsonValue): Fetched => ({
 		ok: true,
 		value: under === undefined ? value : { [under]: value },

@@ -30,7 +30,8 @@ interface Latest {
  * heard and every one of them within `maxAge`; a topic once heard is never forgotten, because a reading that
  * falls silent must not leave a sum. Retained messages are of unknown age and count for nothing.
  *
- * After `invalidate()` a read waits, at most `timeout`, until every topic has been heard again.
+ * After `invalidate()` a read waits, at most `timeout`, until every topic has been heard again. What was
+ * measured before an operation and sent after it cannot be told from news, so senders should measure as they send.
  */
 export function createMqttReader({ name, source, events, clock, logger }: MqttDeps): Reader {
 	const latest = new Map<string, Latest>();

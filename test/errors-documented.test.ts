@@ -1,0 +1,27 @@
+// docs/errors.md lists every code of every table, as the tables have them: code and documents cannot disagree.
+import { readFileSync } from 'node:fs';
+import test from 'ava';
+import type { ErrorTable } from '../common/errors/error-table.ts';
+import { eventErrorTable } from '../common/events/errors.ts';
+import { httpErrorTable } from '../common/http/errors.ts';
+import { proxyErrorTable } from '../proxy/errors.ts';
+
+const tables: Readonly<Record<string, ErrorTable>> = {
+	Proxy: proxyErrorTable,
+	'Management APIs and listening': httpErrorTable,
+	Events: eventErrorTable,
+};
+
+test('docs/errors.md lists each error code with its status and meaning, and no other', t => {
+	const documented = readFileSync(new URL('../docs/errors.md', import.meta.url), 'utf8');
+	const expected = Object.entries(tables)
+		.map(([title, table]) => {
+			const rows = Object.entries(table).map(
+				([code, { status, meaning }]) => `| \`${code}\` | ${status} | ${meaning} |`,
+			);
+			return [`## ${title}`, '', '| Code | Status | Meaning |', '| --- | --- | --- |', ...rows].join('\n');
+		})
+		.join('\n\n');
+	const found = documented.slice(documented.indexOf('\n## ') + 1).trimEnd();
+	t.is(found, expected, 'bring the tables of docs/errors.md up to what the code has');
+});
