@@ -1,0 +1,269 @@
+import type { Logger } from 'pino';
+import { type Clock, systemClock } from '../../common/clock.ts';
+import type { AccountSeed } from '../redfish/accounts.ts';
+import type { AnyAnswer } from '../redfish/answer.ts';
+import { type HttpServer, startHttpServer, type TlsIdentity } from '../redfish/http-server.ts';
+import type { Route } from '../redfish/route-table.ts';
+import { createService, type ExecutedRequest } from '../redfish/service.ts';
+import { createSessions } from '../redfish/sessions.ts';
+import type { Device, Identity } from './device.ts';
+import { appendRecord, type NewRecord } from './event-log.ts';
+import { createEventStream } from './event-stream.ts';
+import { createFaults, type Faults } from './faults.ts';
+import { createPower, type PowerEvent, type PowerState, type ResetType } from './power.ts';
+import { describePowerEvent } from './power-records.ts';
+import { accountRoutes } from './resources/accounts.ts';
+import { certificateRoutes } from './resources/certificates.ts';
+import { chassisRoutes } from './resources/chassis.ts';
+import { eventRoutes } from './resources/events.ts';
+import { managerLogRoutes } from './resources/manager-logs.ts';
+import { managerNetworkRoutes } from './resources/manager-network.ts';
+import { managerRoutes } from './resources/managers.ts';
+import { serviceRootRoutes } from './resources/service-root.ts';
+import { sessionRoutes } from './resources/sessions.ts';
+import { systemLogRoutes } from './resources/system-logs.ts';
+import { systemPartRoutes } from './resources/system-parts.ts';
+import { SYSTEM, systemRoutes } from './resources/systems.ts';
+import { taskRoutes } from './resources/tasks.ts';
+import { telemetryRoutes } from './resources/telemetry.ts';
+import { updateRoutes } from './resources/update.ts';
+import { type BmcState, factoryState, loadState, saveState } from './state.ts';
+import { createTasks } from './tasks.ts';
+
+export type PowerStateName = PowerState['kind'];
+
+export interface BmcOptions {
+	readonly name: string;
+	readonly host?: string;
+	/** 0: any free port. */
+	readonly port?: number;
+	/** With it, HTTPS (TLS 1.3); without, plain HTTP. */
+	readonly tls?: TlsIdentity | undefined;
+	readonly accounts: readonly AccountSeed[];
+	readonly identity?: Partial<Identity>;
+	readonly clock?: Clock;
+	/** How long a server's self-test takes, in milliseconds. */
+	readonly postTimeMs?: number;
+	/** How long an operating system takes to shut down, in milliseconds. */
+	readonly shutdownTimeMs?: number;
+	/** How long a firmware update or a dump takes, in milliseconds. */
+	readonly taskTimeMs?: number;
+	/** How long a wrong password waits, in milliseconds. */
+	readonly failedLoginDelayMs?: number;
+	/** The power state at the very first start. */
+	readonly power?: 'On' | 'Off';
+	/** A JSON file that keeps settings, accounts, log and power state from one start to the next. */
+	readonly stateFile?: string | undefined;
+	readonly logger?: Pick<Logger, 'info' | 'error'> | undefined;
+	/** Called at every change of the power state. */
+	readonly onPowerChange?: (state: PowerStateName, bmc: string) => void;
+}
+
+export interface Bmc {
+	readonly name: string;
+	readonly url: string;
+	readonly port: number;
+	readonly executed: readonly ExecutedRequest[];
+	/** How often factory defaults were restored, and the manager restarted. */
+	readonly counts: { readonly resetsToDefaults: number; readonly managerResets: number };
+	powerState(): PowerStateName;
+	/** What the power button and a cut cord do: a reset that no request asked for. */
+	press(type: ResetType): void;
+	/** Makes the BMC misbehave until called again; `{}` mends it. */
+	fault(faults: Faults): void;
+	close(): Promise<void>;
+}
+
+const SAVE_DELAY_MS = 200;
+
+/**
+ * Starts an emulated BMC that answers as OpenBMC's bmcweb does.
+ * @throws BimetalError BmcStateUnreadable; the error of listening (EADDRINUSE, …)
+ */
+export async function startBmc(options: BmcOptions): Promise<Bmc> {
+	const clock = options.clock ?? systemClock;
+	const host = options.host ?? '127.0.0.1';
+	const identity = completeIdentity(options.name, options.identity);
+	const state = loadState(options.stateFile, options.accounts, identity.serial, clock.now());
+	if (options.power && state.resetsToDefaults === 0 && !options.stateFile) state.power = options.power;
+	const sessions = createSessions(clock);
+	const stream = createEventStream();
+	const faults = createFaults(clock);
+	let generation = 1;
+	let cancelSave: (() => void) | undefined;
+
+	const save = () => {
+		cancelSave?.();
+		cancelSave = undefined;
+		if (options.stateFile !== undefined) saveState(options.stateFile, state);
+	};
+	const onFault = (error: unknown) =>
+		options.logger?.error({ err: error, bmc: options.name }, 'a fault in the emulated BMC');
+	const touch = () => {
+		generation++;
+		if (options.stateFile === undefined || cancelSave) return;
+		cancelSave = clock.after(SAVE_DELAY_MS, () => {
+			try {
+				save();
+			} catch (error) {
+				onFault(error);
+			}
+		});
+	};
+	const report = (record: NewRecord) => {
+		const entry = appendRecord(state.log, state.nextLogId++, clock.now(), record);
+		touch();
+		stream.send([
+			{
+				EventId: String(entry.id),
+				EventTimestamp: new Date(entry.created).toISOString(),
+				Message: entry.message,
+				MessageArgs: [...entry.args],
+				MessageId: entry.messageId,
+				MessageSeverity: entry.severity,
+				OriginOfCondition: { '@odata.id': `${SYSTEM}/LogServices/EventLog/Entries/${entry.id}` },
+				Severity: entry.severity,
+				Oem: entry.oem,
+			},
+		]);
+		return entry;
+	};
+	const onPower = (event: PowerEvent, now: PowerState, before: PowerState) => {
+		state.power = now.kind === 'Off' || (now.kind === 'PoweringOff' && now.then === 'Off') ? 'Off' : 'On';
+		if (event === 'PostDone') forgetOneTimeBoot(state);
+		touch();
+		const record = describePowerEvent(event, now, before);
+		if (record) report(record);
+		if (now !== before) options.onPowerChange?.(now.kind, options.name);
+	};
+	const power = createPower({
+		initial: state.power,
+		clock,
+		postTimeMs: options.postTimeMs ?? 5000,
+		shutdownTimeMs: options.shutdownTimeMs ?? 2000,
+		onEvent: onPower,
+	});
+	const tasks = createTasks({ clock, durationMs: options.taskTimeMs ?? 3000, touch });
+	const device: Device = {
+		name: options.name,
+		identity,
+		clock,
+		state,
+		sessions,
+		power,
+		tasks,
+		stream,
+		startedAt: clock.now(),
+		seeds: options.accounts,
+		httpsCertificate: options.tls?.cert,
+		failedLoginDelayMs: options.failedLoginDelayMs ?? 2000,
+		touch,
+		report,
+		resetToDefaults() {
+			const { power: kept, resetsToDefaults, managerResets } = state;
+			const fresh = factoryState(options.accounts, identity.serial, clock.now());
+			Object.assign(state, fresh, {
+				power: kept,
+				resetsToDefaults: resetsToDefaults + 1,
+				managerResets: managerResets + 1,
+			});
+			for (const session of sessions.list()) sessions.remove(session.id);
+			touch();
+		},
+	};
+	const findAccount = (name: string) => state.accounts.find(account => account.name === name);
+	const service = createService({
+		routes: allRoutes(device, findAccount),
+		clock,
+		sessions,
+		findAccount,
+		generation: () => generation,
+		touch,
+		failedLoginDelayMs: device.failedLoginDelayMs,
+	});
+	let server: HttpServer;
+	try {
+		server = await startHttpServer({
+			host,
+			port: options.port ?? 0,
+			tls: options.tls,
+			clock,
+			onFault,
+			accepts: () => !faults.isDown(),
+			handler: {
+				admit: service.handler.admit,
+				answer: (head, body, caller): AnyAnswer | Promise<AnyAnswer> =>
+					faults.apply(() => service.handler.answer(head, body, caller)),
+			},
+		});
+	} catch (error) {
+		power.stop();
+		throw error;
+	}
+	const { port } = server;
+	return {
+		name: options.name,
+		url: `${options.tls ? 'https' : 'http'}://${host}:${port}`,
+		port,
+		executed: service.executed,
+		get counts() {
+			return { resetsToDefaults: state.resetsToDefaults, managerResets: state.managerResets };
+		},
+		powerState: () => power.state().kind,
+		press: type => power.reset(type),
+		fault(wanted) {
+			faults.set(wanted);
+			if (wanted.down) server.dropConnections();
+		},
+		async close() {
+			power.stop();
+			tasks.stop();
+			await server.close();
+			save();
+		},
+	};
+}
+
+function allRoutes(
+	device: Device,
+	findAccount: (name: string) => BmcState['accounts'][number] | undefined,
+): Route[] {
+	return [
+		...serviceRootRoutes(device),
+		...sessionRoutes({ ...device, findAccount }),
+		...accountRoutes(device),
+		...systemRoutes(device),
+		...systemPartRoutes(device),
+		...systemLogRoutes(device),
+		...chassisRoutes(device),
+		...managerRoutes(device),
+		...managerNetworkRoutes(device),
+		...managerLogRoutes(device),
+		...updateRoutes(device),
+		...taskRoutes(device),
+		...eventRoutes(device),
+		...certificateRoutes(device),
+		...telemetryRoutes(device),
+	];
+}
+
+function completeIdentity(name: string, given: Partial<Identity> | undefined): Identity {
+	const digits = Buffer.from(name.padEnd(6, '0')).toString('hex').slice(0, 12);
+	return {
+		serial: `BM-${name.toUpperCase()}`,
+		uuid: `6b6d6300-0000-4000-8000-${digits}`,
+		model: 'BM-1000',
+		manufacturer: 'Bimetal',
+		assetTag: name,
+		mac: `02:${(digits.match(/../g) ?? []).slice(-5).join(':')}`,
+		...given,
+	};
+}
+
+/** A boot override for one time has had its time once POST is over (DSP0268, Boot.BootSourceOverrideEnabled). */
+function forgetOneTimeBoot(state: BmcState): void {
+	const settings = state.settings[SYSTEM];
+	if (settings?.['Boot/BootSourceOverrideEnabled'] !== 'Once') return;
+	settings['Boot/BootSourceOverrideEnabled'] = 'Disabled';
+	settings['Boot/BootSourceOverrideTarget'] = 'None';
+}

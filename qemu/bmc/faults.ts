@@ -1,0 +1,50 @@
+import type { Clock } from '../../common/clock.ts';
+import { type Answer, type AnyAnswer, createRenderer } from '../redfish/answer.ts';
+
+/** How a BMC misbehaves, for tests. */
+export interface Faults {
+	/** Every answer waits this long, in milliseconds, before the request is carried out. */
+	readonly delayMs?: number;
+	/** Bytes that are no HTTP instead of an answer; the request is not carried out. */
+	readonly garbage?: boolean;
+	/** The request is carried out, and the connection ends in the middle of its answer. */
+	readonly dropMidAnswer?: boolean;
+	/** Every connection is cut, and no new one is served. */
+	readonly down?: boolean;
+}
+
+export interface FaultInjector {
+	set(faults: Faults): void;
+	isDown(): boolean;
+	apply(answer: () => AnyAnswer | Promise<AnyAnswer>): AnyAnswer | Promise<AnyAnswer>;
+}
+
+const GARBAGE = Buffer.from('\x00\x01 no such protocol \xff\r\n\r\n<<<<', 'latin1');
+
+export function createFaults(clock: Clock): FaultInjector {
+	let current: Faults = {};
+	let faulty = false;
+	const render = createRenderer(() => clock.now());
+	const cut = (answer: AnyAnswer): AnyAnswer => {
+		if ('stream' in answer || 'raw' in answer) return answer;
+		const text = render(answer satisfies Answer, false);
+		// Half of the body where there is one, so that its Content-Length promises more than comes.
+		const end = text.endsWith('\r\n\r\n') ? text.length - 3 : Math.ceil(text.length * 0.75);
+		return { raw: Buffer.from(text.slice(0, end), 'latin1') };
+	};
+	const carryOut = async (answer: () => AnyAnswer | Promise<AnyAnswer>): Promise<AnyAnswer> => {
+		const { delayMs, garbage, dropMidAnswer } = current;
+		if (delayMs !== undefined) await new Promise<void>(resolve => void clock.after(delayMs, resolve));
+		if (garbage) return { raw: GARBAGE };
+		const settled = await answer();
+		return dropMidAnswer ? cut(settled) : settled;
+	};
+	return {
+		set(faults) {
+			current = faults;
+			faulty = Boolean(faults.delayMs || faults.garbage || faults.dropMidAnswer);
+		},
+		isDown: () => current.down === true,
+		apply: answer => (faulty ? carryOut(answer) : answer()),
+	};
+}

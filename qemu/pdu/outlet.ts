@@ -1,0 +1,28 @@
+import type { PowerStateName } from '../bmc/bmc.ts';
+import { drawnWatts, spread } from '../bmc/readings.ts';
+
+/** One outlet of the PDU and the server that hangs on it. */
+export interface Outlet {
+	/** As in `/Outlets/{id}`. */
+	readonly id: string;
+	readonly name: string;
+	/** The server's power state, named as Redfish names it. */
+	serverState(): PowerStateName;
+	/** Called when the outlet's own switch cuts the power, or gives it back. */
+	onSwitch?(state: 'On' | 'Off'): void;
+}
+
+/** How long a reading stands, in milliseconds; also how often readings are published. */
+export const SAMPLE_MS = 2000;
+
+/**
+ * What an outlet delivers, in watts: what the server draws, and two watts up or down that a sample's number and
+ * the outlet's id decide, so that two runs by the same clock read the same.
+ */
+export function outletWatts(outlet: Outlet, switchedOn: boolean, now: number): number {
+	if (!switchedOn) return 0;
+	const kind = outlet.serverState();
+	const sample = Math.floor(now / SAMPLE_MS);
+	const ripple = kind === 'Off' ? 0 : Math.max(-2, Math.min(2, spread(`${outlet.id}/${sample}`)));
+	return drawnWatts(kind) + ripple;
+}

@@ -1,0 +1,346 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '../../common/clock.ts';
+import type { Account } from './accounts.ts';
+import type { Answer, AnyAnswer } from './answer.ts';
+import { type Caller, createGate } from './gate.ts';
+import type { HttpHandler } from './http-server.ts';
+import { type JsonObject, renderJson } from './json.ts';
+import { failed, type Outcome } from './outcome.ts';
+import { mayUse, type Role } from './privileges.ts';
+import { applyQuery, parseQuery, type Query } from './query-parameters.ts';
+import { parseBody, readValues } from './request-body.ts';
+import { header, type RequestHead } from './request-head.ts';
+import { type Call, createRouteTable, type Route } from './route-table.ts';
+import type { Sessions } from './sessions.ts';
+import { parseTarget, type Target } from './target.ts';
+
+/** One request that reached a handler, as it was understood. */
+export interface ExecutedRequest {
+	readonly method: string;
+	/** The path that was routed on. */
+	readonly path: string;
+	readonly query: readonly (readonly [string, string])[];
+	/** The parsed JSON body, or undefined where there was none. */
+	readonly body: JsonObject | undefined;
+	readonly account: string | undefined;
+	readonly status: number;
+}
+
+export interface ServiceOptions {
+	readonly routes: readonly Route[];
+	readonly clock: Clock;
+	readonly sessions: Sessions;
+	/** The account of this name, as it stands now. */
+	readonly findAccount: (name: string) => Account | undefined;
+	/** Changes whenever anything that a resource shows has changed. */
+	readonly generation: () => number;
+	/** Called before a request that may change something is handled. */
+	readonly touch: () => void;
+	/** Milliseconds that a wrong password waits (PAM's delay). */
+	readonly failedLoginDelayMs: number;
+}
+
+export interface RedfishService {
+	readonly handler: HttpHandler<Caller>;
+	/** What was really carried out, oldest first; the last thousand or so. */
+	readonly executed: ExecutedRequest[];
+	/** A resource as a role sees it, without going through HTTP. */
+	read(path: string, role: Role): JsonObject | undefined;
+}
+
+const JOURNAL = 1000;
+const CACHED = 400;
+const SAFE = new Set(['GET', 'HEAD']);
+const BAD_REQUEST: Answer = { status: 400, headers: [] };
+const UNAUTHORIZED: Answer = { status: 401, headers: [['WWW-Authenticate', 'Basic']] };
+const NOT_FOUND: Answer = { status: 404, headers: [] };
+
+/** A Redfish service over a route table: from a parsed request to an answer, as bmcweb goes about it. */
+export function createService(options: ServiceOptions): RedfishService {
+	const { sessions } = options;
+	const table = createRouteTable(options.routes);
+	const executed: ExecutedRequest[] = [];
+	const cache = new Map<string, { generation: number; answer: Answer; target: Target; status: number }>();
+	const gate = createGate(options);
+
+	function journal(
+		method: string,
+		target: Target,
+		call: Call | undefined,
+		body: Buffer,
+		status: number,
+	): void {
+		if (executed.length >= JOURNAL * 2) executed.splice(0, JOURNAL);
+		const parsed = body.length > 0 && call ? call.json() : undefined;
+		executed.push({
+			method,
+			path: target.path,
+			query: target.query,
+			body: parsed?.ok ? parsed.value : undefined,
+			account: call?.account?.name,
+			status,
+		});
+	}
+
+	function answer(head: RequestHead, body: Buffer, caller: Caller): AnyAnswer | Promise<AnyAnswer> {
+		if (head.minor === 1 && header(head, 'host') === undefined) return BAD_REQUEST;
+		if (caller.account && head.method === 'GET' && !isConditional(head)) {
+			const hit = cache.get(`${caller.account.name} ${head.target}`);
+			if (hit && hit.generation === options.generation()) {
+				if (executed.length >= JOURNAL * 2) executed.splice(0, JOURNAL);
+				executed.push({
+					method: 'GET',
+					path: hit.target.path,
+					query: hit.target.query,
+					body: undefined,
+					account: caller.account.name,
+					status: 200,
+				});
+				return hit.answer;
+			}
+		}
+		const target = parseTarget(head.target);
+		if (!target) return BAD_REQUEST;
+		if (!caller.account && !isOpen(head.method, target.path)) return gate.refuse(caller, UNAUTHORIZED);
+		if (caller.csrfMissing && !SAFE.has(head.method)) return UNAUTHORIZED;
+		return route(head, target, body, caller);
+	}
+
+	function route(
+		head: RequestHead,
+		target: Target,
+		body: Buffer,
+		caller: Caller,
+	): AnyAnswer | Promise<AnyAnswer> {
+		const redfish = isRedfish(target.path);
+		const { route: chosen, params, allow } = table.find(head.method, target.path);
+		// Server-sent events and WebSockets have a router of their own there, which knows no other resource.
+		if (wantsStream(head) && !chosen?.stream) return NOT_FOUND;
+		const headers: [string, string][] = [];
+		if (redfish || allow.length > 0) headers.push(['Allow', allow.join(', ')]);
+		if (!chosen) {
+			if (!redfish && allow.length === 0) return NOT_FOUND;
+			headers.push(['OData-Version', '4.0']);
+			return finish(missing(head.method, target.path, allow), headers, undefined);
+		}
+		if (chosen.requirement.length > 0) {
+			if (!caller.account) return gate.refuse(caller, UNAUTHORIZED);
+			if (!mayUse(caller.account.role, chosen.requirement)) return { status: 403, headers };
+		}
+		if (chosen.unannounced) headers.length = 0;
+		else if (!chosen.outside) headers.push(['OData-Version', '4.0']);
+
+		let volatile = chosen.volatile === true;
+		const call: Call = makeCall(head, target, params, body, caller, path => {
+			const inner = table.find('GET', path);
+			if (!inner.route || !mayUse(caller.account?.role ?? 'ReadOnly', inner.route.requirement))
+				return undefined;
+			volatile ||= inner.route.volatile === true;
+			const outcome = inner.route.handle({ ...call, target: { path, query: [] }, params: inner.params });
+			return outcome instanceof Promise || outcome.status !== 200 ? undefined : outcome.body;
+		});
+		const query: Query | { refusal: Outcome } = chosen.outside
+			? parseQuery({ path: '', query: [] })
+			: parseQuery(target);
+		if ('refusal' in query) return finish(query.refusal, headers, undefined);
+		if (chosen.stream) return chosen.stream(call);
+		const ifMatch = header(head, 'if-match');
+		if (ifMatch !== undefined && !SAFE.has(head.method) && !matches(ifMatch, call)) {
+			return finish(failed(412, 'PreconditionFailed'), headers, undefined);
+		}
+		if (!SAFE.has(head.method)) options.touch();
+		const outcome = chosen.handle(call);
+		const settle = (result: Outcome): Answer => {
+			if (!SAFE.has(head.method)) options.touch();
+			journal(head.method, target, call, body, result.status);
+			const settled = complete(head, result, query, call, headers, chosen);
+			if (
+				head.method === 'GET' &&
+				settled.status === 200 &&
+				caller.account &&
+				!volatile &&
+				!isConditional(head)
+			) {
+				if (cache.size >= CACHED) cache.clear();
+				cache.set(`${caller.account.name} ${head.target}`, {
+					generation: options.generation(),
+					answer: settled,
+					target,
+					status: settled.status,
+				});
+			}
+			return settled;
+		};
+		return outcome instanceof Promise ? outcome.then(settle) : settle(outcome);
+	}
+
+	function complete(
+		head: RequestHead,
+		outcome: Outcome,
+		query: Query,
+		call: Call,
+		headers: [string, string][],
+		chosen: Route,
+	): Answer {
+		if (head.method !== 'GET' || outcome.status !== 200 || !outcome.body) {
+			return finish(outcome, headers, chosen, head);
+		}
+		if (query.only && Array.isArray(outcome.body.Members)) {
+			const [member, ...others] = outcome.body.Members as JsonObject[];
+			const uri = member?.['@odata.id'];
+			const only = others.length === 0 && typeof uri === 'string' ? call.read(uri) : undefined;
+			if (only && typeof uri === 'string') {
+				const { route: memberRoute, allow } = table.find('GET', uri);
+				const memberHeaders: [string, string][] = [
+					['Allow', allow.join(', ')],
+					['OData-Version', '4.0'],
+				];
+				const body = query.select ? applyQuery(only, query, call.read) : only;
+				return finish({ status: 200, body: body ?? only }, memberHeaders, memberRoute, head);
+			}
+		}
+		const body = applyQuery(outcome.body, query, call.read);
+		if (!body) return finish(failed(400, 'QueryNotSupportedOnResource'), headers, undefined);
+		return finish({ ...outcome, body }, headers, chosen, head);
+	}
+
+	function makeCall(
+		head: RequestHead,
+		target: Target,
+		params: readonly string[],
+		body: Buffer,
+		caller: Caller,
+		read: (path: string) => JsonObject | undefined,
+	): Call {
+		let parsed: ReturnType<typeof parseBody> | undefined;
+		const json = () => {
+			parsed ??= parseBody(body, header(head, 'content-type'));
+			return parsed;
+		};
+		return {
+			head,
+			target,
+			params,
+			body,
+			account: caller.account,
+			session: caller.session,
+			remoteAddress: caller.remoteAddress,
+			json,
+			values(shape, required) {
+				const content = json();
+				if (!content.ok) return content;
+				if (head.method === 'PATCH' && Object.keys(content.value).length === 0) {
+					return { ok: false, outcome: failed(400, 'EmptyJSON') };
+				}
+				return readValues(content.value, shape, required);
+			},
+			read,
+		};
+	}
+
+	function matches(ifMatch: string, call: Call): boolean {
+		const current = call.read(call.target.path);
+		if (!current) return false;
+		const tags = ifMatch.split(',').map(tag => tag.trim());
+		return tags.includes('*') || tags.includes(etagOf(renderJson(current)));
+	}
+
+	return {
+		executed,
+		handler: { admit: (head, remote) => gate.admit(head, remote, sessions), answer },
+		read(path, role) {
+			const { route: found, params } = table.find('GET', path);
+			if (!found || !mayUse(role, found.requirement)) return undefined;
+			const target = { path, query: [] };
+			const head: RequestHead = {
+				method: 'GET',
+				target: path,
+				minor: 1,
+				headers: [],
+				framing: { kind: 'none' },
+			};
+			const caller: Caller = {
+				account: { name: '', role, enabled: true, salt: '', hash: '' },
+				session: undefined,
+				remoteAddress: '',
+				csrfMissing: false,
+				wrongPassword: false,
+			};
+			const call = makeCall(head, target, params, Buffer.alloc(0), caller, () => undefined);
+			const outcome = found.handle(call);
+			return outcome instanceof Promise || outcome.status !== 200 ? undefined : outcome.body;
+		},
+	};
+}
+
+/** Headers and bytes of an outcome; the `Link` to its schema only where the resource was found. */
+function finish(
+	outcome: Outcome,
+	headers: readonly (readonly [string, string])[],
+	chosen: Route | undefined,
+	head?: RequestHead,
+): Answer {
+	const all = [...headers, ...(outcome.headers ?? [])];
+	if (chosen?.schema && !outcome.early) {
+		for (const schema of [chosen.schema].flat()) {
+			const file = schema.endsWith('.json') ? schema : `${schema}/${schema}.json`;
+			all.push(['Link', `</redfish/v1/JsonSchemas/${file}>; rel=describedby`]);
+		}
+	}
+	if (outcome.raw) {
+		all.push(['Content-Type', outcome.raw.contentType]);
+		return { status: outcome.status, headers: all, body: outcome.raw.bytes };
+	}
+	if (!outcome.body || head?.method === 'HEAD') return { status: outcome.status, headers: all };
+	const body = renderJson(outcome.body);
+	const etag = outcome.status === 200 ? etagOf(body) : undefined;
+	const known = head && header(head, 'if-none-match');
+	if (etag !== undefined && known?.split(',').some(tag => tag.trim() === etag)) {
+		return { status: 304, headers: all, etag };
+	}
+	return { status: outcome.status, headers: all, etag, contentType: 'application/json', body };
+}
+
+/** A strong entity tag of the body: 64 bits of its SHA-256. */
+export function etagOf(body: string): string {
+	return `"${createHash('sha256').update(body).digest('hex').slice(0, 16).toUpperCase()}"`;
+}
+
+function missing(method: string, path: string, allow: readonly string[]): Outcome {
+	const last =
+		path
+			.split('/')
+			.filter(segment => segment !== '')
+			.at(-1) ?? '';
+	if (allow.length === 0) return failed(404, 'ResourceNotFound', '', last);
+	return method === 'DELETE' ? failed(405, 'ResourceCannotBeDeleted') : failed(405, 'OperationNotAllowed');
+}
+
+function isRedfish(path: string): boolean {
+	return path === '/redfish' || path.startsWith('/redfish/');
+}
+
+const OPEN_PATHS = new Set([
+	'GET /redfish',
+	'GET /redfish/v1',
+	'GET /redfish/v1/odata',
+	'GET /redfish/v1/$metadata',
+	'POST /redfish/v1/SessionService/Sessions',
+	'POST /redfish/v1/SessionService/Sessions/Members',
+	'POST /login',
+]);
+
+function isOpen(method: string, path: string): boolean {
+	return OPEN_PATHS.has(`${method} ${path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path}`);
+}
+
+function isConditional(head: RequestHead): boolean {
+	return header(head, 'if-none-match') !== undefined || wantsStream(head);
+}
+
+function wantsStream(head: RequestHead): boolean {
+	if (head.method !== 'GET') return false;
+	if (header(head, 'upgrade')?.toLowerCase() === 'websocket') return true;
+	const accept = header(head, 'accept');
+	return accept?.split(',').some(type => type.split(';')[0]?.trim() === 'text/event-stream') ?? false;
+}
