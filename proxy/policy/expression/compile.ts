@@ -9,6 +9,7 @@ import {
 	calculate,
 	compare,
 	isList,
+	kindOf,
 	plain,
 	property,
 	shown,
@@ -215,15 +216,22 @@ function elementOf(value: JsonValue, index: JsonValue, label: () => string): Jso
 
 /** Refuses a policy that plainly gives something else than true or false. */
 function checkGivesTruth(tree: Tree): void {
-	const given = givesAtTop(tree);
-	if (given === undefined) return;
-	throw new ExpressionSyntaxError(
-		offsetOf(tree),
-		`a policy must be true or false, and ${render(tree)} gives ${given}; compare it with something`,
-	);
+	if (tree.kind === 'and' || tree.kind === 'or' || tree.kind === 'not') {
+		for (const operand of children(tree)) checkGivesTruth(operand);
+	} else if (tree.kind === 'choose') {
+		checkGivesTruth(tree.yes);
+		checkGivesTruth(tree.no);
+	} else {
+		const given = plainlyGives(tree);
+		if (given === undefined) return;
+		throw new ExpressionSyntaxError(
+			offsetOf(tree),
+			`a policy must be true or false, and ${render(tree)} is ${given}; compare it with something`,
+		);
+	}
 }
 
-function givesAtTop(tree: Tree): string | undefined {
+function plainlyGives(tree: Tree): string | undefined {
 	switch (tree.kind) {
 		case 'arithmetic':
 		case 'negate':
@@ -231,18 +239,11 @@ function givesAtTop(tree: Tree): string | undefined {
 		case 'list':
 			return 'a list';
 		case 'literal':
-			return typeof tree.value === 'boolean' ? undefined : `always ${render(tree)}`;
+			return typeof tree.value === 'boolean' ? undefined : kindOf(tree.value);
 		case 'call': {
 			const gives = policyFunctions[tree.name.name]?.gives;
 			return gives === 'number' ? 'a number' : gives === 'text or list' ? 'a text' : undefined;
 		}
-		case 'and':
-		case 'or':
-			return givesAtTop(tree.left) ?? givesAtTop(tree.right);
-		case 'not':
-			return givesAtTop(tree.operand);
-		case 'choose':
-			return givesAtTop(tree.yes) ?? givesAtTop(tree.no);
 		default:
 			return undefined;
 	}

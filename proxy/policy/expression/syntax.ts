@@ -88,7 +88,10 @@ function explainFailure(
 		return new ExpressionSyntaxError(offset, placed[3] ?? message);
 	}
 	if (message.startsWith('unexpected TEOF')) {
-		return new ExpressionSyntaxError(source.length, 'the expression ends too early: expected a value');
+		const depth = tokens.reduce((sum, { text }) => sum + Number(text === '(') - Number(text === ')'), 0);
+		const afterValue = /[\w")'\]]$/.test(tokens.at(-1)?.text ?? '');
+		const missing = depth > 0 && afterValue ? '")"' : 'a value';
+		return new ExpressionSyntaxError(source.length, `the expression ends too early: expected ${missing}`);
 	}
 	// "unexpected <token>" comes without a place: the shortest beginning that fails alike ends at that token.
 	const culprit = tokens.find(token => failureOf(parser, `${source.slice(0, token.end)} `) === message);

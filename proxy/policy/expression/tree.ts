@@ -60,9 +60,9 @@ export function render(tree: Tree): string {
 		case 'path':
 			return tree.names.map(part => part.name).join('.');
 		case 'member':
-			return `${inner(tree.object, 7)}.${tree.name.name}`;
+			return `${holder(tree.object)}.${tree.name.name}`;
 		case 'index':
-			return `${inner(tree.object, 7)}[${render(tree.index)}]`;
+			return `${holder(tree.object)}[${render(tree.index)}]`;
 		case 'call':
 			return `${tree.name.name}(${tree.args.map(render).join(', ')})`;
 		case 'negate':
@@ -87,7 +87,14 @@ export function render(tree: Tree): string {
 }
 
 function inner(tree: Tree, least: number): string {
-	return strength[tree.kind] < least ? `(${render(tree)})` : render(tree);
+	// A negative number is written as a sign and a number.
+	const isSigned = tree.kind === 'literal' && typeof tree.value === 'number' && tree.value < 0;
+	return (isSigned ? strength.negate : strength[tree.kind]) < least ? `(${render(tree)})` : render(tree);
+}
+
+/** The grammar takes no `.` and no `[` directly behind a call. */
+function holder(tree: Tree): string {
+	return tree.kind === 'call' ? `(${render(tree)})` : inner(tree, 7);
 }
 
 function operand(tree: Tree, least: number): string {
