@@ -10,12 +10,8 @@ const main = fileURLToPath(new URL('main.ts', import.meta.url));
 const child = spawn(node, ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)], {
 	stdio: 'inherit',
 });
-// A Ctrl-C reaches the whole foreground group, a kill only this process: pass it on, then wait for the child.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-	process.on(signal, () => {
-		if (signal !== 'SIGINT') child.kill(signal);
-	});
-}
+// Whoever ends this process means the child. A Ctrl-C reaches both anyway; the child takes the second for the first.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('error', error => {
 	process.stderr.write(`bimetal: cannot start ${node}: ${error.message}\n`);
 	process.exit(1);

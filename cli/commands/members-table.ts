@@ -15,7 +15,7 @@ export async function printMembers(context: CliContext, body: JsonValue | undefi
 	);
 	const rows = members.map(member => {
 		const cell = (name: string, limit = 40) => short(plain(property(member, name)), limit);
-		const id = cell('Id') || short(plain(property(member, '@odata.id')), width);
+		const id = cell('Id') || short(plain(property(member, '@odata.id')).split('/').at(-1) ?? '', width);
 		if (!isLog) return [id, cell('Name'), status(member)];
 		const severity = cell('Severity');
 		const style = severityStyle[severity];

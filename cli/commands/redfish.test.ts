@@ -149,3 +149,13 @@ test('a log is readable as a table', async t => {
 	);
 	t.snapshot(ran.out);
 });
+
+test('a link of an answer can be pasted; it names its BMC', async t => {
+	const { proxy, terminal } = t.context;
+	proxy.handle = () => ({ status: 200, body: {} });
+	t.is((await terminal().run('get', '/bmc/node2/redfish/v1/Systems/system', '--as', 'hso')).code, 0);
+	t.is(proxy.calls.at(-1)?.url, '/bmc/node2/redfish/v1/Systems/system');
+	const other = await terminal().run('get', '/bmc/node2/redfish/v1', '--bmc', 'node1', '--as', 'hso');
+	t.is(other.code, 2);
+	t.is(proxy.calls.length, 1);
+});

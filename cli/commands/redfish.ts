@@ -29,10 +29,7 @@ export async function redfish(
 	target: string,
 	options: RedfishOptions,
 ): Promise<number> {
-	const bmc = options.bmc ?? context.env.BIMETAL_BMC;
-	const bimetal = commandName(context);
-	if (!bmc) throw usageError('which BMC?', `--bmc NAME; '${bimetal} bmcs' lists them`);
-	const path = redfishPath(target, options.query ?? []);
+	const { bmc, path } = chooseTarget(context, target, options);
 	const body = await chooseBody(context, method, options);
 	const signal = options.wait ? context.interruption() : undefined;
 
@@ -179,6 +176,22 @@ function reportRefusal(
 	};
 	context.stderr.write(`bimetal: ${status} for ${visible(call)} at ${bmc}: ${what}\n`);
 	context.stderr.write(`  try: ${visible(advice ?? byStatus[status] ?? `${bimetal} help exit-codes`)}\n`);
+}
+
+/** Links in answers are `/bmc/NAME/redfish/…`: they can be pasted, and say which BMC they are of. */
+function chooseTarget(
+	context: CliContext,
+	target: string,
+	options: RedfishOptions,
+): { bmc: string; path: string } {
+	const link = /^\/bmc\/([^/]+)(\/redfish.*)$/.exec(target);
+	const linked = link?.[1] && decodeURIComponent(link[1]);
+	if (linked && options.bmc && linked !== options.bmc) {
+		throw usageError(`the link is of ${visible(linked)}, not of ${options.bmc}`, `--bmc ${visible(linked)}`);
+	}
+	const bmc = options.bmc ?? linked ?? context.env.BIMETAL_BMC;
+	if (!bmc) throw usageError('which BMC?', `--bmc NAME; '${commandName(context)} bmcs' lists them`);
+	return { bmc, path: redfishPath(link?.[2] ?? target, options.query ?? []) };
 }
 
 /** `Systems/system` is short for `/redfish/v1/Systems/system`; `--query $top=5` is added, encoded. */

@@ -53,8 +53,8 @@ export function printRequest(context: CliContext, view: RequestView): void {
 	if (view.state === 'waiting') fields.push(['expires', at(view.expiresAt)]);
 	if (view.clause !== null) fields.push(['clause', visible(view.clause)]);
 	const policies = view.policies.map(policy => {
-		const verdict = policy.holds ? paint('green', 'holds') : paint('red', 'does not hold');
-		return `${visible(policy.party)} ${verdict}: ${visible(policy.reason || policy.expression)}`;
+		const verdict = policy.holds ? paint('green', '✓') : paint('red', '✗');
+		return `${verdict} ${visible(policy.party)}: ${visible(policy.reason || policy.expression)}`;
 	});
 	if (policies.length) fields.push(['policies', policies.join('\n')]);
 	if (view.ended) {
