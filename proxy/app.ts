@@ -75,7 +75,7 @@ export interface ProxyDeps {
 	readonly checks: Readonly<Record<string, () => unknown>>;
 }
 
-export interface Proxy {
+export interface P2cProxy {
 	/** Opens the main port, the ports of the BMCs and the ops port. */
 	listen(
 		main: Address,
@@ -90,7 +90,7 @@ export interface Proxy {
 }
 
 /** Wires the stages together. Never listens by itself; nothing here knows of files. */
-export async function createProxy(deps: ProxyDeps): Promise<Proxy> {
+export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	const { store, audit, clock, logger, registry } = deps;
 	let active = activate(deps.policies);
 	let roster = deps.roster;

@@ -13,7 +13,7 @@ export const proxyErrorTable = {
 	PolicyDenied: {
 		status: 403,
 		meaning:
-			'No clause of the row can be satisfied now. The message names the policy that fails, and its values.',
+			'No clause of the row can be satisfied now. Wait until the named policy holds, or ask the party that wrote it.',
 	},
 	RequestDenied: {
 		status: 403,

@@ -5,10 +5,10 @@ import { connectEvents, type EventBus } from '../common/events/bus.ts';
 import { createLogger, type Logger } from '../common/log/logger.ts';
 import { createRegistry } from '../common/metrics/registry.ts';
 import { openStore } from '../common/store/open-store.ts';
-import { createProxy, type Proxy, type ProxyDeps } from './app.ts';
+import { createProxy, type P2cProxy, type ProxyDeps } from './app.ts';
 import { openAuditLog } from './audit/audit-log.ts';
 import { createRoster, rosterFile } from './authenticate/roster.ts';
-import { createExternalSources } from './external/external-sources.ts';
+import { createExternalSources, type ExternalSources } from './external/external-sources.ts';
 import { watchPolicies } from './policy/watch-policies.ts';
 import { readSite, type Site } from './site.ts';
 
@@ -17,6 +17,8 @@ export interface RunningProxy {
 	readonly ops: string;
 	/** URL of each BMC's own port, by name. */
 	readonly bmcs: Readonly<Record<string, string>>;
+	/** Resolves when every External source has a value, or after 10 s with the names of those that have none. */
+	warmUp(): Promise<readonly string[]>;
 	close(): Promise<void>;
 }
 
@@ -42,11 +44,11 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 	const folder = { folder: site.policies, parties, externalSources: Object.keys(site.external) };
 	const roster = createRoster(readConfig({ file: site.operators, schema: rosterFile }).operators, parties);
 
-	const opened: (() => Promise<unknown> | void)[] = [];
+	const opened: (() => unknown)[] = [];
 	const close = async (): Promise<void> => {
 		for (const end of opened.splice(0).reverse()) await end();
 	};
-	let proxy: Proxy | undefined;
+	let proxy: P2cProxy | undefined;
 	try {
 		const audit = await openAuditLog({ folder: site.audit.folder, clock });
 		opened.push(() => audit.close());
@@ -117,10 +119,19 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 		opened.push(async () => {
 			await audit.append({ kind: 'stop', reason: 'asked to' }).durable.catch(() => undefined);
 		});
-		return { ...addresses, close };
+		return { ...addresses, close, warmUp: () => warmUp(external, Object.keys(site.external)) };
 	} catch (fault) {
 		await close();
 		throw fault;
+	}
+}
+
+async function warmUp(external: ExternalSources, names: readonly string[]): Promise<readonly string[]> {
+	for (const end = systemClock.now() + 10_000; ; ) {
+		const values = Object.entries(await external.read(names));
+		const missing = values.filter(([, value]) => value.status !== 'fresh').map(([name]) => name);
+		if (missing.length === 0 || systemClock.now() >= end) return missing;
+		await new Promise<void>(resolve => systemClock.after(200, resolve));
 	}
 }
 

@@ -2,7 +2,8 @@ import type { ServerResponse } from 'node:http';
 import type { Clock } from '../common/clock.ts';
 import { BimetalError } from '../common/errors/bimetal-error.ts';
 import type { Answer } from './answer/answer.ts';
-import type { WaitingRequests } from './approve/waiting-requests.ts';
+import type { RequestDocument } from './approve/request-document.ts';
+import { accepted, viewPolicies, type WaitingRequests } from './approve/waiting-requests.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import { type Call, readOf } from './call.ts';
 import type { ActivePolicies, Consider } from './decide/consider.ts';
@@ -62,10 +63,11 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		operations: readonly Operation[],
 		verdict: Verdict,
 		policies: ActivePolicies,
-	): Promise<void> => {
-		const { durable } = audit.append({
+		held?: RequestDocument,
+	): Promise<void> =>
+		audit.append({
 			kind: 'decision',
-			requestId: null,
+			requestId: held?.id ?? null,
 			operator: call.operator.name,
 			party: call.operator.party,
 			bmc: call.bmc.target.name,
@@ -75,18 +77,10 @@ export function createMediator(deps: MediatorDeps): Mediator {
 			verdict: verdict.kind,
 			clause: verdict.kind === 'execute' ? verdict.clause : null,
 			policyVersion: policies.set.version,
-			digest: null,
-			policies: verdict.policies.map(({ party, operation, expression, holds, reason }) => ({
-				party,
-				operation,
-				expression,
-				holds,
-				reason,
-			})),
+			digest: held?.digest ?? null,
+			policies: viewPolicies(verdict.policies),
 			status: null,
-		});
-		return durable;
-	};
+		}).durable;
 
 	const isRead = (call: Call) => call.request.method === 'GET' || call.request.method === 'HEAD';
 
@@ -99,6 +93,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		const policies = deps.policies();
 		const operations = classify(policies, call);
 		const verdict = await deps.consider(policies, operations, call, new Set([call.operator.party]));
+		if (verdict.kind === 'wait') return { verdict, policies, operations }; // recorded once it has an id
 		const recorded = recordDecision(call, operations, verdict, policies);
 		if (isRead(call))
 			recorded.catch(() => undefined); // `healthy` turns false: the next decision is refused
@@ -181,8 +176,11 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		switch (verdict.kind) {
 			case 'execute':
 				return send(call, verdict.posts, to);
-			case 'wait':
-				return waiting.hold(call, verdict, { operations, policyVersion: policies.set.version });
+			case 'wait': {
+				const held = await waiting.hold(call, verdict, { operations, policyVersion: policies.set.version });
+				await recordDecision(call, operations, verdict, policies, held);
+				return accepted(held, call.prefix);
+			}
 			case 'deny':
 				throw proxyErrors.PolicyDenied(verdict.reason);
 		}

@@ -36,7 +36,7 @@ export interface RunningSite {
 export async function startSite(options: UpOptions): Promise<RunningSite> {
 	const { logger, progress, host } = options;
 	const clock = systemClock;
-	const opened: (() => Promise<unknown> | void)[] = [];
+	const opened: (() => unknown)[] = [];
 	const close = async (): Promise<void> => {
 		for (const end of opened.splice(0).reverse()) await end();
 	};
@@ -104,6 +104,10 @@ export async function startSite(options: UpOptions): Promise<RunningSite> {
 		});
 		const proxy = await startProxy(readSite(file), { logger: logger.child({ part: 'proxy' }) });
 		opened.push(() => proxy.close());
+		progress('first readings');
+		const missing = await proxy.warmUp();
+		if (missing.length > 0)
+			logger.warn({ missing }, 'External sources without a value: policies that read them do not hold');
 		return {
 			site,
 			close,

@@ -1,4 +1,3 @@
-import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { type Answer, jsonAnswer } from '../answer/answer.ts';
 import { redfishMessage } from '../answer/redfish-error.ts';
 import type { CanonicalRequest } from '../canonicalise/canonical-request.ts';

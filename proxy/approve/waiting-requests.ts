@@ -26,12 +26,12 @@ export interface WaitingRequestsDeps {
 
 /** The requests that wait, or waited, for others: kept durably, changed only by valid transitions. */
 export interface WaitingRequests {
-	/** Keeps a request until its missing authorizations arrive; the 202 names its Task and TaskMonitor. */
+	/** Keeps a request until its missing authorizations arrive. A read that waits already is found, not kept twice. */
 	hold(
 		call: Call,
 		verdict: Verdict & { kind: 'wait' },
 		decided: { operations: readonly Operation[]; policyVersion: string },
-	): Promise<Answer>;
+	): Promise<RequestDocument>;
 	get(id: string): Promise<RequestDocument | undefined>;
 	list(options: {
 		state?: RequestDocument['state'] | undefined;
@@ -113,7 +113,7 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 				return { held: document, isNew: true };
 			});
 			if (isNew) onChange(held);
-			return accepted(held, call.prefix);
+			return held;
 		},
 		get: id => store.read(tx => tx.get(requests, id)),
 		async list({ state, after, limit, bmc }) {

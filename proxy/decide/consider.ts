@@ -4,7 +4,7 @@ import { type Classify, compileClassifier } from '../classify/classify.ts';
 import type { ExternalValue, Facts } from '../policy/facts.ts';
 import type { Operation, PolicySet } from '../policy/policy-set.ts';
 import { decide, type Verdict } from './decide.ts';
-import { compileFactsNeeded, type NeededFacts } from './facts-needed.ts';
+import { compileFactsNeeded, factsNeeded, type NeededFacts } from './facts-needed.ts';
 
 /** A policy set with what is worked out from it once. */
 export interface ActivePolicies {
@@ -33,11 +33,27 @@ export type Consider = (
 const none: Readonly<Record<string, ExternalValue>> = Object.freeze({});
 
 export function createConsider(deps: ConsiderDeps): Consider {
-	return async (policies, operations, call, authorizations) => {
-		const needed = policies.factsNeeded(operations);
+	const decideOn = async (
+		needed: NeededFacts,
+		operations: readonly Operation[],
+		call: Call,
+		authorizations: ReadonlySet<string>,
+	): Promise<Verdict> => {
 		const external = needed.external.length > 0 ? await deps.readExternal(needed.external) : none;
 		const resource = needed.resource ? await readTarget(call) : undefined;
 		return decide({ operations, authorizations, facts: factsOf(call, resource, external) });
+	};
+	return async (policies, operations, call, authorizations) => {
+		const all = policies.factsNeeded(operations);
+		if (!all.resource && all.external.length === 0) return decideOn(all, operations, call, authorizations);
+		// What lets the request through at once may need fewer facts than what it would otherwise wait for, and
+		// a fact can take seconds. Clauses beyond them come out as not decidable, so only `execute` counts here.
+		const some = factsNeeded(operations, authorizations);
+		if (some.external.length < all.external.length || some.resource !== all.resource) {
+			const verdict = await decideOn(some, operations, call, authorizations);
+			if (verdict.kind === 'execute') return verdict;
+		}
+		return decideOn(all, operations, call, authorizations);
 	};
 }
 

@@ -6,12 +6,21 @@ export interface NeededFacts {
 	readonly external: readonly string[];
 }
 
-/** Only the policies of parties that a clause names in lower case can ever be evaluated. */
-export function factsNeeded(operations: readonly Operation[]): NeededFacts {
+/**
+ * Only the policies of parties that a clause names in lower case can ever be evaluated. Given `authorizations`,
+ * only those of clauses that lack none of them: the ones that can let the request through at once.
+ */
+export function factsNeeded(
+	operations: readonly Operation[],
+	authorizations?: ReadonlySet<string>,
+): NeededFacts {
 	const external = new Set<string>();
 	let resource = false;
 	for (const operation of operations) {
-		for (const party of new Set(operation.authorization.clauses.flatMap(clause => clause.policies))) {
+		const clauses = operation.authorization.clauses.filter(
+			clause => !authorizations || clause.authorizations.every(party => authorizations.has(party)),
+		);
+		for (const party of new Set(clauses.flatMap(clause => clause.policies))) {
 			const needs = operation.policies.get(party)?.pre?.needs;
 			if (!needs) continue;
 			resource ||= needs.resource;
@@ -21,13 +30,11 @@ export function factsNeeded(operations: readonly Operation[]): NeededFacts {
 	return { resource, external: [...external] };
 }
 
-/** The same, worked out once for each row of a policy set. */
+/** `factsNeeded` of all clauses, worked out once for each row of a policy set. */
 export function compileFactsNeeded(policies: PolicySet): (operations: readonly Operation[]) => NeededFacts {
 	const each = new Map(policies.operations.map(operation => [operation, factsNeeded([operation])]));
-	const nothing: NeededFacts = { resource: false, external: [] };
 	return operations => {
 		const [only, ...more] = operations;
-		if (only && more.length === 0) return each.get(only) ?? factsNeeded(operations);
-		return operations.length === 0 ? nothing : factsNeeded(operations);
+		return (more.length === 0 && only && each.get(only)) || factsNeeded(operations);
 	};
 }

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { PeerCertificate } from 'node:tls';
 import { Pool } from 'undici';
-import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
 import { proxyErrors } from '../errors.ts';
 import { bmcGarbage, bmcUnreachable } from './bmc-fault.ts';

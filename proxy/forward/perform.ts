@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http';
-import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { Answer } from '../answer/answer.ts';
 import type { Call } from '../call.ts';
 import type { CanonicalRequest, JsonValue } from '../canonicalise/canonical-request.ts';
