@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { BimetalError } from '../common/errors/bimetal-error.ts';
 import type { CliContext } from './context.ts';
-import { usageError } from './failure.ts';
+import { hinted, usageError } from './failure.ts';
 
 /** Asks for a secret on the terminal; what is typed is not shown. */
 export async function askSecret(context: CliContext, question: string): Promise<string> {
@@ -44,7 +44,13 @@ function readLine(context: CliContext, output: Writable): Promise<string> {
 		lines.once('SIGINT', () => lines.close());
 		lines.once('close', () => {
 			if (line !== undefined) resolve(line);
-			else reject(new BimetalError('Interrupted', 'interrupted; nothing was done', { status: 400 }));
+			else
+				reject(
+					hinted(
+						new BimetalError('Interrupted', 'interrupted; nothing was done'),
+						'it again when you are ready',
+					),
+				);
 		});
 	});
 }

@@ -64,6 +64,8 @@ test('usage errors say what to try; exit 2', async t => {
 		const ran = await terminal({ cwd: t.context.home }).run(...argv);
 		t.is(ran.code, 2, `${argv.join(' ')}: ${ran.err}`);
 		t.regex(ran.err, /^bimetal: .+\n {2}try: .+\n$/, argv.join(' '));
+		const json = await terminal({ cwd: t.context.home }).run(...argv, '--json');
+		t.is(JSON.parse(json.out).error.exit, 2, argv.join(' '));
 	}
 	t.regex((await terminal().run('requsts')).err, /try: .*requests/);
 });

@@ -25,6 +25,10 @@ export async function run(argv: readonly string[], context: CliContext): Promise
 		}
 		// Help and version were printed; anything else was a wrong command line, already explained on stderr.
 		const shown = error.exitCode === 0 || error.code === 'commander.helpDisplayed';
-		return shown ? exitCodes.ok.code : exitCodes.usage.code;
+		if (shown) return exitCodes.ok.code;
+		const exit = exitCodes.usage.code;
+		const document = { error: { code: 'Usage', message: error.message.replace(/^error: /, ''), exit } };
+		if (json) context.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+		return exit;
 	}
 }

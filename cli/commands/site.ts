@@ -57,7 +57,10 @@ export function listPolicies(
 			]);
 			await printTable(context, ['TYPE', 'OPERATION', 'AUTHORIZATION', 'POLICIES'], rows);
 			printLine(context, `\n${operations.length} operations, version ${visible(table.version.slice(0, 12))}`);
-			printLine(context, `HSO: an operator of that party asks or approves. hso: that party's policy holds.`);
+			printLine(
+				context,
+				"In capitals: an operator of that party asks or approves. In lower case: that party's policy holds.",
+			);
 		}
 		return 0;
 	});
