@@ -12,12 +12,8 @@ const child = spawn(node, ['--disable-warning=ExperimentalWarning', file, ...arg
 	stdio: 'inherit',
 	env,
 });
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-	process.on(signal, () => {
-		// A Ctrl-C has reached the child already.
-		if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
-	});
-}
+// To the child alone, for whoever stops only us; a Ctrl-C reaches it twice, which does no harm.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('error', error => {
 	process.stderr.write(`bimetal: cannot start ${node}: ${error.message}\n`);
 	process.exit(1);

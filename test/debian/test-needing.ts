@@ -4,7 +4,7 @@ import { debianParts } from './parts.ts';
 type Implementation = (t: ExecutionContext) => void | Promise<void>;
 
 /**
- * ava's `test` for tests that need Debian packages: skipped, visibly, where one is missing; under CI=true they
+ * ava's `test.serial` for tests that need Debian packages: skipped, visibly, where one is missing; under CI=true they
  * run and fail. Throws when a package is not on the list, for then nobody would install it.
  */
 export function testNeeding(...packages: string[]): (title: string, implementation: Implementation) => void {
@@ -14,6 +14,7 @@ export function testNeeding(...packages: string[]): (title: string, implementati
 		if (!part) throw new Error(`${name} is not listed in test/debian/packages`);
 		return !part.here;
 	});
-	if (missing.length === 0 || process.env.CI === 'true') return (title, run) => test(title, run);
-	return (title, run) => test.skip(`${title} ${missing.map(name => `[needs ${name}]`).join(' ')}`, run);
+	if (missing.length === 0 || process.env.CI === 'true') return (title, run) => test.serial(title, run);
+	return (title, run) =>
+		test.serial.skip(`${title} ${missing.map(name => `[needs ${name}]`).join(' ')}`, run);
 }
