@@ -5,9 +5,11 @@ import type { ErrorTable } from '../common/errors/error-table.ts';
 import { eventErrorTable } from '../common/events/errors.ts';
 import { httpErrorTable } from '../common/http/errors.ts';
 import { proxyErrorTable } from '../proxy/errors.ts';
+import { filterErrorTable } from '../proxy/filter/errors.ts';
 
 const tables: Readonly<Record<string, ErrorTable>> = {
 	Proxy: proxyErrorTable,
+	'Filtering answers': filterErrorTable,
 	'Management APIs and listening': httpErrorTable,
 	Events: eventErrorTable,
 };

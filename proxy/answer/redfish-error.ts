@@ -27,6 +27,10 @@ const baseMessages: Readonly<Record<string, string>> = {
 	MethodNotAllowed: 'OperationNotAllowed',
 	QueryUnknown: 'QueryNotSupported',
 	UnknownQuery: 'QueryNotSupported',
+	QueryParameterValueFormatError: 'QueryParameterValueFormatError',
+	QueryParameterOutOfRange: 'QueryParameterOutOfRange',
+	QueryCombinationInvalid: 'QueryCombinationInvalid',
+	QueryNotSupportedOnResource: 'QueryNotSupportedOnResource',
 	PreconditionFailed: 'PreconditionFailed',
 	BodyTooLarge: 'PayloadTooLarge',
 };

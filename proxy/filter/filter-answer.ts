@@ -1,6 +1,6 @@
-import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
 import type { MaskPolicy, PostPolicy, PredicatePolicy } from '../policy/policy-set.ts';
+import { filterErrors } from './errors.ts';
 import { applyMask, inMaskOrder } from './mask.ts';
 import { impliedSchema, isObject, type JsonObject, linkTarget, schemasOf } from './resource-type.ts';
 
@@ -68,9 +68,7 @@ interface State {
 function filterValue(value: JsonValue, implied: string | undefined, depth: number, state: State): Filtered {
 	if (typeof value !== 'object' || value === null) return value;
 	if (depth > maxDepth || ++state.nodes > maxNodes) {
-		throw new BimetalError('AnswerTooComplex', 'the BMC answered with more than can be filtered', {
-			status: 502,
-		});
+		throw filterErrors.AnswerTooComplex('the BMC answered with more than can be filtered');
 	}
 	if (!isObject(value)) return filterList(value as readonly JsonValue[], implied, depth, state);
 	if (implied !== undefined && !isShown(value, implied, state)) return dropped;

@@ -1,5 +1,6 @@
-import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import type { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
+import { filterErrors } from './errors.ts';
 import { isObject, type JsonObject } from './resource-type.ts';
 
 /** The query parameters that the proxy evaluates itself, since on the BMC they would see what is hidden. */
@@ -32,11 +33,7 @@ export function parseQueryOptions(query: Query): { readonly options: QueryOption
 	const only = own.get('only');
 	if (only !== undefined && only !== '') throw badValue('only', only, 'it takes no value');
 	if (only !== undefined && query.length > 1) {
-		throw new BimetalError(
-			'QueryCombinationInvalid',
-			'"only" cannot be combined with other query parameters',
-			{ status: 400 },
-		);
+		throw filterErrors.QueryCombinationInvalid('"only" cannot be combined with other query parameters');
 	}
 	return {
 		options: {
@@ -74,16 +71,12 @@ function readSelect(value: string | undefined): string[][] | undefined {
 
 function badValue(name: string, value: string, right: string): BimetalError {
 	const message = `The value ${JSON.stringify(value.slice(0, 80))} of the query parameter ${name} is of a wrong form: ${right}`;
-	return new BimetalError('QueryParameterValueFormatError', message, { status: 400 });
+	return filterErrors.QueryParameterValueFormatError(message);
 }
 
 function outOfRange(name: string, value: string): BimetalError {
-	return new BimetalError(
-		'QueryParameterOutOfRange',
+	return filterErrors.QueryParameterOutOfRange(
 		`The value ${value.slice(0, 40)} of the query parameter ${name} is out of range`,
-		{
-			status: 400,
-		},
 	);
 }
 
@@ -107,9 +100,7 @@ export function applyQueryOptions(answer: JsonValue, options: QueryOptions, path
 	if (only || top !== undefined || skip !== undefined) {
 		const members = isObject(answer) ? answer.Members : undefined;
 		if (!isObject(answer) || !Array.isArray(members)) {
-			throw new BimetalError('QueryNotSupportedOnResource', 'only, $top and $skip are for collections', {
-				status: 400,
-			});
+			throw filterErrors.QueryNotSupportedOnResource('only, $top and $skip are for collections');
 		}
 		if (only) return followOnly(answer, members);
 		result = page(answer, members, options, path);
