@@ -29,7 +29,7 @@ export async function main(options: { config: string }): Promise<void> {
 	const running = await startProxy(site, { logger });
 	logger.info({ url: running.url, ops: running.ops }, 'the proxy listens');
 	await new Promise<void>(resolve => {
-		for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+		for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
 	});
 	await running.close();
 }

@@ -82,8 +82,6 @@ export function createMediator(deps: MediatorDeps): Mediator {
 			status: null,
 		}).durable;
 
-	const isRead = (call: Call) => call.request.method === 'GET' || call.request.method === 'HEAD';
-
 	const decideOn = async (
 		call: Call,
 	): Promise<{ verdict: Verdict; policies: ActivePolicies; operations: readonly Operation[] }> => {
@@ -171,11 +169,33 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		return found.kind === 'known' && policies.factsNeeded(found.operations).external.length > 0;
 	};
 
+	/** Sends, and puts the BMC's status on the record; of reads the decision alone is kept. */
+	const sendRecorded = async (
+		call: Call,
+		posts: Posts,
+		to: ServerResponse | undefined,
+	): Promise<Answer | 'passed'> => {
+		if (isRead(call)) return send(call, posts, to);
+		const start = clock.now();
+		const record = (status: number): void => {
+			const tookMs = clock.now() - start;
+			audit.append({ kind: 'answer', requestId: null, bmc: call.bmc.target.name, status, tookMs });
+		};
+		try {
+			const answer = await send(call, posts, to);
+			record(answer === 'passed' ? (to?.statusCode ?? 0) : answer.status);
+			return answer;
+		} catch (fault) {
+			record(fault instanceof BimetalError ? fault.status : 500);
+			throw fault;
+		}
+	};
+
 	const answerTo = async (call: Call, to: ServerResponse | undefined): Promise<Answer | 'passed'> => {
 		const { verdict, policies, operations } = await decideOn(call);
 		switch (verdict.kind) {
 			case 'execute':
-				return send(call, verdict.posts, to);
+				return sendRecorded(call, verdict.posts, to);
 			case 'wait': {
 				const held = await waiting.hold(call, verdict, { operations, policyVersion: policies.set.version });
 				await recordDecision(call, operations, verdict, policies, held);
@@ -190,28 +210,10 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		if (call.request.query.some(([name]) => name === '$filter')) {
 			throw proxyErrors.UnknownQuery('$filter is not offered here');
 		}
-		if (isRead(call)) return answerTo(call, to);
-		const start = clock.now();
-		const record = (status: number) =>
-			audit
-				.append({
-					kind: 'answer',
-					requestId: null,
-					bmc: call.bmc.target.name,
-					status,
-					tookMs: clock.now() - start,
-				})
-				.durable.catch(() => undefined);
-		try {
-			const answer = readsShared(call)
-				? await deps.lanes.run(`rack ${call.bmc.target.rack}`, () => answerTo(call, to))
-				: await answerTo(call, to);
-			record(answer === 'passed' ? (to?.statusCode ?? 0) : answer.status);
-			return answer;
-		} catch (fault) {
-			record(fault instanceof BimetalError ? fault.status : 500);
-			throw fault;
-		}
+		const inLane = !isRead(call) && readsShared(call);
+		return inLane
+			? deps.lanes.run(`rack ${call.bmc.target.rack}`, () => answerTo(call, to))
+			: answerTo(call, to);
 	};
 
 	const kept = (answer: Answer | 'passed'): Answer => {
@@ -224,6 +226,8 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		execute: async (call, verdict) => kept(await send(call, verdict.posts, undefined)),
 	};
 }
+
+const isRead = ({ request }: Call): boolean => request.method === 'GET' || request.method === 'HEAD';
 
 /** Answers that are no JSON resource by their nature. */
 function isOpaque(call: Call): boolean {

@@ -83,6 +83,12 @@ export async function openDemoSite(
 			password: await secret(`bmc-${name}`),
 		})),
 	);
+	// With its authority, so that a client that trusts on first use can keep that and survives a renewal.
+	await writeFileDurably(
+		join(folder, 'certificates', 'proxy.chain.pem'),
+		proxy.certificatePem + authority.certificatePem,
+		0o644,
+	);
 	const operators = await Promise.all(
 		demoOperators.map(async operator => ({
 			...operator,
@@ -161,7 +167,7 @@ export async function writeSiteFile(
 		audit: { folder: 'audit' },
 		listen: main,
 		ops,
-		tls: { certificate: 'certificates/proxy.crt.pem', key: 'certificates/proxy.key.pem' },
+		tls: { certificate: 'certificates/proxy.chain.pem', key: 'certificates/proxy.key.pem' },
 		parties: Object.fromEntries(
 			Object.entries(demoParties).map(([name, description]) => [
 				name,
