@@ -94,12 +94,15 @@ export function broadcast(
 	return apply(left, right);
 }
 
-/** Compares two single values of one kind. Null equals null alone, and only `==` and `!=` take it. */
+/**
+ * Compares two single values of one kind; only numbers have an order ("10" would stand before "9"). Null equals
+ * null alone.
+ */
 export function compare(operator: CompareOperator, left: JsonValue, right: JsonValue): boolean {
 	const isEquality = operator === '==' || operator === '!=';
 	if (isEquality && (left === null || right === null)) return (left === right) === (operator === '==');
 	const kind = typeof left;
-	if (kind !== typeof right || kind === 'object' || (kind === 'boolean' && !isEquality)) {
+	if (kind !== typeof right || kind === 'object' || (kind !== 'number' && !isEquality)) {
 		throw new Undecided(
 			`${shown(left)} ${operator} ${shown(right)} compares ${kindOf(left)} with ${kindOf(right)}`,
 		);
