@@ -153,6 +153,11 @@ type SiteDeps = Pick<
 
 /** What the site file says, with the files that it names read. */
 function depsOfSite(site: Site): SiteDeps {
+	const { client } = site.tls;
+	const identity = client && {
+		certificate: readFileSync(client.certificate, 'utf8'),
+		key: readFileSync(client.key, 'utf8'),
+	};
 	return {
 		name: site.site,
 		version: readVersion(),
@@ -169,6 +174,7 @@ function depsOfSite(site: Site): SiteDeps {
 			url: bmc.url,
 			ca: bmc.ca && readFileSync(bmc.ca, 'utf8'),
 			fingerprint: bmc.fingerprint,
+			identity,
 			username: bmc.username,
 			password: readSecret(bmc.password),
 			listen: bmc.listen,

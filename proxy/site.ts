@@ -24,7 +24,13 @@ const siteSchema = (folder: string) =>
 		listen: listenAddress,
 		/** Health and metrics; keep it on loopback or a management network. */
 		ops: listenAddress.default({ host: '127.0.0.1', port: 0 }),
-		tls: z.strictObject({ certificate: existingFile(folder), key: secretFile(folder) }),
+		tls: z.strictObject({
+			/** Shown to clients: the proxy's certificate, then its authorities up to the one that clients trust. */
+			certificate: existingFile(folder),
+			key: secretFile(folder),
+			/** Shown to BMCs that ask for a client certificate. */
+			client: z.strictObject({ certificate: existingFile(folder), key: secretFile(folder) }).optional(),
+		}),
 		parties: z
 			.record(
 				z.string().regex(/^[A-Z][A-Z0-9]{0,15}$/, 'expected a party name in capitals, for instance HSO'),

@@ -3,9 +3,14 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import type { Clock } from '../../common/clock.ts';
-import { openAuthority, openServerCertificate } from '../../common/identity/authority-store.ts';
+import {
+	keepIdentity,
+	loadIdentity,
+	openAuthority,
+	openServerCertificate,
+} from '../../common/identity/authority-store.ts';
 import { generatePassword, hashPassword } from '../../common/identity/passwords.ts';
-import type { Identity } from '../../common/identity/site-ca.ts';
+import { type Identity, issueOperatorCertificate } from '../../common/identity/site-ca.ts';
 import { makeFolderDurably, writeFileDurably } from '../../common/store/durable-file.ts';
 
 /** An operator of the site that `bimetal up` makes, with the password that it generated. */
@@ -83,6 +88,7 @@ export async function openDemoSite(
 			password: await secret(`bmc-${name}`),
 		})),
 	);
+	await openClientCertificate(join(folder, 'certificates'), authority, clock);
 	// With its authority, so that a client that trusts on first use can keep that and survives a renewal.
 	await writeFileDurably(
 		join(folder, 'certificates', 'proxy.chain.pem'),
@@ -107,6 +113,14 @@ export async function openDemoSite(
 		pdu: { identity: pdu, password: await secret('pdu') },
 		events: { proxy: await secret('events-proxy'), pdu: await secret('events-pdu') },
 	};
+}
+
+/** What the proxy shows the BMCs: TLS is authenticated both ways. */
+async function openClientCertificate(folder: string, authority: Identity, clock: Clock): Promise<void> {
+	const place = { folder, name: 'proxy-client' };
+	if (await loadIdentity(place)) return;
+	const operator = { name: 'proxy', party: 'site' };
+	await keepIdentity(place, await issueOperatorCertificate({ partyAuthority: authority, operator, clock }));
 }
 
 const secretPath = (folder: string, name: string): string => join(folder, 'secrets', name);
@@ -167,7 +181,11 @@ export async function writeSiteFile(
 		audit: { folder: 'audit' },
 		listen: main,
 		ops,
-		tls: { certificate: 'certificates/proxy.chain.pem', key: 'certificates/proxy.key.pem' },
+		tls: {
+			certificate: 'certificates/proxy.chain.pem',
+			key: 'certificates/proxy.key.pem',
+			client: { certificate: 'certificates/proxy-client.crt.pem', key: 'certificates/proxy-client.key.pem' },
+		},
 		parties: Object.fromEntries(
 			Object.entries(demoParties).map(([name, description]) => [
 				name,

@@ -85,6 +85,7 @@ export async function startSite(options: UpOptions): Promise<RunningSite> {
 			tls: name => ({
 				key: identityOf(name).identity.keyPem,
 				cert: identityOf(name).identity.certificatePem,
+				ca: site.authority.certificatePem,
 			}),
 			accounts: name => [{ name: 'root', password: identityOf(name).password, role: 'Administrator' }],
 			events,

@@ -85,7 +85,7 @@ export async function loadIdentity(place: IdentityPlace): Promise<Identity | und
 }
 
 /** Writes the key first: a certificate on disk always has one. */
-async function keepIdentity(place: IdentityPlace, identity: Identity): Promise<void> {
+export async function keepIdentity(place: IdentityPlace, identity: Identity): Promise<void> {
 	const { key, certificate } = pathsOf(place);
 	await makeFolderDurably(place.folder);
 	await writeFileDurably(key, identity.keyPem, 0o600);

@@ -1,9 +1,17 @@
+import { X509Certificate } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
+import { systemClock } from '../../common/clock.ts';
 import type { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { type BmcConnection, connectBmc } from './bmc-connection.ts';
+import {
+	createAuthority,
+	issueOperatorCertificate,
+	issueServerCertificate,
+} from '../../common/identity/site-ca.ts';
+import { type BmcConnection, type BmcTarget, connectBmc } from './bmc-connection.ts';
 
 const limits = { timeout: 300, answer: 64 * 1024, connections: 4 };
 const get = (target = '/redfish/v1/Systems/system') => ({
@@ -13,19 +21,19 @@ const get = (target = '/redfish/v1/Systems/system') => ({
 	body: undefined,
 });
 
+const target: BmcTarget = {
+	name: 'node1',
+	rack: 'rack1',
+	url: '',
+	ca: undefined,
+	fingerprint: undefined,
+	identity: undefined,
+	username: 'root',
+	password: 'secret-of-the-bmc',
+};
+
 function connect(t: ExecutionContext, port: number): BmcConnection {
-	const bmc = connectBmc(
-		{
-			name: 'node1',
-			rack: 'rack1',
-			url: `http://127.0.0.1:${port}`,
-			ca: undefined,
-			fingerprint: undefined,
-			username: 'root',
-			password: 'secret-of-the-bmc',
-		},
-		limits,
-	);
+	const bmc = connectBmc({ ...target, url: `http://127.0.0.1:${port}` }, limits);
 	t.teardown(() => bmc.close());
 	return bmc;
 }
@@ -210,4 +218,55 @@ test('a client that goes away ends the exchange with the BMC, and the next clien
 		await t.throwsAsync(answer.text());
 	}
 	t.is((await (await fetch(url)).text()).length, 1_100_000);
+});
+
+test('TLS both ways: the BMC is checked by its authority or its pin, and is shown the proxy’s certificate', async t => {
+	const clock = systemClock;
+	const authority = await createAuthority({ name: 'site', clock });
+	const other = await createAuthority({ name: 'other', clock });
+	const own = await issueServerCertificate({
+		authority,
+		names: ['localhost'],
+		addresses: ['127.0.0.1'],
+		clock,
+	});
+	const client = await issueOperatorCertificate({
+		partyAuthority: authority,
+		operator: { name: 'proxy', party: 'site' },
+		clock,
+	});
+	const server = createTlsServer(
+		{
+			key: own.keyPem,
+			cert: own.certificatePem,
+			ca: authority.certificatePem,
+			requestCert: true,
+			rejectUnauthorized: true,
+		},
+		(request, response) => {
+			const isLogin = request.method === 'POST';
+			response.writeHead(isLogin ? 201 : 200, isLogin ? { 'x-auth-token': 't' } : {}).end('{}');
+		},
+	);
+	await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()));
+	t.teardown(() => {
+		server.closeAllConnections();
+		server.close();
+	});
+	const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+	const identity = { certificate: client.certificatePem, key: client.keyPem };
+	const fingerprint = new X509Certificate(own.certificatePem).fingerprint256
+		.replaceAll(':', '')
+		.toLowerCase();
+	const right = { ...target, url, ca: authority.certificatePem, identity };
+	const ask = (changes: Partial<BmcTarget>) => {
+		const bmc = connectBmc({ ...right, ...changes }, limits);
+		t.teardown(() => bmc.close());
+		return bmc.send(get());
+	};
+	t.is((await ask({})).status, 200);
+	t.is((await ask({ fingerprint })).status, 200);
+	t.is(await codeOf(t, ask({ fingerprint: 'ab'.repeat(32) })), 'BmcUnreachable');
+	t.is(await codeOf(t, ask({ ca: other.certificatePem })), 'BmcUnreachable');
+	await t.throwsAsync(ask({ identity: undefined }));
 });

@@ -17,6 +17,8 @@ export interface BmcTarget {
 	readonly ca: string | undefined;
 	/** SHA-256 of the BMC's certificate as 64 hex digits: pinned, when given. */
 	readonly fingerprint: string | undefined;
+	/** What the proxy shows a BMC that asks for a client certificate; PEM. */
+	readonly identity: { readonly certificate: string; readonly key: string } | undefined;
 	readonly username: string;
 	readonly password: string;
 }
@@ -69,6 +71,7 @@ export function connectBmc(target: BmcTarget, limits: ForwardLimits): BmcConnect
 		connect: {
 			timeout: Math.min(limits.timeout, 5000),
 			...(target.ca && { ca: target.ca }),
+			...(target.identity && { cert: target.identity.certificate, key: target.identity.key }),
 			...(target.fingerprint && { checkServerIdentity: pin(target.fingerprint) }),
 		},
 	});
