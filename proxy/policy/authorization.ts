@@ -8,9 +8,6 @@ const maxLength = 1000;
 const maxDepth = 32;
 const keywords = new Set(['and', 'or', 'of', 'closed']);
 
-/** A party's name as the table writes it in capitals; its lower-case form stands for its policy. */
-export const partyNamePattern = /^[A-Z][A-Z0-9_]*$/;
-
 /** `upper`: the party itself must have authorized; otherwise its policy must hold. */
 interface Term {
 	readonly party: string;

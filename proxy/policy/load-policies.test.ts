@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { loadPolicies } from './load-policies.ts';
-import { maxFileSize } from './policy-files.ts';
+import { maxFileSize } from './load-policy-files.ts';
 import type { PolicySet } from './policy-set.ts';
 
 const shipped = fileURLToPath(new URL('../../policies', import.meta.url));

@@ -1,7 +1,7 @@
 import { ConfigError, type ConfigProblem } from '../../common/config/config-error.ts';
+import { type PolicyFiles, readPolicyFiles } from './load-policy-files.ts';
 import { readOperations } from './operations-file.ts';
 import { type PartyRule, readPartyFile } from './party-file.ts';
-import { type PolicyFiles, readPolicyFiles } from './policy-files.ts';
 import type { Operation, PartyPolicy, PolicySet } from './policy-set.ts';
 
 export interface PolicyFolder {
@@ -20,11 +20,7 @@ export async function loadPolicies({ folder, parties, externalSources }: PolicyF
 	return compilePolicies(await readPolicyFiles(folder, parties), { parties, externalSources });
 }
 
-/**
- * The same for files that were read already.
- * @throws ConfigError
- */
-export function compilePolicies(
+function compilePolicies(
 	files: PolicyFiles,
 	{ parties, externalSources }: Omit<PolicyFolder, 'folder'>,
 ): PolicySet {

@@ -3,7 +3,7 @@ import { explainIssues } from '../../common/config/explain-issues.ts';
 import { parseYaml, type YamlDocument, type YamlPath } from '../../common/config/yaml-document.ts';
 import { parseAuthorization } from './authorization.ts';
 import type { Parsed } from './expression/outcome.ts';
-import type { PolicyFile } from './policy-files.ts';
+import type { PolicyFile } from './load-policy-files.ts';
 import { type OperationRow, operationsFile } from './policy-schemas.ts';
 import type { AuthorizationExpression, Operation, RequestPattern } from './policy-set.ts';
 import { checkPropertyPath, parseRequestPattern, patternKey } from './request-pattern.ts';

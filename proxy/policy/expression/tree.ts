@@ -1,5 +1,3 @@
-import type { JsonValue } from '../../canonicalise/canonical-request.ts';
-
 /** An expression as the evaluator, the explanations and the analysis see it. Offsets are into its source. */
 export type Tree =
 	| { readonly kind: 'literal'; readonly value: null | boolean | number | string }
@@ -156,6 +154,3 @@ export function children(tree: Tree): readonly Tree[] {
 			return [tree.left, tree.right];
 	}
 }
-
-/** Plain JSON as the evaluator may meet it. */
-export type Value = JsonValue;
