@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../../common/clock.ts';
 import type { AccountSeed } from '../redfish/accounts.ts';
@@ -64,9 +65,13 @@ export interface Bmc {
 	readonly url: string;
 	readonly port: number;
 	readonly executed: readonly ExecutedRequest[];
+	/** Every route as `METHOD /pattern/{}`: what there is to classify. */
+	readonly routes: readonly string[];
 	/** How often factory defaults were restored, and the manager restarted. */
 	readonly counts: { readonly resetsToDefaults: number; readonly managerResets: number };
 	powerState(): PowerStateName;
+	/** How many listen to server-sent events. */
+	listeners(): number;
 	/** What the power button and a cut cord do: a reset that no request asked for. */
 	press(type: ResetType): void;
 	/** Makes the BMC misbehave until called again; `{}` mends it. */
@@ -129,7 +134,7 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		return entry;
 	};
 	const onPower = (event: PowerEvent, now: PowerState, before: PowerState) => {
-		state.power = now.kind === 'Off' || (now.kind === 'PoweringOff' && now.then === 'Off') ? 'Off' : 'On';
+		state.power = now.kind === 'Off' || (now.kind === 'PoweringOff' && now.next === 'Off') ? 'Off' : 'On';
 		if (event === 'PostDone') forgetOneTimeBoot(state);
 		touch();
 		const record = describePowerEvent(event, now, before);
@@ -172,8 +177,9 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		},
 	};
 	const findAccount = (name: string) => state.accounts.find(account => account.name === name);
+	const routes = allRoutes(device, findAccount);
 	const service = createService({
-		routes: allRoutes(device, findAccount),
+		routes,
 		clock,
 		sessions,
 		findAccount,
@@ -206,10 +212,12 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		url: `${options.tls ? 'https' : 'http'}://${host}:${port}`,
 		port,
 		executed: service.executed,
+		routes: routes.map(route => `${route.method} ${route.pattern}`),
 		get counts() {
 			return { resetsToDefaults: state.resetsToDefaults, managerResets: state.managerResets };
 		},
 		powerState: () => power.state().kind,
+		listeners: () => stream.listeners(),
 		press: type => power.reset(type),
 		fault(wanted) {
 			faults.set(wanted);
@@ -248,14 +256,15 @@ function allRoutes(
 }
 
 function completeIdentity(name: string, given: Partial<Identity> | undefined): Identity {
-	const digits = Buffer.from(name.padEnd(6, '0')).toString('hex').slice(0, 12);
+	const digits = createHash('sha256').update(name).digest('hex');
 	return {
 		serial: `BM-${name.toUpperCase()}`,
-		uuid: `6b6d6300-0000-4000-8000-${digits}`,
+		uuid: `${digits.slice(0, 8)}-${digits.slice(8, 12)}-4000-8000-${digits.slice(12, 24)}`,
 		model: 'BM-1000',
 		manufacturer: 'Bimetal',
 		assetTag: name,
-		mac: `02:${(digits.match(/../g) ?? []).slice(-5).join(':')}`,
+		// Locally administered (IEEE 802, the second bit of the first octet).
+		mac: `02:${(digits.slice(0, 10).match(/../g) ?? []).join(':')}`,
 		...given,
 	};
 }

@@ -18,7 +18,7 @@ export type PowerState =
 	| { readonly kind: 'Off' }
 	| { readonly kind: 'PoweringOn' }
 	| { readonly kind: 'On' }
-	| { readonly kind: 'PoweringOff'; readonly then: 'Off' | 'PoweringOn' };
+	| { readonly kind: 'PoweringOff'; readonly next: 'Off' | 'PoweringOn' };
 
 export type PowerEvent = ResetType | 'PostDone' | 'ShutdownDone';
 
@@ -42,16 +42,16 @@ export function nextPower(state: PowerState, event: PowerEvent): PowerState {
 		case 'PostDone':
 			return state.kind === 'PoweringOn' ? { kind: 'On' } : state;
 		case 'ShutdownDone':
-			return state.kind === 'PoweringOff' ? { kind: state.then } : state;
+			return state.kind === 'PoweringOff' ? { kind: state.next } : state;
 		default:
 			return event satisfies never;
 	}
 }
 
-function shutDown(state: PowerState, then: 'Off' | 'PoweringOn'): PowerState {
-	if (state.kind === 'Off' || (state.kind === 'PoweringOff' && state.then === then)) return state;
+function shutDown(state: PowerState, next: 'Off' | 'PoweringOn'): PowerState {
+	if (state.kind === 'Off' || (state.kind === 'PoweringOff' && state.next === next)) return state;
 	// No operating system runs during POST that could shut itself down: the power goes at once.
-	return state.kind === 'PoweringOn' ? { kind: then } : { kind: 'PoweringOff', then };
+	return state.kind === 'PoweringOn' ? { kind: next } : { kind: 'PoweringOff', next };
 }
 
 export interface Power {

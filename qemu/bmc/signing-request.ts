@@ -1,8 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
-import forge from 'node-forge';
 
 /** A PKCS#10 request in PEM over a fresh key, which is thrown away: an emulated BMC serves no such certificate. */
-export function makeSigningRequest(subject: Readonly<Record<string, string>>): string {
+export async function makeSigningRequest(subject: Readonly<Record<string, string>>): Promise<string> {
+	// Loaded when first needed: it is a good part of what a rack of BMCs would weigh.
+	const { default: forge } = await import('node-forge');
 	const { privateKey } = generateKeyPairSync('rsa', {
 		modulusLength: 2048,
 		publicKeyEncoding: { type: 'spki', format: 'pem' },

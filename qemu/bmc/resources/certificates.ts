@@ -213,7 +213,7 @@ function replace(device: Device, call: Call): Outcome {
 	return done();
 }
 
-function generateRequest(call: Call): Outcome {
+async function generateRequest(call: Call): Promise<Outcome> {
 	const read = call.values(
 		{
 			CertificateCollection: { '@odata.id': text },
@@ -242,7 +242,7 @@ function generateRequest(call: Call): Outcome {
 		return failed(400, 'ActionParameterNotSupported', uri, 'CertificateCollection');
 	}
 	return ok({
-		CSRString: makeSigningRequest({
+		CSRString: await makeSigningRequest({
 			commonName: String(read.value.get('CommonName')),
 			countryName: String(read.value.get('Country')),
 			organizationName: String(read.value.get('Organization')),

@@ -1,6 +1,11 @@
 import { collection, type Json, type JsonObject, link } from '../../redfish/json.ts';
-import { created, done, failed, notFound, type Outcome } from '../../redfish/outcome.ts';
-import { CONFIGURE_MANAGER, MANAGER_OR_COMPONENTS, MANAGER_OR_SELF } from '../../redfish/privileges.ts';
+import { created, done, failed, forbidden, notFound, type Outcome } from '../../redfish/outcome.ts';
+import {
+	CONFIGURE_MANAGER,
+	MANAGER_OR_COMPONENTS,
+	MANAGER_OR_SELF,
+	mayUse,
+} from '../../redfish/privileges.ts';
 import {
 	anything,
 	flag,
@@ -18,6 +23,8 @@ import { changeSettings, type Device, withSettings } from '../device.ts';
 const SERVICE = '/redfish/v1/EventService';
 const SUBSCRIPTIONS = `${SERVICE}/Subscriptions`;
 const MAX_SUBSCRIPTIONS = 20;
+// Kept with a subscription and not shown: whose ConfigureSelf is enough to change it.
+const OWNER = 'owner';
 
 const SUBSCRIPTION: Shape = {
 	Destination: text,
@@ -148,14 +155,14 @@ function subscriptionRoutes(device: Device): Route[] {
 			`${SUBSCRIPTIONS}/{}`,
 			call => {
 				const found = find(call);
-				// HttpHeaders may hold a credential and are never shown (DSP0268, EventDestination).
-				return found && { ...found, HttpHeaders: [] };
+				return found && { ...found, [OWNER]: undefined };
 			},
 			{ type: 'EventDestination' },
 		),
 		act('PATCH', `${SUBSCRIPTIONS}/{}`, MANAGER_OR_SELF, call => {
 			const found = find(call);
 			if (!found) return missing(call);
+			if (!owns(call, found)) return forbidden();
 			const read = call.values(CHANGEABLE);
 			if (!read.ok) return read.outcome;
 			Object.assign(found, Object.fromEntries(read.value));
@@ -164,10 +171,16 @@ function subscriptionRoutes(device: Device): Route[] {
 		act('DELETE', `${SUBSCRIPTIONS}/{}`, MANAGER_OR_SELF, call => {
 			const found = find(call);
 			if (!found) return missing(call);
+			if (!owns(call, found)) return forbidden();
 			device.state.subscriptions = device.state.subscriptions.filter(one => one !== found);
 			return done();
 		}),
 	];
+}
+
+function owns(call: Call, subscription: JsonObject): boolean {
+	if (!call.account) return false;
+	return subscription[OWNER] === call.account.name || mayUse(call.account.role, CONFIGURE_MANAGER);
 }
 
 function subscribe(device: Device, call: Call): Outcome {
@@ -200,7 +213,9 @@ function subscribe(device: Device, call: Call): Outcome {
 		SubscriptionType: 'RedfishEvent',
 		VerifyCertificate: true,
 		...asked,
+		// They may hold a credential and are never shown (DSP0268, EventDestination): so they are not kept.
 		HttpHeaders: [],
+		[OWNER]: call.account?.name ?? '',
 	});
 	return created(`${SUBSCRIPTIONS}/${id}`);
 }

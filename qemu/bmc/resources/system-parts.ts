@@ -111,7 +111,35 @@ function processorRoutes(device: Device): Route[] {
 						),
 			{ schema: 'ProcessorCollection', type: 'Processor' },
 		),
+		...resource(
+			`${S}/Processors/{}/EnvironmentMetrics`,
+			call =>
+				find(call) === undefined ? undefined : withSettings(device, processorMetrics(metricsOf(call))),
+			{ schema: 'EnvironmentMetrics', type: 'Processor' },
+		),
+		changeMember(
+			device,
+			`${S}/Processors/{}/EnvironmentMetrics`,
+			CONFIGURE_COMPONENTS,
+			{ PowerLimitWatts: { SetPoint: wholeNumber(0, 1000) } },
+			call => (find(call) === undefined ? undefined : metricsOf(call)),
+			{ schema: 'EnvironmentMetrics', type: 'Processor' },
+		),
 	];
+}
+
+function metricsOf(call: Call): string {
+	return `${SYSTEM}/Processors/${call.params[1]}/EnvironmentMetrics`;
+}
+
+function processorMetrics(uri: string): JsonObject {
+	return {
+		'@odata.id': uri,
+		'@odata.type': '#EnvironmentMetrics.v1_3_0.EnvironmentMetrics',
+		Id: 'EnvironmentMetrics',
+		Name: 'Processor Environment Metrics',
+		PowerLimitWatts: { SetPoint: 250, AllowableMin: 0, AllowableMax: 1000 },
+	};
 }
 
 function processor(device: Device, index: number): JsonObject {
@@ -223,17 +251,6 @@ function storageRoutes(device: Device): Route[] {
 				return drive(device, uri, id);
 			},
 			{ type: 'Drive' },
-		),
-		changeMember(
-			device,
-			'/redfish/v1/Systems/{}/Processors/{}/EnvironmentMetrics',
-			CONFIGURE_COMPONENTS,
-			{ PowerLimitWatts: { SetPoint: wholeNumber(0, 1000) } },
-			call =>
-				isSystem(call) && CPUS.includes(call.params[1] ?? '')
-					? `${SYSTEM}/Processors/${call.params[1]}/EnvironmentMetrics`
-					: undefined,
-			{ type: 'Processor' },
 		),
 	];
 }
