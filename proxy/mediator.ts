@@ -22,6 +22,7 @@ import {
 	type Sight,
 } from './forward/perform.ts';
 import type { Operation } from './policy/policy-set.ts';
+import { durably } from './record.ts';
 
 export interface MediatorDeps {
 	/** The policies in force. */
@@ -51,7 +52,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 	const classify = (policies: ActivePolicies, call: Call): readonly Operation[] => {
 		const found = policies.classify(call.request);
 		if (found.kind === 'known') return found.operations;
-		recordDecision(call, [], { kind: 'deny', reason: found.reason, policies: [] }, policies);
+		recordDecision(call, [], { kind: 'deny', reason: found.reason, policies: [] }, policies).catch(noted);
 		throw proxyErrors.UnknownOperation(
 			`${found.reason}; unknown is denied. A row that covers it needs "${found.row}"`,
 		);
@@ -65,22 +66,27 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		policies: ActivePolicies,
 		held?: RequestDocument,
 	): Promise<void> =>
-		audit.append({
-			kind: 'decision',
-			requestId: held?.id ?? null,
-			operator: call.operator.name,
-			party: call.operator.party,
-			bmc: call.bmc.target.name,
-			method: call.request.method,
-			path: call.request.path,
-			operations: operations.map(operation => operation.name),
-			verdict: verdict.kind,
-			clause: verdict.kind === 'execute' ? verdict.clause : null,
-			policyVersion: policies.set.version,
-			digest: held?.digest ?? null,
-			policies: viewPolicies(verdict.policies),
-			status: null,
-		}).durable;
+		durably(
+			audit.append(
+				{
+					kind: 'decision',
+					requestId: held?.id ?? null,
+					operator: call.operator.name,
+					party: call.operator.party,
+					bmc: call.bmc.target.name,
+					method: call.request.method,
+					path: call.request.path,
+					operations: operations.map(operation => operation.name),
+					verdict: verdict.kind,
+					clause: verdict.kind === 'execute' ? verdict.clause : null,
+					policyVersion: policies.set.version,
+					digest: held?.digest ?? null,
+					policies: viewPolicies(verdict.policies),
+					status: null,
+				},
+				{ patient: verdict.kind === 'execute' && isRead(call) },
+			),
+		);
 
 	const decideOn = async (
 		call: Call,
@@ -93,8 +99,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		const verdict = await deps.consider(policies, operations, call, new Set([call.operator.party]));
 		if (verdict.kind === 'wait') return { verdict, policies, operations }; // recorded once it has an id
 		const recorded = recordDecision(call, operations, verdict, policies);
-		if (isRead(call))
-			recorded.catch(() => undefined); // `healthy` turns false: the next decision is refused
+		if (isRead(call)) recorded.catch(noted);
 		else await recorded;
 		return { verdict, policies, operations };
 	};
@@ -131,11 +136,13 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		const ifMatch = await mapIfMatch(call);
 		const read = isRead(call);
 		try {
-			if (to && canPass(call, posts)) {
+			// A change is seen through to its end, though its client may go: only then is its lane free again.
+			if (to && read && canPass(call, posts)) {
 				await pass(call, to, ifMatch);
 				return 'passed';
 			}
-			if (posts.length === 0 && isOpaque(call)) return await performOpaque(call, ifMatch);
+			if (posts.length === 0 && (isOpaque(call) || (!read && call.prefix === '')))
+				return await performOpaque(call, ifMatch);
 			const sight = await perform(call, posts, ifMatch);
 			return renderSight(call, read && sight.status === 200 ? await widen(call, sight) : sight);
 		} finally {
@@ -226,6 +233,9 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		execute: async (call, verdict) => kept(await send(call, verdict.posts, undefined)),
 	};
 }
+
+/** Nothing more to do: `healthy` has turned false, and the next decision is refused. */
+const noted = (): void => undefined;
 
 const isRead = ({ request }: Call): boolean => request.method === 'GET' || request.method === 'HEAD';
 

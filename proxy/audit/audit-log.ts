@@ -16,7 +16,7 @@ export interface AuditLog {
 	 * AuditFailed, AuditFull, AuditTooLong or AuditClosed when it is not: then what it records must not happen.
 	 * A rejection that nobody looks at does no harm.
 	 */
-	append(record: AuditRecord): { durable: Promise<void> };
+	append(record: AuditRecord, options?: AppendOptions): { durable: Promise<void> };
 	/** False once the disk has failed, until the log is opened again. */
 	healthy(): boolean;
 	/** The newest record that is on disk. */
@@ -24,6 +24,17 @@ export interface AuditLog {
 	/** Writes what was appended, then closes. */
 	close(): Promise<void>;
 }
+
+export interface AppendOptions {
+	/**
+	 * True: nobody waits for `durable`, so that the record may wait (milliseconds: `patience`) for others to go
+	 * to the disk with. What is appended without it goes at once and takes along what was waiting.
+	 */
+	readonly patient?: boolean;
+}
+
+/** Milliseconds that a patient record waits at most before it is written. */
+const patience = 20;
 
 export interface AuditLogDeps {
 	readonly folder: string;
@@ -87,6 +98,9 @@ function appendTo(
 	let writing: Promise<void> | undefined;
 	let refusal: BimetalError | undefined;
 	let failed = false;
+	/** Somebody waits for the group that is being gathered. */
+	let hurried = false;
+	let cancelWait: (() => void) | undefined;
 
 	async function writeGroup(group: Group): Promise<void> {
 		const bytes = Buffer.from(group.lines.join(''));
@@ -103,9 +117,10 @@ function appendTo(
 	async function writeGroups(): Promise<void> {
 		// What else is appended in this turn of the event loop belongs to the first group.
 		await new Promise(resolve => setImmediate(resolve));
-		while (gathering) {
+		while (gathering && hurried) {
 			const group = gathering;
 			gathering = undefined;
+			hurried = false;
 			try {
 				if (failed) throw refusal;
 				await writeGroup(group);
@@ -120,12 +135,24 @@ function appendTo(
 			queued -= group.length;
 		}
 		writing = undefined;
+		if (gathering) writeSoon();
 	}
+
+	const writeNow = (): void => {
+		hurried = true;
+		cancelWait?.();
+		cancelWait = undefined;
+		writing ??= writeGroups();
+	};
+
+	const writeSoon = (): void => {
+		if (!writing) cancelWait ??= clock.after(patience, writeNow);
+	};
 
 	const isoTime = isoTimeOnce();
 	let closing: Promise<void> | undefined;
 	return {
-		append(record) {
+		append(record, { patient = false } = {}) {
 			if (refusal) return refused(refusal);
 			if (queued >= largestQueue) return refused(auditFull());
 			const next = seal(sealed, isoTime(clock.now()), recordText(record));
@@ -139,7 +166,8 @@ function appendTo(
 			gathering.head = sealed;
 			gathering.length += next.line.length;
 			queued += next.line.length;
-			writing ??= writeGroups();
+			if (patient) writeSoon();
+			else writeNow();
 			return { durable: gathering.durable };
 		},
 		healthy: () => !failed,
@@ -147,6 +175,7 @@ function appendTo(
 		close() {
 			refusal ??= auditClosed();
 			closing ??= (async () => {
+				if (gathering) writeNow();
 				await writing;
 				await file.close().finally(release);
 			})();
