@@ -79,7 +79,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
 				id: String(index + 1),
 				name: bmc.name,
 				serverState: () => bmc.powerState(),
-				// A server whose power comes back does what its policy says: it comes up as it was.
+				// A server without power is off at once, and comes up again with the power.
 				onSwitch: state => bmc.press(state === 'Off' ? 'ForceOff' : 'On'),
 			})),
 		});

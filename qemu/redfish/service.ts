@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Clock } from '../../common/clock.ts';
 import type { Account } from './accounts.ts';
 import type { Answer, AnyAnswer } from './answer.ts';
@@ -8,6 +7,7 @@ import { type JsonObject, renderJson } from './json.ts';
 import { failed, type Outcome } from './outcome.ts';
 import { mayUse, type Role } from './privileges.ts';
 import { applyQuery, parseQuery, type Query } from './query-parameters.ts';
+import { etagOf, finish, missing } from './render-outcome.ts';
 import { parseBody, readValues } from './request-body.ts';
 import { header, type RequestHead } from './request-head.ts';
 import { type Call, createRouteTable, type Route } from './route-table.ts';
@@ -20,7 +20,7 @@ export interface ExecutedRequest {
 	/** The path that was routed on. */
 	readonly path: string;
 	readonly query: readonly (readonly [string, string])[];
-	/** The parsed JSON body, or undefined where there was none. */
+	/** The parsed JSON body; undefined where there was none, or one of more than 16 KiB. */
 	readonly body: JsonObject | undefined;
 	readonly account: string | undefined;
 	readonly status: number;
@@ -49,6 +49,7 @@ export interface RedfishService {
 }
 
 const JOURNAL = 1000;
+const JOURNALLED_BODY = 16 * 1024;
 const CACHED = 400;
 const SAFE = new Set(['GET', 'HEAD']);
 const BAD_REQUEST: Answer = { status: 400, headers: [] };
@@ -60,26 +61,12 @@ export function createService(options: ServiceOptions): RedfishService {
 	const { sessions } = options;
 	const table = createRouteTable(options.routes);
 	const executed: ExecutedRequest[] = [];
-	const cache = new Map<string, { generation: number; answer: Answer; target: Target; status: number }>();
+	const cache = new Map<string, { generation: number; answer: Answer; target: Target }>();
 	const gate = createGate(options);
 
-	function journal(
-		method: string,
-		target: Target,
-		call: Call | undefined,
-		body: Buffer,
-		status: number,
-	): void {
+	function journal(entry: ExecutedRequest): void {
 		if (executed.length >= JOURNAL * 2) executed.splice(0, JOURNAL);
-		const parsed = body.length > 0 && call ? call.json() : undefined;
-		executed.push({
-			method,
-			path: target.path,
-			query: target.query,
-			body: parsed?.ok ? parsed.value : undefined,
-			account: call?.account?.name,
-			status,
-		});
+		executed.push(entry);
 	}
 
 	function answer(head: RequestHead, body: Buffer, caller: Caller): AnyAnswer | Promise<AnyAnswer> {
@@ -87,15 +74,8 @@ export function createService(options: ServiceOptions): RedfishService {
 		if (caller.account && head.method === 'GET' && !isConditional(head)) {
 			const hit = cache.get(`${caller.account.name} ${head.target}`);
 			if (hit && hit.generation === options.generation()) {
-				if (executed.length >= JOURNAL * 2) executed.splice(0, JOURNAL);
-				executed.push({
-					method: 'GET',
-					path: hit.target.path,
-					query: hit.target.query,
-					body: undefined,
-					account: caller.account.name,
-					status: 200,
-				});
+				const { path, query } = hit.target;
+				journal({ method: 'GET', path, query, body: undefined, account: caller.account.name, status: 200 });
 				return hit.answer;
 			}
 		}
@@ -152,7 +132,15 @@ export function createService(options: ServiceOptions): RedfishService {
 		const outcome = chosen.handle(call);
 		const settle = (result: Outcome): Answer => {
 			if (!SAFE.has(head.method)) options.touch();
-			journal(head.method, target, call, body, result.status);
+			const parsed = body.length > 0 && body.length <= JOURNALLED_BODY ? call.json() : undefined;
+			journal({
+				method: head.method,
+				path: target.path,
+				query: target.query,
+				body: parsed?.ok ? parsed.value : undefined,
+				account: caller.account?.name,
+				status: result.status,
+			});
 			const settled = complete(head, result, query, call, headers, chosen);
 			if (
 				head.method === 'GET' &&
@@ -166,7 +154,6 @@ export function createService(options: ServiceOptions): RedfishService {
 					generation: options.generation(),
 					answer: settled,
 					target,
-					status: settled.status,
 				});
 			}
 			return settled;
@@ -271,49 +258,6 @@ export function createService(options: ServiceOptions): RedfishService {
 			return outcome instanceof Promise || outcome.status !== 200 ? undefined : outcome.body;
 		},
 	};
-}
-
-/** Headers and bytes of an outcome; the `Link` to its schema only where the resource was found. */
-function finish(
-	outcome: Outcome,
-	headers: readonly (readonly [string, string])[],
-	chosen: Route | undefined,
-	head?: RequestHead,
-): Answer {
-	const all = [...headers, ...(outcome.headers ?? [])];
-	if (chosen?.schema && !outcome.early) {
-		for (const schema of [chosen.schema].flat()) {
-			const file = schema.endsWith('.json') ? schema : `${schema}/${schema}.json`;
-			all.push(['Link', `</redfish/v1/JsonSchemas/${file}>; rel=describedby`]);
-		}
-	}
-	if (outcome.raw) {
-		all.push(['Content-Type', outcome.raw.contentType]);
-		return { status: outcome.status, headers: all, body: outcome.raw.bytes };
-	}
-	if (!outcome.body || head?.method === 'HEAD') return { status: outcome.status, headers: all };
-	const body = renderJson(outcome.body);
-	const etag = outcome.status === 200 ? etagOf(body) : undefined;
-	const known = head && header(head, 'if-none-match');
-	if (etag !== undefined && known?.split(',').some(tag => tag.trim() === etag)) {
-		return { status: 304, headers: all, etag };
-	}
-	return { status: outcome.status, headers: all, etag, contentType: 'application/json', body };
-}
-
-/** A strong entity tag of the body: 64 bits of its SHA-256. */
-export function etagOf(body: string): string {
-	return `"${createHash('sha256').update(body).digest('hex').slice(0, 16).toUpperCase()}"`;
-}
-
-function missing(method: string, path: string, allow: readonly string[]): Outcome {
-	const last =
-		path
-			.split('/')
-			.filter(segment => segment !== '')
-			.at(-1) ?? '';
-	if (allow.length === 0) return failed(404, 'ResourceNotFound', '', last);
-	return method === 'DELETE' ? failed(405, 'ResourceCannotBeDeleted') : failed(405, 'OperationNotAllowed');
 }
 
 function isRedfish(path: string): boolean {

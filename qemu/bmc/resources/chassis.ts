@@ -14,7 +14,7 @@ const ALL = '/redfish/v1/Chassis';
 const C = `${ALL}/{}`;
 export const CHASSIS = `${ALL}/chassis`;
 
-export function isChassis(call: Call): boolean {
+function isChassis(call: Call): boolean {
 	return call.params[0] === 'chassis';
 }
 

@@ -6,7 +6,7 @@ import { act, resource } from '../../redfish/route-kinds.ts';
 import type { Call, Route } from '../../redfish/route-table.ts';
 import { type Device, preciseTimestamp } from '../device.ts';
 import { taskSummary } from '../tasks.ts';
-import { clearAction, entryCollection, logService } from './system-logs.ts';
+import { clearAction, entryCollection, logService } from './log-service.ts';
 
 /** Where dumps stand, and who may do what with them. */
 export interface DumpPlace {

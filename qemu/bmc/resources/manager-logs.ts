@@ -5,8 +5,8 @@ import { act, resource } from '../../redfish/route-kinds.ts';
 import type { Route } from '../../redfish/route-table.ts';
 import { type Device, preciseTimestamp } from '../device.ts';
 import { dumpRoutes } from './dumps.ts';
+import { clearAction, entryCollection, logService } from './log-service.ts';
 import { isManager, MANAGER } from './managers.ts';
-import { clearAction, entryCollection, logService } from './system-logs.ts';
 
 const M = '/redfish/v1/Managers/{}/LogServices';
 const LOGS = `${MANAGER}/LogServices`;

@@ -4,10 +4,11 @@ import { CONFIGURE_COMPONENTS, CONFIGURE_MANAGER } from '../../redfish/privilege
 import { flag } from '../../redfish/request-body.ts';
 import { act, resource } from '../../redfish/route-kinds.ts';
 import type { Call, Route } from '../../redfish/route-table.ts';
-import { type Device, preciseTimestamp, timestamp } from '../device.ts';
+import { type Device, preciseTimestamp } from '../device.ts';
 import type { LogRecord } from '../event-log.ts';
 import { hostLines } from '../host-console.ts';
 import { dumpRoutes } from './dumps.ts';
+import { clearAction, entryCollection, logService } from './log-service.ts';
 import { isSystem, SYSTEM } from './systems.ts';
 
 const S = '/redfish/v1/Systems/{}/LogServices';
@@ -43,39 +44,6 @@ export function systemLogRoutes(device: Device): Route[] {
 			inScope: isSystem,
 		}),
 	];
-}
-
-/** A log service's own resource. */
-export function logService(device: Device, uri: string, name: string, rest: JsonObject): JsonObject {
-	return {
-		'@odata.id': uri,
-		'@odata.type': '#LogService.v1_2_0.LogService',
-		Id: uri.split('/').at(-1) ?? '',
-		Name: name,
-		DateTime: timestamp(device.clock.now()),
-		DateTimeLocalOffset: '+00:00',
-		OverWritePolicy: 'WrapsWhenFull',
-		Entries: link(`${uri}/Entries`),
-		...rest,
-	};
-}
-
-export function clearAction(uri: string): JsonObject {
-	return { '#LogService.ClearLog': { target: `${uri}/Actions/LogService.ClearLog` } };
-}
-
-/** A collection of log entries, which bmcweb sends with its members in full. */
-export function entryCollection(
-	uri: string,
-	name: string,
-	description: string,
-	entries: readonly JsonObject[],
-): JsonObject {
-	return {
-		...collection(uri, 'LogEntryCollection', name, [], description),
-		Members: [...entries],
-		'Members@odata.count': entries.length,
-	};
 }
 
 function eventLogRoutes(device: Device): Route[] {
