@@ -104,7 +104,8 @@ function launch(args: readonly string[]) {
 	return { child: Object.assign(child, { stdout, stderr }), log: () => text };
 }
 
-async function listens(url: string): Promise<boolean> {
+/** Whether anybody accepts connections at the URL's host and port. */
+export async function listens(url: string): Promise<boolean> {
 	const { hostname, port } = new URL(url);
 	const socket = net.connect(Number(port), hostname);
 	try {

@@ -1,0 +1,92 @@
+// What `npm start` prints for a new user, pasted line by line into a shell.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import { runProgram } from '../run-program.ts';
+import { listens } from '../site.ts';
+import { until } from '../visitor.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+// Another npm's settings, when the tests themselves run under npm, are not a new user's.
+const env = Object.fromEntries(
+	Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name) && name !== 'CI'),
+);
+
+test('npm start prints lines to paste, and they do what is said of them', async t => {
+	const home = await mkdtemp(path.join(tmpdir(), 'bimetal-first-screen-'));
+	// In a process group of its own, as a terminal gives it: that is whom Ctrl-C reaches.
+	const started = spawn('npm', ['start', '--', '--port', '0', '--state', home], {
+		cwd: root,
+		env,
+		stdio: ['ignore', 'pipe', 'pipe'],
+		detached: true,
+	});
+	const signal = (name: NodeJS.Signals) => {
+		try {
+			process.kill(-Number(started.pid), name);
+		} catch (error) {
+			if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+		}
+	};
+	const ended = once(started, 'exit');
+	let screen = '';
+	let log = '';
+	started.stderr.setEncoding('utf8').on('data', text => {
+		log += text;
+	});
+	await Promise.race([
+		new Promise<void>(resolve => {
+			started.stdout.setEncoding('utf8').on('data', text => {
+				screen += text;
+				if (screen.includes('Ctrl-C ends it')) resolve();
+			});
+		}),
+		ended.then(() => Promise.reject(new Error(`npm start ended: ${screen}${log}`))),
+	]);
+	t.teardown(async () => {
+		signal('SIGKILL');
+		await rm(home, { recursive: true, force: true });
+	});
+	const lines = screen.split('\n').filter(line => /^(?:for |npx |bimetal )/.test(line));
+	t.is(lines.length, 3, screen);
+	const paste = (line: string) => {
+		const shellEnv = { ...env, BIMETAL_HOME: path.join(home, 'cli') };
+		return runProgram('bash', ['-c', `cd '${root}'; ${line}`], { env: shellEnv });
+	};
+
+	const [one = '', two = '', three = ''] = lines;
+	const restarted = await paste(one);
+	t.is(restarted.code, 0, restarted.stderr);
+	// A server in its self-test is not up yet; whoever reads the second line first does not notice.
+	await until(
+		() => paste('npx bimetal get Systems/system --bmc node1 --as hso'),
+		({ stdout }) => stdout.includes('"PowerState": "On"'),
+	);
+
+	const waiting = await paste(two);
+	const output = waiting.stdout + waiting.stderr;
+	t.is(waiting.code, 4, `the last call waits\n${output}`);
+	const approvals = output.match(/(?:npx )?bimetal approve \S+ --as cp/g) ?? [];
+	t.is(approvals.length, 2, output);
+	const approved = await paste(`${approvals[0]} --yes`);
+	t.is(approved.code, 0, approved.stdout + approved.stderr);
+
+	const shown = await paste(three);
+	t.is(shown.code, 0, shown.stderr);
+	t.regex(shown.stdout, /Critical/);
+	t.regex(shown.stdout, /"Certificates": \{/);
+	t.regex(shown.stdout, /"Certificates": null/);
+
+	signal('SIGINT');
+	await ended;
+	t.true(log.trimEnd().endsWith('bimetal: ending…'), log);
+	const url = /proxy (https:\S+)/.exec(screen)?.[1] ?? '';
+	await until(
+		() => listens(url),
+		answer => !answer,
+	);
+});
