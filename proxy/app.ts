@@ -32,6 +32,7 @@ import {
 	connectBmc,
 	type ForwardLimits,
 } from './forward/bmc-connection.ts';
+import { createBmcTasks } from './forward/bmc-tasks.ts';
 import { createTlsServer, type TlsMaterial } from './listener/listeners.ts';
 import { createRedfishHandler } from './listener/redfish-handler.ts';
 import { createRouter } from './listener/route.ts';
@@ -123,6 +124,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	const consider = createConsider({ readExternal: deps.readExternal });
 	const policies = () => active;
 	const mediator = createMediator({
+		bmcTasks: createBmcTasks({ store, clock }),
 		policies,
 		consider,
 		waiting,

@@ -12,15 +12,8 @@ import type { Lanes } from './decide/lanes.ts';
 import { proxyErrors } from './errors.ts';
 import { matchesIfMatch } from './filter/etag.ts';
 import { expand } from './filter/expand.ts';
-import {
-	canPass,
-	type Posts,
-	pass,
-	perform,
-	performOpaque,
-	renderSight,
-	type Sight,
-} from './forward/perform.ts';
+import type { BmcTasks } from './forward/bmc-tasks.ts';
+import { canPass, type Posts, pass, perform, renderSight, type Sight } from './forward/perform.ts';
 import type { Operation } from './policy/policy-set.ts';
 import { durably } from './record.ts';
 
@@ -29,6 +22,7 @@ export interface MediatorDeps {
 	readonly policies: () => ActivePolicies;
 	readonly consider: Consider;
 	readonly waiting: WaitingRequests;
+	readonly bmcTasks: BmcTasks;
 	readonly audit: AuditLog;
 	readonly lanes: Lanes;
 	readonly clock: Clock;
@@ -96,6 +90,8 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		}
 		const policies = deps.policies();
 		const operations = classify(policies, call);
+		// What is the proxy's own has been answered before; of the rest only an own task's result is left.
+		if (operations.some(({ handledBy }) => handledBy === 'proxy')) await deps.bmcTasks.requireOwner(call);
 		const verdict = await deps.consider(policies, operations, call, new Set([call.operator.party]));
 		if (verdict.kind === 'wait') return { verdict, policies, operations }; // recorded once it has an id
 		const recorded = recordDecision(call, operations, verdict, policies);
@@ -141,9 +137,8 @@ export function createMediator(deps: MediatorDeps): Mediator {
 				await pass(call, to, ifMatch);
 				return 'passed';
 			}
-			if (posts.length === 0 && (isOpaque(call) || (!read && call.prefix === '')))
-				return await performOpaque(call, ifMatch);
 			const sight = await perform(call, posts, ifMatch);
+			if (sight.status === 202) await deps.bmcTasks.began(call, sight.headers.location);
 			return renderSight(call, read && sight.status === 200 ? await widen(call, sight) : sight);
 		} finally {
 			if (!read) deps.onChanged(call.bmc.target.name);
@@ -238,9 +233,3 @@ export function createMediator(deps: MediatorDeps): Mediator {
 const noted = (): void => undefined;
 
 const isRead = ({ request }: Call): boolean => request.method === 'GET' || request.method === 'HEAD';
-
-/** Answers that are no JSON resource by their nature. */
-function isOpaque(call: Call): boolean {
-	const last = call.request.segments.at(-1);
-	return last === '$metadata' || last === 'attachment' || call.request.segments.includes('schema');
-}

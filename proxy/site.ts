@@ -33,7 +33,12 @@ const siteSchema = (folder: string) =>
 		}),
 		parties: z
 			.record(
-				z.string().regex(/^[A-Z][A-Z0-9]{0,15}$/, 'expected a party name in capitals, for instance HSO'),
+				z
+					.string()
+					.regex(
+						/^(?!(?:OR|AND|OF|CLOSED)$)[A-Z][A-Z0-9]{0,15}$/,
+						'expected a party name in capitals, for instance HSO',
+					),
 				z.strictObject({
 					description: z.string().default(''),
 					/** The party's root certificate, when its operators log in with certificates. */

@@ -23,6 +23,8 @@ export interface Sight {
 	readonly headers: Readonly<Record<string, string>>;
 	/** The answer's JSON after the post-policies; undefined where the answer has no body. */
 	readonly json: JsonValue | undefined;
+	/** Bytes that are not JSON (a log attachment, an XML document), which only an unfiltered answer may be. */
+	readonly opaque?: Uint8Array;
 	/** The proxy's own entity tag where the answer was filtered, else the BMC's. */
 	readonly etag: string | undefined;
 	/** The BMC's tag, for an If-Match that is mapped back. Never leaves the proxy for a filtered resource. */
@@ -60,6 +62,9 @@ export async function perform(call: Call, posts: Posts, ifMatch: string | undefi
 			bmcEtag,
 		};
 	}
+	if (posts.length === 0 && headers['content-type']?.startsWith('application/json') !== true) {
+		return { status: answer.status, headers, json: undefined, opaque: answer.body, etag: bmcEtag, bmcEtag };
+	}
 	let json = parseAnswer(bmc.target.name, answer.body);
 	if (posts.length > 0) json = await filter(bmc, json, posts).catch(fault => refuse(call, fault));
 	const etag =
@@ -75,17 +80,6 @@ export async function perform(call: Call, posts: Posts, ifMatch: string | undefi
 function refuse({ request, bmc }: Call, fault: unknown): never {
 	if (request.method === 'GET' || request.method === 'HEAD') throw fault;
 	throw bmcGarbage(bmc.target.name, 'it was executed, but its answer could not be filtered', fault);
-}
-
-/**
- * Sends a request whose answer cannot be looked into (a log attachment, an XML document): only where no party
- * filters it.
- */
-export async function performOpaque(call: Call, ifMatch: string | undefined): Promise<Answer> {
-	const answer = await call.bmc.send(
-		renderForward(call.request, { ifMatch, ifNoneMatch: call.request.ifNoneMatch }),
-	);
-	return { status: answer.status, headers: safeHeaders(answer.headers, call.prefix), body: answer.body };
 }
 
 /** What is open to everybody (DSP0266 §13.3.1), asked by nobody in particular: nothing in it is any party's. */
@@ -127,7 +121,7 @@ export function renderSight(call: Call, sight: Sight): Answer {
 	if (isRead && sight.status === 200 && isFresh) {
 		return { status: 304, headers, body: undefined };
 	}
-	if (sight.json === undefined) return { status: sight.status, headers, body: undefined };
+	if (sight.json === undefined) return { status: sight.status, headers, body: sight.opaque };
 	let json = sight.json;
 	if (isRead && sight.status === 200) {
 		// `only` has been followed by the mediator, which decides on the member as on a request of its own.
