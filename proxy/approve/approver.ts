@@ -1,9 +1,9 @@
 import type { Clock } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import type { Answer } from '../answer/answer.ts';
 import { renderRedfishError } from '../answer/redfish-error.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Call } from '../call.ts';
-import type { JsonValue } from '../canonicalise/canonical-request.ts';
 import type { ActivePolicies, Consider } from '../decide/consider.ts';
 import type { Verdict } from '../decide/decide.ts';
 import type { Lanes } from '../decide/lanes.ts';
@@ -11,7 +11,10 @@ import { proxyErrors } from '../errors.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
 import type { Mediator } from '../mediator.ts';
 import type { Operator } from '../operator.ts';
-import type { RequestDocument } from './request-document.ts';
+import { durably } from '../record.ts';
+import { notNeeded, notWaiting, refuseUnfit } from './fitness.ts';
+import { concernsParty, type RequestDocument } from './request-document.ts';
+import { callOf } from './stored-call.ts';
 import { authorizationOf, noSuchRequest, viewPolicies, type WaitingRequests } from './waiting-requests.ts';
 
 export interface ApproverDeps {
@@ -51,60 +54,82 @@ export function createApprover(deps: ApproverDeps): Approver {
 		decision: 'approve' | 'deny' | 'withdraw',
 		comment: string | null,
 	) =>
-		audit.append({
-			kind: 'approval',
-			requestId: request.id,
-			operator: operator.name,
-			party: operator.party,
-			decision,
-			digest: request.digest,
-			comment,
-		}).durable;
+		durably(
+			audit.append({
+				kind: 'approval',
+				requestId: request.id,
+				operator: operator.name,
+				party: operator.party,
+				decision,
+				digest: request.digest,
+				comment,
+			}),
+		);
 
-	const end = (id: string, state: 'denied' | 'withdrawn', by: Operator | null, reason: string) =>
+	const end = (
+		id: string,
+		state: 'denied' | 'withdrawn',
+		by: Operator | null,
+		reason: string,
+		changes: Partial<RequestDocument> = {},
+	) =>
 		waiting.change(id, 'waiting', request => ({
 			...request,
+			...changes,
 			state,
 			needs: [],
 			ended: { by: by && { name: by.name, party: by.party }, reason, at: clock.now() },
 		}));
 
+	/** Why nobody's approval can complete the request any more. */
+	const findObstacle = (request: RequestDocument): string | undefined => {
+		if (deps.policies().set.version !== request.policyVersion) {
+			return 'the policies have changed since the request was made; make it again';
+		}
+		return deps.isActive(request.requester)
+			? undefined
+			: `its requester ${request.requester.name} is no longer an operator`;
+	};
+
 	const approve = async (id: string, operator: Operator, digest: string, comment: string | null) => {
 		const request = await load(id);
-		refuseUnfit(request, operator, digest);
+		refuseUnfit(request, request.authorizations.filter(deps.isActive), operator, digest);
+		const obstacle = findObstacle(request);
+		if (obstacle !== undefined) return end(id, 'denied', null, obstacle);
 		const policies = deps.policies();
-		if (policies.set.version !== request.policyVersion) {
-			return end(id, 'denied', null, 'the policies have changed since the request was made; make it again');
-		}
-		await record(request, operator, 'approve', comment);
-		const authorized = await waiting.change(id, 'waiting', before => ({
-			...before,
-			authorizations: [...before.authorizations, authorizationOf(operator, clock.now(), comment)],
-		}));
-		const call = callOf(authorized, deps.bmcs);
+		const call = callOf(request, deps.bmcs);
 		const operations = policies.set.operations.filter(operation =>
-			authorized.operations.includes(operation.name),
+			request.operations.includes(operation.name),
 		);
-		if (operations.length !== authorized.operations.length)
+		if (operations.length !== request.operations.length)
 			throw new Error('a row of the same policy version is gone');
+		await record(request, operator, 'approve', comment);
+
+		const authorizations = [...request.authorizations, authorizationOf(operator, clock.now(), comment)];
 		// Everybody who authorized must still be an operator now: who was removed while it waited does not count.
-		const parties = new Set(authorized.authorizations.filter(deps.isActive).map(({ party }) => party));
-		const verdict = await deps.consider(policies, operations, call, parties);
+		const countParties = () => new Set(authorizations.filter(deps.isActive).map(({ party }) => party));
+		let parties: Set<string>;
+		let verdict: Verdict;
+		do {
+			parties = countParties();
+			verdict = await deps.consider(policies, operations, call, parties);
+		} while (countParties().size !== parties.size); // reading facts can take seconds
+		// One write for the authorization and what follows from it: a crash leaves none of them, or all.
+		const changes = { authorizations, policies: viewPolicies(verdict.policies) };
 		switch (verdict.kind) {
-			case 'wait':
-				return waiting.change(id, 'waiting', before => ({
-					...before,
-					needs: verdict.needs.map(alternative => [...alternative]),
-					policies: viewPolicies(verdict.policies),
-				}));
+			case 'wait': {
+				const needs = verdict.needs.map(alternative => [...alternative]);
+				return waiting.change(id, 'waiting', before => ({ ...before, ...changes, needs }));
+			}
 			case 'deny':
-				await waiting.change(id, 'waiting', before => ({
-					...before,
-					policies: viewPolicies(verdict.policies),
-				}));
-				return end(id, 'denied', null, verdict.reason);
-			case 'execute':
-				return execute(authorized, call, verdict);
+				return end(id, 'denied', null, verdict.reason, changes);
+			case 'execute': {
+				const late = findObstacle(request);
+				if (late !== undefined) return end(id, 'denied', null, late, changes);
+				const latest = await load(id);
+				if (latest.state !== 'waiting') throw notWaiting(latest);
+				return execute({ ...request, ...changes }, call, verdict);
+			}
 		}
 	};
 
@@ -114,68 +139,71 @@ export function createApprover(deps: ApproverDeps): Approver {
 		const executing = await waiting.change(request.id, 'waiting', before => ({
 			...before,
 			state: 'executing',
+			authorizations: request.authorizations,
 			needs: [],
 			clause: verdict.clause,
-			policies: viewPolicies(verdict.policies),
+			policies: request.policies,
 		}));
 		try {
-			await audit.append({
-				kind: 'decision',
-				requestId: request.id,
-				operator: request.requester.name,
-				party: request.requester.party,
-				bmc: request.bmc,
-				method: request.request.method,
-				path: request.request.path,
-				operations: request.operations,
-				verdict: 'execute',
-				clause: verdict.clause,
-				policyVersion: request.policyVersion,
-				digest: request.digest,
-				policies: executing.policies,
-				status: null,
-			}).durable;
-		} catch {
-			return settle(request.id, 'failed', 'the decision could not be recorded, so nothing was sent');
-		}
-		try {
-			const answer = await deps.mediator.execute(call, verdict);
-			audit
-				.append({
-					kind: 'answer',
+			await durably(
+				audit.append({
+					kind: 'decision',
 					requestId: request.id,
+					operator: request.requester.name,
+					party: request.requester.party,
 					bmc: request.bmc,
-					status: answer.status,
-					tookMs: clock.now() - start,
-				})
-				.durable.catch(() => undefined);
-			return await waiting.change(request.id, 'executing', before => ({
-				...before,
-				state: 'executed',
-				outcome: {
-					status: answer.status,
-					headers: { ...answer.headers },
-					body: answer.body ? Buffer.from(answer.body).toString('base64') : null,
-					at: clock.now(),
-				},
-			}));
+					method: request.request.method,
+					path: request.request.path,
+					operations: request.operations,
+					verdict: 'execute',
+					clause: verdict.clause,
+					policyVersion: request.policyVersion,
+					digest: request.digest,
+					policies: executing.policies,
+					status: null,
+				}),
+			);
 		} catch (fault) {
-			const reason = fault instanceof BimetalError && fault.expose ? fault.message : 'a fault of the proxy';
-			return settle(request.id, wasNotSent(fault) ? 'failed' : 'unknown', reason, fault);
+			return settle(request.id, 'failed', renderRedfishError(fault), reasonOf(fault));
 		}
+		const recordAnswer = (status: number) =>
+			audit.append({
+				kind: 'answer',
+				requestId: request.id,
+				bmc: request.bmc,
+				status,
+				tookMs: clock.now() - start,
+			});
+		let answer: Answer;
+		try {
+			answer = await deps.mediator.execute(call, verdict);
+		} catch (fault) {
+			answer = renderRedfishError(fault);
+			recordAnswer(answer.status);
+			// What a reader may not see, or asked for in a wrong way, is an answer like any other.
+			if (isRead(call) && answer.status < 500) return settle(request.id, 'executed', answer);
+			return settle(request.id, wasNotSent(fault) ? 'failed' : 'unknown', answer, reasonOf(fault));
+		}
+		recordAnswer(answer.status);
+		return settle(request.id, 'executed', answer);
 	};
 
-	const settle = (id: string, state: 'failed' | 'unknown', reason: string, fault?: unknown) => {
-		const answer = renderRedfishError(fault ?? proxyErrors.AuditUnavailable(reason));
+	const settle = (
+		id: string,
+		state: 'executed' | 'failed' | 'unknown',
+		answer: Answer,
+		reason?: string,
+	): Promise<RequestDocument> => {
+		const at = clock.now();
 		return waiting.change(id, 'executing', before => ({
 			...before,
 			state,
-			ended: { by: null, reason, at: clock.now() },
+			ended: reason === undefined ? null : { by: null, reason, at },
 			outcome: {
 				status: answer.status,
 				headers: { ...answer.headers },
 				body: answer.body ? Buffer.from(answer.body).toString('base64') : null,
-				at: clock.now(),
+				at,
 			},
 		}));
 	};
@@ -192,6 +220,8 @@ export function createApprover(deps: ApproverDeps): Approver {
 		deny: (id, operator, reason) =>
 			deps.lanes.run(`request ${id}`, async () => {
 				const request = await load(id);
+				if (request.state !== 'waiting') throw notWaiting(request);
+				if (!concernsParty(request, operator.party)) throw notNeeded(request, operator);
 				await record(request, operator, 'deny', reason);
 				return end(id, 'denied', operator, reason);
 			}),
@@ -201,30 +231,11 @@ export function createApprover(deps: ApproverDeps): Approver {
 				if (request.requester.name !== operator.name) {
 					throw proxyErrors.NotYours('only its requester can withdraw a request; deny it instead');
 				}
+				if (request.state !== 'waiting') throw notWaiting(request);
 				await record(request, operator, 'withdraw', reason);
 				return end(id, 'withdrawn', operator, reason ?? 'by its requester');
 			}),
 	};
-}
-
-/** Everything that makes an approval count for nothing, each with what the approver can do. */
-function refuseUnfit(request: RequestDocument, operator: Operator, digest: string): void {
-	if (request.state !== 'waiting') {
-		throw proxyErrors.RequestNotWaiting(`request ${request.id} is ${request.state}, it no longer waits`);
-	}
-	if (request.authorizations.some(({ party }) => party === operator.party)) {
-		throw proxyErrors.AlreadyAuthorized(
-			`${operator.party} has authorized request ${request.id} already; it waits for ${request.needs.map(n => n.join(' and ')).join(', or ')}`,
-		);
-	}
-	if (!request.needs.some(alternative => alternative.includes(operator.party))) {
-		throw proxyErrors.NotNeeded(`request ${request.id} does not wait for ${operator.party}`);
-	}
-	if (request.digest !== digest) {
-		throw proxyErrors.DigestMismatch(
-			`the approval names another request than ${request.id} is; look at it again and approve with its digest`,
-		);
-	}
 }
 
 /** Codes of faults after which certainly nothing was executed. */
@@ -232,27 +243,7 @@ const wasNotSent = (fault: unknown): boolean =>
 	fault instanceof BimetalError &&
 	['BmcUnreachable', 'PreconditionFailed', 'AuditUnavailable'].includes(fault.code);
 
-/** The stored request as a call of its requester: rendered from what was stored, and from nothing else. */
-function callOf(request: RequestDocument, bmcs: ReadonlyMap<string, BmcConnection>): Call {
-	const bmc = bmcs.get(request.bmc);
-	if (!bmc) throw proxyErrors.NoSuchBmc(`there is no BMC ${request.bmc} any more`);
-	const { method, path, query, ifMatch, ifNoneMatch, contentType, bytes } = request.request;
-	const raw = bytes === null ? undefined : Buffer.from(bytes, 'base64');
-	const isJson = contentType?.startsWith('application/json') ?? false;
-	return {
-		request: {
-			method,
-			path,
-			segments: path.split('/').slice(1),
-			query,
-			ifMatch: ifMatch ?? undefined,
-			ifNoneMatch: ifNoneMatch ?? undefined,
-			body: raw && isJson ? (JSON.parse(raw.toString('utf8')) as JsonValue) : undefined,
-			bytes: raw,
-			contentType: contentType ?? undefined,
-		},
-		operator: request.requester,
-		bmc,
-		prefix: request.prefix,
-	};
-}
+const reasonOf = (fault: unknown): string =>
+	fault instanceof BimetalError && fault.expose ? fault.message : 'a fault of the proxy';
+
+const isRead = ({ request }: Call): boolean => request.method === 'GET' || request.method === 'HEAD';

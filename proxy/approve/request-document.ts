@@ -63,6 +63,11 @@ export const requests = defineCollection('requests', requestDocument, {
 			: undefined,
 });
 
+/** Has this party a say in the request: does it wait for it, or has it authorized it? */
+export const concernsParty = (request: RequestDocument, party: string): boolean =>
+	request.authorizations.some(authorization => authorization.party === party) ||
+	request.needs.some(alternative => alternative.includes(party));
+
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'; // Crockford's base 32: no i, l, o, u
 const epoch = Date.parse('2026-01-01T00:00:00Z');
 

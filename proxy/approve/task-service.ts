@@ -5,7 +5,7 @@ import { proxyErrors } from '../errors.ts';
 import { addPrefix } from '../forward/links.ts';
 import type { Operator } from '../operator.ts';
 import type { Approver } from './approver.ts';
-import { isRequestId, type RequestDocument } from './request-document.ts';
+import { concernsParty, isRequestId, type RequestDocument } from './request-document.ts';
 import { describe, renderTask, taskPath } from './task.ts';
 import { accepted, type WaitingRequests } from './waiting-requests.ts';
 
@@ -73,13 +73,8 @@ export function createTaskService(deps: { waiting: WaitingRequests; approver: Ap
 	};
 }
 
-function concerns(request: RequestDocument, operator: Operator): boolean {
-	return (
-		request.requester.name === operator.name ||
-		request.authorizations.some(({ party }) => party === operator.party) ||
-		request.needs.some(alternative => alternative.includes(operator.party))
-	);
-}
+const concerns = (request: RequestDocument, operator: Operator): boolean =>
+	request.requester.name === operator.name || concernsParty(request, operator.party);
 
 /** 202 while it goes on; then the BMC's own answer, or why there is none (DSP0266 §12.2). */
 function monitor(request: RequestDocument, prefix: string): Answer {

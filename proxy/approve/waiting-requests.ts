@@ -10,7 +10,7 @@ import { proxyErrors } from '../errors.ts';
 import { addPrefix } from '../forward/links.ts';
 import type { Operator } from '../operator.ts';
 import type { Operation } from '../policy/policy-set.ts';
-import { newRequestId, type RequestDocument, requests } from './request-document.ts';
+import { isRequestId, newRequestId, type RequestDocument, requests } from './request-document.ts';
 import { renderTask, retryAfter, taskMonitorPath } from './task.ts';
 
 export interface WaitingRequestsDeps {
@@ -115,7 +115,7 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 			if (isNew) onChange(held);
 			return held;
 		},
-		get: id => store.read(tx => tx.get(requests, id)),
+		get: async id => (isRequestId(id) ? store.read(tx => tx.get(requests, id)) : undefined),
 		async list({ state, after, limit, bmc }) {
 			const page: RequestDocument[] = [];
 			let from = after;

@@ -1,0 +1,30 @@
+import type { Call } from '../call.ts';
+import type { JsonValue } from '../canonicalise/canonical-request.ts';
+import { proxyErrors } from '../errors.ts';
+import type { BmcConnection } from '../forward/bmc-connection.ts';
+import type { RequestDocument } from './request-document.ts';
+
+/** The stored request as a call of its requester: rendered from what was stored, and from nothing else. */
+export function callOf(request: RequestDocument, bmcs: ReadonlyMap<string, BmcConnection>): Call {
+	const bmc = bmcs.get(request.bmc);
+	if (!bmc) throw proxyErrors.NoSuchBmc(`there is no BMC ${request.bmc} any more`);
+	const { method, path, query, ifMatch, ifNoneMatch, contentType, bytes } = request.request;
+	const raw = bytes === null ? undefined : Buffer.from(bytes, 'base64');
+	const isJson = contentType?.startsWith('application/json') ?? false;
+	return {
+		request: {
+			method,
+			path,
+			segments: path.split('/').slice(1),
+			query,
+			ifMatch: ifMatch ?? undefined,
+			ifNoneMatch: ifNoneMatch ?? undefined,
+			body: raw && isJson ? (JSON.parse(raw.toString('utf8')) as JsonValue) : undefined,
+			bytes: raw,
+			contentType: contentType ?? undefined,
+		},
+		operator: request.requester,
+		bmc,
+		prefix: request.prefix,
+	};
+}
