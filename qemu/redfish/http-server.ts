@@ -48,6 +48,7 @@ export interface HttpServer {
 // bmcweb's limits: 200 connections, 8 KiB of headers.
 const MAX_CONNECTIONS = 200;
 const MAX_HEAD = 8192;
+const HANDSHAKE_MS = 15_000;
 const MAX_WAITING = 64 * 1024;
 const TOO_LARGE = { status: 431, headers: [], bare: true, close: true } as const;
 
@@ -67,7 +68,7 @@ export async function startHttpServer<Context>(options: HttpServerOptions<Contex
 		serveConnection(socket, options, render);
 	};
 	const server = options.tls
-		? tls.createServer({ ...tlsOptions(options.tls), allowHalfOpen: true }, onConnection)
+		? tls.createServer({ ...tlsOptions(options.tls), handshakeTimeout: HANDSHAKE_MS }, onConnection)
 		: net.createServer({ allowHalfOpen: true, noDelay: true }, onConnection);
 	// A socket that never gets through its handshake counts neither as a connection nor as a fault of ours.
 	server.on('tlsClientError', (_error, socket) => socket.destroy());

@@ -10,7 +10,7 @@ export function finish(
 	outcome: Outcome,
 	headers: readonly (readonly [string, string])[],
 	chosen: Route | undefined,
-	head?: RequestHead,
+	head: RequestHead,
 ): Answer {
 	const all = [...headers, ...(outcome.headers ?? [])];
 	if (chosen?.schema && !outcome.early) {
@@ -23,10 +23,10 @@ export function finish(
 		all.push(['Content-Type', outcome.raw.contentType]);
 		return { status: outcome.status, headers: all, body: outcome.raw.bytes };
 	}
-	if (!outcome.body || head?.method === 'HEAD') return { status: outcome.status, headers: all };
+	if (!outcome.body || head.method === 'HEAD') return { status: outcome.status, headers: all };
 	const body = renderJson(outcome.body);
 	const etag = outcome.status === 200 ? etagOf(body) : undefined;
-	const known = head && header(head, 'if-none-match');
+	const known = header(head, 'if-none-match');
 	if (etag !== undefined && known?.split(',').some(tag => tag.trim() === etag)) {
 		return { status: 304, headers: all, etag };
 	}

@@ -101,7 +101,7 @@ export function createService(options: ServiceOptions): RedfishService {
 		if (!chosen) {
 			if (!redfish && allow.length === 0) return NOT_FOUND;
 			headers.push(['OData-Version', '4.0']);
-			return finish(missing(head.method, target.path, allow), headers, undefined);
+			return finish(missing(head.method, target.path, allow), headers, undefined, head);
 		}
 		if (chosen.requirement.length > 0) {
 			if (!caller.account) return gate.refuse(caller, UNAUTHORIZED);
@@ -122,11 +122,11 @@ export function createService(options: ServiceOptions): RedfishService {
 		const query: Query | { refusal: Outcome } = chosen.outside
 			? parseQuery({ path: '', query: [] })
 			: parseQuery(target);
-		if ('refusal' in query) return finish(query.refusal, headers, undefined);
+		if ('refusal' in query) return finish(query.refusal, headers, undefined, head);
 		if (chosen.stream) return chosen.stream(call);
 		const ifMatch = header(head, 'if-match');
 		if (ifMatch !== undefined && !SAFE.has(head.method) && !matches(ifMatch, call)) {
-			return finish(failed(412, 'PreconditionFailed'), headers, undefined);
+			return finish(failed(412, 'PreconditionFailed'), headers, undefined, head);
 		}
 		if (!SAFE.has(head.method)) options.touch();
 		const outcome = chosen.handle(call);
@@ -187,7 +187,7 @@ export function createService(options: ServiceOptions): RedfishService {
 			}
 		}
 		const body = applyQuery(outcome.body, query, call.read);
-		if (!body) return finish(failed(400, 'QueryNotSupportedOnResource'), headers, undefined);
+		if (!body) return finish(failed(400, 'QueryNotSupportedOnResource'), headers, undefined, head);
 		return finish({ ...outcome, body }, headers, chosen, head);
 	}
 
