@@ -7,11 +7,13 @@ import { printTable } from './harness/result-table.ts';
 /** By the folder that is measured. A new benchmark joins here. */
 const areas: Readonly<Record<string, () => Promise<{ area: BenchArea }>>> = {
 	store: () => import('./store.ts'),
+	proxy: () => import('./proxy.ts'),
 };
 
 const help = `Usage: npm run bench -- [options]
 
   --only AREA   one area (again for more): ${Object.keys(areas).join(', ')}
+  --case TEXT   only cases whose name contains it
   --quick       fewer and shorter rounds: for a first look, not for a claim
   --json        each figure as a JSON line: bench, case, value, unit, peer, ratio (ours divided by the peer's)
   --help        this`;
@@ -20,6 +22,7 @@ async function main(): Promise<number> {
 	const { values } = parseArgs({
 		options: {
 			only: { type: 'string', multiple: true },
+			case: { type: 'string', default: '' },
 			quick: { type: 'boolean', default: false },
 			json: { type: 'boolean', default: false },
 			help: { type: 'boolean', default: false },
@@ -35,18 +38,26 @@ async function main(): Promise<number> {
 		console.error(`bench: no area ${unknown.join(', ')}; there are: ${Object.keys(areas).join(', ')}`);
 		return 2;
 	}
-	const effort: Effort = values.quick ? { rounds: 2, seconds: 1 } : { rounds: 5, seconds: 4 };
+	const effort: Effort = values.quick
+		? { rounds: 2, seconds: 1, warmUp: 1 }
+		: { rounds: 5, seconds: 4, warmUp: 3 };
 	for (const name of chosen) {
 		const load = areas[name];
-		if (load) await runArea(name, (await load()).area, effort, values.json);
+		if (load) await runArea(name, (await load()).area, values.case, effort, values.json);
 	}
 	return 0;
 }
 
-async function runArea(name: string, area: BenchArea, effort: Effort, json: boolean): Promise<void> {
+async function runArea(
+	name: string,
+	area: BenchArea,
+	part: string,
+	effort: Effort,
+	json: boolean,
+): Promise<void> {
 	const { cases, close } = await area.open();
 	try {
-		for (const benchCase of cases) {
+		for (const benchCase of cases.filter(candidate => candidate.name.includes(part))) {
 			const results = await runCase(name, benchCase, effort);
 			if (json) for (const result of results) console.log(JSON.stringify(jsonLine(result)));
 			else printTable(results, effort);

@@ -13,7 +13,7 @@ test('compares the medians of the rounds after the first, which only warms', asy
 	const results = await runCase(
 		'proxy',
 		{ name: 'GET', figures, ours: side('ours', [1, 40, 20, 30]), peers: [side('peer', [99, 10, 10, 20])] },
-		{ rounds: 3, seconds: 0 },
+		{ rounds: 3, seconds: 0, warmUp: 0 },
 	);
 	t.deepEqual(results, [
 		{ bench: 'proxy', case: 'GET', value: 30, unit: 'requests/s', peer: 'peer', ratio: 3, better: 'higher' },
@@ -33,7 +33,7 @@ test('times nothing when a side gives a wrong answer', async t => {
 			ours: { ...timed, round: async () => t.fail() as never },
 			peers: [wrong],
 		},
-		{ rounds: 1, seconds: 0 },
+		{ rounds: 1, seconds: 0, warmUp: 0 },
 	);
 	await t.throwsAsync(running, { message: 'proxy, GET: peer gives a wrong answer' });
 });

@@ -42,9 +42,13 @@ export interface BenchResult {
 	readonly better: 'higher' | 'lower';
 }
 
+/** How long to measure. */
 export interface Effort {
 	readonly rounds: number;
+	/** Of each round. */
 	readonly seconds: number;
+	/** Seconds of the round before, which lets compilers and caches settle. */
+	readonly warmUp: number;
 }
 
 /**
@@ -61,7 +65,7 @@ export async function runCase(bench: string, benchCase: BenchCase, effort: Effor
 		}
 	}
 	const rounds = new Map<Side, Readonly<Record<string, number>>[]>(sides.map(side => [side, []]));
-	for (const side of sides) await side.round(Math.min(1, effort.seconds)); // warm, not counted
+	for (const side of sides) await side.round(effort.warmUp); // not counted
 	for (let i = 0; i < effort.rounds; i++) {
 		// Every other round goes backwards, so that nobody always follows the same neighbour.
 		for (const side of i % 2 === 0 ? sides : sides.toReversed()) {

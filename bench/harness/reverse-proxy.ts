@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 /** What a peer proxy needs: where the BMC is, whom to trust, and its own key and certificate (PEM). */
 export interface ReverseProxyOptions {
 	readonly target: string;
+	/** Most connections to the BMC at once. */
+	readonly connections: number;
 	readonly ca: string;
 	readonly key: string;
 	readonly cert: string;

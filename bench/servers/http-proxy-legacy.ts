@@ -4,8 +4,8 @@ import { listen, type ReverseProxyOptions } from '../harness/reverse-proxy.ts';
 import { serve } from '../harness/serve.ts';
 
 // http-proxy 1.18.1 as it is used best: with an agent that keeps the connections to the BMC.
-await serve(async ({ target, ca, key, cert }: ReverseProxyOptions) => {
-	const agent = new https.Agent({ keepAlive: true, ca });
+await serve(async ({ target, connections, ca, key, cert }: ReverseProxyOptions) => {
+	const agent = new https.Agent({ keepAlive: true, maxSockets: connections, ca });
 	const proxy = legacy.createProxyServer({ target, agent, secure: true });
 	proxy.on('error', (_error, _request, response) => {
 		if ('writeHead' in response) response.writeHead(502).end();
