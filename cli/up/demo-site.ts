@@ -36,7 +36,7 @@ export interface DemoSite {
 	readonly events: Readonly<Record<'proxy' | 'pdu', string>>;
 }
 
-export const demoParties = {
+const demoParties = {
 	HSO: 'Hosting site operator: the building, its power and its network',
 	CP: 'Cloud provider: what runs on the servers',
 } as const;

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 
 /** Whether this port of the address can be listened on now. */
-export function isFree(host: string, port: number): Promise<boolean> {
+function isFree(host: string, port: number): Promise<boolean> {
 	return new Promise(resolve => {
 		const probe = createServer();
 		probe.once('error', () => resolve(false));

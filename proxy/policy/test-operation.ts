@@ -11,7 +11,7 @@ import type {
 const nowhere = { file: 'test.yaml', line: 1, column: 1 };
 
 /** `GET /redfish/v1/Systems/{system}` as a pattern. */
-export function testPattern(source: string): RequestPattern {
+function testPattern(source: string): RequestPattern {
 	const [method = '', path = ''] = source.split(' ');
 	return {
 		method: method as RequestPattern['method'],
