@@ -39,6 +39,7 @@ import { createRouter } from './listener/route.ts';
 import { writeAnswer } from './listener/write-answer.ts';
 import { createMediator } from './mediator.ts';
 import type { PolicySet } from './policy/policy-set.ts';
+import { countRecords, showState } from './service-metrics.ts';
 
 export interface Address {
 	readonly host: string;
@@ -92,10 +93,12 @@ export interface P2cProxy {
 
 /** Wires the stages together. Never listens by itself; nothing here knows of files. */
 export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
-	const { store, audit, clock, logger, registry } = deps;
+	const { store, clock, logger, registry } = deps;
+	const audit = countRecords(deps.audit, registry);
 	let active = activate(deps.policies);
 	let roster = deps.roster;
 	const bmcs = new Map(deps.bmcs.map(target => [target.name, connectBmc(target, deps.limits)]));
+	showState(registry, store, [...bmcs.values()]);
 	const lanes = createLanes();
 
 	const sessions = await openSessions({
