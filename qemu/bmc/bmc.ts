@@ -89,8 +89,13 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 	const clock = options.clock ?? systemClock;
 	const host = options.host ?? '127.0.0.1';
 	const identity = completeIdentity(options.name, options.identity);
-	const state = loadState(options.stateFile, options.accounts, identity.serial, clock.now());
-	if (options.power && state.resetsToDefaults === 0 && !options.stateFile) state.power = options.power;
+	const state = loadState(
+		options.stateFile,
+		options.accounts,
+		identity.serial,
+		clock.now(),
+		options.power ?? 'On',
+	);
 	const sessions = createSessions(clock);
 	const stream = createEventStream();
 	const faults = createFaults(clock);
@@ -165,10 +170,8 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		touch,
 		report,
 		resetToDefaults() {
-			const { power: kept, resetsToDefaults, managerResets } = state;
-			const fresh = factoryState(options.accounts, identity.serial, clock.now());
-			Object.assign(state, fresh, {
-				power: kept,
+			const { resetsToDefaults, managerResets } = state;
+			Object.assign(state, factoryState(options.accounts, identity.serial, clock.now(), state.power), {
 				resetsToDefaults: resetsToDefaults + 1,
 				managerResets: managerResets + 1,
 			});

@@ -124,6 +124,18 @@ test('an update makes a task, whose monitor gives its result once', async t => {
 	t.regex(String(version), /^image-[0-9a-f]{12}$/);
 });
 
+test('a task shows the request that it came from to whoever is logged in, but no credential', async t => {
+	const { ask } = await bmcForTest(t);
+	const path = `${ROOT}/Managers/bmc/LogServices/Dump/Actions/LogService.CollectDiagnosticData`;
+	const started = await ask('POST', path, { body: { DiagnosticDataType: 'Manager' } });
+	const task = await ask('GET', String(started.json['@odata.id']), { user: 'ro1' });
+	const payload = task.json.Payload as { TargetUri: string; JsonBody: string };
+	t.is(payload.TargetUri, path);
+	t.is(payload.JsonBody, '{"DiagnosticDataType":"Manager"}');
+	t.true(task.text.includes('content-type: application/json'));
+	t.false(task.text.includes('Basic'));
+});
+
 test('a multipart update takes its target from its parameters', async t => {
 	const { bmc, clock, ask } = await bmcForTest(t);
 	const parameters = '{"Targets":["/redfish/v1/UpdateService/FirmwareInventory/bios_active"]}';

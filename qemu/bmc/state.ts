@@ -68,10 +68,15 @@ const stateFile = z.object({
 });
 
 /** A BMC as it leaves the factory, with the accounts that its owner gave it. */
-export function factoryState(seeds: readonly AccountSeed[], serial: string, now: number): BmcState {
+export function factoryState(
+	seeds: readonly AccountSeed[],
+	serial: string,
+	now: number,
+	power: 'On' | 'Off',
+): BmcState {
 	const records = factoryRecords(serial);
 	return {
-		power: 'On',
+		power,
 		settings: {},
 		accounts: seeds.map(createAccount),
 		log: records.map((record, index) => {
@@ -111,9 +116,10 @@ export function loadState(
 	seeds: readonly AccountSeed[],
 	serial: string,
 	now: number,
+	power: 'On' | 'Off',
 ): BmcState {
 	const text = file === undefined ? undefined : readIfThere(file);
-	if (text === undefined) return factoryState(seeds, serial, now);
+	if (text === undefined) return factoryState(seeds, serial, now, power);
 	let state: BmcState;
 	try {
 		state = stateFile.parse(JSON.parse(text));

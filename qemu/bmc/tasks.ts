@@ -1,5 +1,6 @@
 import type { Clock } from '../../common/clock.ts';
 import type { JsonObject } from '../redfish/json.ts';
+import type { Call } from '../redfish/route-table.ts';
 
 /** A long-running request, as TaskService shows it. Times are milliseconds since the epoch. */
 export interface Task {
@@ -7,6 +8,9 @@ export interface Task {
 	readonly started: number;
 	readonly target: string;
 	readonly operation: string;
+	/** As `Name: value`. */
+	readonly headers: readonly string[];
+	/** Empty where the body was no JSON. */
 	readonly jsonBody: string;
 	readonly name: string;
 	ended: number | undefined;
@@ -15,10 +19,8 @@ export interface Task {
 }
 
 export interface Tasks {
-	start(
-		request: { target: string; operation: string; name: string; jsonBody?: string },
-		done: () => void,
-	): Task;
+	/** Starts the task that a request asked for; `done` is called when its time is over. */
+	start(call: Call, name: string, done: () => void): Task;
 	list(): readonly Task[];
 	find(id: string): Task | undefined;
 	percent(task: Task): number;
@@ -26,6 +28,17 @@ export interface Tasks {
 }
 
 const KEPT = 32;
+const MAX_BODY = 16 * 1024;
+// What a task's payload repeats of its request to everybody who is logged in; credentials are not among it.
+const SHOWN = new Set([
+	'accept',
+	'accept-encoding',
+	'user-agent',
+	'host',
+	'connection',
+	'content-type',
+	'content-length',
+]);
 
 export function createTasks(options: {
 	readonly clock: Clock;
@@ -37,14 +50,17 @@ export function createTasks(options: {
 	const cancels = new Set<() => void>();
 	let nextId = 0;
 	return {
-		start(request, done) {
+		start(call, name, done) {
 			const task: Task = {
 				id: nextId++,
 				started: clock.now(),
-				target: request.target,
-				operation: request.operation,
-				jsonBody: request.jsonBody ?? '',
-				name: request.name,
+				target: call.target.path,
+				operation: call.head.method,
+				headers: call.head.headers
+					.filter(([key]) => SHOWN.has(key))
+					.map(([key, value]) => `${key}: ${value}`),
+				jsonBody: call.body.length <= MAX_BODY && call.json().ok ? call.body.toString('utf8') : '',
+				name,
 				ended: undefined,
 				collected: false,
 			};

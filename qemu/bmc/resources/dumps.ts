@@ -105,12 +105,9 @@ export function dumpRoutes(device: Device, place: DumpPlace): Route[] {
 			]);
 			if (!read.ok) return read.outcome;
 			const originator = `${kind}:${call.remoteAddress}`;
-			const task = device.tasks.start(
-				{ target: call.target.path, operation: 'POST', name: `${kind} dump` },
-				() => {
-					device.state.dumps.push({ id: device.state.nextDumpId++, created: device.clock.now(), originator });
-				},
-			);
+			const task = device.tasks.start(call, `${kind} dump`, () => {
+				device.state.dumps.push({ id: device.state.nextDumpId++, created: device.clock.now(), originator });
+			});
 			return accepted(taskSummary(task), `/redfish/v1/TaskService/TaskMonitors/${task.id}`, RETRY_AFTER);
 		}),
 	];

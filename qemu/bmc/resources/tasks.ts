@@ -79,7 +79,7 @@ function showTask(device: Device, task: Task): JsonObject {
 		Payload: {
 			TargetUri: task.target,
 			HttpOperation: task.operation,
-			HttpHeaders: ['Host: bmc', 'Accept: */*'],
+			HttpHeaders: [...task.headers],
 			JsonBody: task.jsonBody,
 		},
 		Messages: [],

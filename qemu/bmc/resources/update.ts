@@ -83,18 +83,15 @@ function showFirmware(device: Device, id: string): JsonObject {
 /** Takes any bytes for an image; its version afterwards is told by their digest, so that a test can see which. */
 function update(device: Device, call: Call, image: Buffer, id: string): Outcome {
 	const version = `image-${createHash('sha256').update(image).digest('hex').slice(0, 12)}`;
-	const task = device.tasks.start(
-		{ target: call.target.path, operation: 'POST', name: `Update of ${id}` },
-		() => {
-			device.state.firmware[id] = version;
-			device.report({
-				severity: 'OK',
-				messageId: 'OpenBMC.0.5.FirmwareUpdateCompleted',
-				message: `The firmware ${id} was updated to ${version}.`,
-				args: [id, version],
-			});
-		},
-	);
+	const task = device.tasks.start(call, `Update of ${id}`, () => {
+		device.state.firmware[id] = version;
+		device.report({
+			severity: 'OK',
+			messageId: 'OpenBMC.0.5.FirmwareUpdateCompleted',
+			message: `The firmware ${id} was updated to ${version}.`,
+			args: [id, version],
+		});
+	});
 	return accepted(taskSummary(task), `/redfish/v1/TaskService/TaskMonitors/${task.id}`, RETRY_AFTER);
 }
 
