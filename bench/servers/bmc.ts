@@ -18,7 +18,7 @@ export interface BmcServerOptions {
 await serve(async (options: BmcServerOptions) => {
 	const accounts = [{ name: 'root', password: options.password, role: 'Administrator' }] as const;
 	const now = systemClock.now();
-	const state = factoryState(accounts, 'BM-BENCH', now);
+	const state = factoryState(accounts, 'BM-BENCH', now, 'On');
 	state.log.length = 0;
 	for (let id = 1; id <= options.entries; id++) {
 		const severity: Severity = id % 5 === 0 ? 'Critical' : id % 2 === 0 ? 'Warning' : 'OK';
