@@ -91,6 +91,8 @@ export async function startSite(options: UpOptions): Promise<RunningSite> {
 			events,
 			clock,
 			stateFolder: join(options.state, 'rack'),
+			// Short, so that a server which was restarted counts as up again when the next line is pasted.
+			postTimeMs: 2000,
 			logger: logger.child({ part: 'rack' }),
 		});
 		opened.push(() => rack.close());

@@ -34,9 +34,10 @@ ${post(first, reset, '{"ResetType":"ForceRestart"}', 'hso')}
 
 for n in ${spare.join(' ')}; do ${post('$n', reset, '{"ResetType":"ForceOff"}', 'hso')}; done; ${post(first, reset, '{"ResetType":"ForceRestart"}', 'hso')}; ${post(second, 'Managers/bmc/Actions/Manager.ResetToDefaults', '{"ResetType":"ResetAll"}', 'hso')}
 
- 3  The same event log and chassis, as each party sees them: HSO critical entries, CP all without Oem; Certificates
+ 3  The same log and chassis as each party sees them: HSO only critical entries, CP all of them without their
+    Oem fields (look without -t); Certificates for HSO, null for CP
 
-for p in hso cp; do ${bimetal} get Systems/system/LogServices/EventLog/Entries --bmc ${first} --as $p; ${bimetal} get Chassis/chassis --bmc ${first} --as $p | grep -A2 Certificates; done
+for p in hso cp; do ${bimetal} get Systems/system/LogServices/EventLog/Entries --bmc ${first} --as $p -t; ${bimetal} get Chassis/chassis --bmc ${first} --as $p | grep -A2 Certificates; done
 
 ${paint('dim', 'Ctrl-C ends it; the next start finds the same state in')} ${line.state}
 `;
