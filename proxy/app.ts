@@ -120,7 +120,16 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		checkCertificate: createCertificateCheck({ clock, roster: () => roster, parties: roots }),
 	});
 
-	const waiting = createWaitingRequests({ store, clock, ...deps.approvals, onChange: deps.onRequest });
+	const onChange = (request: RequestDocument): void => {
+		if (request.state === 'expired') {
+			// Nobody did it: the clock.
+			const { id: requestId, digest } = request;
+			const by = { operator: '', party: '', comment: null };
+			audit.append({ kind: 'approval', requestId, decision: 'expire', digest, ...by });
+		}
+		deps.onRequest(request);
+	};
+	const waiting = createWaitingRequests({ store, clock, ...deps.approvals, onChange });
 	const lost = await waiting.recover();
 	if (lost > 0)
 		logger.warn({ lost }, 'requests were being sent when the proxy stopped; their outcome is unknown');

@@ -1,7 +1,9 @@
 import { type Answer, jsonAnswer } from '../answer/answer.ts';
 import { redfishMessage } from '../answer/redfish-error.ts';
-import type { CanonicalRequest } from '../canonicalise/canonical-request.ts';
+import type { Call } from '../call.ts';
+import type { CanonicalRequest, JsonValue } from '../canonicalise/canonical-request.ts';
 import { proxyErrors } from '../errors.ts';
+import { applyQueryOptions, parseQueryOptions } from '../filter/query-options.ts';
 import { addPrefix } from '../forward/links.ts';
 import type { Operator } from '../operator.ts';
 import type { Approver } from './approver.ts';
@@ -22,8 +24,11 @@ export interface TaskService {
 		bmc: string,
 		prefix: string,
 	): Promise<Answer | undefined>;
-	/** Adds the links of the waiting requests that this operator may see to the BMC's collection of tasks. */
-	addTo(collection: Answer, operator: Operator, bmc: string, prefix: string): Promise<Answer>;
+	/**
+	 * The BMC's collection of tasks with the waiting requests that this operator may see. `answer` gives the
+	 * BMC's; query options are worked out over both.
+	 */
+	list(call: Call, answer: (call: Call) => Promise<Answer>): Promise<Answer>;
 }
 
 export function createTaskService(deps: { waiting: WaitingRequests; approver: Approver }): TaskService {
@@ -59,16 +64,31 @@ export function createTaskService(deps: { waiting: WaitingRequests; approver: Ap
 			}
 			throw proxyErrors.MethodNotAllowed(`${request.method} is not possible on a task`);
 		},
-		async addTo(collection, operator, bmc, prefix) {
-			if (collection.status !== 200 || !collection.body) return collection;
-			const waiting = await deps.waiting.list({ state: 'waiting', limit: 1000, bmc });
-			const links = waiting
-				.filter(request => concerns(request, operator))
-				.map(({ id }) => ({ '@odata.id': prefix + taskPath(id) }));
-			const body = JSON.parse(Buffer.from(collection.body).toString('utf8')) as { Members?: unknown[] };
-			const members = [...(body.Members ?? []), ...links];
-			const { etag: _etag, ...headers } = collection.headers;
-			return jsonAnswer(200, { ...body, Members: members, 'Members@odata.count': members.length }, headers);
+		async list(call, answer) {
+			const { request, operator, bmc, prefix } = call;
+			const all = await deps.waiting.list({ state: 'waiting', limit: 1000, bmc: bmc.target.name });
+			const waiting = all.filter(found => concerns(found, operator));
+			if (waiting.length === 0) return answer(call);
+			const isExpanded = request.query.some(([name, value]) => name === '$expand' && !value.startsWith('~'));
+			const query = request.query.filter(([name]) => name === '$expand');
+			const { options } = parseQueryOptions(request.query.filter(([name]) => name !== '$expand'));
+			const given = await answer({
+				...call,
+				request: { ...request, method: 'GET', query, ifNoneMatch: undefined },
+			});
+			if (given.status !== 200 || !given.body) return given;
+
+			const body = JSON.parse(Buffer.from(given.body).toString('utf8')) as { Members?: JsonValue[] };
+			const own = waiting.map(one => (isExpanded ? renderTask(one) : { '@odata.id': taskPath(one.id) }));
+			const members = [...(body.Members ?? []), ...own.map(task => addPrefix(task, prefix))];
+			const whole = { ...body, Members: members, 'Members@odata.count': members.length };
+			const [single] = waiting;
+			const { etag: _etag, ...headers } = given.headers;
+			const shown =
+				options.only && single && members.length === 1
+					? addPrefix(renderTask(single), prefix)
+					: applyQueryOptions(whole, options, prefix + request.path).answer;
+			return jsonAnswer(200, shown, headers);
 		},
 	};
 }

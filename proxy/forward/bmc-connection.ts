@@ -80,11 +80,15 @@ export function connectBmc(target: BmcTarget, limits: ForwardLimits): BmcConnect
 	let loggingIn: Promise<void> | undefined;
 
 	const logIn = async (): Promise<void> => {
-		const answer = await collectAnswer(pool, target.name, limits, {
+		const sent = collectAnswer(pool, target.name, limits, {
 			method: 'POST',
 			path: '/redfish/v1/SessionService/Sessions',
 			headers: { 'content-type': 'application/json', accept: 'application/json' },
 			body: Buffer.from(JSON.stringify({ UserName: target.username, Password: target.password })),
+		});
+		// Whatever went wrong, the request itself was not sent.
+		const answer = await sent.catch(fault => {
+			throw bmcUnreachable(target.name, `the log-in failed: ${(fault as Error).message}`, fault);
 		});
 		const token = answer.headers['x-auth-token'];
 		if (answer.status !== 201 || typeof token !== 'string') {

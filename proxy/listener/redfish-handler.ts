@@ -72,9 +72,9 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 			if (own) return own;
 		}
 		const call: Call = { request: canonical, operator, bmc, prefix };
-		if (canonical.path === '/redfish/v1/TaskService/Tasks' && canonical.method === 'GET') {
-			return deps.tasks.addTo(await deps.mediator.answer(call), operator, bmc.target.name, prefix);
-		}
+		const isRead = canonical.method === 'GET' || canonical.method === 'HEAD';
+		if (canonical.path === '/redfish/v1/TaskService/Tasks' && isRead)
+			return deps.tasks.list(call, deps.mediator.answer);
 		return deps.mediator.mediate(call, response);
 	};
 
