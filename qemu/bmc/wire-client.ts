@@ -8,14 +8,21 @@ export interface WireAnswer {
 	readonly body: string;
 }
 
+export interface WireOptions {
+	readonly expected?: number;
+	readonly until?: (text: string) => boolean;
+	readonly waitMs?: number;
+}
+
 /**
- * Sends bytes as they are over plain TCP and waits for `expected` answers, or for the end of the connection,
- * or for `waitMs` to pass. For tests that need requests which no HTTP client would send.
+ * Sends bytes as they are over plain TCP and waits for `expected` answers, for `until` to hold, for the end of
+ * the connection, or for `waitMs` to pass, whichever comes first. For tests that need requests which no HTTP
+ * client would send.
  */
 export function sendRaw(
 	port: number,
 	request: string | Buffer,
-	{ expected = 1, waitMs = 1500 }: { expected?: number; waitMs?: number } = {},
+	{ expected = 1, until, waitMs = 30_000 }: WireOptions = {},
 ): Promise<{ answers: WireAnswer[]; closed: boolean; text: string }> {
 	return new Promise(resolve => {
 		const socket = net.connect(port, '127.0.0.1');
@@ -29,7 +36,7 @@ export function sendRaw(
 		const timer = setTimeout(finish, waitMs);
 		socket.on('data', bytes => {
 			text += bytes.toString('latin1');
-			if (splitAnswers(text).length >= expected) finish();
+			if (until ? until(text) : splitAnswers(text).length >= expected) finish();
 		});
 		socket.on('close', () => {
 			closed = true;
