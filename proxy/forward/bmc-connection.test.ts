@@ -215,7 +215,7 @@ test('a client that goes away ends the exchange with the BMC, and the next clien
 		const cut = new AbortController();
 		const answer = await fetch(url, { signal: cut.signal });
 		cut.abort();
-		await t.throwsAsync(answer.text());
+		await t.throwsAsync(answer.text(), { any: true }); // Node 20's DOMException is no native error
 	}
 	t.is((await (await fetch(url)).text()).length, 1_100_000);
 });

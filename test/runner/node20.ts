@@ -7,7 +7,16 @@ import { transformSync } from 'esbuild';
  * The proxy also runs on Node 20 (Debian's armhf Node, for a board of its own, is older than ours), so its tests
  * run there too: transpiled, in a folder of their own, by the same ava.
  */
-const transpiled = ['common', 'proxy', 'qemu', 'policies', 'test'];
+const parts = [
+	'common/**',
+	'proxy/**',
+	'qemu/**',
+	'policies/**',
+	'test/**',
+	'docs/**',
+	'*.md',
+	'package.json',
+];
 
 /** The path of a Node 20: BIMETAL_NODE20, or the first `node` of PATH that is one. */
 export function findNode20(env: NodeJS.ProcessEnv): { path: string; version: string } | undefined {
@@ -31,7 +40,7 @@ export function findNode20(env: NodeJS.ProcessEnv): { path: string; version: str
 export function transpileForNode20(root: string, target: string): string[] {
 	rmSync(target, { recursive: true, force: true });
 	const tests: string[] = [];
-	for (const file of globSync(`{${transpiled.join(',')}}/**`, { cwd: root, withFileTypes: true })) {
+	for (const file of globSync(parts, { cwd: root, withFileTypes: true })) {
 		if (!file.isFile()) continue;
 		const from = path.join(file.parentPath, file.name);
 		const to = path.join(target, path.relative(root, from)).replace(/\.ts$/, '.js');
@@ -51,7 +60,6 @@ export function transpileForNode20(root: string, target: string): string[] {
 		const isTest = /^(common|proxy)\/.*\.test\.ts$/.test(path.relative(root, from));
 		if (isTest && !source.includes("from 'node:sqlite'")) tests.push(path.relative(target, to));
 	}
-	writeFileSync(path.join(target, 'package.json'), JSON.stringify({ type: 'module' }));
 	writeFileSync(
 		path.join(target, 'ava.config.js'),
 		`export default { files: ['**/*.test.js'], timeout: '2m' };\n`,
