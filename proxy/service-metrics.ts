@@ -34,6 +34,9 @@ function outcomeOf(record: AuditRecord): string {
 		case 'login':
 		case 'policies':
 			return record.outcome;
+		case 'governance':
+		case 'break-glass':
+			return record.action;
 		case 'answer':
 			return `${Math.floor(record.status / 100)}xx`;
 		default:

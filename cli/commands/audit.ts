@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { type AuditEntry, readAudit, verifyAudit } from '../../proxy/audit/read-audit.ts';
+import { type AuditEntry, readAudit } from '../../proxy/audit/read-audit.ts';
+import { verifyAudit } from '../../proxy/audit/verify-audit.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { usageError } from '../failure.ts';
@@ -78,7 +79,7 @@ function describe(record: AuditEntry['record']): [who: string, what: string, out
 			return [
 				`${record.operator} (${record.party})`,
 				call,
-				`${record.verdict}${answer}${record.clause ? `: ${record.clause}` : ''}`,
+				`${record.breakGlass ? 'BREAK-GLASS ' : ''}${record.verdict}${answer}${record.clause ? `: ${record.clause}` : ''}`,
 			];
 		}
 		case 'approval':
@@ -86,6 +87,18 @@ function describe(record: AuditEntry['record']): [who: string, what: string, out
 				`${record.operator} (${record.party})`,
 				`request ${record.requestId}`,
 				record.comment ? `${record.decision}: ${record.comment}` : record.decision,
+			];
+		case 'governance':
+			return [
+				record.operator ? `${record.operator} (${record.party})` : '',
+				`${record.change ? `change ${record.change}: ` : ''}${record.scopes.join(', ')} ${record.version.slice(0, 12)}`,
+				record.comment ? `${record.action}: ${record.comment}` : record.action,
+			];
+		case 'break-glass':
+			return [
+				record.operator ? `${record.operator} (${record.party})` : record.party,
+				`BREAK-GLASS ${record.id}: ${record.operations.join(', ')}`,
+				`${record.action}: ${record.reason}`,
 			];
 		case 'answer':
 			return [

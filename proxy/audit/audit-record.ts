@@ -50,6 +50,8 @@ export const auditRecord = z.discriminatedUnion('kind', [
 		policies: z.array(policyRecord),
 		/** HTTP status of the answer where the decision is the answer. */
 		status: z.int().nullable(),
+		/** The break-glass window that let it through against what the table asks; absent otherwise. */
+		breakGlass: z.string().optional(),
 	}),
 	z.strictObject({
 		kind: z.literal('approval'),
@@ -67,6 +69,42 @@ export const auditRecord = z.discriminatedUnion('kind', [
 		status: z.int(),
 		/** Milliseconds from the decision to the BMC's answer. */
 		tookMs: z.number(),
+	}),
+	/** A step of a change to the policies, the table or the agreement; see docs/governance.md. */
+	z.strictObject({
+		kind: z.literal('governance'),
+		action: z.enum(['propose', 'approve', 'deny', 'withdraw', 'expire', 'take']),
+		/** Of a change that waits or has waited; null for a party's own and for what the folder held. */
+		change: z.string().nullable(),
+		/** The parts that change: `common`, or a party's name. */
+		scopes: z.array(z.string()),
+		/** Null when it came by the policy folder, or by time. */
+		operator: z.string().nullable(),
+		party: z.string().nullable(),
+		/** The policy version that it replaces, and the one that it makes. */
+		replaces: z.string().nullable(),
+		version: z.string(),
+		digest: hexDigest.nullable(),
+		/** The party's signature over the manifest, where the step brought one: nobody else can have made it. */
+		signature: z.string().nullable(),
+		comment: z.string().nullable(),
+	}),
+	/** A window in which one party's authorization is enough. */
+	z.strictObject({
+		kind: z.literal('break-glass'),
+		action: z.enum(['open', 'end']),
+		id: z.string(),
+		/** Whose window it is. */
+		party: z.string(),
+		/** Who opened or ended it; null when its time or its uses were over. */
+		operator: z.string().nullable(),
+		reason: z.string(),
+		operations: z.array(z.string()),
+		/** Milliseconds since the epoch. */
+		until: z.int(),
+		/** Requests executed under it. */
+		uses: z.int(),
+		signature: z.string().nullable(),
 	}),
 ]);
 

@@ -22,6 +22,7 @@ function inOrder(record: AuditRecord): unknown {
 		case 'decision':
 			return {
 				bmc: record.bmc,
+				breakGlass: record.breakGlass,
 				clause: record.clause,
 				digest: record.digest,
 				kind,
@@ -59,6 +60,33 @@ function inOrder(record: AuditRecord): unknown {
 				requestId: record.requestId,
 				status: record.status,
 				tookMs: record.tookMs,
+			};
+		case 'governance':
+			return {
+				action: record.action,
+				change: record.change,
+				comment: record.comment,
+				digest: record.digest,
+				kind,
+				operator: record.operator,
+				party: record.party,
+				replaces: record.replaces,
+				scopes: record.scopes,
+				signature: record.signature,
+				version: record.version,
+			};
+		case 'break-glass':
+			return {
+				action: record.action,
+				id: record.id,
+				kind,
+				operations: record.operations,
+				operator: record.operator,
+				party: record.party,
+				reason: record.reason,
+				signature: record.signature,
+				until: record.until,
+				uses: record.uses,
 			};
 		default:
 			throw new TypeError(`no audit record: ${String(kind satisfies never)}`);
