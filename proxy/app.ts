@@ -38,6 +38,7 @@ import { createRedfishHandler } from './listener/redfish-handler.ts';
 import { createRouter } from './listener/route.ts';
 import { writeAnswer } from './listener/write-answer.ts';
 import { createMediator } from './mediator.ts';
+import type { Operator } from './operator.ts';
 import type { PolicySet } from './policy/policy-set.ts';
 import { countRecords, showState } from './service-metrics.ts';
 
@@ -133,7 +134,11 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	const lost = await waiting.recover();
 	if (lost > 0)
 		logger.warn({ lost }, 'requests were being sent when the proxy stopped; their outcome is unknown');
-	const consider = createConsider({ readExternal: deps.readExternal });
+	const personOf = ({ name, party }: Operator) => {
+		const entry = roster.find(name);
+		return entry?.operator.party === party ? entry.person : undefined;
+	};
+	const consider = createConsider({ readExternal: deps.readExternal, personOf });
 	const policies = () => active;
 	const mediator = createMediator({
 		bmcTasks: createBmcTasks({ store, clock }),
@@ -145,14 +150,12 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		clock,
 		onChanged: deps.onChanged,
 	});
-	const isActive = ({ name, party }: { name: string; party: string }) =>
-		roster.find(name)?.operator.party === party;
 	const approver = createApprover({
 		waiting,
 		mediator,
 		consider,
 		policies,
-		isActive,
+		personOf,
 		bmcs,
 		audit,
 		lanes,

@@ -92,7 +92,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		const operations = classify(policies, call);
 		// What is the proxy's own has been answered before; of the rest only an own task's result is left.
 		if (operations.some(({ handledBy }) => handledBy === 'proxy')) await deps.bmcTasks.requireOwner(call);
-		const verdict = await deps.consider(policies, operations, call, new Set([call.operator.party]));
+		const verdict = await deps.consider(policies, operations, call, [call.operator]);
 		if (verdict.kind === 'wait') return { verdict, policies, operations }; // recorded once it has an id
 		const recorded = recordDecision(call, operations, verdict, policies);
 		if (isRead(call)) recorded.catch(noted);

@@ -2,7 +2,7 @@ import type { Clock } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { Answer, ProxyClient, RequestView } from '../../proxy/client.ts';
 import type { CliContext } from '../context.ts';
-import { needsText } from './request-text.ts';
+import { visible } from '../visible.ts';
 
 /** Seconds between polls when the answer does not say, and the most that is waited whatever it says. */
 const DEFAULT_RETRY = 2;
@@ -54,7 +54,7 @@ export async function follow(
 }
 
 function stateText(pending: RequestView): string {
-	return pending.state === 'waiting' ? `waiting for ${needsText(pending.needs)}` : pending.state;
+	return pending.state === 'waiting' ? `waiting for ${visible(pending.needsText)}` : pending.state;
 }
 
 /** Milliseconds until the next poll: Retry-After in seconds or as a date (RFC 9110 §10.2.3). */

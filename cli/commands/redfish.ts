@@ -8,7 +8,7 @@ import { printJson } from '../output.ts';
 import { readStandardInput } from '../prompt.ts';
 import { visible } from '../visible.ts';
 import { follow, monitorOf } from './follow.ts';
-import { approveLines, callText, needsText, printRequest, printWaiting } from './request-text.ts';
+import { approveLines, callText, printRequest, printWaiting } from './request-text.ts';
 
 export interface RedfishOptions extends ConnectionOptions {
 	readonly bmc?: string;
@@ -118,7 +118,7 @@ async function waitForAnswer(context: CliContext, accepted: Accepted & { call: s
 	} catch (error) {
 		if (!(error instanceof BimetalError) || error.code !== 'Interrupted') throw error;
 		const message = pending
-			? `interrupted; request ${pending.id} goes on waiting for ${needsText(pending.needs)}`
+			? `interrupted; request ${pending.id} goes on waiting for ${visible(pending.needsText)}`
 			: 'interrupted; the BMC goes on';
 		const again = `${commandName(context)} get ${monitor} --bmc ${bmc} --wait${connection.suffix}`;
 		const withdraw = pending ? `, or ${commandName(context)} withdraw ${pending.id}${connection.suffix}` : '';

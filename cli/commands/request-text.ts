@@ -15,11 +15,6 @@ export const stateStyle: Readonly<Record<RequestView['state'], Style>> = {
 	unknown: 'red',
 };
 
-/** `CP`, `CP and SI`, `CP, or HSO and SI`: who would complete a request. */
-export function needsText(needs: RequestView['needs']): string {
-	return needs.map(parties => parties.map(party => visible(party)).join(' and ')).join(', or ');
-}
-
 /** `POST /redfish/v1/…?a=b`, as it would be executed. */
 export function callText(view: Pick<RequestView, 'method' | 'path' | 'query'>): string {
 	const query = view.query.map(([name, value]) => `${name}=${value}`).join('&');
@@ -73,7 +68,7 @@ function bodyText(body: RequestView['body']): string {
 }
 
 function stateDetail(view: RequestView): string {
-	if (view.state === 'waiting') return ` for ${needsText(view.needs)}`;
+	if (view.state === 'waiting') return ` for ${visible(view.needsText)}`;
 	if (view.state === 'unknown') return ': it may have reached the BMC; look there before repeating it';
 	return view.outcome ? `; the BMC answered ${view.outcome.status}` : '';
 }
@@ -118,7 +113,7 @@ export async function printWaiting(
 	const paint = painter(context);
 	printLine(
 		context,
-		`${paint('yellow', 'Waiting')} for ${paint('bold', needsText(view.needs))}; nothing was sent to ${visible(view.bmc)} yet.`,
+		`${paint('yellow', 'Waiting')} for ${paint('bold', visible(view.needsText))}; nothing was sent to ${visible(view.bmc)} yet.`,
 	);
 	for (const policy of view.policies.filter(candidate => !candidate.holds)) {
 		printLine(context, `  since ${visible(policy.party)}'s policy does not hold: ${visible(policy.reason)}`);

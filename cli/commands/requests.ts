@@ -7,7 +7,7 @@ import { hinted, usageError } from '../failure.ts';
 import { painter, printJson, printLine, printTable, relativeTime, short } from '../output.ts';
 import { confirm } from '../prompt.ts';
 import { visible } from '../visible.ts';
-import { approveLines, callText, needsText, printRequest, stateStyle } from './request-text.ts';
+import { approveLines, callText, printRequest, stateStyle } from './request-text.ts';
 
 type Options = ConnectionOptions & { readonly json?: boolean };
 
@@ -39,7 +39,7 @@ export function listRequests(context: CliContext, options: RequestsOptions): Pro
 			page.requests.map(view => [
 				visible(view.id),
 				paint(stateStyle[view.state], view.state),
-				needsText(view.needs),
+				visible(view.needsText),
 				short(view.bmc, 24),
 				shortCall(view),
 				`${short(view.requester.name, 24)} (${visible(view.requester.party)})`,
@@ -122,7 +122,7 @@ function afterApproval(view: RequestView, paint: ReturnType<typeof painter>): st
 	const reason = visible(view.ended?.reason ?? 'no reason given');
 	switch (view.state) {
 		case 'waiting':
-			return `${paint('green', 'Approved')}; it still waits for ${needsText(view.needs)}.`;
+			return `${paint('green', 'Approved')}; it still waits for ${visible(view.needsText)}.`;
 		case 'executing':
 			return `${paint('green', 'Approved')}; it is being sent to ${visible(view.bmc)}.`;
 		case 'executed':

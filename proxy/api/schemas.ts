@@ -42,6 +42,8 @@ export const requestView = z.strictObject({
 	authorizations: z.array(operatorView.extend({ at: z.iso.datetime(), comment: z.string().nullable() })),
 	/** Alternatives: each a set of parties that would complete the request. Empty unless waiting. */
 	needs: z.array(z.array(z.string())),
+	/** The same for people, with who of a party is needed: `CP (one more of security), or SI`. Empty unless waiting. */
+	needsText: z.string(),
 	/** The clause taken, once decided: `CP and hso`. */
 	clause: z.string().nullable(),
 	policies: z.array(policyView),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { RequestDocument } from '../approve/request-document.ts';
+import { waitsFor } from '../approve/task.ts';
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
 import type { Operation, PolicySet } from '../policy/policy-set.ts';
@@ -30,6 +31,7 @@ export function viewRequest(document: RequestDocument): RequestView {
 			at: time(authorization.at),
 		})),
 		needs: document.needs,
+		needsText: document.needs.length > 0 ? waitsFor(document) : '',
 		clause: document.clause,
 		policies: document.policies,
 		ended: ended && { ...ended, at: time(ended.at) },

@@ -75,6 +75,8 @@ export function createBench(options: { expireAfter?: number; maxPerOperator?: nu
 	const world = {
 		open: true,
 		gone: new Set<string>(),
+		/** Names of persons where they are others than the accounts'. */
+		persons: new Map<string, string>(),
 		policies: activate(policySet('one')),
 		auditFault: undefined as Error | undefined,
 		/** Awaited while facts are read. */
@@ -107,7 +109,10 @@ export function createBench(options: { expireAfter?: number; maxPerOperator?: nu
 		close: async () => undefined,
 	};
 	const bmcs = new Map([['node1', connection]]);
+	const personOf = ({ name }: Operator) =>
+		world.gone.has(name) ? undefined : (world.persons.get(name) ?? name);
 	const consider: Consider = createConsider({
+		personOf,
 		async readExternal(names) {
 			await world.whileReading();
 			const value: ExternalValue = { status: 'fresh', value: world.open, asOf: clock.now() };
@@ -126,7 +131,7 @@ export function createBench(options: { expireAfter?: number; maxPerOperator?: nu
 		},
 		consider,
 		policies: () => world.policies,
-		isActive: ({ name }: Operator) => !world.gone.has(name),
+		personOf,
 		bmcs,
 		audit,
 		lanes: createLanes(),
@@ -159,7 +164,7 @@ export function createBench(options: { expireAfter?: number; maxPerOperator?: nu
 		const call = callOf(operator, path, body);
 		const found = world.policies.classify(call.request);
 		if (found.kind !== 'known') throw new Error(found.reason);
-		const verdict = await consider(world.policies, found.operations, call, new Set([operator.party]));
+		const verdict = await consider(world.policies, found.operations, call, [operator]);
 		if (verdict.kind !== 'wait') throw new Error(`it does not wait: ${verdict.kind}`);
 		return waiting.hold(call, verdict, {
 			operations: found.operations,

@@ -4,9 +4,10 @@ import type { Answer } from '../answer/answer.ts';
 import { renderRedfishError } from '../answer/redfish-error.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Call } from '../call.ts';
-import type { ActivePolicies, Consider } from '../decide/consider.ts';
+import { type ActivePolicies, type Consider, occasionOf } from '../decide/consider.ts';
 import type { Verdict } from '../decide/decide.ts';
 import type { Lanes } from '../decide/lanes.ts';
+import { mayCount } from '../decide/spoken.ts';
 import { proxyErrors } from '../errors.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
 import type { Mediator } from '../mediator.ts';
@@ -22,8 +23,8 @@ export interface ApproverDeps {
 	readonly mediator: Pick<Mediator, 'execute'>;
 	readonly consider: Consider;
 	readonly policies: () => ActivePolicies;
-	/** True while the operator is in the roster, under this party and not disabled. */
-	readonly isActive: (operator: Operator) => boolean;
+	/** Who stands behind an operator; undefined for one who is not in the roster under this party, or disabled. */
+	readonly personOf: (operator: Operator) => string | undefined;
 	readonly bmcs: ReadonlyMap<string, BmcConnection>;
 	readonly audit: AuditLog;
 	readonly lanes: Lanes;
@@ -40,6 +41,7 @@ export interface Approver {
 
 export function createApprover(deps: ApproverDeps): Approver {
 	const { waiting, audit, clock } = deps;
+	const isActive = (operator: Operator): boolean => deps.personOf(operator) !== undefined;
 
 	const load = async (id: string): Promise<RequestDocument> => {
 		const request = await waiting.get(id);
@@ -78,6 +80,7 @@ export function createApprover(deps: ApproverDeps): Approver {
 			...changes,
 			state,
 			needs: [],
+			lacking: {},
 			ended: { by: by && { name: by.name, party: by.party }, reason, at: clock.now() },
 		}));
 
@@ -86,14 +89,19 @@ export function createApprover(deps: ApproverDeps): Approver {
 		if (deps.policies().set.version !== request.policyVersion) {
 			return 'the policies have changed since the request was made; make it again';
 		}
-		return deps.isActive(request.requester)
+		return isActive(request.requester)
 			? undefined
 			: `its requester ${request.requester.name} is no longer an operator`;
 	};
 
 	const approve = async (id: string, operator: Operator, digest: string, comment: string | null) => {
 		const request = await load(id);
-		refuseUnfit(request, request.authorizations.filter(deps.isActive), operator, digest);
+		const { members } = deps.policies().set;
+		refuseUnfit(request, operator, digest, {
+			standing: request.authorizations.filter(isActive),
+			personOf: deps.personOf,
+			mayCount: mayCount(operator, members, occasionOf(request.request.method)),
+		});
 		const obstacle = findObstacle(request);
 		if (obstacle !== undefined) return end(id, 'denied', null, obstacle);
 		const policies = deps.policies();
@@ -106,20 +114,14 @@ export function createApprover(deps: ApproverDeps): Approver {
 		await record(request, operator, 'approve', comment);
 
 		const authorizations = [...request.authorizations, authorizationOf(operator, clock.now(), comment)];
-		// Everybody who authorized must still be an operator now: who was removed while it waited does not count.
-		const countParties = () => new Set(authorizations.filter(deps.isActive).map(({ party }) => party));
-		let parties: Set<string>;
-		let verdict: Verdict;
-		do {
-			parties = countParties();
-			verdict = await deps.consider(policies, operations, call, parties);
-		} while (countParties().size !== parties.size); // reading facts can take seconds
+		const verdict = await deps.consider(policies, operations, call, authorizations);
 		// One write for the authorization and what follows from it: a crash leaves none of them, or all.
 		const changes = { authorizations, policies: viewPolicies(verdict.policies) };
 		switch (verdict.kind) {
 			case 'wait': {
 				const needs = verdict.needs.map(alternative => [...alternative]);
-				return waiting.change(id, 'waiting', before => ({ ...before, ...changes, needs }));
+				const { lacking } = verdict;
+				return waiting.change(id, 'waiting', before => ({ ...before, ...changes, needs, lacking }));
 			}
 			case 'deny':
 				return end(id, 'denied', null, verdict.reason, changes);
@@ -141,6 +143,7 @@ export function createApprover(deps: ApproverDeps): Approver {
 			state: 'executing',
 			authorizations: request.authorizations,
 			needs: [],
+			lacking: {},
 			clause: verdict.clause,
 			policies: request.policies,
 		}));

@@ -32,6 +32,8 @@ export const requestDocument = z.strictObject({
 	expiresAt: z.int(),
 	authorizations: z.array(operator.extend({ at: z.int(), comment: z.string().nullable() })),
 	needs: z.array(z.array(z.string())),
+	/** By party in `needs` that is a P²C itself: who of it must still authorize. */
+	lacking: z.record(z.string(), z.string()).default({}),
 	clause: z.string().nullable(),
 	policies: z.array(policyView),
 	ended: z.strictObject({ by: operator.nullable(), reason: z.string(), at: z.int() }).nullable(),

@@ -47,7 +47,7 @@ export function renderTask(request: RequestDocument): JsonValue {
 				MessageSeverity: failed ? 'Warning' : status,
 				Resolution:
 					request.state === 'waiting'
-						? `An operator of ${parties(request.needs)} approves or denies request ${request.id} at /p2c/v1/requests/${request.id}.`
+						? `An operator of ${waitsFor(request)} approves or denies request ${request.id} at /p2c/v1/requests/${request.id}.`
 						: 'None.',
 			},
 		],
@@ -72,7 +72,7 @@ export function describe(request: RequestDocument): string {
 				failing.length > 0
 					? ` (${failing.map(policy => `${policy.party}: ${policy.reason}`).join('; ')})`
 					: '';
-			return `Waiting for ${parties(request.needs)} to approve${why}.`;
+			return `Waiting for ${waitsFor(request)} to approve${why}.`;
 		}
 		case 'executing':
 			return 'Approved; being sent to the BMC.';
@@ -83,7 +83,11 @@ export function describe(request: RequestDocument): string {
 	}
 }
 
-/** `CP`, `CP and SI`, or `CP, or SI`. */
-export function parties(needs: readonly (readonly string[])[]): string {
-	return needs.map(alternative => alternative.join(' and ')).join(', or ') || 'nobody';
+/** `CP`, `CP and SI`, or `CP (one more of security), or SI`. */
+export function waitsFor({ needs, lacking }: Pick<RequestDocument, 'needs' | 'lacking'>): string {
+	const named = (party: string) => {
+		const lack = Object.hasOwn(lacking, party) ? lacking[party] : undefined;
+		return lack === undefined ? party : `${party} (${lack})`;
+	};
+	return needs.map(alternative => alternative.map(named).join(' and ')).join(', or ') || 'nobody';
 }

@@ -81,6 +81,7 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 				...request,
 				state: to,
 				needs: [],
+				lacking: {},
 				ended: { by: null, reason, at: clock.now() },
 			})).catch(ignoreLost); // someone was faster
 		}
@@ -206,6 +207,7 @@ function newDocument(
 		expiresAt: now + expireAfter,
 		authorizations: [authorizationOf(operator, now, null)],
 		needs: verdict.needs.map(alternative => [...alternative]),
+		lacking: { ...verdict.lacking },
 		clause: null,
 		policies: viewPolicies(verdict.policies),
 		ended: null,

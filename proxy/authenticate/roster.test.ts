@@ -38,6 +38,30 @@ test('says everything that is wrong', t => {
 	t.regex(error?.message ?? '', /operator A is listed twice.*operator b is of party XX/);
 });
 
+test('a person may have several accounts of one party, and of one party alone', t => {
+	const roster = createRoster(
+		[
+			{ name: 'ann', party: 'HSO' },
+			{ name: 'ann-laptop', party: 'HSO', person: 'ann' },
+		],
+		['HSO', 'CP'],
+	);
+	t.is(roster.find('ann')?.person, 'ann');
+	t.is(roster.find('ann-laptop')?.person, 'ann');
+	const error = t.throws(
+		() =>
+			createRoster(
+				[
+					{ name: 'ann', party: 'HSO' },
+					{ name: 'b', party: 'CP', person: 'Ann' },
+				],
+				['HSO', 'CP'],
+			),
+		{ code: 'RosterInvalid' },
+	);
+	t.regex(error?.message ?? '', /ann has accounts of HSO and CP; nobody speaks for two parties/);
+});
+
 test('a plain password, an odd name, an unknown key or a short fingerprint is refused', t => {
 	for (const entry of [
 		{ name: 'a', party: 'HSO', password: 'secret' },

@@ -18,6 +18,8 @@ export const operatorEntry = z.strictObject({
 	/** Pins the client certificate; absent: any that the party's root has signed for this name. */
 	certificate: fingerprint.optional(),
 	disabled: z.boolean().optional(),
+	/** Who that is, when one person has several accounts of a party; absent: the name. */
+	person: z.string().min(1).max(100).optional(),
 });
 export type OperatorEntry = z.infer<typeof operatorEntry>;
 
@@ -26,6 +28,7 @@ export const rosterFile = z.strictObject({ operators: z.array(operatorEntry) });
 
 export interface RosterEntry {
 	readonly operator: Operator;
+	readonly person: string;
 	readonly password: string | undefined;
 	readonly certificate: string | undefined;
 	/** Another one when the party, password or pin is another: sessions opened under the old ones end. */
@@ -42,11 +45,13 @@ export interface Roster {
 
 /**
  * `parties` are the names that the site knows. Throws BimetalError RosterInvalid, with every problem, on an
- * unknown party and on names that are not unique (however they are capitalised).
+ * unknown party, on names that are not unique (however they are capitalised), and on a person with accounts of
+ * two parties: alone, that person would be two-person control.
  */
 export function createRoster(entries: readonly OperatorEntry[], parties: readonly string[]): Roster {
 	const problems: string[] = [];
 	const seen = new Set<string>();
+	const partyOf = new Map<string, string>();
 	const byName = new Map<string, RosterEntry>();
 	for (const entry of entries) {
 		const folded = entry.name.toLowerCase();
@@ -55,6 +60,12 @@ export function createRoster(entries: readonly OperatorEntry[], parties: readonl
 		if (!parties.includes(entry.party)) {
 			problems.push(`operator ${entry.name} is of party ${entry.party}, which the site does not know`);
 		}
+		const person = (entry.person ?? entry.name).toLowerCase();
+		const other = partyOf.get(person) ?? entry.party;
+		if (other !== entry.party) {
+			problems.push(`${person} has accounts of ${other} and ${entry.party}; nobody speaks for two parties`);
+		}
+		partyOf.set(person, other);
 		if (!entry.disabled) byName.set(entry.name, toRosterEntry(entry));
 	}
 	if (problems.length > 0) throw new BimetalError('RosterInvalid', problems.join('; '), { expose: false });
@@ -63,9 +74,10 @@ export function createRoster(entries: readonly OperatorEntry[], parties: readonl
 	return Object.freeze({ find: (name: string) => byName.get(name), operators: Object.freeze(operators) });
 }
 
-function toRosterEntry({ name, party, password, certificate }: OperatorEntry): RosterEntry {
+function toRosterEntry({ name, party, password, certificate, person }: OperatorEntry): RosterEntry {
 	const version = createHash('sha256')
 		.update(JSON.stringify([party, password, certificate]))
 		.digest('hex');
-	return Object.freeze({ operator: Object.freeze({ name, party }), password, certificate, version });
+	const operator = Object.freeze({ name, party });
+	return Object.freeze({ operator, person: person ?? name, password, certificate, version });
 }

@@ -56,6 +56,7 @@ export function requestView(changes: Partial<RequestView> = {}): RequestView {
 		expiresAt: '2026-01-01T00:15:00.000Z',
 		authorizations: [{ name: 'hso-operator', party: 'HSO', at: '2026-01-01T00:00:00.000Z', comment: null }],
 		needs: [['CP']],
+		needsText: 'CP',
 		clause: null,
 		policies: [
 			{
@@ -157,8 +158,15 @@ function actOn(fake: FakeProxy, id: string, verb: string | undefined, call: Seen
 	const ended = { by: { name: 'cp-operator', party: 'CP' }, reason: body.reason ?? 'none', at };
 	const after: RequestView =
 		verb === 'approve'
-			? { ...request, state: 'executed', needs: [], clause: 'CP and hso', outcome: { status: 204, at } }
-			: { ...request, state: verb === 'deny' ? 'denied' : 'withdrawn', needs: [], ended };
+			? {
+					...request,
+					state: 'executed',
+					needs: [],
+					needsText: '',
+					clause: 'CP and hso',
+					outcome: { status: 204, at },
+				}
+			: { ...request, state: verb === 'deny' ? 'denied' : 'withdrawn', needs: [], needsText: '', ended };
 	fake.requests.set(id, after);
 	return { status: 200, body: after };
 }

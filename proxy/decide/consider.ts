@@ -1,10 +1,12 @@
 import type { Call } from '../call.ts';
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
 import { type Classify, compileClassifier } from '../classify/classify.ts';
+import type { Operator } from '../operator.ts';
 import type { ExternalValue, Facts } from '../policy/facts.ts';
 import type { Operation, PolicySet } from '../policy/policy-set.ts';
 import { decide, type Verdict } from './decide.ts';
 import { compileFactsNeeded, factsNeeded, type NeededFacts } from './facts-needed.ts';
+import { type Authorizer, type Occasion, type Spoken, whoHasSpoken } from './spoken.ts';
 
 /** A policy set with what is worked out from it once. */
 export interface ActivePolicies {
@@ -20,42 +22,65 @@ export function activate(set: PolicySet): ActivePolicies {
 export interface ConsiderDeps {
 	/** The External sources of the site file. Never rejects: what cannot be read is `unavailable`. */
 	readonly readExternal: (names: readonly string[]) => Promise<Readonly<Record<string, ExternalValue>>>;
+	/** Who stands behind an operator; undefined for one who is an operator of that party no longer. */
+	readonly personOf: (operator: Operator) => string | undefined;
 }
 
-/** Gathers the facts that the policies of these rows read, then decides. */
+/**
+ * Gathers the facts that the policies of these rows read, then decides. Of the authorizers those count who are
+ * operators still when the facts have come.
+ */
 export type Consider = (
 	policies: ActivePolicies,
 	operations: readonly Operation[],
 	call: Call,
-	authorizations: ReadonlySet<string>,
+	authorizers: readonly Operator[],
 ) => Promise<Verdict>;
 
 const none: Readonly<Record<string, ExternalValue>> = Object.freeze({});
 
 export function createConsider(deps: ConsiderDeps): Consider {
+	const spokenNow = ({ set }: ActivePolicies, call: Call, authorizers: readonly Operator[]): Spoken => {
+		const standing = authorizers.flatMap((operator): Authorizer[] => {
+			const person = deps.personOf(operator);
+			return person === undefined ? [] : [{ name: operator.name, party: operator.party, person }];
+		});
+		return whoHasSpoken(standing, set.members, occasionOf(call.request.method));
+	};
 	const decideOn = async (
 		needed: NeededFacts,
 		operations: readonly Operation[],
 		call: Call,
-		authorizations: ReadonlySet<string>,
+		speak: () => Spoken,
 	): Promise<Verdict> => {
 		const external = needed.external.length > 0 ? await deps.readExternal(needed.external) : none;
 		const resource = needed.resource ? await readTarget(call) : undefined;
-		return decide({ operations, authorizations, facts: factsOf(call, resource, external) });
+		const { parties, lacking } = speak(); // reading facts can take seconds
+		return decide({
+			operations,
+			authorizations: parties,
+			lacking,
+			facts: factsOf(call, resource, external),
+		});
 	};
-	return async (policies, operations, call, authorizations) => {
+	return async (policies, operations, call, authorizers) => {
+		const speak = () => spokenNow(policies, call, authorizers);
 		const all = policies.factsNeeded(operations);
-		if (!all.resource && all.external.length === 0) return decideOn(all, operations, call, authorizations);
+		if (!all.resource && all.external.length === 0) return decideOn(all, operations, call, speak);
 		// What lets the request through at once may need fewer facts than what it would otherwise wait for, and
 		// a fact can take seconds. Clauses beyond them come out as not decidable, so only `execute` counts here.
-		const some = factsNeeded(operations, authorizations);
+		const some = factsNeeded(operations, speak().parties);
 		if (some.external.length < all.external.length || some.resource !== all.resource) {
-			const verdict = await decideOn(some, operations, call, authorizations);
+			const verdict = await decideOn(some, operations, call, speak);
 			if (verdict.kind === 'execute') return verdict;
 		}
-		return decideOn(all, operations, call, authorizations);
+		return decideOn(all, operations, call, speak);
 	};
 }
+
+/** Under which of a party's rules its operators speak. */
+export const occasionOf = (method: string): Occasion =>
+	method === 'GET' || method === 'HEAD' ? 'reads' : 'speaks';
 
 function factsOf(
 	call: Call,

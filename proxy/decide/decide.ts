@@ -22,6 +22,8 @@ export type Verdict =
 			readonly kind: 'wait';
 			/** Alternatives, fewest parties first: the parties whose authorization would complete the request. */
 			readonly needs: readonly (readonly string[])[];
+			/** By party in `needs`, where not any operator will do: `one more of security`. */
+			readonly lacking: Readonly<Record<string, string>>;
 			readonly policies: readonly EvaluatedPolicy[];
 	  }
 	| {
@@ -34,8 +36,10 @@ export type Verdict =
 export interface DecisionInput {
 	/** Every row that the request falls under: all of them must be satisfied. */
 	readonly operations: readonly Operation[];
-	/** Parties whose operator made or co-approved this very request. */
+	/** Parties that have spoken for this very request, by those who made or approved it. */
 	readonly authorizations: ReadonlySet<string>;
+	/** Who of a party must still authorize; undefined where any operator will do. */
+	readonly lacking?: (party: string) => string | undefined;
 	/** What the policies see; `Request.Operation` is filled in here for each row. */
 	readonly facts: Facts;
 }
@@ -85,7 +89,8 @@ export function decide(input: DecisionInput): Verdict {
 
 	const policies = [...evaluated.values()];
 	if (failed.length > 0) return { kind: 'deny', reason: explainDenial(failed, policies), policies };
-	if (taken.length < input.operations.length) return { kind: 'wait', needs, policies };
+	if (taken.length < input.operations.length)
+		return { kind: 'wait', needs, lacking: lackingOf(needs, input), policies };
 	if (taken.length === 0)
 		return { kind: 'deny', reason: 'the request falls under no row of the authorization table', policies };
 	return {
@@ -94,6 +99,17 @@ export function decide(input: DecisionInput): Verdict {
 		posts,
 		policies,
 	};
+}
+
+function lackingOf(
+	needs: readonly (readonly string[])[],
+	{ lacking }: DecisionInput,
+): Readonly<Record<string, string>> {
+	const texts = [...new Set(needs.flat())].flatMap(party => {
+		const text = lacking?.(party);
+		return text === undefined ? [] : [[party, text]];
+	});
+	return Object.fromEntries(texts) as Record<string, string>;
 }
 
 function evaluate(operation: Operation, party: string, facts: Facts): EvaluatedPolicy {

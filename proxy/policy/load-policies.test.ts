@@ -256,10 +256,13 @@ test('a link that leads out of the folder is refused; one inside is read', async
 });
 
 test("the editors' schemas are the loader's", async t => {
-	const { operationsFileJsonSchema, policyFileJsonSchema } = await import('./policy-schemas.ts');
+	const { membersFileJsonSchema, operationsFileJsonSchema, policyFileJsonSchema } = await import(
+		'./policy-schemas.ts'
+	);
 	for (const [name, schema] of [
 		['operations.schema.json', operationsFileJsonSchema()],
 		['policy.schema.json', policyFileJsonSchema()],
+		['members.schema.json', membersFileJsonSchema()],
 	] as const) {
 		const text = `${JSON.stringify(schema, null, '\t')}\n`;
 		const file = join(shipped, name);

@@ -1,5 +1,6 @@
 import { ConfigError, type ConfigProblem } from '../../common/config/config-error.ts';
 import { type PolicyFiles, readPolicyFiles } from './load-policy-files.ts';
+import { readMembersFile } from './members-file.ts';
 import { readOperations } from './operations-file.ts';
 import { type PartyRule, readPartyFile } from './party-file.ts';
 import type { Operation, PartyPolicy, PolicySet } from './policy-set.ts';
@@ -30,8 +31,10 @@ function compilePolicies(
 	const isReadable = table.names.length > 0;
 	const read = isReadable ? files.policies.map(file => readPartyFile(file, context)) : [];
 	const rules = read.flatMap(file => file.rules);
+	const members = files.members.map(readMembersFile);
 	const problems: ConfigProblem[] = [
 		...table.problems,
+		...members.flatMap(file => file.problems),
 		...read.flatMap(file => file.problems),
 		...duplicates(rules),
 	];
@@ -44,6 +47,7 @@ function compilePolicies(
 		version: files.version,
 		operations: Object.freeze(operations),
 		externalSources: Object.freeze([...sources].sort()),
+		members: new Map(members.flatMap(file => (file.members ? [[file.members.party, file.members]] : []))),
 	});
 }
 

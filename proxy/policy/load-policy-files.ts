@@ -10,7 +10,11 @@ const maxFiles = 1000;
 /** What of the folder decides on requests, read once, so that parsing and the version agree. */
 export interface PolicyFiles {
 	readonly operations: PolicyFile;
-	readonly policies: readonly (PolicyFile & { readonly party: string })[];
+	readonly policies: readonly PartysFile[];
+	/** `members.yaml` of the parties that have one. */
+	readonly members: readonly PartysFile[];
+	/** `helpers.yaml` of the parties that have one. */
+	readonly helpers: readonly PartysFile[];
 	/** SHA-256, hex. */
 	readonly version: string;
 }
@@ -21,8 +25,20 @@ export interface PolicyFile {
 	readonly text: string;
 }
 
+/** A file in a party's folder. */
+export interface PartysFile extends PolicyFile {
+	readonly party: string;
+}
+
 /** Files at the top that people and tools keep beside the table. */
-const otherFiles = new Set(['README.md', 'cases.yaml', 'operations.schema.json', 'policy.schema.json']);
+const otherFiles = new Set([
+	'README.md',
+	'cases.yaml',
+	'operations.schema.json',
+	'policy.schema.json',
+	'members.schema.json',
+	'helpers.schema.json',
+]);
 
 /**
  * Reads `operations.yaml` and `<party in lower case>/*.yaml`. Names that begin with a dot are left alone.
@@ -69,15 +85,18 @@ export async function readPolicyFiles(folder: string, parties: readonly string[]
 	}
 	const texts = decode(contents, complain);
 	if (problems.length > 0) throw new ConfigError(problems);
+	const partys = [...texts]
+		.filter(([name]) => name !== 'operations.yaml')
+		.map(([name, text]) => {
+			const [own = '', file = ''] = name.split('/');
+			return { name: join(folder, name), text, party: partyOf.get(own) ?? '', file };
+		});
+	const called = (what: string) => partys.filter(({ file }) => file === what);
 	return {
 		operations: { name: join(folder, 'operations.yaml'), text: texts.get('operations.yaml') ?? '' },
-		policies: [...texts]
-			.filter(([name]) => name !== 'operations.yaml')
-			.map(([name, text]) => ({
-				name: join(folder, name),
-				text,
-				party: partyOf.get(name.split('/')[0] ?? '') ?? '',
-			})),
+		policies: partys.filter(({ file }) => file !== 'members.yaml' && file !== 'helpers.yaml'),
+		members: called('members.yaml'),
+		helpers: called('helpers.yaml'),
 		version: digest(contents),
 	};
 }

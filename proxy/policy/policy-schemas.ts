@@ -41,6 +41,37 @@ export const postTexts = z.union([z.string().min(1), z.array(z.string().min(1)).
 /** The shape of a party's file: by operation, that party's pre and post. */
 export const policyFile = z.record(z.string(), z.record(z.string(), z.unknown()));
 
+/** The shape of a party's `members.yaml`. */
+export const membersFile = z
+	.strictObject({
+		groups: z
+			.record(
+				z
+					.string()
+					.regex(
+						/^(?!(?:and|or|of|anyone)$)[a-z][a-z0-9_]{0,31}$/,
+						'expected a name in lower case, for instance security',
+					),
+				z.array(z.string().min(1).max(64)).min(1).max(100),
+			)
+			.refine(groups => Object.keys(groups).length > 0, 'expected one group or more')
+			.describe("Names of the party's operators, by group; an operator may stand in several"),
+		speaks: z
+			.string()
+			.describe(
+				'Who speaks for the party together: 2 of (ops, security), 2 of ops, lead or (ops and security); each place is filled by another person',
+			),
+		reads: z
+			.string()
+			.optional()
+			.describe('The same for what only reads; absent: as speaks. "anyone" is any operator of the party'),
+	})
+	.describe('A party that is a P²C itself');
+
+export function membersFileJsonSchema(): object {
+	return { title: 'Who speaks for a party', ...z.toJSONSchema(membersFile) };
+}
+
 /** For editors; the proxy's own check names the party, this one allows any. */
 export function policyFileJsonSchema(): object {
 	const key = (kind: string) => `^[a-z][a-z0-9_]*\\.${kind}$`;

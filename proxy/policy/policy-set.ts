@@ -16,6 +16,35 @@ export interface PolicySet {
 	readonly operations: readonly Operation[];
 	/** External sources that some policy of the set reads. */
 	readonly externalSources: readonly string[];
+	/** Parties that are a P²C themselves; any operator speaks for the others. */
+	readonly members: ReadonlyMap<string, PartyMembers>;
+}
+
+/** What a party says in its `members.yaml`: who of its operators speak for it together. */
+export interface PartyMembers {
+	readonly party: string;
+	/** Names of operators by group. */
+	readonly groups: Readonly<Record<string, readonly string[]>>;
+	/** For what changes something. */
+	readonly speaks: MembersExpression;
+	/** For what only reads. */
+	readonly reads: MembersExpression;
+	readonly where: SourceLocation;
+}
+
+/** `2 of (ops, security)` as alternatives; `anyone` is any operator of the party. */
+export interface MembersExpression {
+	readonly source: string;
+	readonly anyone: boolean;
+	/** Empty for `anyone` alone. */
+	readonly clauses: readonly MembersClause[];
+}
+
+/** One way to speak for the party. */
+export interface MembersClause {
+	readonly source: string;
+	/** Groups, one for each person needed; each place is filled by another person. */
+	readonly places: readonly string[];
 }
 
 /** A row of the authorization table with what each party wrote for it. */

@@ -86,4 +86,5 @@ export const testPolicySet = (...operations: Operation[]): PolicySet => ({
 	version: 'test',
 	operations,
 	externalSources: [],
+	members: new Map(),
 });
