@@ -22,6 +22,8 @@ export interface AskOptions {
 	/** An object becomes JSON; text is sent as it is. */
 	readonly body?: unknown;
 	readonly headers?: Readonly<Record<string, string>>;
+	/** Breaks the connection off as soon as the request is on its way; the answer is then an error. */
+	readonly abortAfterSending?: boolean;
 }
 
 export type Ask = (who: Identified, method: string, target: string, options?: AskOptions) => Promise<Reply>;
@@ -64,7 +66,10 @@ export function createAsk(base: string, ca: string): { ask: Ask; close(): void }
 				});
 			});
 			sent.on('error', reject);
-			sent.end(body);
+			sent.end(body, () => {
+				// One turn later, so that it has really gone.
+				if (options.abortAfterSending) setImmediate(() => sent.destroy());
+			});
 		});
 	};
 	return {
