@@ -33,7 +33,10 @@ function outcomeOf(record: AuditRecord): string {
 			return record.decision;
 		case 'login':
 		case 'policies':
+		case 'console':
 			return record.outcome;
+		case 'doors':
+			return record.state;
 		case 'governance':
 		case 'break-glass':
 			return record.action;

@@ -100,6 +100,18 @@ function describe(record: AuditEntry['record']): [who: string, what: string, out
 				`BREAK-GLASS ${record.id}: ${record.operations.join(', ')}`,
 				`${record.action}: ${record.reason}`,
 			];
+		case 'console':
+			return [
+				`${record.by} (console)`,
+				record.bmc ? `${record.action} ${record.bmc}` : record.action,
+				[record.outcome, ...record.detail].join('; '),
+			];
+		case 'doors':
+			return [
+				record.operator ?? '',
+				`doors of ${record.bmc}`,
+				record.open.length ? `${record.state}: ${record.open.join(', ')}` : record.state,
+			];
 		case 'answer':
 			return [
 				record.bmc,

@@ -106,6 +106,27 @@ export const auditRecord = z.discriminatedUnion('kind', [
 		uses: z.int(),
 		signature: z.string().nullable(),
 	}),
+	/** What the site's owner did at the console of the proxy's host: to a BMC, or with a backup. */
+	z.strictObject({
+		kind: z.literal('console'),
+		action: z.enum(['enrol', 'release', 'backup', 'restore']),
+		outcome: z.enum(['begun', 'done', 'failed']),
+		/** Null for what concerns the whole site. */
+		bmc: z.string().nullable(),
+		/** The host's user who did it, as the system names them, and when: it may be recorded later. */
+		by: z.string(),
+		at: z.iso.datetime(),
+		detail: z.array(z.string()),
+	}),
+	/** Ways into an enrolled BMC beside the proxy: whenever another set of them is found open. */
+	z.strictObject({
+		kind: z.literal('doors'),
+		bmc: z.string(),
+		state: z.enum(['shut', 'open', 'unknown']),
+		open: z.array(z.string()),
+		/** The operator who had sessions on the BMC ended; null for what the proxy's own check found. */
+		operator: z.string().nullable(),
+	}),
 ]);
 
 /** Taken as it is: who appends one must not change it afterwards, nor need to. */

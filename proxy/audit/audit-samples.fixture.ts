@@ -82,6 +82,22 @@ export const anyRecord: fc.Arbitrary<AuditRecord> = fc.oneof(
 		digest: fc.constant('0123456789abcdef'.repeat(4)),
 		comment: fc.option(text),
 	}),
+	fc.record({
+		kind: fc.constant('console' as const),
+		action: fc.constantFrom('enrol' as const, 'release' as const, 'backup' as const, 'restore' as const),
+		outcome: fc.constantFrom('begun' as const, 'done' as const, 'failed' as const),
+		bmc: fc.option(text),
+		by: text,
+		at: fc.constant('2026-01-01T00:00:00.000Z'),
+		detail: fc.array(text, { maxLength: 3 }),
+	}),
+	fc.record({
+		kind: fc.constant('doors' as const),
+		bmc: text,
+		state: fc.constantFrom('shut' as const, 'open' as const, 'unknown' as const),
+		open: fc.array(text, { maxLength: 3 }),
+		operator: fc.option(text),
+	}),
 	fc.nat().map(decision),
 	fc.nat().map(n => ({ ...decision(n), breakGlass: `b${n}` }) as AuditRecord),
 	fc.record({

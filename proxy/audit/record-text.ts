@@ -88,6 +88,18 @@ function inOrder(record: AuditRecord): unknown {
 				until: record.until,
 				uses: record.uses,
 			};
+		case 'console':
+			return {
+				action: record.action,
+				at: record.at,
+				bmc: record.bmc,
+				by: record.by,
+				detail: record.detail,
+				kind,
+				outcome: record.outcome,
+			};
+		case 'doors':
+			return { bmc: record.bmc, kind, open: record.open, operator: record.operator, state: record.state };
 		default:
 			throw new TypeError(`no audit record: ${String(kind satisfies never)}`);
 	}
