@@ -33,6 +33,7 @@ export interface PartysFile extends PolicyFile {
 /** Files at the top that people and tools keep beside the table. */
 const otherFiles = new Set([
 	'README.md',
+	'agreement.yaml',
 	'cases.yaml',
 	'operations.schema.json',
 	'policy.schema.json',
