@@ -18,7 +18,8 @@ export interface LoadOptions extends HttpTarget {
 
 export interface LoadReport {
 	readonly requests: number;
-	readonly seconds: number;
+	/** Answers a second. */
+	readonly rate: number;
 	/** Milliseconds. */
 	readonly p50: number;
 	readonly p99: number;
@@ -57,10 +58,10 @@ export function httpSide(
 			const load = await startServer<LoadReport>('load', options);
 			const used = server.cpuTime() - before;
 			await load.close();
-			const { requests, failures, p50, p99 } = load.ready;
+			const { requests, rate, failures, p50, p99 } = load.ready;
 			assert.equal(failures, 0, `${name}: ${failures} of ${requests} requests failed under load`);
-			assert.ok(requests > 0, `${name}: no answer in ${seconds} s`);
-			return { '': requests / load.ready.seconds, p50, p99, 'processor time': used / requests };
+			assert.ok(requests > 0, `${name}: no answer`);
+			return { '': rate, p50, p99, 'processor time': used / requests };
 		},
 	};
 }
