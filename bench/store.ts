@@ -13,7 +13,7 @@ import { openStore } from '../common/store/open-store.ts';
 import { defineCollection } from '../common/store/store.ts';
 import { openAuditLog } from '../proxy/audit/audit-log.ts';
 import type { AuditRecord } from '../proxy/audit/audit-record.ts';
-import { verifyAudit } from '../proxy/audit/read-audit.ts';
+import { verifyAudit } from '../proxy/audit/verify-audit.ts';
 import type { BenchArea, BenchCase, Figure, Side } from './harness/bench-case.ts';
 
 const document = { state: 'waiting', text: 'x'.repeat(700), n: 0 };

@@ -9,12 +9,14 @@ import type { Logger } from '../common/log/logger.ts';
 import { requestMetrics } from '../common/metrics/request-metrics.ts';
 import type { Store } from '../common/store/store.ts';
 import { renderRedfishError } from './answer/redfish-error.ts';
+import { createAuditRoutes } from './api/audit-routes.ts';
 import { createApiRoutes, requireOperator } from './api/routes.ts';
 import { createApprover } from './approve/approver.ts';
 import { type RequestDocument, requests } from './approve/request-document.ts';
 import { createTaskService } from './approve/task-service.ts';
 import { createWaitingRequests } from './approve/waiting-requests.ts';
 import type { AuditLog } from './audit/audit-log.ts';
+import type { PublishedLog } from './audit/published-log.ts';
 import { createAuthenticator } from './authenticate/authenticate.ts';
 import { createBasicCheck } from './authenticate/basic.ts';
 import { createCertificateCheck } from './authenticate/certificate.ts';
@@ -63,6 +65,8 @@ export interface ProxyDeps {
 	readonly roster: Roster;
 	readonly store: Store;
 	readonly audit: AuditLog;
+	/** What parties may follow of it. */
+	readonly published: PublishedLog;
 	readonly readExternal: ConsiderDeps['readExternal'];
 	/** Something of this BMC was changed: what External sources read before is stale. */
 	readonly onChanged: (bmc: string) => void;
@@ -189,15 +193,18 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	let mainUrl = '';
 	const bmcUrls = new Map<string, string>();
 	const management = createApp({
-		routes: createApiRoutes({
-			site: { name: deps.name, version: deps.version, parties: deps.parties },
-			policies,
-			waiting,
-			approver,
-			bmcs,
-			bmcUrl: name => bmcUrls.get(name) ?? null,
-			mainUrl: () => mainUrl,
-		}),
+		routes: [
+			...createAuditRoutes(deps.published),
+			...createApiRoutes({
+				site: { name: deps.name, version: deps.version, parties: deps.parties },
+				policies,
+				waiting,
+				approver,
+				bmcs,
+				bmcUrl: name => bmcUrls.get(name) ?? null,
+				mainUrl: () => mainUrl,
+			}),
+		],
 		before: [
 			requireOperator(async request => {
 				const { authorization } = request.headers;

@@ -11,6 +11,7 @@ import {
 	serviceView,
 } from './api/schemas.ts';
 import type { JsonValue } from './canonicalise/canonical-request.ts';
+import { type AuditCalls, createAuditCalls } from './client/audit-calls.ts';
 import { redfishMessages } from './client/messages.ts';
 import {
 	type Answer,
@@ -22,6 +23,7 @@ import {
 
 export type { RequestState, RequestView } from './api/schemas.ts';
 export type { JsonValue } from './canonicalise/canonical-request.ts';
+export type { AuditCalls } from './client/audit-calls.ts';
 export type { RedfishMessage } from './client/messages.ts';
 export type { Answer, Credential } from './client/transport.ts';
 export { redfishMessages };
@@ -74,6 +76,7 @@ export interface ProxyClient {
 	deny(id: string, body: { reason: string }): Promise<z.infer<typeof requestView>>;
 	withdraw(id: string, body?: { reason?: string | undefined }): Promise<z.infer<typeof requestView>>;
 	policies(): Promise<PoliciesView>;
+	readonly audit: AuditCalls;
 	/** Opens a Redfish session with the client's user name and password; throws `CredentialRefused` (401). */
 	login(): Promise<Session>;
 	/** Ends the session at `session`; one that is gone already is no error. */
@@ -116,6 +119,7 @@ export function createProxyClient(options: TransportOptions): ProxyClient {
 		deny: (id, { reason }) => act(id, 'deny', { reason }),
 		withdraw: (id, { reason } = {}) => act(id, 'withdraw', reason ? { reason } : {}),
 		policies: () => get(policiesView, '/p2c/v1/policies'),
+		audit: createAuditCalls(get),
 		login: () => openSession(transport),
 		async logout(session) {
 			const answer = await transport.send({ method: 'DELETE', path: session });

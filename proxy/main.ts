@@ -6,9 +6,10 @@ import { createLogger, type Logger } from '../common/log/logger.ts';
 import { createRegistry } from '../common/metrics/registry.ts';
 import { openStore } from '../common/store/open-store.ts';
 import { createProxy, type P2cProxy, type ProxyDeps } from './app.ts';
-import { openAuditLog } from './audit/audit-log.ts';
+import { openSignedLog } from './audit/signed-log.ts';
 import { createRoster, rosterFile } from './authenticate/roster.ts';
 import { createExternalSources, type ExternalSources } from './external/external-sources.ts';
+import { unitsOf } from './external/units.ts';
 import { watchPolicies } from './policy/watch-policies.ts';
 import { readSite, type Site } from './site.ts';
 
@@ -41,7 +42,12 @@ export async function main(options: { config: string }): Promise<void> {
 export async function startProxy(site: Site, { logger }: { logger: Logger }): Promise<RunningProxy> {
 	const clock = systemClock;
 	const parties = Object.keys(site.parties);
-	const folder = { folder: site.policies, parties, externalSources: Object.keys(site.external) };
+	const folder = {
+		folder: site.policies,
+		parties,
+		externalSources: Object.keys(site.external),
+		units: unitsOf(site.external),
+	};
 	const roster = createRoster(readConfig({ file: site.operators, schema: rosterFile }).operators, parties);
 
 	const opened: (() => unknown)[] = [];
@@ -50,7 +56,13 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 	};
 	let proxy: P2cProxy | undefined;
 	try {
-		const audit = await openAuditLog({ folder: site.audit.folder, clock });
+		const { log: audit, published } = await openSignedLog({
+			folder: site.audit.folder,
+			keyFile: site.audit.key,
+			origin: `bimetal/${site.site.replace(/[^\w.-]+/g, '-')}`,
+			clock,
+			onFault: fault => logger.error({ err: fault }, 'a checkpoint of the audit log could not be written'),
+		});
 		opened.push(() => audit.close());
 		const store = await openStore(site.store);
 		opened.push(() => store.close());
@@ -91,6 +103,7 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 			roster,
 			store,
 			audit,
+			published,
 			readExternal: names => external.read(names),
 			onChanged: () => external.invalidate(),
 			onRequest: request => {
@@ -103,6 +116,9 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 			logger,
 			registry,
 			checks: {
+				checkpoints: () => {
+					if (published.fault()) throw new Error('checkpoints of the audit log cannot be written');
+				},
 				...(events && {
 					events: () => {
 						if (!events.connected()) throw new Error('no connection to the MQTT broker');

@@ -19,7 +19,16 @@ const siteSchema = (folder: string) =>
 			engine: z.enum(['sqlite', 'lowdb']).default('sqlite'),
 			file: z.string().transform(path => resolve(folder, path)),
 		}),
-		audit: z.strictObject({ folder: z.string().transform(path => resolve(folder, path)) }),
+		audit: z
+			.strictObject({
+				folder: z.string().transform(path => resolve(folder, path)),
+				/** The key that signs checkpoints, made when it is not there; beside the folder when absent. */
+				key: z
+					.string()
+					.transform(path => resolve(folder, path))
+					.optional(),
+			})
+			.transform(audit => ({ ...audit, key: audit.key ?? `${audit.folder}.key` })),
 		/** The main port: `/p2c/v1`, and every BMC by host name or under `/bmc/<name>`. */
 		listen: listenAddress,
 		/** Health and metrics; keep it on loopback or a management network. */

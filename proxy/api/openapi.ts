@@ -1,5 +1,6 @@
 import { extendZodWithOpenApi, OpenAPIRegistry, OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
+import * as audit from './audit-schemas.ts';
 import * as schemas from './schemas.ts';
 
 interface Described {
@@ -87,6 +88,48 @@ const described: readonly Described[] = [
 		body: schemas.withdrawBody,
 		answer: requestView,
 		errors: { ...waitingErrors, 403: 'It is somebody else’s' },
+	},
+	{
+		method: 'get',
+		path: '/p2c/v1/audit/key',
+		summary: 'The public key that signs the audit log',
+		answer: audit.keyView,
+	},
+	{
+		method: 'get',
+		path: '/p2c/v1/audit/checkpoint',
+		summary: 'The newest checkpoint of the audit log: a signed tree head',
+		answer: audit.checkpointView,
+	},
+	{
+		method: 'get',
+		path: '/p2c/v1/audit/checkpoints',
+		summary: 'Checkpoints of more than so many records, oldest first',
+		query: audit.pageQuery,
+		answer: audit.checkpointPage,
+	},
+	{
+		method: 'get',
+		path: '/p2c/v1/audit/records',
+		summary: 'Records of the audit log as stored, as far as they are signed',
+		query: audit.pageQuery,
+		answer: audit.recordPage,
+	},
+	{
+		method: 'get',
+		path: '/p2c/v1/audit/proof/inclusion',
+		summary: 'That a record is among the first so many: RFC 6962 section 2.1.1',
+		query: audit.inclusionQuery,
+		answer: audit.inclusionView,
+		errors: { 404: 'So many records are not signed yet' },
+	},
+	{
+		method: 'get',
+		path: '/p2c/v1/audit/proof/consistency',
+		summary: 'That a log is the beginning of a longer one: RFC 6962 section 2.1.2',
+		query: audit.consistencyQuery,
+		answer: audit.consistencyView,
+		errors: { 404: 'So many records are not signed yet' },
 	},
 ];
 

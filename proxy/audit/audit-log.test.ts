@@ -7,7 +7,8 @@ import { openAuditLog } from './audit-log.ts';
 import { auditRecord } from './audit-record.ts';
 import { anyRecord, decision, inFolder, linesByFile } from './audit-samples.fixture.ts';
 import { type LogFile, openLogFile } from './log-files.ts';
-import { readAudit, verifyAudit } from './read-audit.ts';
+import { readAudit } from './read-audit.ts';
+import { verifyAudit } from './verify-audit.ts';
 
 const clock = new FakeClock();
 

@@ -45,12 +45,20 @@ export interface AuditLogDeps {
 	readonly largestFile?: number;
 	/** Characters of records that may wait for the disk. */
 	readonly largestQueue?: number;
+	/** Told of what is on disk, in order. */
+	readonly observer?: {
+		/** Hashes of further records, in hex. */
+		durable(hashes: readonly string[]): void;
+		/** Nothing more comes; the folder is still locked. */
+		closing(): Promise<void>;
+	};
 }
 
 /** Lines that go to the disk together. */
 interface Group {
 	readonly first: number;
 	readonly lines: string[];
+	readonly hashes: string[];
 	length: number;
 	head: Head;
 	readonly durable: Promise<void>;
@@ -87,7 +95,7 @@ function appendTo(
 	firstSize: number,
 	release: () => Promise<void>,
 ): AuditLog {
-	const { folder, clock, openFile = openLogFile } = deps;
+	const { folder, clock, observer, openFile = openLogFile } = deps;
 	const { largestFile = 64 * 1024 * 1024, largestQueue = 16 * 1024 * 1024 } = deps;
 	let file = firstFile;
 	let size = firstSize;
@@ -126,6 +134,7 @@ function appendTo(
 				await writeGroup(group);
 				onDisk = group.head;
 				group.resolve();
+				observer?.durable(group.hashes);
 			} catch (error) {
 				// After a failed sync nobody knows what is on disk, and a second one may succeed without it.
 				if (!failed) refusal = auditFailed(error);
@@ -163,6 +172,7 @@ function appendTo(
 			sealed = next.head;
 			gathering ??= newGroup(sealed);
 			gathering.lines.push(next.line);
+			if (observer) gathering.hashes.push(sealed.hash);
 			gathering.head = sealed;
 			gathering.length += next.line.length;
 			queued += next.line.length;
@@ -177,7 +187,11 @@ function appendTo(
 			closing ??= (async () => {
 				if (gathering) writeNow();
 				await writing;
-				await file.close().finally(release);
+				try {
+					await observer?.closing();
+				} finally {
+					await file.close().finally(release);
+				}
 			})();
 			return closing;
 		},
@@ -204,6 +218,7 @@ function newGroup(head: Head): Group {
 	return {
 		first: head.seq,
 		lines: [],
+		hashes: [],
 		length: 0,
 		head,
 		durable,

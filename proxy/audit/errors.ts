@@ -33,3 +33,13 @@ export function auditClosed(): BimetalError {
 export function auditLocked(folder: string, holder: string): BimetalError {
 	return new BimetalError('AuditLocked', `the audit log in ${folder} is in use by ${holder}`);
 }
+
+/** The key that signs checkpoints is missing, unreadable, or not the one that signed the log so far. */
+export function auditKeyUnusable(reason: string): BimetalError {
+	return new BimetalError('AuditKeyUnusable', reason);
+}
+
+/** The file with the tree's nodes is shorter than the tree; it is made anew when the log is opened. */
+export function auditNodesMissing(path: string): BimetalError {
+	return new BimetalError('AuditNodesMissing', `${path} is shorter than it was; start the proxy again`);
+}

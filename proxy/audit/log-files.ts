@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
+import { type FileHandle, open, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncFolder } from '../../common/store/durable-file.ts';
 
@@ -29,6 +29,25 @@ export async function openLogFile(path: string): Promise<LogFile> {
 	};
 }
 
+/** Opens a file to be read and written at any place, creating it (mode 0600) so that its name survives a crash. */
+export async function openWritable(path: string): Promise<FileHandle> {
+	const created = await open(path, 'a', 0o600);
+	try {
+		await created.chmod(0o600);
+		await syncFolder(dirname(path));
+	} finally {
+		await created.close();
+	}
+	return open(path, 'r+');
+}
+
+/** Writes all of it at `position`; a short write goes on where it stopped. */
+export async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+	for (let done = 0; done < bytes.length; ) {
+		done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+	}
+}
+
 export interface NamedLogFile {
 	readonly path: string;
 	/** The number of the record that it begins with: its name says so. */
@@ -54,17 +73,20 @@ export async function listLogFiles(folder: string): Promise<NamedLogFile[]> {
 export const longestLine = 256 * 1024;
 const newline = 0x0a;
 
-/** The file's lines with their newlines; the last may lack it, and so does one that is longer than the longest. */
-export async function* readLines(path: string): AsyncGenerator<Buffer> {
+/**
+ * The file's lines from offset `start` on, with their newlines; the last may lack it, and so does one that is longer
+ * than the longest.
+ */
+export async function* readLines(path: string, start = 0): AsyncGenerator<Buffer> {
 	let rest: Buffer = Buffer.alloc(0);
-	for await (const chunk of createReadStream(path, { highWaterMark: longestLine })) {
+	for await (const chunk of createReadStream(path, { highWaterMark: longestLine, start })) {
 		const bytes: Buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-		let start = 0;
-		for (let end = bytes.indexOf(newline); end !== -1; end = bytes.indexOf(newline, start)) {
-			yield bytes.subarray(start, end + 1);
-			start = end + 1;
+		let from = 0;
+		for (let end = bytes.indexOf(newline); end !== -1; end = bytes.indexOf(newline, from)) {
+			yield bytes.subarray(from, end + 1);
+			from = end + 1;
 		}
-		rest = bytes.subarray(start);
+		rest = bytes.subarray(from);
 		if (rest.length > longestLine) {
 			yield rest;
 			return;

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { type AuditRecord, auditRecord } from './audit-record.ts';
-import { genesis, type Head } from './chain.ts';
 import { auditCorrupt } from './errors.ts';
 import { listLogFiles } from './log-files.ts';
 import { walk } from './walk.ts';
@@ -42,36 +41,4 @@ export async function* readAudit(options: {
 		yield { seq, time, record: parsed.data, hash };
 		if (++given >= limit) return;
 	}
-}
-
-export type AuditVerdict =
-	| { readonly ok: true; readonly records: number; readonly head: Head }
-	| { readonly ok: false; readonly file: string; readonly line: number; readonly reason: string };
-
-/**
- * Walks the whole chain and finds altered, removed, inserted and reordered records. That the newest ones were
- * removed shows only against `expect`: a head that an earlier verification returned and that was kept elsewhere.
- */
-export async function verifyAudit(options: { folder: string; expect?: Head }): Promise<AuditVerdict> {
-	const { folder, expect } = options;
-	let head: Head = genesis;
-	let at = { file: folder, line: 0 };
-	for await (const step of walk(await listLogFiles(folder), true)) {
-		const { file, line } = step;
-		if (step.kind === 'torn') return { ok: false, file, line, reason: 'the last line is incomplete' };
-		if (step.kind === 'damage') return { ok: false, file, line, reason: step.reason };
-		at = { file, line };
-		head = { seq: step.sealed.seq, hash: step.sealed.hash };
-		if (head.seq === expect?.seq && head.hash !== expect.hash) {
-			return { ok: false, file, line, reason: `record ${head.seq} is not the one that was there before` };
-		}
-	}
-	if (expect && head.seq < expect.seq) {
-		return {
-			ok: false,
-			...at,
-			reason: `the log ends with record ${head.seq}, but record ${expect.seq} was there`,
-		};
-	}
-	return { ok: true, records: head.seq, head };
 }

@@ -6,7 +6,8 @@ import { openAuditLog } from './audit-log.ts';
 import type { AuditRecord } from './audit-record.ts';
 import { anyRecord, decision, inFolder, linesByFile, writeLines } from './audit-samples.fixture.ts';
 import type { Head } from './chain.ts';
-import { readAudit, verifyAudit } from './read-audit.ts';
+import { readAudit } from './read-audit.ts';
+import { verifyAudit } from './verify-audit.ts';
 
 const clock = new FakeClock();
 const someRecords = fc.array(anyRecord, { minLength: 2, maxLength: 8 });

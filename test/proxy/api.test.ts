@@ -1,6 +1,7 @@
 // /p2c/v1: what its description says is what is there, and every answer fits its schema.
 import test from 'ava';
 import type { z } from 'zod';
+import { createAuditRoutes } from '../../proxy/api/audit-routes.ts';
 import { createApiRoutes } from '../../proxy/api/routes.ts';
 import * as schemas from '../../proxy/api/schemas.ts';
 import { startTestProxy, type TestProxy } from './start-proxy.ts';
@@ -21,9 +22,10 @@ test('it describes exactly the routes that there are', async t => {
 	const listed = Object.entries(paths as Record<string, object>).flatMap(([path, methods]) =>
 		Object.keys(methods).map(method => `${method.toUpperCase()} ${path}`),
 	);
-	const offered = createApiRoutes({} as Parameters<typeof createApiRoutes>[0]).map(
-		({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`,
-	);
+	const offered = [
+		...createApiRoutes({} as Parameters<typeof createApiRoutes>[0]),
+		...createAuditRoutes({} as Parameters<typeof createAuditRoutes>[0]),
+	].map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);
 	t.deepEqual(listed.sort(), offered.sort());
 });
 

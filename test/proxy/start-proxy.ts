@@ -10,9 +10,10 @@ import { openStore } from '../../common/store/open-store.ts';
 import type { Store } from '../../common/store/store.ts';
 import { createProxy, type P2cProxy } from '../../proxy/app.ts';
 import type { RequestDocument } from '../../proxy/approve/request-document.ts';
-import { type AuditLog, openAuditLog } from '../../proxy/audit/audit-log.ts';
+import type { AuditLog } from '../../proxy/audit/audit-log.ts';
 import type { AuditRecord } from '../../proxy/audit/audit-record.ts';
 import { openLogFile } from '../../proxy/audit/log-files.ts';
+import { openSignedLog } from '../../proxy/audit/signed-log.ts';
 import { createRoster } from '../../proxy/authenticate/roster.ts';
 import { loadPolicies } from '../../proxy/policy/load-policies.ts';
 import type { PolicySet } from '../../proxy/policy/policy-set.ts';
@@ -144,8 +145,11 @@ async function open(
 
 	const records: AuditRecord[] = [];
 	let isBroken = false;
-	const log: AuditLog = await openAuditLog({
+	const { log, published } = await openSignedLog({
 		folder: path.join(folder, 'audit'),
+		keyFile: path.join(folder, 'audit.key'),
+		origin: 'bimetal/test',
+		onFault: () => undefined,
 		clock,
 		openFile: async file => {
 			const real = await openLogFile(file);
@@ -205,6 +209,7 @@ async function open(
 		roster: createRoster(entries, parties),
 		store,
 		audit,
+		published,
 		async readExternal(wanted) {
 			await world.whileReading();
 			return Object.fromEntries(wanted.map(name => [name, external(name)]));
