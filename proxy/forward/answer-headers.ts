@@ -28,6 +28,7 @@ export function safeHeaders(headers: IncomingHttpHeaders, prefix: string): Recor
 		const value = headers[name];
 		if (typeof value === 'string') safe[name] = value;
 	}
+	if (safe.link !== undefined) safe.link = safe.link.replaceAll('</redfish/', `<${prefix}/redfish/`);
 	const { location } = headers;
 	// Only a place on the same BMC: an absolute URL would name the BMC itself, which clients must not go to.
 	if (location?.startsWith('/redfish/')) safe.location = prefix + location;

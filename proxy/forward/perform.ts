@@ -50,6 +50,8 @@ export async function perform(call: Call, posts: Posts, ifMatch: string | undefi
 	const method = request.method === 'HEAD' ? 'GET' : request.method;
 	const forward = renderForward({ ...request, method }, { query: [], ifMatch });
 	const answer = await bmc.send(forward);
+	// In the very words in which a hidden resource is answered for: the BMC's own would tell the two apart.
+	if (posts.length > 0 && method === 'GET' && answer.status === 404) throw noSuchResource();
 	const headers = safeHeaders(answer.headers, call.prefix);
 	const bmcEtag = headers.etag;
 	delete headers.etag;
@@ -75,6 +77,8 @@ export async function perform(call: Call, posts: Posts, ifMatch: string | undefi
 				: bmcEtag;
 	return { status: answer.status, headers, json, etag, bmcEtag };
 }
+
+const noSuchResource = () => proxyErrors.NotFound('there is no such resource');
 
 /** What is executed stays executed: a fault in filtering its answer must not read like one before it was sent. */
 function refuse({ request, bmc }: Call, fault: unknown): never {
@@ -105,7 +109,7 @@ async function filter(bmc: BmcConnection, whole: JsonValue, posts: Posts): Promi
 		result = filterAnswer({ answer, posts, resolved });
 		if (result.unresolved.length > 0) throw bmcGarbage(bmc.target.name, 'members that cannot be filtered');
 	}
-	if (result.hidden) throw proxyErrors.NotFound('there is no such resource');
+	if (result.hidden) throw noSuchResource();
 	return result.answer;
 }
 

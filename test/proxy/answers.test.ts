@@ -166,6 +166,8 @@ test('by prefix, every link carries it, and can be followed as far as there are 
 		if (followed.size > 250) break;
 		const reply = await site.ask('hso-operator', 'GET', target);
 		followed.set(target, reply.status);
+		t.notRegex(String(reply.headers.link ?? ''), /<\/redfish/);
+		t.notRegex(String(reply.headers.location ?? prefix), /^\/redfish/);
 		t.true([200, 202, 400, 403, 404].includes(reply.status), `${target}: ${reply.status}`);
 		for (const [at, text] of strings(reply.json)) {
 			t.false(text.startsWith('/redfish'), `${target} has ${text} at ${at}`);

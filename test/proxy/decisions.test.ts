@@ -83,6 +83,8 @@ test.serial(
 		const never = await site.at('hso-operator')('GET', `${entries}/999999`);
 		t.is(gone.status, 404);
 		t.is(never.status, 404);
+		t.is(gone.text, never.text, 'what is hidden is answered for as what is not there');
+		t.deepEqual({ ...gone.headers, date: '' }, { ...never.headers, date: '' });
 		const shown = await site.at('hso-operator')('GET', forSite.Members[0]['@odata.id']);
 		t.is(shown.status, 200);
 	},
