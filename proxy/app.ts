@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../common/clock.ts';
-import { createApp } from '../common/http/app.ts';
+import { createApp, type Route } from '../common/http/app.ts';
 import { type Listening, listen } from '../common/http/listen.ts';
 import { createOpsServer } from '../common/http/ops-server.ts';
 import type { Logger } from '../common/log/logger.ts';
@@ -35,6 +35,7 @@ import {
 	type ForwardLimits,
 } from './forward/bmc-connection.ts';
 import { createBmcTasks } from './forward/bmc-tasks.ts';
+import type { Windows } from './governance/windows.ts';
 import { createTlsServer, type TlsMaterial } from './listener/listeners.ts';
 import { createRedfishHandler } from './listener/redfish-handler.ts';
 import { createRouter } from './listener/route.ts';
@@ -78,6 +79,8 @@ export interface ProxyDeps {
 	readonly clock: Clock;
 	readonly logger: Logger;
 	readonly registry: Registry;
+	/** Changes of the policies and break-glass, where the site's policies are signed. */
+	readonly governance?: { readonly windows: Windows; readonly routes: readonly Route[] } | undefined;
 	/** Readiness checks besides the proxy's own, by name. */
 	readonly checks: Readonly<Record<string, () => unknown>>;
 }
@@ -153,6 +156,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		lanes,
 		clock,
 		onChanged: deps.onChanged,
+		breakGlass: deps.governance?.windows,
 	});
 	const approver = createApprover({
 		waiting,
@@ -204,6 +208,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 				bmcUrl: name => bmcUrls.get(name) ?? null,
 				mainUrl: () => mainUrl,
 			}),
+			...(deps.governance?.routes ?? []),
 		],
 		before: [
 			requireOperator(async request => {

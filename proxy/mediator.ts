@@ -14,6 +14,8 @@ import { matchesIfMatch } from './filter/etag.ts';
 import { expand } from './filter/expand.ts';
 import type { BmcTasks } from './forward/bmc-tasks.ts';
 import { canPass, type Posts, pass, perform, renderSight, type Sight } from './forward/perform.ts';
+import { verdictUnder } from './governance/break-glass.ts';
+import type { Windows } from './governance/windows.ts';
 import type { Operation } from './policy/policy-set.ts';
 import { durably } from './record.ts';
 
@@ -28,6 +30,8 @@ export interface MediatorDeps {
 	readonly clock: Clock;
 	/** Called after a request that may have changed a BMC: what was read of it before is stale. */
 	readonly onChanged: (bmc: string) => void;
+	/** Counts a use of the party's open break-glass window, if there is one that lets this through. */
+	readonly breakGlass?: Pick<Windows, 'use'> | undefined;
 }
 
 /** An authenticated, canonical call from decision to answer. */
@@ -73,6 +77,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 					operations: operations.map(operation => operation.name),
 					verdict: verdict.kind,
 					clause: verdict.kind === 'execute' ? verdict.clause : null,
+					...(verdict.kind === 'execute' && verdict.breakGlass && { breakGlass: verdict.breakGlass }),
 					policyVersion: policies.set.version,
 					digest: held?.digest ?? null,
 					policies: viewPolicies(verdict.policies),
@@ -82,8 +87,22 @@ export function createMediator(deps: MediatorDeps): Mediator {
 			),
 		);
 
+	/** What is not let through now may be by break-glass; who merely looks something up for another request is not. */
+	const override = async (
+		call: Call,
+		operations: readonly Operation[],
+		verdict: Verdict,
+	): Promise<Verdict> => {
+		if (verdict.kind === 'execute' || !deps.breakGlass) return verdict;
+		const { operator, bmc, request } = call;
+		const what = { bmc: bmc.target.name, method: request.method, path: request.path };
+		const window = await deps.breakGlass.use(operator, operations, what);
+		return window ? verdictUnder(window, operator.party, operations, verdict.policies) : verdict;
+	};
+
 	const decideOn = async (
 		call: Call,
+		how: { readonly mayOverride?: boolean } = {},
 	): Promise<{ verdict: Verdict; policies: ActivePolicies; operations: readonly Operation[] }> => {
 		if (!audit.healthy()) {
 			throw proxyErrors.AuditUnavailable('decisions cannot be recorded, so none is made');
@@ -92,7 +111,8 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		const operations = classify(policies, call);
 		// What is the proxy's own has been answered before; of the rest only an own task's result is left.
 		if (operations.some(({ handledBy }) => handledBy === 'proxy')) await deps.bmcTasks.requireOwner(call);
-		const verdict = await deps.consider(policies, operations, call, [call.operator]);
+		const decided = await deps.consider(policies, operations, call, [call.operator]);
+		const verdict = how.mayOverride ? await override(call, operations, decided) : decided;
 		if (verdict.kind === 'wait') return { verdict, policies, operations }; // recorded once it has an id
 		const recorded = recordDecision(call, operations, verdict, policies);
 		if (isRead(call)) recorded.catch(noted);
@@ -194,7 +214,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 	};
 
 	const answerTo = async (call: Call, to: ServerResponse | undefined): Promise<Answer | 'passed'> => {
-		const { verdict, policies, operations } = await decideOn(call);
+		const { verdict, policies, operations } = await decideOn(call, { mayOverride: true });
 		switch (verdict.kind) {
 			case 'execute':
 				return sendRecorded(call, verdict.posts, to);

@@ -39,7 +39,8 @@ export function requireOperator(authenticate: (request: Request) => Promise<Oper
 	};
 }
 
-const operatorOf = (response: Response): Operator => response.locals[OPERATOR] as Operator;
+/** The operator that `requireOperator` found. */
+export const operatorOf = (response: Response): Operator => response.locals[OPERATOR] as Operator;
 
 /** `/p2c/v1`: what operators look at and decide over HTTP. */
 export function createApiRoutes(deps: ApiDeps): Route[] {
