@@ -2,7 +2,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { Method, Route } from '../../common/http/app.ts';
 import { parse } from '../../common/http/parse.ts';
 import type { Approver } from '../approve/approver.ts';
-import type { RequestDocument } from '../approve/request-document.ts';
+import { concernsParty, type RequestDocument } from '../approve/request-document.ts';
 import { noSuchRequest, type WaitingRequests } from '../approve/waiting-requests.ts';
 import type { ActivePolicies } from '../decide/consider.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
@@ -57,11 +57,15 @@ export function createApiRoutes(deps: ApiDeps): Route[] {
 		},
 	});
 	const id = (request: Request) => String(request.params.id);
-	const find = async (request: Request): Promise<RequestDocument> => {
+	/** Of what does not concern their party operators are told nothing, not even that it is there. */
+	const find = async (request: Request, { party }: Operator): Promise<RequestDocument> => {
 		const found = await waiting.get(id(request));
-		if (!found) throw noSuchRequest(id(request));
+		if (!found || !concernsParty(found, party)) throw noSuchRequest(id(request));
 		return found;
 	};
+	/** The id of a request that the operator may see. */
+	const own = async (request: Request, operator: Operator): Promise<string> =>
+		(await find(request, operator)).id;
 
 	return [
 		route('GET', '', () => ({
@@ -76,28 +80,30 @@ export function createApiRoutes(deps: ApiDeps): Route[] {
 			bmcs: [...bmcs.values()].map(bmc => viewBmc(bmc, deps.bmcUrl(bmc.target.name), deps.mainUrl())),
 		})),
 		route('GET', '/policies', () => viewPolicySet(deps.policies().set)),
-		route('GET', '/requests', async request => {
+		route('GET', '/requests', async (request, { party }) => {
 			const { state, bmc, limit, after } = parse(schemas.requestQuery, request.query, 'query');
 			// One more than asked for tells whether there is a next page.
-			const found = await waiting.list({ state, bmc, after, limit: limit + 1 });
+			const found = await waiting.list({ state, bmc, after, party, limit: limit + 1 });
 			const page = found.slice(0, limit);
 			return {
 				requests: page.map(viewRequest),
 				next: found.length > limit ? (page.at(-1)?.id ?? null) : null,
 			};
 		}),
-		route('GET', '/requests/:id', async request => viewRequest(await find(request))),
+		route('GET', '/requests/:id', async (request, operator) => viewRequest(await find(request, operator))),
 		route('POST', '/requests/:id/approve', async (request, operator) => {
 			const { digest, comment } = parse(schemas.approveBody, request.body);
-			return viewRequest(await approver.approve(id(request), operator, digest, comment ?? null));
+			return viewRequest(
+				await approver.approve(await own(request, operator), operator, digest, comment ?? null),
+			);
 		}),
 		route('POST', '/requests/:id/deny', async (request, operator) => {
 			const { reason } = parse(schemas.denyBody, request.body);
-			return viewRequest(await approver.deny(id(request), operator, reason));
+			return viewRequest(await approver.deny(await own(request, operator), operator, reason));
 		}),
 		route('POST', '/requests/:id/withdraw', async (request, operator) => {
 			const { reason } = parse(schemas.withdrawBody, request.body ?? {});
-			return viewRequest(await approver.withdraw(id(request), operator, reason ?? null));
+			return viewRequest(await approver.withdraw(await own(request, operator), operator, reason ?? null));
 		}),
 	];
 }

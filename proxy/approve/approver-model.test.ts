@@ -133,7 +133,8 @@ const end = (who: number, which: number, how: 'deny' | 'withdraw'): Command =>
 			await codeOf(bench.approver[how](request.id, operator, 'a reason'));
 			if (request.state === 'waiting' && request.expiresAt <= model.now) expireDue(model);
 			if (request.state !== 'waiting') return;
-			if (how === 'deny' && (needed[request.path] ?? []).includes(operator.party)) request.state = 'denied';
+			const hasSay = [...(needed[request.path] ?? []), request.operator.party].includes(operator.party);
+			if (how === 'deny' && hasSay) request.state = 'denied';
 			if (how === 'withdraw' && operator.name === request.operator.name) request.state = 'withdrawn';
 		},
 		model => model.requests.length > 0 && !model.gone.has(operatorAt(who).name),

@@ -27,6 +27,8 @@ export const requestDocument = z.strictObject({
 	policyVersion: z.string(),
 	operations: z.array(z.string()),
 	requester: operator,
+	/** Parties that its rows name, and the requester's: they may look at it, whatever becomes of it. */
+	concerns: z.array(z.string()),
 	/** Times are milliseconds since the epoch. */
 	createdAt: z.int(),
 	expiresAt: z.int(),
@@ -65,10 +67,9 @@ export const requests = defineCollection('requests', requestDocument, {
 			: undefined,
 });
 
-/** Has this party a say in the request: does it wait for it, or has it authorized it? */
+/** Has this party a say in the request? Nobody else sees it: its body may hold what is between these. */
 export const concernsParty = (request: RequestDocument, party: string): boolean =>
-	request.authorizations.some(authorization => authorization.party === party) ||
-	request.needs.some(alternative => alternative.includes(party));
+	request.concerns.includes(party);
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'; // Crockford's base 32: no i, l, o, u
 const epoch = Date.parse('2026-01-01T00:00:00Z');

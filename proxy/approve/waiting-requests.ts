@@ -10,7 +10,13 @@ import { proxyErrors } from '../errors.ts';
 import { addPrefix } from '../forward/links.ts';
 import type { Operator } from '../operator.ts';
 import type { Operation } from '../policy/policy-set.ts';
-import { isRequestId, newRequestId, type RequestDocument, requests } from './request-document.ts';
+import {
+	concernsParty,
+	isRequestId,
+	newRequestId,
+	type RequestDocument,
+	requests,
+} from './request-document.ts';
 import { renderTask, retryAfter, taskMonitorPath } from './task.ts';
 
 export interface WaitingRequestsDeps {
@@ -38,6 +44,8 @@ export interface WaitingRequests {
 		after?: string | undefined;
 		limit: number;
 		bmc?: string | undefined;
+		/** Only what concerns this party. */
+		party?: string | undefined;
 	}): Promise<RequestDocument[]>;
 	/** Replaces a request that is still in state `from`; throws RequestNotWaiting when it is not. */
 	change(
@@ -117,7 +125,9 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 			return held;
 		},
 		get: async id => (isRequestId(id) ? store.read(tx => tx.get(requests, id)) : undefined),
-		async list({ state, after, limit, bmc }) {
+		async list({ state, after, limit, bmc, party }) {
+			const fits = (request: RequestDocument) =>
+				(!bmc || request.bmc === bmc) && (!party || concernsParty(request, party));
 			const page: RequestDocument[] = [];
 			let from = after;
 			for (;;) {
@@ -128,7 +138,7 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 						limit,
 					}),
 				);
-				page.push(...batch.map(({ document }) => document).filter(document => !bmc || document.bmc === bmc));
+				page.push(...batch.map(({ document }) => document).filter(fits));
 				from = batch.at(-1)?.id;
 				if (page.length >= limit || batch.length < limit || from === undefined) return page.slice(0, limit);
 			}
@@ -203,6 +213,7 @@ function newDocument(
 		policyVersion: decided.policyVersion,
 		operations: decided.operations.map(operation => operation.name),
 		requester: { name: operator.name, party: operator.party },
+		concerns: partiesOf(operator, decided.operations),
 		createdAt: now,
 		expiresAt: now + expireAfter,
 		authorizations: [authorizationOf(operator, now, null)],
@@ -213,6 +224,12 @@ function newDocument(
 		ended: null,
 		outcome: null,
 	};
+}
+
+function partiesOf({ party }: Operator, operations: readonly Operation[]): string[] {
+	const clauses = operations.flatMap(({ authorization }) => authorization.clauses);
+	const named = clauses.flatMap(({ authorizations, policies }) => [...authorizations, ...policies]);
+	return [...new Set([party, ...named])].sort();
 }
 
 export const authorizationOf = (operator: Operator, at: number, comment: string | null) => ({

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { FakeClock } from '../../common/clock.ts';
 import type { Call } from '../call.ts';
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
@@ -58,13 +59,16 @@ function bench(
 		Servers: fresh(given.Servers ?? 8),
 		PDU: fresh(given.PDU ?? 880),
 	};
-	const consider = createConsider({
-		personOf: operator => (operator === given.gone ? undefined : operator.name),
-		async readExternal(names) {
+	const deps = {
+		clock: new FakeClock(),
+		clock: { now: () => 0 },
+		personOf: (operator: Operator) => (operator === given.gone ? undefined : operator.name),
+		async readExternal(names: readonly string[]) {
 			asked.push([...names]);
 			return Object.fromEntries(names.map(name => [name, values[name] as ExternalValue]));
 		},
-	});
+	};
+	const consider = createConsider(deps);
 	const bmc = {
 		target: { name: 'node1', rack: 'rack1', url: '' },
 		async read(path: string) {
