@@ -30,7 +30,10 @@ function upToDate(node) {
 	const installed = path.join(root, 'node_modules', '.package-lock.json');
 	if (!existsSync(node) || !existsSync(installed)) return false;
 	const versions = file =>
-		Object.entries(JSON.parse(readFileSync(file, 'utf8')).packages).map(([name, { version }]) => [name, version]);
+		Object.entries(JSON.parse(readFileSync(file, 'utf8')).packages).map(([name, { version }]) => [
+			name,
+			version,
+		]);
 	const have = new Map(versions(installed));
 	return versions(path.join(root, 'package-lock.json')).every(
 		([name, version]) => name === '' || !have.has(name) || have.get(name) === version,

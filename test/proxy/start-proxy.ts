@@ -21,13 +21,13 @@ import { type Bmc, startBmc } from '../../qemu/bmc/bmc.ts';
 import { type Ask, type AskOptions, createAsk, type Identified, type Reply } from './ask.ts';
 import { type Spy, startSpy } from './spy.ts';
 
-export const shippedPolicies = path.join(import.meta.dirname, '../../policies');
+const shippedPolicies = path.join(import.meta.dirname, '../../policies');
 export const parties = ['HSO', 'CP'] as const;
 export const bmcPassword = 'the-BMCs-own-password';
 
 /** Operators of the tests: two of each party, and one who is disabled. Each one's password is `pw-<name>`. */
 export const operatorNames = ['hso-operator', 'hso-two', 'cp-operator', 'cp-two'] as const;
-export type OperatorName = (typeof operatorNames)[number];
+type OperatorName = (typeof operatorNames)[number];
 
 /** A hash as hashPassword makes, at a cost at which hundreds of log-ins take no time. */
 function cheapHash(password: string): string {
@@ -36,7 +36,7 @@ function cheapHash(password: string): string {
 	return ['scrypt', 2, 1, 1, salt.toString('base64url'), key.toString('base64url')].join('$');
 }
 
-export const entryOf = (name: string, party: string, more = {}) => ({
+const entryOf = (name: string, party: string, more = {}) => ({
 	name,
 	party,
 	password: cheapHash(`pw-${name}`),
@@ -89,7 +89,7 @@ export interface TestProxyOptions {
 
 let shipped: Promise<PolicySet> | undefined;
 /** The policies as they are shipped, compiled once. */
-export function loadShipped(): Promise<PolicySet> {
+function loadShipped(): Promise<PolicySet> {
 	shipped ??= loadPolicies({
 		folder: shippedPolicies,
 		parties: [...parties],
