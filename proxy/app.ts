@@ -145,7 +145,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		const entry = roster.find(name);
 		return entry?.operator.party === party ? entry.person : undefined;
 	};
-	const consider = createConsider({ readExternal: deps.readExternal, personOf });
+	const consider = createConsider({ readExternal: deps.readExternal, personOf, clock });
 	const policies = () => active;
 	const mediator = createMediator({
 		bmcTasks: createBmcTasks({ store, clock }),

@@ -9,6 +9,7 @@ import { createProxy, type P2cProxy, type ProxyDeps } from './app.ts';
 import { openSignedLog } from './audit/signed-log.ts';
 import { createRoster, rosterFile } from './authenticate/roster.ts';
 import { createExternalSources, type ExternalSources } from './external/external-sources.ts';
+import { unitsOf } from './external/units.ts';
 import { watchPolicies } from './policy/watch-policies.ts';
 import { readSite, type Site } from './site.ts';
 
@@ -41,7 +42,12 @@ export async function main(options: { config: string }): Promise<void> {
 export async function startProxy(site: Site, { logger }: { logger: Logger }): Promise<RunningProxy> {
 	const clock = systemClock;
 	const parties = Object.keys(site.parties);
-	const folder = { folder: site.policies, parties, externalSources: Object.keys(site.external) };
+	const folder = {
+		folder: site.policies,
+		parties,
+		externalSources: Object.keys(site.external),
+		units: unitsOf(site.external),
+	};
 	const roster = createRoster(readConfig({ file: site.operators, schema: rosterFile }).operators, parties);
 
 	const opened: (() => unknown)[] = [];

@@ -224,7 +224,7 @@ export async function writeSiteFile(
 				from: 'mqtt',
 				topic: 'bimetal/pdu/outlets/+',
 				under: 'Outlets',
-				fields: { Id: '$.Id', Power: { path: '$.PowerWatts', type: 'number' } },
+				fields: { Id: '$.Id', Power: { path: '$.PowerWatts', type: 'number', unit: 'W' } },
 				expect: site.bmcs.length,
 				maxAge: '5s',
 				timeout: '3s',

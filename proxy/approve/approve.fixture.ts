@@ -114,6 +114,7 @@ export function createBench(options: { expireAfter?: number; maxPerOperator?: nu
 	const consider: Consider = createConsider({
 		personOf,
 		async readExternal(names) {
+		clock,
 			await world.whileReading();
 			const value: ExternalValue = { status: 'fresh', value: world.open, asOf: clock.now() };
 			return Object.fromEntries(names.map(name => [name, value]));

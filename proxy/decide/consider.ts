@@ -1,3 +1,4 @@
+import type { Clock } from '../../common/clock.ts';
 import type { Call } from '../call.ts';
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
 import { type Classify, compileClassifier } from '../classify/classify.ts';
@@ -22,6 +23,7 @@ export function activate(set: PolicySet): ActivePolicies {
 export interface ConsiderDeps {
 	/** The External sources of the site file. Never rejects: what cannot be read is `unavailable`. */
 	readonly readExternal: (names: readonly string[]) => Promise<Readonly<Record<string, ExternalValue>>>;
+	readonly clock: Pick<Clock, 'now'>;
 	/** Who stands behind an operator; undefined for one who is an operator of that party no longer. */
 	readonly personOf: (operator: Operator) => string | undefined;
 }
@@ -60,7 +62,7 @@ export function createConsider(deps: ConsiderDeps): Consider {
 			operations,
 			authorizations: parties,
 			lacking,
-			facts: factsOf(call, resource, external),
+			facts: { ...factsOf(call, resource, external), Time: deps.clock.now() },
 		});
 	};
 	return async (policies, operations, call, authorizers) => {

@@ -16,6 +16,8 @@ export type FieldRule =
 			readonly values?: Readonly<Record<string, Scalar>> | undefined;
 			/** For values that are not among `values`; without it such a value is refused. */
 			readonly otherwise?: Scalar | undefined;
+			/** What a number counts, for messages: `W`. */
+			readonly unit?: string | undefined;
 	  };
 
 export type FieldRules = Readonly<Record<string, FieldRule>>;
@@ -35,7 +37,12 @@ const fromPath = z.union([
 			type: z.enum(['string', 'number', 'boolean']).optional(),
 			values: z.record(z.string(), scalar).optional(),
 			otherwise: scalar.optional(),
+			unit: z
+				.string()
+				.regex(/^[^\s\p{C}]{1,16}$/u, 'expected a unit, for instance W')
+				.optional(),
 		})
+		.refine(rule => rule.unit === undefined || rule.type === 'number', 'a unit needs type: number')
 		.refine(rule => rule.otherwise === undefined || rule.values !== undefined, 'otherwise needs values')
 		.transform((rule): FieldRule => ({ from: 'path', ...rule })),
 ]);

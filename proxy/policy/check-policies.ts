@@ -12,10 +12,10 @@ export interface PolicyCheck {
 /** The check that the proxy makes before it takes policies, and what it would take but nobody can have meant. */
 export async function checkPolicies(
 	folder: string,
-	{ parties, externalSources }: Omit<PolicyFolder, 'folder'>,
+	site: Omit<PolicyFolder, 'folder'>,
 ): Promise<PolicyCheck> {
 	try {
-		const { operations } = await loadPolicies({ folder, parties, externalSources });
+		const { operations } = await loadPolicies({ folder, ...site });
 		return { problems: [], warnings: operations.flatMap(warn) };
 	} catch (error) {
 		if (error instanceof ConfigError) return { problems: error.problems, warnings: [] };

@@ -255,14 +255,36 @@ test('a link that leads out of the folder is refused; one inside is read', async
 	t.regex(error?.message ?? '', /hso\/b\.yaml:1:1: a link out of the policy folder/);
 });
 
+test("a party's helpers serve its own conditions, and units of the site are checked", async t => {
+	const files = {
+		'operations.yaml': reset,
+		'hso/helpers.yaml': 'busy: SUM(External.PDU.Outlets.Power) > limit\nlimit: 1000\n',
+		'hso/power.yaml': 'Reset:\n  hso.pre: not (busy)\n',
+		'cp/power.yaml': 'Reset:\n  cp.pre: EXECUTED("rack", "10 min", "Reset") < 2\n',
+	};
+	const set = await load(t, files);
+	t.deepEqual(set.operations[0]?.policies.get('HSO')?.pre?.needs, { resource: false, external: ['PDU'] });
+	t.is(set.operations[0]?.policies.get('CP')?.pre?.needs.executions?.[0]?.window, 600_000);
+	t.deepEqual(await problems(t, { ...files, 'cp/power.yaml': 'Reset:\n  cp.pre: not (busy)\n' }), [
+		'cp/power.yaml:2:16: unknown name "busy"; a policy reads Request.…, Resource.… and External.…; texts stand in quotation marks',
+	]);
+	t.deepEqual(await problems(t, { ...files, 'hso/helpers.yaml': 'busy: limit > 1\nlimit: busy\n' }), [
+		'hso/helpers.yaml:1:1: the helpers busy → limit → busy refer to each other in a circle (write one of them without the others)',
+		'hso/power.yaml:2:17: unknown name "busy"; a policy reads Request.…, Resource.… and External.…; texts stand in quotation marks',
+	]);
+	const folder = await write(t, files);
+	const units = new Map([['External.PDU.Outlets.Power', 'W']]);
+	t.is((await loadPolicies({ folder, parties, externalSources, units })).version, set.version);
+});
+
 test("the editors' schemas are the loader's", async t => {
-	const { membersFileJsonSchema, operationsFileJsonSchema, policyFileJsonSchema } = await import(
-		'./policy-schemas.ts'
-	);
+	const { helpersFileJsonSchema, membersFileJsonSchema, operationsFileJsonSchema, policyFileJsonSchema } =
+		await import('./policy-schemas.ts');
 	for (const [name, schema] of [
 		['operations.schema.json', operationsFileJsonSchema()],
 		['policy.schema.json', policyFileJsonSchema()],
 		['members.schema.json', membersFileJsonSchema()],
+		['helpers.schema.json', helpersFileJsonSchema()],
 	] as const) {
 		const text = `${JSON.stringify(schema, null, '\t')}\n`;
 		const file = join(shipped, name);

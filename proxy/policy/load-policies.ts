@@ -1,4 +1,6 @@
 import { ConfigError, type ConfigProblem } from '../../common/config/config-error.ts';
+import type { Units } from './expression/units.ts';
+import { readHelpersFile } from './helpers-file.ts';
 import { type PolicyFiles, readPolicyFiles } from './load-policy-files.ts';
 import { readMembersFile } from './members-file.ts';
 import { readOperations } from './operations-file.ts';
@@ -11,22 +13,30 @@ export interface PolicyFolder {
 	readonly parties: readonly string[];
 	/** The names behind `External.` that the site declares. */
 	readonly externalSources: readonly string[];
+	/** Units of their quantities, by path: `External.PDU.Outlets.Power` → `W`. */
+	readonly units?: Units | undefined;
 }
 
 /**
  * Reads a policy folder and compiles it, once for each version.
  * @throws ConfigError with every problem of every file.
  */
-export async function loadPolicies({ folder, parties, externalSources }: PolicyFolder): Promise<PolicySet> {
-	return compilePolicies(await readPolicyFiles(folder, parties), { parties, externalSources });
+export async function loadPolicies({ folder, ...site }: PolicyFolder): Promise<PolicySet> {
+	return compilePolicies(await readPolicyFiles(folder, site.parties), site);
 }
 
 function compilePolicies(
 	files: PolicyFiles,
-	{ parties, externalSources }: Omit<PolicyFolder, 'folder'>,
+	{ parties, externalSources, units }: Omit<PolicyFolder, 'folder'>,
 ): PolicySet {
 	const table = readOperations(files.operations, parties);
-	const context = { parties, externalSources, operations: table.names };
+	const surroundings = { externalSources, units, operations: table.names };
+	const helpers = files.helpers.map(file => readHelpersFile(file, surroundings));
+	const context = {
+		...surroundings,
+		parties,
+		helpers: new Map(helpers.map(read => [read.party, read.helpers])),
+	};
 	// Where the table itself could not be read, calling each of its operations unknown would only hide that.
 	const isReadable = table.names.length > 0;
 	const read = isReadable ? files.policies.map(file => readPartyFile(file, context)) : [];
@@ -35,6 +45,7 @@ function compilePolicies(
 	const problems: ConfigProblem[] = [
 		...table.problems,
 		...members.flatMap(file => file.problems),
+		...helpers.flatMap(file => file.problems),
 		...read.flatMap(file => file.problems),
 		...duplicates(rules),
 	];

@@ -2,7 +2,9 @@ import type { ConfigProblem } from '../../common/config/config-error.ts';
 import { explainIssues } from '../../common/config/explain-issues.ts';
 import { nearest } from '../../common/config/nearest.ts';
 import type { YamlDocument, YamlPath } from '../../common/config/yaml-document.ts';
+import type { Helpers } from './expression/helpers.ts';
 import type { Parsed } from './expression/outcome.ts';
+import type { Units } from './expression/units.ts';
 import type { PolicyFile } from './load-policy-files.ts';
 import { openYaml } from './operations-file.ts';
 import { policyFile, postTexts, preText } from './policy-schemas.ts';
@@ -24,6 +26,9 @@ export interface PartyFileContext {
 	readonly parties: readonly string[];
 	readonly operations: readonly string[];
 	readonly externalSources: readonly string[];
+	readonly units?: Units | undefined;
+	/** By party. */
+	readonly helpers?: ReadonlyMap<string, Helpers> | undefined;
 }
 
 /** Reads `<party>/*.yaml`: by operation, `<party>.pre` and `<party>.post`. Only that party's keys may stand there. */
@@ -145,7 +150,12 @@ function readRule(
 	};
 	const rule = { party, operation, key: kind, where: { file: document.file, ...document.locateKey(path) } };
 	if (kind === 'pre') {
-		const [pre] = take(path, compilePrePolicy(String(checked.data), whereOf(path), context.externalSources));
+		const { externalSources, operations, units, helpers } = context;
+		const surroundings = { operations, units, helpers: helpers?.get(party) };
+		const [pre] = take(
+			path,
+			compilePrePolicy(String(checked.data), whereOf(path), externalSources, surroundings),
+		);
 		return [{ ...rule, pre, post: [] }];
 	}
 	const texts = Array.isArray(checked.data)

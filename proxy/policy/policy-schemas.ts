@@ -72,6 +72,25 @@ export function membersFileJsonSchema(): object {
 	return { title: 'Who speaks for a party', ...z.toJSONSchema(membersFile) };
 }
 
+/** The shape of a party's `helpers.yaml`: a name for an expression, for that party's conditions. */
+export const helpersFile = z
+	.record(
+		z
+			.string()
+			.regex(
+				/^(?!(?:and|or|not|in|true|false|null|constructor|prototype)$)[a-z][A-Za-z0-9_]{0,63}$/,
+				'expected a name that begins with a small letter, for instance up',
+			),
+		z.union([z.string().min(1), z.number(), z.boolean()]),
+	)
+	.describe(
+		'Expressions with a name, for the conditions of this party: up: COUNT(External.Servers.State=="Up")',
+	);
+
+export function helpersFileJsonSchema(): object {
+	return { title: "A party's helpers", ...z.toJSONSchema(helpersFile) };
+}
+
 /** For editors; the proxy's own check names the party, this one allows any. */
 export function policyFileJsonSchema(): object {
 	const key = (kind: string) => `^[a-z][a-z0-9_]*\\.${kind}$`;

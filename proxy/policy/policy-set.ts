@@ -1,4 +1,5 @@
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
+import type { Tree } from './expression/tree.ts';
 import type { Facts } from './facts.ts';
 
 /** Where a rule was written, for messages: 1-based line and column. */
@@ -111,9 +112,26 @@ export interface PrePolicy {
 	/** As written: `COUNT(External.Servers.State=="Up")>=6`. */
 	readonly source: string;
 	readonly where: SourceLocation;
-	readonly needs: { readonly resource: boolean; readonly external: readonly string[] };
+	readonly needs: {
+		readonly resource: boolean;
+		readonly external: readonly string[];
+		readonly time?: boolean;
+		/** What it counts of earlier executions. */
+		readonly executions?: readonly CountedExecutions[];
+	};
+	/** Parsed, with the helpers that it uses put in their places. */
+	readonly tree?: Tree;
 	/** Never throws: an error while evaluating is `holds: false` with the reason. */
 	evaluate(facts: Facts): PreResult;
+}
+
+/** `EXECUTED("rack", "10 min")` */
+export interface CountedExecutions {
+	readonly scope: 'bmc' | 'rack' | 'party' | 'operator' | 'site';
+	/** Milliseconds. */
+	readonly window: number;
+	/** A row's name; undefined is the row that the policy is for. */
+	readonly operation: string | undefined;
 }
 
 export interface PreResult {
@@ -121,7 +139,11 @@ export interface PreResult {
 	/** For people: `COUNT(External.Servers.State=="Up")>=6 is false: COUNT(External.Servers.State=="Up") is 5`. */
 	readonly reason: string;
 	/** The sub-expressions' values that led to the result, outermost last. */
-	readonly values: readonly { readonly expression: string; readonly value: JsonValue }[];
+	readonly values: readonly {
+		readonly expression: string;
+		readonly value: JsonValue;
+		readonly unit?: string | undefined;
+	}[];
 }
 
 export type PostPolicy = MaskPolicy | PredicatePolicy;

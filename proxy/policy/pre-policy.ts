@@ -1,119 +1,124 @@
-import { nearest } from '../../common/config/nearest.ts';
-import type { JsonValue } from '../canonicalise/canonical-request.ts';
-import { type Compiled, compileCondition, maxSteps, type Root, type Scope } from './expression/compile.ts';
+import {
+	type Compiled,
+	compileCondition,
+	compileValue,
+	maxSteps,
+	type Root,
+	type Scope,
+} from './expression/compile.ts';
 import { decisiveValues, tracedValues } from './expression/explain.ts';
-import { ExpressionSyntaxError, type Parsed, parsed } from './expression/outcome.ts';
+import { expandHelpers, type Helpers } from './expression/helpers.ts';
+import { type Parsed, parsed } from './expression/outcome.ts';
 import { parseTree } from './expression/syntax.ts';
-import type { PathName } from './expression/tree.ts';
+import type { PathName, Tree } from './expression/tree.ts';
+import { findUnits, type Units } from './expression/units.ts';
 import { Undecided } from './expression/values.ts';
+import { type FactsAsked, factFunctions } from './fact-functions.ts';
 import type { Facts } from './facts.ts';
 import type { PrePolicy, PreResult, SourceLocation } from './policy-set.ts';
+import { resolvePreRoot } from './pre-roots.ts';
+import { checkTimeComparisons } from './time-comparisons.ts';
 
-const requestProperties: readonly (keyof Facts['Request'])[] = [
-	'Method',
-	'Path',
-	'Operation',
-	'Bmc',
-	'Rack',
-	'Party',
-	'Operator',
-	'Body',
-];
+/** What a condition may refer to beside the facts. */
+export interface PreSurroundings {
+	readonly units?: Units | undefined;
+	/** The party's own. */
+	readonly helpers?: Helpers | undefined;
+	/** The rows of the table; names of others are refused when they are known. */
+	readonly operations?: readonly string[] | undefined;
+}
 
 /**
  * Compiles what stands behind `<party>.pre`: a condition over `Request.…`, `Resource.…` and
- * `External.<source>.…`.
+ * `External.<source>.…`, the proxy's clock, and what it has executed.
  * @param externalSources the sources that the site declares
  */
 export function compilePrePolicy(
 	source: string,
 	where: SourceLocation,
 	externalSources: readonly string[],
+	surroundings: PreSurroundings = {},
 ): Parsed<PrePolicy> {
 	return parsed(() => {
-		const external = new Set<string>();
-		let needsResource = false;
-		const compiled = compileCondition<Facts>(parseTree(source), names => {
-			const root = resolveRoot(names, externalSources);
-			if (names[0]?.name === 'Resource') needsResource = true;
-			if (names[0]?.name === 'External') external.add(names[1]?.name ?? '');
-			return root;
-		});
+		const tree = expandHelpers(parseTree(source), surroundings.helpers ?? new Map());
+		const { resolve, functions, needs } = openSurroundings(externalSources, surroundings);
+		const compiled = compileCondition<Facts>(tree, resolve, functions);
+		const units = checkTree(tree, surroundings);
 		const text = source.trim().replaceAll(/\s+/g, ' ');
+		const needed = needs();
+		const { external } = needed;
 		return {
 			source: text,
 			where,
-			needs: { resource: needsResource, external: [...external].sort() },
-			evaluate: facts => evaluateCondition(compiled, text, facts),
+			needs: needed,
+			tree,
+			evaluate: facts => evaluateCondition({ compiled, units, source: text, external }, facts),
 		};
 	});
 }
 
-function resolveRoot(names: readonly PathName[], externalSources: readonly string[]): Root<Facts> {
-	const [head, next] = names as [PathName, PathName | undefined];
-	switch (head.name) {
-		case 'Request': {
-			const property = requestProperties.find(known => known === next?.name);
-			if (!next || !property) {
-				throw new ExpressionSyntaxError(
-					(next ?? head).offset,
-					`${next ? `a request has no "${next.name}"` : "name one of the request's properties"}; it has ${requestProperties.join(', ')}`,
-				);
-			}
-			return { taken: 2, read: facts => readBody(facts.Request[property], property) };
-		}
-		case 'Resource':
-			return { taken: 1, read: readResource };
-		case 'External': {
-			if (!next || !externalSources.includes(next.name)) {
-				const near = next && nearest(next.name, externalSources);
-				throw new ExpressionSyntaxError(
-					(next ?? head).offset,
-					`${next ? `unknown External source "${next.name}"` : 'name a source behind External.'}; ${near ? `did you mean ${near}? ` : ''}declared: ${externalSources.join(', ') || 'none'}`,
-				);
-			}
-			const name = next.name;
-			return { taken: 2, read: facts => readExternal(facts, name) };
-		}
-		default: {
-			const near = nearest(head.name, ['Request', 'Resource', 'External']);
-			throw new ExpressionSyntaxError(
-				head.offset,
-				`unknown name "${head.name}"; ${near ? `did you mean ${near}?` : 'a policy reads Request.…, Resource.… and External.…; texts stand in quotation marks'}`,
-			);
-		}
-	}
+/** Everything that can be told of a helper without data, whatever kind of value it gives. */
+export function checkHelper(
+	tree: Tree,
+	externalSources: readonly string[],
+	surroundings: PreSurroundings,
+): Parsed<Tree> {
+	return parsed(() => {
+		const { resolve, functions } = openSurroundings(externalSources, surroundings);
+		compileValue<Facts>(tree, resolve, functions);
+		checkTree(tree, surroundings);
+		return tree;
+	});
 }
 
-function readBody(value: JsonValue | undefined, property: string): JsonValue {
-	if (value === undefined) throw new Undecided(`the request has no ${property}`);
-	return value;
+function checkTree(tree: Tree, { units }: PreSurroundings): ReadonlyMap<Tree, string> {
+	checkTimeComparisons(tree);
+	return findUnits(tree, units ?? new Map());
 }
 
-function readResource(facts: Facts): JsonValue {
-	if (facts.Resource === undefined) throw new Undecided('the resource could not be read');
-	return facts.Resource;
+/** The roots and functions of one condition, and what it will have asked for once it is compiled. */
+function openSurroundings(externalSources: readonly string[], { helpers, operations }: PreSurroundings) {
+	const external = new Set<string>();
+	const asked: FactsAsked = { time: false, executions: [] };
+	let needsResource = false;
+	return {
+		resolve(names: readonly PathName[]): Root<Facts> {
+			const root = resolvePreRoot(names, externalSources, [...(helpers?.keys() ?? [])]);
+			if (names[0]?.name === 'Resource') needsResource = true;
+			if (names[0]?.name === 'External') external.add(names[1]?.name ?? '');
+			return root;
+		},
+		functions: factFunctions(asked, operations),
+		needs: (): PrePolicy['needs'] => ({
+			resource: needsResource,
+			external: [...external].sort(),
+			...(asked.time && { time: true }),
+			...(asked.executions.length > 0 && { executions: asked.executions }),
+		}),
+	};
 }
 
-function readExternal(facts: Facts, name: string): JsonValue {
-	const source = Object.hasOwn(facts.External, name) ? facts.External[name] : undefined;
-	if (source === undefined) throw new Undecided(`External.${name} has no data`);
-	if (source.status !== 'fresh') throw new Undecided(`External.${name} is unavailable: ${source.reason}`);
-	return source.value;
+interface Condition {
+	readonly compiled: Compiled<Facts>;
+	readonly units: ReadonlyMap<Tree, string>;
+	readonly source: string;
+	/** The External sources that it reads. */
+	readonly external: readonly string[];
 }
 
-function evaluateCondition(compiled: Compiled<Facts>, source: string, facts: Facts): PreResult {
+function evaluateCondition({ compiled, units, source, external }: Condition, facts: Facts): PreResult {
 	const scope: Scope<Facts> = { input: facts, steps: maxSteps, trace: new Array(compiled.traced.length) };
 	try {
 		const value = compiled.evaluate(scope);
 		if (typeof value !== 'boolean')
 			throw new Undecided('it gives neither true nor false; fold lists with ANY or ALL');
-		const because = decisiveValues(compiled, scope.trace);
+		const because = decisiveValues(compiled, scope.trace, units);
 		const alone = because.length === 0 || because[0] === `${source} is ${value}`;
+		const reserved = reservedIn(external, facts).map(text => `, with ${text}`);
 		return {
 			holds: value,
-			reason: `${source} ${value ? 'holds' : 'is false'}${alone ? '' : `: ${because.join(', ')}`}`,
-			values: tracedValues(compiled, scope.trace),
+			reason: `${source} ${value ? 'holds' : 'is false'}${alone ? '' : `: ${because.join(', ')}`}${reserved.join('')}`,
+			values: tracedValues(compiled, scope.trace, units),
 		};
 	} catch (error) {
 		// Whatever goes wrong, the policy does not hold. Only our own reasons are worth showing.
@@ -124,6 +129,14 @@ function evaluateCondition(compiled: Compiled<Facts>, source: string, facts: Fac
 			values: safeValues(compiled, scope),
 		};
 	}
+}
+
+/** What of the sources that the condition reads is promised and not yet to be seen. */
+function reservedIn(sources: readonly string[], { External }: Facts): string[] {
+	return sources.flatMap(name => {
+		const source = Object.hasOwn(External, name) ? External[name] : undefined;
+		return source?.status === 'fresh' && source.reserved !== undefined ? [source.reserved] : [];
+	});
 }
 
 function safeValues(compiled: Compiled<Facts>, scope: Scope<Facts>): PreResult['values'] {

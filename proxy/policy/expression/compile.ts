@@ -38,6 +38,15 @@ export interface Root<Input> {
 export type ResolveRoot<Input> = (names: readonly PathName[]) => Root<Input>;
 
 type Evaluate<Input> = (scope: Scope<Input>) => JsonValue;
+export type CallTree = Extract<Tree, { kind: 'call' }>;
+
+/** A function that reads the input beside its arguments, which are all written as they are: HOUR("Europe/Berlin"). */
+export interface InputFunction<Input> {
+	readonly gives: 'number' | 'text';
+	/** Called once for each use. @throws ExpressionSyntaxError */
+	readonly compile: (call: CallTree) => (input: Input, budget: Budget) => JsonValue;
+}
+export type InputFunctions<Input> = Readonly<Record<string, InputFunction<Input>>>;
 
 export interface Compiled<Input> {
 	readonly tree: Tree;
@@ -52,14 +61,28 @@ export interface Compiled<Input> {
  * error here: unknown names and functions, a wrong number of arguments, a result that is not true or false.
  * @throws ExpressionSyntaxError
  */
-export function compileCondition<Input>(tree: Tree, resolve: ResolveRoot<Input>): Compiled<Input> {
-	checkGivesTruth(tree);
+export function compileCondition<Input>(
+	tree: Tree,
+	resolve: ResolveRoot<Input>,
+	functions: InputFunctions<Input> = {},
+): Compiled<Input> {
+	checkGivesTruth(tree, functions);
+	return compileValue(tree, resolve, functions);
+}
+
+/** The same for an expression that may give anything. @throws ExpressionSyntaxError */
+export function compileValue<Input>(
+	tree: Tree,
+	resolve: ResolveRoot<Input>,
+	functions: InputFunctions<Input> = {},
+): Compiled<Input> {
 	const traced: { tree: Tree; text: string }[] = [];
-	return { tree, evaluate: compileTree(tree, { resolve, traced }), traced };
+	return { tree, evaluate: compileTree(tree, { resolve, functions, traced }), traced };
 }
 
 interface Context<Input> {
 	readonly resolve: ResolveRoot<Input>;
+	readonly functions: InputFunctions<Input>;
 	readonly traced: { tree: Tree; text: string }[];
 }
 
@@ -81,7 +104,15 @@ function compileNode<Input>(
 	context: Context<Input>,
 ): Evaluate<Input> {
 	if (tree.kind === 'path') return compilePath(tree.names, context.resolve);
-	if (tree.kind === 'call') checkCall(tree);
+	if (tree.kind === 'call') {
+		const { name } = tree.name;
+		const known = Object.hasOwn(context.functions, name) ? context.functions[name] : undefined;
+		if (known) {
+			const read = known.compile(tree);
+			return scope => read(scope.input, scope);
+		}
+		checkCall(tree, Object.keys(context.functions));
+	}
 	const compiled = children(tree).map(child => compileTree(child, context));
 	const [first, second, third] = compiled as [Evaluate<Input>, Evaluate<Input>, Evaluate<Input>];
 	switch (tree.kind) {
@@ -155,14 +186,15 @@ function compileLogic<Input>(
 	};
 }
 
-function checkCall(tree: Extract<Tree, { kind: 'call' }>): void {
+function checkCall(tree: CallTree, more: readonly string[]): void {
 	const { name, offset } = tree.name;
 	const known = policyFunctions[name];
 	if (!known) {
-		const near = nearest(name, Object.keys(policyFunctions));
+		const all = [...Object.keys(policyFunctions), ...more];
+		const near = nearest(name, all);
 		throw new ExpressionSyntaxError(
 			offset,
-			`unknown function "${name}"; ${near ? `did you mean ${near}?` : `there are ${Object.keys(policyFunctions).join(', ')}`}`,
+			`unknown function "${name}"; ${near ? `did you mean ${near}?` : `there are ${all.join(', ')}`}`,
 		);
 	}
 	if (tree.args.length !== known.arity) {
@@ -171,12 +203,10 @@ function checkCall(tree: Extract<Tree, { kind: 'call' }>): void {
 			`${name} takes ${known.arity === 1 ? 'one argument' : `${known.arity} arguments`}, found ${tree.args.length}`,
 		);
 	}
+	known.check?.(tree);
 }
 
-function compileCall<Input>(
-	tree: Extract<Tree, { kind: 'call' }>,
-	args: readonly Evaluate<Input>[],
-): Evaluate<Input> {
+function compileCall<Input>(tree: CallTree, args: readonly Evaluate<Input>[]): Evaluate<Input> {
 	const known = policyFunctions[tree.name.name];
 	if (!known) throw new ExpressionSyntaxError(tree.name.offset, `unknown function "${tree.name.name}"`);
 	const label = () => render(tree);
@@ -215,14 +245,14 @@ function elementOf(value: JsonValue, index: JsonValue, label: () => string): Jso
 }
 
 /** Refuses a policy that plainly gives something else than true or false. */
-function checkGivesTruth(tree: Tree): void {
+function checkGivesTruth<Input>(tree: Tree, functions: InputFunctions<Input>): void {
 	if (tree.kind === 'and' || tree.kind === 'or' || tree.kind === 'not') {
-		for (const operand of children(tree)) checkGivesTruth(operand);
+		for (const operand of children(tree)) checkGivesTruth(operand, functions);
 	} else if (tree.kind === 'choose') {
-		checkGivesTruth(tree.yes);
-		checkGivesTruth(tree.no);
+		checkGivesTruth(tree.yes, functions);
+		checkGivesTruth(tree.no, functions);
 	} else {
-		const given = plainlyGives(tree);
+		const given = plainlyGives(tree, functions);
 		if (given === undefined) return;
 		throw new ExpressionSyntaxError(
 			offsetOf(tree),
@@ -231,7 +261,7 @@ function checkGivesTruth(tree: Tree): void {
 	}
 }
 
-function plainlyGives(tree: Tree): string | undefined {
+function plainlyGives<Input>(tree: Tree, functions: InputFunctions<Input>): string | undefined {
 	switch (tree.kind) {
 		case 'arithmetic':
 		case 'negate':
@@ -241,8 +271,14 @@ function plainlyGives(tree: Tree): string | undefined {
 		case 'literal':
 			return typeof tree.value === 'boolean' ? undefined : kindOf(tree.value);
 		case 'call': {
-			const gives = policyFunctions[tree.name.name]?.gives;
-			return gives === 'number' ? 'a number' : gives === 'text or list' ? 'a text' : undefined;
+			const { name } = tree.name;
+			const own = Object.hasOwn(functions, name) ? functions[name] : undefined;
+			const gives = (own ?? policyFunctions[name])?.gives;
+			return gives === 'number'
+				? 'a number'
+				: gives === 'text or list' || gives === 'text'
+					? 'a text'
+					: undefined;
 		}
 		default:
 			return undefined;

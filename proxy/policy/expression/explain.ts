@@ -1,6 +1,7 @@
 import type { JsonValue } from '../../canonicalise/canonical-request.ts';
 import type { Compiled } from './compile.ts';
 import type { Tree } from './tree.ts';
+import { isQuantity } from './units.ts';
 import { isList, shown } from './values.ts';
 
 /** Longer lists are kept by their beginning: reasons go into logs and answers. */
@@ -12,15 +13,22 @@ type Trace = readonly (JsonValue | undefined)[];
 export function tracedValues<Input>(
 	compiled: Compiled<Input>,
 	trace: Trace,
-): { readonly expression: string; readonly value: JsonValue }[] {
-	return compiled.traced.flatMap(({ text }, i) => {
+	units: ReadonlyMap<Tree, string> = new Map(),
+): { readonly expression: string; readonly value: JsonValue; readonly unit?: string }[] {
+	return compiled.traced.flatMap(({ tree, text }, i) => {
 		const value = trace[i];
-		return value === undefined ? [] : [{ expression: text, value: brief(value) }];
+		if (value === undefined) return [];
+		const unit = isQuantity(value) ? units.get(tree) : undefined;
+		return [{ expression: text, value: brief(value), ...(unit !== undefined && { unit }) }];
 	});
 }
 
 /** Why the expression came out as it did: the values on either side of the comparisons that decided it. */
-export function decisiveValues<Input>(compiled: Compiled<Input>, trace: Trace): string[] {
+export function decisiveValues<Input>(
+	compiled: Compiled<Input>,
+	trace: Trace,
+	units: ReadonlyMap<Tree, string> = new Map(),
+): string[] {
 	const known = new Map<Tree, { text: string; value: JsonValue }>();
 	for (const [i, { tree, text }] of compiled.traced.entries()) {
 		const value = trace[i];
@@ -28,7 +36,9 @@ export function decisiveValues<Input>(compiled: Compiled<Input>, trace: Trace): 
 	}
 	const named = (tree: Tree): string[] => {
 		const found = known.get(tree);
-		return found ? [`${found.text} is ${shown(found.value)}`] : [];
+		if (!found) return [];
+		const unit = isQuantity(found.value) ? units.get(tree) : undefined;
+		return [`${found.text} is ${shown(found.value)}${unit === undefined ? '' : ` ${unit}`}`];
 	};
 	const because = (tree: Tree): string[] => {
 		switch (tree.kind) {

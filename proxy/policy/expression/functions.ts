@@ -1,11 +1,16 @@
 import type { JsonValue } from '../../canonicalise/canonical-request.ts';
-import { type Budget, finite, isList, kindOf, shown, spend, Undecided } from './values.ts';
+import { ExpressionSyntaxError } from './outcome.ts';
+import { isWithin, temporalOf } from './temporal.ts';
+import type { Tree } from './tree.ts';
+import { type Budget, broadcast, finite, isList, kindOf, shown, spend, Undecided } from './values.ts';
 
 /** One of the language's functions; there is no way to add to them from a policy or from data. */
 export interface PolicyFunction {
 	readonly arity: number;
 	/** What it gives, as far as can be told without data. */
 	readonly gives: 'number' | 'boolean' | 'text' | 'boolean or list' | 'text or list';
+	/** What can be told from the arguments as they are written. @throws ExpressionSyntaxError */
+	readonly check?: (call: Extract<Tree, { kind: 'call' }>) => void;
 	/** @throws Undecided */
 	readonly apply: (args: readonly JsonValue[], label: () => string, budget: Budget) => JsonValue;
 }
@@ -81,6 +86,38 @@ function searching(test: (text: string, part: string) => boolean): PolicyFunctio
 	};
 }
 
+/** What BETWEEN counts with: a number, or a text that has an order. */
+function orderedOf(
+	value: JsonValue | undefined,
+	label: () => string,
+): { kind: Parameters<typeof isWithin>[3]; value: number } {
+	if (typeof value === 'number') return { kind: 'number', value };
+	const temporal = typeof value === 'string' ? temporalOf(value) : undefined;
+	if (temporal) return temporal;
+	throw new Undecided(`${label()}: ${shown(value ?? null)} is no number, day, time of day or moment`);
+}
+
+function checkBetween({ name: { offset }, args }: Extract<Tree, { kind: 'call' }>): void {
+	const ends = args.slice(1).map(end => {
+		if (end.kind !== 'literal' || typeof end.value === 'number') return undefined;
+		const temporal = typeof end.value === 'string' ? temporalOf(end.value) : undefined;
+		if (temporal) return temporal;
+		throw new ExpressionSyntaxError(
+			offset,
+			`${shown(end.value)} is no number, day ("2026-12-24"), time of day ("22:05") or moment ("2026-12-24T22:05:00Z")`,
+		);
+	});
+	const [from, to] = ends;
+	if (!from || !to) return;
+	if (from.kind !== to.kind)
+		throw new ExpressionSyntaxError(offset, 'BETWEEN goes from one value to another of the same kind');
+	if (from.kind === 'clock' ? from.value === to.value : from.value > to.value)
+		throw new ExpressionSyntaxError(
+			offset,
+			'BETWEEN is never true like this: its end is not after its beginning',
+		);
+}
+
 /** By name, which is case-sensitive. Without a prototype: `toString` is no function of the language. */
 export const policyFunctions: Readonly<Record<string, PolicyFunction>> = Object.freeze(
 	Object.assign(Object.create(null) as object, {
@@ -129,6 +166,24 @@ export const policyFunctions: Readonly<Record<string, PolicyFunction>> = Object.
 			apply([value], label) {
 				if (typeof value === 'string' || (value !== undefined && isList(value))) return value.length;
 				throw new Undecided(`${label()}: expected a text or a list, found ${kindOf(value ?? null)}`);
+			},
+		},
+		/**
+		 * From one value to another. Days and numbers include both ends; times of day and moments end before the
+		 * second one, and times of day may go past midnight.
+		 */
+		BETWEEN: {
+			arity: 3,
+			gives: 'boolean or list',
+			check: checkBetween,
+			apply([value, from, to], label, budget) {
+				const [begin, end] = [orderedOf(from, label), orderedOf(to, label)];
+				return broadcast(value ?? null, null, budget, each => {
+					const { kind, value: at } = orderedOf(each, label);
+					if (kind !== begin.kind || kind !== end.kind)
+						throw new Undecided(`${label()}: the three are not of one kind`);
+					return isWithin(at, begin.value, end.value, kind);
+				});
 			},
 		},
 		LOWER: {

@@ -1,4 +1,5 @@
 import type { JsonValue } from '../../canonicalise/canonical-request.ts';
+import { temporalOf } from './temporal.ts';
 import type { ArithmeticOperator, CompareOperator } from './tree.ts';
 
 /** Why an expression has no value; a policy with no value does not hold. */
@@ -95,13 +96,17 @@ export function broadcast(
 }
 
 /**
- * Compares two single values of one kind; only numbers have an order ("10" would stand before "9"). Null equals
- * null alone.
+ * Compares two single values of one kind. Numbers have an order, and so have texts that are both days, times of
+ * day or moments; other texts have none ("10" would stand before "9"). Null equals null alone.
  */
 export function compare(operator: CompareOperator, left: JsonValue, right: JsonValue): boolean {
 	const isEquality = operator === '==' || operator === '!=';
 	if (isEquality && (left === null || right === null)) return (left === right) === (operator === '==');
 	const kind = typeof left;
+	if (kind === 'string' && typeof right === 'string' && !isEquality) {
+		const [one, other] = [temporalOf(left as string), temporalOf(right)];
+		if (one && one.kind === other?.kind) return compare(operator, one.value, other.value);
+	}
 	if (kind !== typeof right || kind === 'object' || (kind !== 'number' && !isEquality)) {
 		throw new Undecided(
 			`${shown(left)} ${operator} ${shown(right)} compares ${kindOf(left)} with ${kindOf(right)}`,
