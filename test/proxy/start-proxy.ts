@@ -27,7 +27,6 @@ export const bmcPassword = 'the-BMCs-own-password';
 
 /** Operators of the tests: two of each party, and one who is disabled. Each one's password is `pw-<name>`. */
 export const operatorNames = ['hso-operator', 'hso-two', 'cp-operator', 'cp-two'] as const;
-type OperatorName = (typeof operatorNames)[number];
 
 /** A hash as hashPassword makes, at a cost at which hundreds of log-ins take no time. */
 function cheapHash(password: string): string {
