@@ -2,7 +2,6 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { FakeClock } from '../../common/clock.ts';
 import type { Call } from '../call.ts';
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
@@ -60,8 +59,6 @@ function bench(
 		PDU: fresh(given.PDU ?? 880),
 	};
 	const deps = {
-		clock: new FakeClock(),
-		clock: { now: () => 0 },
 		personOf: (operator: Operator) => (operator === given.gone ? undefined : operator.name),
 		async readExternal(names: readonly string[]) {
 			asked.push([...names]);
