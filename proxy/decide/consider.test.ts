@@ -59,6 +59,7 @@ function bench(
 		PDU: fresh(given.PDU ?? 880),
 	};
 	const deps = {
+		clock: { now: () => 0 },
 		personOf: (operator: Operator) => (operator === given.gone ? undefined : operator.name),
 		async readExternal(names: readonly string[]) {
 			asked.push([...names]);
