@@ -42,7 +42,7 @@ module.exports = {
 		{
 			name: 'cli-starts-services-and-speaks-through-clients',
 			comment:
-				'Beside clients and what starts a service, the policy check and the audit reader work offline.',
+				'Beside clients and what starts a service, the policy check, the audit reader, enrolment and recovery work offline.',
 			severity: 'error',
 			from: { path: '^cli/', pathNot: tests },
 			to: {
@@ -51,6 +51,7 @@ module.exports = {
 					`^(${services})/(main|app|client|site)\\.ts$`,
 					'^proxy/policy/check-policies\\.ts$',
 					'^proxy/audit/',
+					'^proxy/(enrol|recovery)/',
 				],
 			},
 		},

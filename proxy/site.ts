@@ -76,6 +76,8 @@ const siteSchema = (folder: string) =>
 					/** The BMC's account, which the proxy alone knows. */
 					username: z.string().min(1).default('root'),
 					password: secretFile(folder),
+					/** What `bimetal bmc enrol` recorded; with it, the proxy keeps looking whether other doors stay shut. */
+					enrolment: secretFile(folder).optional(),
 					/** A port of its own, on which `/redfish/v1` is this BMC's. */
 					listen: listenAddress.optional(),
 					/** A host name of its own on the main port. */

@@ -4,14 +4,18 @@ import test from 'ava';
 import type { ErrorTable } from '../common/errors/error-table.ts';
 import { eventErrorTable } from '../common/events/errors.ts';
 import { httpErrorTable } from '../common/http/errors.ts';
+import { enrolErrorTable } from '../proxy/enrol/errors.ts';
 import { proxyErrorTable } from '../proxy/errors.ts';
 import { filterErrorTable } from '../proxy/filter/errors.ts';
+import { recoveryErrorTable } from '../proxy/recovery/errors.ts';
 
 const tables: Readonly<Record<string, ErrorTable>> = {
 	Proxy: proxyErrorTable,
 	'Filtering answers': filterErrorTable,
 	'Management APIs and listening': httpErrorTable,
 	Events: eventErrorTable,
+	'Enrolling BMCs': enrolErrorTable,
+	'Backup and recovery': recoveryErrorTable,
 };
 
 test('docs/errors.md lists each error code with its status and meaning, and no other', t => {

@@ -105,6 +105,7 @@ export function createBench(options: { expireAfter?: number; maxPerOperator?: nu
 		send: () => Promise.reject(new Error('not through here')),
 		pass: () => Promise.reject(new Error('not through here')),
 		read: () => Promise.reject(new Error('not through here')),
+		session: () => undefined,
 		state: () => 'up',
 		close: async () => undefined,
 	};
@@ -113,8 +114,8 @@ export function createBench(options: { expireAfter?: number; maxPerOperator?: nu
 		world.gone.has(name) ? undefined : (world.persons.get(name) ?? name);
 	const consider: Consider = createConsider({
 		personOf,
-		async readExternal(names) {
 		clock,
+		async readExternal(names) {
 			await world.whileReading();
 			const value: ExternalValue = { status: 'fresh', value: world.open, asOf: clock.now() };
 			return Object.fromEntries(names.map(name => [name, value]));

@@ -267,6 +267,10 @@ test('TLS both ways: the BMC is checked by its authority or its pin, and is show
 	t.is((await ask({})).status, 200);
 	t.is((await ask({ fingerprint })).status, 200);
 	t.is(await codeOf(t, ask({ fingerprint: 'ab'.repeat(32) })), 'BmcUnreachable');
+	t.is((await ask({ fingerprint, ca: undefined })).status, 200, 'the pin alone is enough');
+	t.is(await codeOf(t, ask({ fingerprint: 'ab'.repeat(32), ca: undefined })), 'BmcUnreachable');
+	t.is(await codeOf(t, ask({ ca: undefined })), 'BmcUnreachable');
+	t.is(await codeOf(t, ask({ fingerprint, ca: other.certificatePem })), 'BmcUnreachable');
 	t.is(await codeOf(t, ask({ ca: other.certificatePem })), 'BmcUnreachable');
 	await t.throwsAsync(ask({ identity: undefined }));
 });

@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import type { PeerCertificate } from 'node:tls';
 import { Pool } from 'undici';
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
-import { proxyErrors } from '../errors.ts';
 import { bmcGarbage, bmcUnreachable } from './bmc-fault.ts';
 import { type BmcAnswer, collectAnswer, type Exchange, passAnswer } from './exchange.ts';
+import { pinnedConnector } from './pinned-connector.ts';
 
 /** How one BMC is reached. The credential is the proxy's alone: it never leaves this module. */
 export interface BmcTarget {
@@ -15,7 +13,7 @@ export interface BmcTarget {
 	readonly url: string;
 	/** PEM of the authority that signed the BMC's certificate; the system's authorities when absent. */
 	readonly ca: string | undefined;
-	/** SHA-256 of the BMC's certificate as 64 hex digits: pinned, when given. */
+	/** SHA-256 of the BMC's certificate as 64 hex digits: pinned, when given; it then needs no authority. */
 	readonly fingerprint: string | undefined;
 	/** What the proxy shows a BMC that asks for a client certificate; PEM. */
 	readonly identity: { readonly certificate: string; readonly key: string } | undefined;
@@ -55,6 +53,8 @@ export interface BmcConnection {
 	): Promise<number>;
 	/** GET of one resource; throws also when the status is not 200 or the body is not JSON. */
 	read(path: string): Promise<JsonValue>;
+	/** Path of the proxy's own session on the BMC, while it has one. */
+	session(): string | undefined;
 	/** As the last exchange left it. */
 	state(): 'up' | 'down' | 'unknown';
 	/** Ends the session on the BMC and all connections. */
@@ -68,12 +68,7 @@ export function connectBmc(target: BmcTarget, limits: ForwardLimits): BmcConnect
 		headersTimeout: limits.timeout,
 		bodyTimeout: limits.timeout,
 		keepAliveTimeout: 30_000,
-		connect: {
-			timeout: Math.min(limits.timeout, 5000),
-			...(target.ca && { ca: target.ca }),
-			...(target.identity && { cert: target.identity.certificate, key: target.identity.key }),
-			...(target.fingerprint && { checkServerIdentity: pin(target.fingerprint) }),
-		},
+		connect: connectorOf(target, Math.min(limits.timeout, 5000)),
 	});
 	let state: 'up' | 'down' | 'unknown' = 'unknown';
 	let session: { token: string; location: string } | undefined;
@@ -146,6 +141,7 @@ export function connectBmc(target: BmcTarget, limits: ForwardLimits): BmcConnect
 			if (answer.status !== 200) throw bmcGarbage(target.name, `status ${answer.status} for ${path}`);
 			return parseAnswer(target.name, answer.body);
 		},
+		session: () => session?.location,
 		state: () => state,
 		async close() {
 			if (session?.location.startsWith('/redfish/v1/SessionService/Sessions/')) {
@@ -184,12 +180,13 @@ function withToken(request: ForwardRequest, token: string | undefined): Exchange
 	};
 }
 
-/** A pinned certificate replaces the check of names: BMC certificates seldom name the host they stand on. */
-function pin(fingerprint: string): (host: string, certificate: PeerCertificate) => Error | undefined {
-	return (_host, certificate) => {
-		const seen = createHash('sha256').update(certificate.raw).digest('hex');
-		return seen === fingerprint
-			? undefined
-			: proxyErrors.BmcUnreachable('its certificate is not the pinned one');
+/** A pinned certificate replaces the check of names, and of the authority where none is given. */
+function connectorOf(target: BmcTarget, timeout: number): NonNullable<Pool.Options['connect']> {
+	const { ca, fingerprint, identity } = target;
+	if (fingerprint) return pinnedConnector({ fingerprint, ca, identity, timeout });
+	return {
+		timeout,
+		...(ca && { ca }),
+		...(identity && { cert: identity.certificate, key: identity.key }),
 	};
 }

@@ -1,0 +1,60 @@
+import { type Command, Option } from 'commander';
+import type { EnrolOptions, ReleaseOptions } from '../commands/bmc.ts';
+import { commandName } from '../context.ts';
+import { collect, withExamples, withJson } from './options.ts';
+import type { Registration } from './registration.ts';
+
+/** What is done to BMCs, at the console of the proxy's host. */
+export function addBmcCommands(program: Command, { context, run }: Registration): void {
+	const bimetal = commandName(context);
+	const load = () => import('../commands/bmc.ts');
+	const bmc = program.command('bmc').description('Take BMCs over, and give them back').helpCommand(false);
+
+	const enrol = bmc
+		.command('enrol')
+		.summary("Take a BMC over: only the site's proxy gets in from then on")
+		.description(
+			"Pins the BMC's certificate, gives its account a password that only the proxy knows, shuts SSH, IPMI, other " +
+				'accounts, sessions and log-in methods, reads back that they are shut, and adds the BMC to the site file. ' +
+				'Cut off anywhere, the same command goes on; run again, it shuts what was opened meanwhile.',
+		)
+		.argument('<name>', "the BMC's name in the site")
+		.requiredOption('--url <url>', 'where it is, for instance https://10.0.0.11')
+		.option('--username <name>', 'its account for the proxy', 'root')
+		.option('--password-file <file>', "its first line is the account's present password (default: asked)")
+		.option('--fingerprint <hex>', 'SHA-256 of its certificate (default: shown and asked)')
+		.option('--site <file>', 'site file to add it to (default: the block is printed, state goes here)')
+		.option('--rack <name>', 'its rack: its policies over shared quantities are decided one at a time')
+		.option('--keep-account <name>', 'another account that stays as it is (repeatable)', collect)
+		.addOption(
+			new Option('--accounts <how>', 'what becomes of the others')
+				.choices(['disable', 'delete'])
+				.default('disable'),
+		)
+		.option('--dry-run', 'log in and say what would be shut, change nothing')
+		.action(run(async (name: string, options: EnrolOptions) => (await load()).enrol(context, name, options)));
+	withExamples(withJson(enrol), [
+		`${bimetal} bmc enrol node9 --url https://10.0.0.19 --password-file as-delivered --site site.yaml --rack rack2`,
+		`${bimetal} bmc enrol node9 --url https://10.0.0.19 --site site.yaml --dry-run`,
+	]).addHelpText('after', '\nThe running proxy takes the BMC up when it is started again.');
+
+	const release = bmc
+		.command('release')
+		.summary('Give a BMC back, or undo an enrolment')
+		.description(
+			"Opens what enrolling shut, sets the account's password and takes the BMC out of the site file. Also undoes an " +
+				'enrolment that did not end. Cut off anywhere, the same command goes on.',
+		)
+		.argument('<name>', "the BMC's name in the site")
+		.requiredOption(
+			'--password-file <file>',
+			"its first line becomes the account's password; one is generated there when there is no such file",
+		)
+		.option('--site <file>', 'site file that it is in')
+		.action(
+			run(async (name: string, options: ReleaseOptions) => (await load()).release(context, name, options)),
+		);
+	withExamples(withJson(release), [
+		`${bimetal} bmc release node9 --password-file node9.password --site site.yaml`,
+	]);
+}

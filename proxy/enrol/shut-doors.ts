@@ -1,0 +1,58 @@
+import { type Door, type DoorRules, openDoors } from './doors.ts';
+import type { Enrolment } from './enrolment-file.ts';
+import type { BmcLogin } from './open-bmc.ts';
+import { readSurface } from './read-surface.ts';
+
+export const rulesOf = (
+	enrolment: Enrolment,
+	ownSession: string | undefined,
+	sameHost: boolean,
+): DoorRules => ({
+	account: enrolment.username,
+	keep: enrolment.keep,
+	accounts: enrolment.accounts,
+	ownSession,
+	sameHost,
+});
+
+/** The doors that stand open, as this session sees them. */
+export const lookAtDoors = async (login: BmcLogin, enrolment: Enrolment): Promise<readonly Door[]> =>
+	openDoors(await readSurface(enrolment.bmc, login.look), rulesOf(enrolment, login.session, false));
+
+/** The record, with these doors as ones that stood open before. */
+export function withDoors(enrolment: Enrolment, doors: readonly Door[]): Enrolment {
+	const known = new Set(enrolment.shut.map(({ door }) => door));
+	const shut = doors
+		.filter(({ kind, name }) => kind !== 'session' && !known.has(name))
+		.map(({ name, reopen }) => ({ door: name, reopen: reopen ?? null }));
+	return shut.length ? { ...enrolment, shut: [...enrolment.shut, ...shut] } : enrolment;
+}
+
+/**
+ * Shuts every door that stands open, and reads back whether it is. What opens them again is kept (`save`) before
+ * the first is shut.
+ */
+export async function shutDoors(
+	login: BmcLogin,
+	enrolment: Enrolment,
+	save: (enrolment: Enrolment) => Promise<void>,
+	report: (line: string) => void,
+): Promise<{ enrolment: Enrolment; shut: string[]; left: string[] }> {
+	const doors = await lookAtDoors(login, enrolment);
+	const remembered = withDoors(enrolment, doors);
+	if (remembered !== enrolment) await save(remembered);
+	const answers = new Map<string, number>();
+	for (const { name, shut } of doors) {
+		if (shut) answers.set(name, await login.send(shut));
+	}
+	const still = new Set((await lookAtDoors(login, remembered)).map(({ name }) => name));
+	for (const { name } of doors) {
+		if (!still.has(name)) report(`${name}: shut`);
+		else report(`${name}: STILL OPEN, the BMC answered ${answers.get(name) ?? 'nothing'}`);
+	}
+	return {
+		enrolment: remembered,
+		shut: doors.map(({ name }) => name).filter(name => !still.has(name)),
+		left: [...still],
+	};
+}
