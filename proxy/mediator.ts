@@ -3,8 +3,9 @@ import type { Clock } from '../common/clock.ts';
 import { BimetalError } from '../common/errors/bimetal-error.ts';
 import type { Answer } from './answer/answer.ts';
 import type { RequestDocument } from './approve/request-document.ts';
-import { accepted, viewPolicies, type WaitingRequests } from './approve/waiting-requests.ts';
+import { accepted, type WaitingRequests } from './approve/waiting-requests.ts';
 import type { AuditLog } from './audit/audit-log.ts';
+import { policyRecords, requestDigest, requestText } from './audit/request-text.ts';
 import { type Call, readOf } from './call.ts';
 import type { ActivePolicies, Consider } from './decide/consider.ts';
 import type { Verdict } from './decide/decide.ts';
@@ -50,7 +51,9 @@ export function createMediator(deps: MediatorDeps): Mediator {
 	const classify = (policies: ActivePolicies, call: Call): readonly Operation[] => {
 		const found = policies.classify(call.request);
 		if (found.kind === 'known') return found.operations;
-		recordDecision(call, [], { kind: 'deny', reason: found.reason, policies: [] }, policies).catch(noted);
+		recordDecision(call, [], { kind: 'deny', reason: found.reason, policies: [] }, policies).durable.catch(
+			noted,
+		);
 		throw proxyErrors.UnknownOperation(
 			`${found.reason}; unknown is denied. A row that covers it needs "${found.row}"`,
 		);
@@ -63,29 +66,30 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		verdict: Verdict,
 		policies: ActivePolicies,
 		held?: RequestDocument,
-	): Promise<void> =>
-		durably(
-			audit.append(
-				{
-					kind: 'decision',
-					requestId: held?.id ?? null,
-					operator: call.operator.name,
-					party: call.operator.party,
-					bmc: call.bmc.target.name,
-					method: call.request.method,
-					path: call.request.path,
-					operations: operations.map(operation => operation.name),
-					verdict: verdict.kind,
-					clause: verdict.kind === 'execute' ? verdict.clause : null,
-					...(verdict.kind === 'execute' && verdict.breakGlass && { breakGlass: verdict.breakGlass }),
-					policyVersion: policies.set.version,
-					digest: held?.digest ?? null,
-					policies: viewPolicies(verdict.policies),
-					status: null,
-				},
-				{ patient: verdict.kind === 'execute' && isRead(call) },
-			),
+	): { durable: Promise<void>; seq?: number } => {
+		const recorded = audit.append(
+			{
+				kind: 'decision',
+				requestId: held?.id ?? null,
+				operator: call.operator.name,
+				party: call.operator.party,
+				bmc: call.bmc.target.name,
+				method: call.request.method,
+				path: call.request.path,
+				operations: operations.map(operation => operation.name),
+				verdict: verdict.kind,
+				clause: verdict.kind === 'execute' ? verdict.clause : null,
+				...(verdict.kind === 'execute' && verdict.breakGlass && { breakGlass: verdict.breakGlass }),
+				policyVersion: policies.set.version,
+				digest: held?.digest ?? requestDigest(call.request, call.bmc.target.name, policies.set.version),
+				request: requestText(call.request),
+				policies: policyRecords(verdict.policies),
+				status: null,
+			},
+			{ patient: verdict.kind === 'execute' && isRead(call) },
 		);
+		return { ...recorded, durable: durably(recorded) };
+	};
 
 	/** What is not let through now may be by break-glass; who merely looks something up for another request is not. */
 	const override = async (
@@ -103,7 +107,13 @@ export function createMediator(deps: MediatorDeps): Mediator {
 	const decideOn = async (
 		call: Call,
 		how: { readonly mayOverride?: boolean } = {},
-	): Promise<{ verdict: Verdict; policies: ActivePolicies; operations: readonly Operation[] }> => {
+	): Promise<{
+		verdict: Verdict;
+		policies: ActivePolicies;
+		operations: readonly Operation[];
+		/** The number of its record. */
+		decision?: number | undefined;
+	}> => {
 		if (!audit.healthy()) {
 			throw proxyErrors.AuditUnavailable('decisions cannot be recorded, so none is made');
 		}
@@ -115,9 +125,9 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		const verdict = how.mayOverride ? await override(call, operations, decided) : decided;
 		if (verdict.kind === 'wait') return { verdict, policies, operations }; // recorded once it has an id
 		const recorded = recordDecision(call, operations, verdict, policies);
-		if (isRead(call)) recorded.catch(noted);
-		else await recorded;
-		return { verdict, policies, operations };
+		if (isRead(call)) recorded.durable.catch(noted);
+		else await recorded.durable;
+		return { verdict, policies, operations, decision: recorded.seq };
 	};
 
 	/** What this operator would see of another resource; undefined when it would not be shown at once. */
@@ -173,7 +183,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		const levels = option('$expand');
 		if (levels === undefined || widened.json === undefined) return widened;
 		const json = await expand(widened.json, levels, async path => (await look(readOf(call, path)))?.json);
-		return { ...widened, json, etag: undefined };
+		return { status: widened.status, headers: widened.headers, json, etag: undefined, bmcEtag: undefined };
 	};
 
 	const onlyMember = async (call: Call, sight: Sight): Promise<Sight | undefined> => {
@@ -195,13 +205,14 @@ export function createMediator(deps: MediatorDeps): Mediator {
 	const sendRecorded = async (
 		call: Call,
 		posts: Posts,
+		decision: number | undefined,
 		to: ServerResponse | undefined,
 	): Promise<Answer | 'passed'> => {
 		if (isRead(call)) return send(call, posts, to);
 		const start = clock.now();
 		const record = (status: number): void => {
 			const tookMs = clock.now() - start;
-			audit.append({ kind: 'answer', requestId: null, bmc: call.bmc.target.name, status, tookMs });
+			audit.append({ kind: 'answer', requestId: null, decision, bmc: call.bmc.target.name, status, tookMs });
 		};
 		try {
 			const answer = await send(call, posts, to);
@@ -214,13 +225,13 @@ export function createMediator(deps: MediatorDeps): Mediator {
 	};
 
 	const answerTo = async (call: Call, to: ServerResponse | undefined): Promise<Answer | 'passed'> => {
-		const { verdict, policies, operations } = await decideOn(call, { mayOverride: true });
+		const { verdict, policies, operations, decision } = await decideOn(call, { mayOverride: true });
 		switch (verdict.kind) {
 			case 'execute':
-				return sendRecorded(call, verdict.posts, to);
+				return sendRecorded(call, verdict.posts, decision, to);
 			case 'wait': {
 				const held = await waiting.hold(call, verdict, { operations, policyVersion: policies.set.version });
-				await recordDecision(call, operations, verdict, policies, held);
+				await recordDecision(call, operations, verdict, policies, held).durable;
 				return accepted(held, call.prefix);
 			}
 			case 'deny':

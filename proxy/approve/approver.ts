@@ -3,6 +3,7 @@ import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { Answer } from '../answer/answer.ts';
 import { renderRedfishError } from '../answer/redfish-error.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
+import { policyRecords, requestText } from '../audit/request-text.ts';
 import type { Call } from '../call.ts';
 import { type ActivePolicies, type Consider, occasionOf } from '../decide/consider.ts';
 import type { Verdict } from '../decide/decide.ts';
@@ -138,7 +139,7 @@ export function createApprover(deps: ApproverDeps): Approver {
 	const execute = async (request: RequestDocument, call: Call, verdict: Verdict & { kind: 'execute' }) => {
 		const start = clock.now();
 		// On disk before the first byte is sent: a request found `executing` after a crash is never sent again.
-		const executing = await waiting.change(request.id, 'waiting', before => ({
+		await waiting.change(request.id, 'waiting', before => ({
 			...before,
 			state: 'executing',
 			authorizations: request.authorizations,
@@ -162,7 +163,8 @@ export function createApprover(deps: ApproverDeps): Approver {
 					clause: verdict.clause,
 					policyVersion: request.policyVersion,
 					digest: request.digest,
-					policies: executing.policies,
+					request: requestText(call.request),
+					policies: policyRecords(verdict.policies),
 					status: null,
 				}),
 			);

@@ -14,9 +14,9 @@ export interface AuditLog {
 	/**
 	 * Puts the record on its way to the disk; takes some microseconds. `durable` resolves once it is there, and rejects with
 	 * AuditFailed, AuditFull, AuditTooLong or AuditClosed when it is not: then what it records must not happen.
-	 * A rejection that nobody looks at does no harm.
+	 * A rejection that nobody looks at does no harm. `seq` is the record's number, unless it was refused at once.
 	 */
-	append(record: AuditRecord, options?: AppendOptions): { durable: Promise<void> };
+	append(record: AuditRecord, options?: AppendOptions): { durable: Promise<void>; seq?: number };
 	/** False once the disk has failed, until the log is opened again. */
 	healthy(): boolean;
 	/** The newest record that is on disk. */
@@ -178,7 +178,7 @@ function appendTo(
 			queued += next.line.length;
 			if (patient) writeSoon();
 			else writeNow();
-			return { durable: gathering.durable };
+			return { durable: gathering.durable, seq: sealed.seq };
 		},
 		healthy: () => !failed,
 		head: () => onDisk,

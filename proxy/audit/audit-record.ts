@@ -9,12 +9,22 @@ const policyRecord = z.strictObject({
 	expression: z.string(),
 	holds: z.boolean(),
 	reason: z.string(),
+	/** What its expressions came to, as JSON texts, cut when they are long; absent when it read nothing. */
+	values: z.array(z.strictObject({ expression: z.string(), value: z.string() })).optional(),
 });
 
-/**
- * What goes on the record. Never a body, a password or a token: bodies may hold secrets, and what was decided on is
- * named by its digest.
- */
+/** A request that would change something, see request-text.ts; what looks like a credential is replaced. */
+const changeRecord = z.strictObject({
+	/** JSON, cut when it is long; null without a JSON body. */
+	body: z.string().nullable(),
+	contentType: z.string().nullable(),
+	/** Names of its query options. */
+	query: z.array(z.string()),
+	/** Bytes of the body. */
+	size: z.int(),
+});
+
+/** What goes on the record. Never a password or a token, as far as their names tell; never an answer's body. */
 export const auditRecord = z.discriminatedUnion('kind', [
 	z.strictObject({ kind: z.literal('start'), version: z.string() }),
 	z.strictObject({ kind: z.literal('stop'), reason: z.string() }),
@@ -46,7 +56,10 @@ export const auditRecord = z.discriminatedUnion('kind', [
 		verdict: z.enum(['execute', 'wait', 'deny']),
 		clause: z.string().nullable(),
 		policyVersion: z.string(),
+		/** Of what waits what its approvals name; of a change decided at once see request-text.ts; null for reads. */
 		digest: hexDigest.nullable(),
+		/** Absent for reads. */
+		request: changeRecord.optional(),
 		policies: z.array(policyRecord),
 		/** HTTP status of the answer where the decision is the answer. */
 		status: z.int().nullable(),
@@ -65,6 +78,8 @@ export const auditRecord = z.discriminatedUnion('kind', [
 	z.strictObject({
 		kind: z.literal('answer'),
 		requestId: z.string().nullable(),
+		/** The number of the decision's record, for what was decided at once. */
+		decision: z.int().optional(),
 		bmc: z.string(),
 		status: z.int(),
 		/** Milliseconds from the decision to the BMC's answer. */

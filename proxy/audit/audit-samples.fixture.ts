@@ -60,13 +60,17 @@ export const anyRecord: fc.Arbitrary<AuditRecord> = fc.oneof(
 	fc.record({ kind: fc.constant('start' as const), version: text }),
 	fc.record({ kind: fc.constant('stop' as const), reason: text }),
 	fc.record({ kind: fc.constant('login' as const), operator: fc.option(text), outcome: text, from: text }),
-	fc.record({
-		kind: fc.constant('answer' as const),
-		requestId: fc.option(text),
-		bmc: text,
-		status: fc.integer({ min: 100, max: 599 }),
-		tookMs: fc.double({ noNaN: true, noDefaultInfinity: true }).map(ms => ms + 0),
-	}),
+	fc.record(
+		{
+			kind: fc.constant('answer' as const),
+			requestId: fc.option(text),
+			decision: fc.nat(),
+			bmc: text,
+			status: fc.integer({ min: 100, max: 599 }),
+			tookMs: fc.double({ noNaN: true, noDefaultInfinity: true }).map(ms => ms + 0),
+		},
+		{ requiredKeys: ['kind', 'requestId', 'bmc', 'status', 'tookMs'] },
+	),
 	fc.record({
 		kind: fc.constant('policies' as const),
 		version: fc.option(text),
@@ -99,6 +103,23 @@ export const anyRecord: fc.Arbitrary<AuditRecord> = fc.oneof(
 		operator: fc.option(text),
 	}),
 	fc.nat().map(decision),
+	fc.tuple(fc.nat(), fc.option(text), text, fc.array(text, { maxLength: 2 })).map(
+		([n, body, value, query]) =>
+			({
+				...decision(n),
+				policies: [
+					{
+						party: 'CP',
+						operation: 'Set power state',
+						expression: 'Request.Body.ResetType=="On"',
+						holds: false,
+						reason: '',
+						values: [{ expression: 'Request.Body.ResetType', value }],
+					},
+				],
+				request: { body, contentType: 'application/json', query, size: n },
+			}) as AuditRecord,
+	),
 	fc.nat().map(n => ({ ...decision(n), breakGlass: `b${n}` }) as AuditRecord),
 	fc.record({
 		kind: fc.constant('governance' as const),

@@ -31,14 +31,16 @@ function inOrder(record: AuditRecord): unknown {
 				operator: record.operator,
 				party: record.party,
 				path: record.path,
-				policies: record.policies.map(({ expression, holds, operation, party, reason }) => ({
+				policies: record.policies.map(({ expression, holds, operation, party, reason, values }) => ({
 					expression,
 					holds,
 					operation,
 					party,
 					reason,
+					values: values?.map(used => ({ expression: used.expression, value: used.value })),
 				})),
 				policyVersion: record.policyVersion,
+				request: record.request && changeText(record.request),
 				requestId: record.requestId,
 				status: record.status,
 				verdict: record.verdict,
@@ -56,6 +58,7 @@ function inOrder(record: AuditRecord): unknown {
 		case 'answer':
 			return {
 				bmc: record.bmc,
+				decision: record.decision,
 				kind,
 				requestId: record.requestId,
 				status: record.status,
@@ -103,4 +106,9 @@ function inOrder(record: AuditRecord): unknown {
 		default:
 			throw new TypeError(`no audit record: ${String(kind satisfies never)}`);
 	}
+}
+
+function changeText(change: NonNullable<Extract<AuditRecord, { kind: 'decision' }>['request']>): unknown {
+	const { body, contentType, query, size } = change;
+	return { body, contentType, query, size };
 }
