@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../../common/clock.ts';
 import { defineCollection, type Store } from '../../common/store/store.ts';
@@ -182,5 +182,5 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
 
 /** Looking up the hash, not the token, also keeps the look-up's time from telling anything of the token. */
 function hashToken(token: string): string {
-	return createHash('sha256').update(token).digest('base64url');
+	return hash('sha256', token, 'base64url');
 }

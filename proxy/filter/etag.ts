@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * The proxy's own ETag, made from the body as this client sees it. The BMC's is made from the whole resource,
@@ -14,7 +14,7 @@ export function weakETag(body: string | Uint8Array): string {
 }
 
 function digest(body: string | Uint8Array): string {
-	return createHash('sha256').update(body).digest('hex').slice(0, 32);
+	return hash('sha256', body, 'hex').slice(0, 32);
 }
 
 /** If-None-Match (RFC 9110 §13.1.2), compared weakly: true means 304 for a GET. */

@@ -93,10 +93,10 @@ export function passAnswer(
 		const onClose = () => controller?.abort(new Error('the client went away'));
 		const onDrain = () => controller?.resume();
 		const settle = () => {
+			if (!flowing) return;
 			to.off('close', onClose);
 			to.off('drain', onDrain);
 		};
-		to.on('close', onClose);
 		pool.dispatch(options(exchange), {
 			onRequestStart(requestController: Controller) {
 				started = true;
@@ -115,8 +115,11 @@ export function passAnswer(
 					return;
 				}
 				if (!flowing) {
+					// A client that goes away before this costs the BMC one answer; from here on it could be a long one.
+					if (to.destroyed) return onClose();
 					flowing = true;
 					to.writeHead(status, headersFor(headers));
+					to.on('close', onClose);
 					to.on('drain', onDrain);
 					to.write(held);
 				}

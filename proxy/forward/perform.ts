@@ -23,6 +23,8 @@ export interface Sight {
 	readonly headers: Readonly<Record<string, string>>;
 	/** The answer's JSON after the post-policies; undefined where the answer has no body. */
 	readonly json: JsonValue | undefined;
+	/** `json` as text, where it had to be made already. */
+	readonly text?: string;
 	/** Bytes that are not JSON (a log attachment, an XML document), which only an unfiltered answer may be. */
 	readonly opaque?: Uint8Array;
 	/** The proxy's own entity tag where the answer was filtered, else the BMC's. */
@@ -69,13 +71,12 @@ export async function perform(call: Call, posts: Posts, ifMatch: string | undefi
 	}
 	let json = parseAnswer(bmc.target.name, answer.body);
 	if (posts.length > 0) json = await filter(bmc, json, posts).catch(fault => refuse(call, fault));
-	const etag =
-		method !== 'GET' || answer.status !== 200
-			? undefined
-			: posts.length > 0
-				? strongETag(JSON.stringify(json))
-				: bmcEtag;
-	return { status: answer.status, headers, json, etag, bmcEtag };
+	if (method !== 'GET' || answer.status !== 200) {
+		return { status: answer.status, headers, json, etag: undefined, bmcEtag };
+	}
+	if (posts.length === 0) return { status: 200, headers, json, etag: bmcEtag, bmcEtag };
+	const text = JSON.stringify(json);
+	return { status: 200, headers, json, text, etag: strongETag(text), bmcEtag };
 }
 
 const noSuchResource = () => proxyErrors.NotFound('there is no such resource');
@@ -134,5 +135,6 @@ export function renderSight(call: Call, sight: Sight): Answer {
 	}
 	if (call.prefix !== '') json = addPrefix(json, call.prefix);
 	headers['content-type'] = 'application/json';
-	return { status: sight.status, headers, body: Buffer.from(JSON.stringify(json)) };
+	const text = json === sight.json && sight.text !== undefined ? sight.text : JSON.stringify(json);
+	return { status: sight.status, headers, body: Buffer.from(text) };
 }
