@@ -79,8 +79,10 @@ export interface ProxyDeps {
 	readonly clock: Clock;
 	readonly logger: Logger;
 	readonly registry: Registry;
-	/** Changes of the policies and break-glass, where the site's policies are signed. */
-	readonly governance?: { readonly windows: Windows; readonly routes: readonly Route[] } | undefined;
+	/** Versions and changes of the policies, and break-glass where they are signed. */
+	readonly governance?:
+		| { readonly windows: Windows | undefined; readonly routes: readonly Route[] }
+		| undefined;
 	/** Readiness checks besides the proxy's own, by name. */
 	readonly checks: Readonly<Record<string, () => unknown>>;
 }

@@ -1,4 +1,6 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { systemClock } from '../common/clock.ts';
 import { readConfig } from '../common/config/read-config.ts';
 import { connectEvents, type EventBus } from '../common/events/bus.ts';
@@ -10,7 +12,7 @@ import { openSignedLog } from './audit/signed-log.ts';
 import { createRoster, rosterFile } from './authenticate/roster.ts';
 import { createExternalSources, type ExternalSources } from './external/external-sources.ts';
 import { unitsOf } from './external/units.ts';
-import { watchPolicies } from './policy/watch-policies.ts';
+import { openGovernance } from './governance/open-governance.ts';
 import { readSite, type Site } from './site.ts';
 
 export interface RunningProxy {
@@ -43,7 +45,7 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 	const clock = systemClock;
 	const parties = Object.keys(site.parties);
 	const folder = {
-		folder: site.policies,
+		folder: site.policies.folder,
 		parties,
 		externalSources: Object.keys(site.external),
 		units: unitsOf(site.external),
@@ -66,24 +68,31 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 		opened.push(() => audit.close());
 		const store = await openStore(site.store);
 		opened.push(() => store.close());
-		const watched = await watchPolicies({
-			...folder,
-			clock,
-			onChange: set => {
-				proxy?.usePolicies(set);
-				audit.append({ kind: 'policies', version: set.version, outcome: 'loaded', problems: [] });
-				logger.info({ version: set.version }, 'changed policies are in force');
-			},
-			onProblems: fault => {
-				const problems = [fault instanceof Error ? fault.message : String(fault)];
-				audit.append({ kind: 'policies', version: null, outcome: 'refused', problems });
-				logger.error({ err: fault }, 'the changed policies have problems; the last good ones stay in force');
-			},
-		});
-		opened.push(() => watched.close());
-		const registry = createRegistry({ service: 'proxy', process: true });
 		const events = site.events && connectSiteEvents(site.events, logger);
 		if (events) opened.push(() => events.close());
+		const publish = (topic: string, payload: unknown): void => {
+			events
+				?.publish(topic, payload)
+				.catch(fault => logger.warn({ err: fault, topic }, 'an event was not published'));
+		};
+		const governance = await openGovernance({
+			site: site.site,
+			roots: fingerprintsOf(site),
+			policies: folder,
+			signed: site.policies.signed === 'required',
+			versions: join(dirname(site.store.file), 'policy-versions'),
+			siteFolder: site.policies.siteFolder,
+			changesExpireAfter: site.policies.changesExpireAfter,
+			store,
+			audit,
+			clock,
+			logger,
+			isActive: ({ name, party }) => roster.find(name)?.operator.party === party,
+			publish,
+			onPolicies: set => proxy?.usePolicies(set),
+		});
+		opened.push(() => governance.close());
+		const registry = createRegistry({ service: 'proxy', process: true });
 
 		const external = createExternalSources({
 			sources: site.external,
@@ -99,7 +108,7 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 		opened.push(() => external.close());
 		proxy = await createProxy({
 			...depsOfSite(site),
-			policies: watched.current(),
+			policies: governance.current(),
 			roster,
 			store,
 			audit,
@@ -108,13 +117,12 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 			onChanged: () => external.invalidate(),
 			onRequest: request => {
 				const { id, state, bmc, requester, needs } = request;
-				events
-					?.publish(`bimetal/proxy/requests/${id}`, { id, state, bmc, requester, needs })
-					.catch(fault => logger.warn({ err: fault, id }, 'the event of a request was not published'));
+				publish(`bimetal/proxy/requests/${id}`, { id, state, bmc, requester, needs });
 			},
 			clock,
 			logger,
 			registry,
+			governance,
 			checks: {
 				checkpoints: () => {
 					if (published.fault()) throw new Error('checkpoints of the audit log cannot be written');
@@ -128,7 +136,7 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 		});
 		const { close: closeProxy } = proxy;
 		opened.push(closeProxy);
-		proxy.usePolicies(watched.current());
+		proxy.usePolicies(governance.current());
 
 		const addresses = await proxy.listen(site.listen, site.ops);
 		audit.append({ kind: 'start', version: readVersion() });
@@ -161,6 +169,15 @@ function connectSiteEvents(events: NonNullable<Site['events']>, logger: Logger):
 		clock: systemClock,
 	});
 }
+
+/** SHA-256 of each party's root certificate, as the founding agreement names it. */
+const fingerprintsOf = (site: Site): Record<string, string | undefined> =>
+	Object.fromEntries(
+		Object.entries(site.parties).map(([name, { root }]) => [
+			name,
+			root && new X509Certificate(readFileSync(root)).fingerprint256.replaceAll(':', '').toLowerCase(),
+		]),
+	);
 
 type SiteDeps = Pick<
 	ProxyDeps,

@@ -10,6 +10,8 @@ const name = z
 const port = z.int().min(0).max(65535);
 const listenAddress = z.strictObject({ host: z.string().default('127.0.0.1'), port });
 
+const unsigned = { signed: 'no' as const, changesExpireAfter: 24 * 3_600_000 };
+
 /** `site.yaml`: everything the proxy is told. Relative paths count from the file's folder. */
 const siteSchema = (folder: string) =>
 	z.strictObject({
@@ -57,8 +59,24 @@ const siteSchema = (folder: string) =>
 			.refine(parties => Object.keys(parties).length >= 2, 'expected two parties or more'),
 		/** File of operator accounts, see authenticate/roster.ts. */
 		operators: existingFile(folder),
-		/** Folder with operations.yaml and a folder for each party. */
-		policies: z.string().transform(path => resolve(folder, path)),
+		/** Folder with operations.yaml and a folder for each party; alone, or with what is asked of it. */
+		policies: z
+			.union([
+				z.string().transform(path => ({ ...unsigned, folder: path })),
+				z.strictObject({
+					folder: z.string(),
+					/** `required`: nothing is taken that the parties of agreement.yaml have not signed. */
+					signed: z.enum(['required', 'no']).default('no'),
+					/** How long a change of the table or the agreement waits for the other parties. */
+					changesExpireAfter: duration.default(unsigned.changesExpireAfter),
+				}),
+			])
+			.transform(policies => ({
+				...policies,
+				folder: resolve(folder, policies.folder),
+				/** Files that the agreement pins are beside the site file. */
+				siteFolder: folder,
+			})),
 		bmcs: z
 			.record(
 				name,

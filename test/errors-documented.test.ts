@@ -7,6 +7,7 @@ import { httpErrorTable } from '../common/http/errors.ts';
 import { enrolErrorTable } from '../proxy/enrol/errors.ts';
 import { proxyErrorTable } from '../proxy/errors.ts';
 import { filterErrorTable } from '../proxy/filter/errors.ts';
+import { governanceErrorTable } from '../proxy/governance/errors.ts';
 import { recoveryErrorTable } from '../proxy/recovery/errors.ts';
 
 const tables: Readonly<Record<string, ErrorTable>> = {
@@ -16,6 +17,7 @@ const tables: Readonly<Record<string, ErrorTable>> = {
 	Events: eventErrorTable,
 	'Enrolling BMCs': enrolErrorTable,
 	'Backup and recovery': recoveryErrorTable,
+	Governance: governanceErrorTable,
 };
 
 test('docs/errors.md lists each error code with its status and meaning, and no other', t => {

@@ -15,7 +15,9 @@ import { visible } from '../visible.ts';
 const siteParts = z.looseObject({
 	parties: z.record(z.string(), z.unknown()),
 	external: z.record(z.string(), z.unknown()).default({}),
-	policies: z.string().optional(),
+	policies: z
+		.union([z.string(), z.looseObject({ folder: z.string() }).transform(({ folder }) => folder)])
+		.optional(),
 });
 
 /** What `bimetal up` has, and what the shipped policies are written for. */

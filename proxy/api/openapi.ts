@@ -1,18 +1,9 @@
 import { extendZodWithOpenApi, OpenAPIRegistry, OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
+import { governanceDescribed } from '../governance/described.ts';
 import * as audit from './audit-schemas.ts';
+import type { Described } from './described.ts';
 import * as schemas from './schemas.ts';
-
-interface Described {
-	readonly method: 'get' | 'post';
-	readonly path: string;
-	readonly summary: string;
-	readonly answer: z.ZodType;
-	readonly body?: z.ZodType;
-	readonly query?: z.ZodObject;
-	/** Statuses besides 200, with what they mean here. */
-	readonly errors?: Readonly<Record<number, string>>;
-}
 
 const waitingErrors = {
 	404: 'No such request',
@@ -26,6 +17,7 @@ const requestView = schemas.requestView.extend({ body });
 const requestPage = schemas.requestPage.extend({ requests: z.array(requestView) });
 
 const described: readonly Described[] = [
+	...governanceDescribed,
 	{
 		method: 'get',
 		path: '/p2c/v1',

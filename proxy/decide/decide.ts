@@ -14,6 +14,8 @@ export type Verdict =
 			readonly kind: 'execute';
 			/** The clause taken, one for each operation, for people: `CP and hso`. */
 			readonly clause: string;
+			/** The break-glass window without which it would not have been taken. */
+			readonly breakGlass?: string;
 			/** The post-policies to apply, one list for each party in lower case in a clause taken. */
 			readonly posts: readonly (readonly PostPolicy[])[];
 			readonly policies: readonly EvaluatedPolicy[];

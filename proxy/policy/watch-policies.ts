@@ -9,6 +9,8 @@ const quiet = 200;
 
 export interface PolicyWatch extends PolicyFolder {
 	readonly clock: Clock;
+	/** Where not everything that the folder holds may be taken: what is in force, and how the folder is read. */
+	readonly signed?: { readonly initial: PolicySet; readonly read: () => Promise<PolicySet> } | undefined;
 	/** The first set was taken before; told of each later version. */
 	onChange(set: PolicySet): void;
 	/** The change was refused (usually a ConfigError); the last good set goes on. */
@@ -28,7 +30,8 @@ export interface WatchedPolicies {
  * @throws ConfigError when the policies are bad at the start
  */
 export async function watchPolicies(options: PolicyWatch): Promise<WatchedPolicies> {
-	let set = await loadPolicies(options);
+	const load = options.signed?.read ?? (() => loadPolicies(options));
+	let set = options.signed?.initial ?? (await load());
 	let closed = false;
 	let cancel: (() => void) | undefined;
 	let watchers: FSWatcher[] = [];
@@ -37,7 +40,7 @@ export async function watchPolicies(options: PolicyWatch): Promise<WatchedPolici
 	const read = async (): Promise<void> => {
 		if (closed) return;
 		try {
-			const next = await loadPolicies(options);
+			const next = await load();
 			if (closed || next.version === set.version) return;
 			set = next;
 			options.onChange(next);
