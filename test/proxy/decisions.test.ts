@@ -217,7 +217,7 @@ test.serial('two resets in one rack never both count on the same watts', async t
 	t.deepEqual(statuses.sort(), [204, 403, 403]);
 });
 
-test.serial('the record names each decision, and holds neither bodies nor secrets', async t => {
+test.serial('the record names each decision with what was asked, but for secrets', async t => {
 	const kinds = new Set(decisions().map(({ verdict }) => verdict));
 	t.deepEqual([...kinds].sort(), ['deny', 'execute', 'wait']);
 	await site.at('hso-operator')('POST', '/redfish/v1/AccountService/Accounts', {
@@ -226,8 +226,27 @@ test.serial('the record names each decision, and holds neither bodies nor secret
 	const waited = decisions().at(-1);
 	t.like(waited, { verdict: 'wait', operations: ['Change accounts'] });
 	t.regex(waited?.digest ?? '', /^[0-9a-f]{64}$/);
-	const all = JSON.stringify(site.records) + site.log.join('\n');
-	for (const secret of ['hunter2', 'the-BMCs-own-password', 'pw-hso-operator', 'backdoor', 'rack-7']) {
-		t.false(all.includes(secret), secret);
+	t.is(
+		waited?.request?.body,
+		'{"UserName":"backdoor","Password":"[redacted]","RoleId":"Administrator"}',
+		'the other party can see later what was asked for',
+	);
+	const log = site.log.join('\n');
+	for (const secret of ['hunter2', 'the-BMCs-own-password', 'pw-hso-operator']) {
+		t.false((JSON.stringify(site.records) + log).includes(secret), secret);
 	}
+	for (const body of ['backdoor', 'rack-7']) t.false(log.includes(body), body);
+
+	await site.at('hso-operator', 'node3')('PATCH', system, { body: { AssetTag: 'shelf-9' } });
+	const [executed, answered] = site.records.slice(-2);
+	t.like(executed, {
+		kind: 'decision',
+		verdict: 'execute',
+		request: { body: '{"AssetTag":"shelf-9"}', size: 22 },
+	});
+	t.regex((executed?.kind === 'decision' && executed.digest) || '', /^[0-9a-f]{64}$/);
+	t.like(answered, { kind: 'answer', requestId: null, status: 204 });
+	t.is(typeof (answered?.kind === 'answer' && answered.decision), 'number');
+	await site.at('hso-operator', 'node3')('GET', system);
+	t.like(decisions().at(-1), { method: 'GET', digest: null, request: undefined });
 });
