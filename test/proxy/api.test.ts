@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { createAuditRoutes } from '../../proxy/api/audit-routes.ts';
 import { createApiRoutes } from '../../proxy/api/routes.ts';
 import * as schemas from '../../proxy/api/schemas.ts';
+import { createGovernanceRoutes } from '../../proxy/governance/routes.ts';
 import { startTestProxy, type TestProxy } from './start-proxy.ts';
 
 let site: TestProxy;
@@ -25,6 +26,7 @@ test('it describes exactly the routes that there are', async t => {
 	const offered = [
 		...createApiRoutes({} as Parameters<typeof createApiRoutes>[0]),
 		...createAuditRoutes({} as Parameters<typeof createAuditRoutes>[0]),
+		...createGovernanceRoutes({} as Parameters<typeof createGovernanceRoutes>[0]),
 	].map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);
 	t.deepEqual(listed.sort(), offered.sort());
 });
