@@ -49,7 +49,8 @@ module.exports = {
 				path: `^(${services}|test|bench|console)/`,
 				pathNot: [
 					`^(${services})/(main|app|client|site)\\.ts$`,
-					'^proxy/policy/check-policies\\.ts$',
+					'^proxy/policy/(check-policies|load-policies|load-cases|policy-set)\\.ts$',
+					'^proxy/policy/analysis/',
 					'^proxy/audit/',
 					'^proxy/(enrol|recovery)/',
 				],

@@ -10,6 +10,7 @@ export const exitCodes = {
 	unreachable: { code: 7, meaning: 'the proxy or the BMC cannot be reached, or is not trusted (502, 504)' },
 	conflict: { code: 8, meaning: 'it has changed meanwhile: state, digest or ETag (409, 412)' },
 	invalid: { code: 9, meaning: 'the call itself was rejected as invalid (any other 4xx)' },
+	found: { code: 10, meaning: 'policies differ, a case of theirs fails, or --strict found a warning' },
 	interrupted: { code: 130, meaning: 'interrupted by Ctrl-C; a request that waits goes on waiting' },
 } as const;
 

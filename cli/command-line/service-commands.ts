@@ -2,6 +2,7 @@ import { Argument, type Command } from 'commander';
 import { commandName } from '../context.ts';
 import { bimetalVersion } from '../version.ts';
 import { positiveInteger, withExamples, withJson } from './options.ts';
+import { addPolicyCommands } from './policy-commands.ts';
 import type { Registration } from './registration.ts';
 
 export async function addServiceCommands(
@@ -32,28 +33,12 @@ export async function addServiceCommands(
 }
 
 /** What needs neither a proxy nor a log-in. */
-export function addOfflineCommands(program: Command, { context, run }: Registration): void {
+export function addOfflineCommands(program: Command, registration: Registration): void {
+	const { context, run } = registration;
 	const bimetal = commandName(context);
 	program.commandsGroup('Offline:');
 
-	const policy = program.command('policy').description('Work on policy files').helpCommand(false);
-	const check = policy
-		.command('check')
-		.description(
-			'Check an authorization table and the policy files beside it, as the proxy does before it takes them',
-		)
-		.argument('[folder]', "folder with operations.yaml (default: the site file's, or 'policies')")
-		.option('--site <file>', 'take parties and external sources from this site file')
-		.action(
-			run(async (folder: string | undefined, options: { site?: string; json?: boolean }) => {
-				const commands = await import('../commands/policy-check.ts');
-				return commands.checkPolicyFolder(context, folder, options);
-			}),
-		);
-	withExamples(withJson(check), [
-		`${bimetal} policy check`,
-		`${bimetal} policy check policies --site site.yaml`,
-	]);
+	addPolicyCommands(program, registration);
 
 	const audit = program
 		.command('audit')
