@@ -46,6 +46,11 @@ export const proxyErrorTable = {
 		meaning: 'The operator has as many requests waiting as the site allows. Withdraw some.',
 	},
 	InternalError: { status: 500, meaning: 'A fault of the proxy; its log has it.' },
+	NotOffered: {
+		status: 501,
+		expose: true,
+		meaning: 'The BMC offers it, the proxy does not yet: it could not be filtered for its reader.',
+	},
 	UnknownQuery: { status: 501, expose: true, meaning: 'The query option is not offered.' },
 	BmcUnreachable: {
 		status: 502,
