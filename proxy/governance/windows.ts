@@ -114,13 +114,17 @@ export async function openWindows(deps: WindowsDeps): Promise<Windows> {
 	};
 	const endInTime = (window: Window): void => {
 		const cancel = clock.after(Math.max(0, window.until - clock.now()), () => {
-			endOne(window.id, null, 'its time is over').catch(fault =>
+			endOne(window.id, null, timeIsOver).catch(fault =>
 				logger.error({ err: fault, id: window.id }, 'the end of break-glass could not be recorded'),
 			);
 		});
 		timers.set(window.id, cancel);
 	};
-	for (const window of await all()) if (!window.ended) endInTime(window);
+	for (const window of await all()) {
+		if (window.ended) continue;
+		if (window.until > clock.now()) endInTime(window);
+		else await endOne(window.id, null, timeIsOver);
+	}
 
 	const open: Windows['open'] = async (operator, opening) => {
 		const { party } = operator;
@@ -224,7 +228,7 @@ export async function openWindows(deps: WindowsDeps): Promise<Windows> {
 			return (await all()).map(window =>
 				window.ended || isOpen(window, now)
 					? window
-					: { ...window, ended: { by: null, reason: 'its time is over', at: window.until } },
+					: { ...window, ended: { by: null, reason: timeIsOver, at: window.until } },
 			);
 		},
 		close() {
@@ -233,5 +237,7 @@ export async function openWindows(deps: WindowsDeps): Promise<Windows> {
 		},
 	};
 }
+
+const timeIsOver = 'its time is over';
 
 const idOf = (text: string): string => `b${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;
