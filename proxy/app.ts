@@ -29,6 +29,8 @@ import { activate, type ConsiderDeps, createConsider } from './decide/consider.t
 import { createLanes } from './decide/lanes.ts';
 import { proxyErrors } from './errors.ts';
 import {
+import { type DoorsOptions, startDoorsService } from './enrol/doors-service.ts';
+import { createRepairRoutes } from './enrol/routes.ts';
 	type BmcConnection,
 	type BmcTarget,
 	connectBmc,
@@ -87,6 +89,8 @@ export interface ProxyDeps {
 	readonly checks: Readonly<Record<string, () => unknown>>;
 }
 
+	/** What keeps watch over the other ways into enrolled BMCs. */
+	readonly doors?: DoorsOptions | undefined;
 export interface P2cProxy {
 	/** Opens the main port, the ports of the BMCs and the ops port. */
 	listen(
@@ -157,8 +161,13 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		audit,
 		lanes,
 		clock,
-		onChanged: deps.onChanged,
+		onChanged(bmc) {
+			deps.onChanged(bmc);
+			// It may have shut what stood open.
+			if (doors.report(bmc).state === 'open') doors.look(bmc);
+		},
 		breakGlass: deps.governance?.windows,
+	const doors = startDoorsService(deps.doors, { bmcs, audit, registry, clock, logger });
 	});
 	const approver = createApprover({
 		waiting,
@@ -218,9 +227,11 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 				const token = request.headers['x-auth-token'];
 				const authToken = Array.isArray(token) ? token.join() : token;
 				const { remoteAddress } = request.socket;
+				doors,
 				return operatorOrThrow(
 					await authenticator.authenticate({
 						authorization,
+			...createRepairRoutes({ bmcs, watch: doors, mediator, waiting, policies, consider, audit }),
 						authToken,
 						socket: peerOf(request),
 						remoteAddress,
@@ -328,6 +339,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 const peerOf = (request: IncomingMessage): TLSSocket => request.socket as TLSSocket;
 
 /** Milliseconds between two looks for requests that have waited too long. */
+			doors.close();
 const expiryInterval = 5000;
 
 const urlOf = (scheme: string, { host, port }: Listening): string =>

@@ -6,6 +6,7 @@ import {
 	policiesView,
 	problem,
 	type RequestState,
+	repairView,
 	requestPage,
 	requestView,
 	serviceView,
@@ -31,6 +32,7 @@ export type OperatorView = z.infer<typeof operatorView>;
 export type ServiceView = z.infer<typeof serviceView>;
 export type BmcView = z.infer<typeof bmcList>['bmcs'][number];
 export type PoliciesView = z.infer<typeof policiesView>;
+export type RepairView = z.infer<typeof repairView>;
 export type RequestPage = z.infer<typeof requestPage>;
 
 export interface RequestQuery {
@@ -66,6 +68,8 @@ export interface ProxyClient {
 	service(): Promise<ServiceView>;
 	me(): Promise<OperatorView>;
 	bmcs(): Promise<readonly BmcView[]>;
+	/** Shuts again what stands open at an enrolled BMC, as the client's operator. */
+	repair(bmc: string): Promise<RepairView>;
 	requests(query?: RequestQuery): Promise<RequestPage>;
 	request(id: string): Promise<z.infer<typeof requestView>>;
 	/** `digest`: the 64 hex digits of the request that the approver has looked at. */
@@ -113,6 +117,8 @@ export function createProxyClient(options: TransportOptions): ProxyClient {
 		service: () => get(serviceView, '/p2c/v1'),
 		me: () => get(operatorView, '/p2c/v1/me'),
 		bmcs: async () => (await get(bmcList, '/p2c/v1/bmcs')).bmcs,
+		repair: bmc =>
+			ask(repairView, { method: 'POST', path: `/p2c/v1/bmcs/${encodeURIComponent(bmc)}/repair`, body: {} }),
 		requests: (query = {}) => get(requestPage, `/p2c/v1/requests${queryString(query)}`),
 		request: id => get(requestView, requestPath(id)),
 		approve: (id, { digest, comment }) => act(id, 'approve', { digest, ...(comment ? { comment } : {}) }),

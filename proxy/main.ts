@@ -11,6 +11,8 @@ import { createProxy, type P2cProxy, type ProxyDeps } from './app.ts';
 import { openSignedLog } from './audit/signed-log.ts';
 import { createRoster, rosterFile } from './authenticate/roster.ts';
 import { createExternalSources, type ExternalSources } from './external/external-sources.ts';
+import { keepRecording } from './enrol/console-records.ts';
+import { type Enrolment, parseEnrolment } from './enrol/enrolment-file.ts';
 import { unitsOf } from './external/units.ts';
 import { openGovernance } from './governance/open-governance.ts';
 import { readSite, type Site } from './site.ts';
@@ -135,6 +137,12 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 			},
 		});
 		const { close: closeProxy } = proxy;
+			doors: {
+				enrolments: enrolmentsOf(site),
+				every: site.doors.every,
+				random: Math.random,
+				onChange: (bmc, doors) => publish(`bimetal/proxy/drift/${bmc}`, { bmc, ...doors }),
+			},
 		opened.push(closeProxy);
 		proxy.usePolicies(governance.current());
 
@@ -152,6 +160,8 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 
 async function warmUp(external: ExternalSources, names: readonly string[]): Promise<readonly string[]> {
 	for (const end = systemClock.now() + 10_000; ; ) {
+		const recording = await keepRecording({ folder: site.folder, audit, clock, logger });
+		opened.push(() => recording.close());
 		const values = Object.entries(await external.read(names));
 		const missing = values.filter(([, value]) => value.status !== 'fresh').map(([name]) => name);
 		if (missing.length === 0 || systemClock.now() >= end) return missing;
@@ -191,6 +201,13 @@ function depsOfSite(site: Site): SiteDeps {
 		certificate: readFileSync(client.certificate, 'utf8'),
 		key: readFileSync(client.key, 'utf8'),
 	};
+const enrolmentsOf = (site: Site): Record<string, Enrolment> =>
+	Object.fromEntries(
+		Object.entries(site.bmcs).flatMap(([name, { enrolment }]) =>
+			enrolment ? [[name, parseEnrolment(enrolment, readFileSync(enrolment, 'utf8'))]] : [],
+		),
+	);
+
 	return {
 		name: site.site,
 		version: readVersion(),

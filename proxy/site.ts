@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '../common/config/read-config.ts';
 import { byteSize, duration, existingFile, secretFile } from '../common/config/values.ts';
@@ -124,6 +124,12 @@ const siteSchema = (folder: string) =>
 				maxPerOperator: z.int().min(1).max(100_000).default(1000),
 			})
 			.default({ expireAfter: 15 * 60_000, maxPerOperator: 1000 }),
+		/** How often to look whether the doors that enrolling shut stay shut, a tenth more or less. */
+		doors: z
+			.strictObject({
+				every: duration.refine(ms => ms >= 5000, 'expected 5s or more').default(5 * 60_000),
+			})
+			.default({ every: 5 * 60_000 }),
 		sessions: z
 			.strictObject({
 				idleTimeout: duration.default(30 * 60_000),
@@ -145,9 +151,17 @@ const siteSchema = (folder: string) =>
 			.default({ level: 'info' }),
 	});
 
-export type Site = z.output<ReturnType<typeof siteSchema>>;
+export type Site = z.output<ReturnType<typeof siteSchema>> & {
+	/** Where the site file stands. */
+	readonly folder: string;
+};
 
 /** Reads and checks `site.yaml`; throws a ConfigError that lists every problem with file, line and column. */
 export function readSite(file: string): Site {
-	return readConfig<Site>({ file: resolve(file), schema: siteSchema as (folder: string) => z.ZodType<Site> });
+	const path = resolve(file);
+	const site = readConfig({
+		file: path,
+		schema: siteSchema as (folder: string) => z.ZodType<Omit<Site, 'folder'>>,
+	});
+	return Object.freeze({ ...site, folder: dirname(path) });
 }

@@ -1,14 +1,19 @@
 import { type Command, Option } from 'commander';
 import type { EnrolOptions, ReleaseOptions } from '../commands/bmc.ts';
+import type { RepairOptions } from '../commands/repair.ts';
 import { commandName } from '../context.ts';
-import { collect, withExamples, withJson } from './options.ts';
+import { collect, withConnection, withExamples, withJson } from './options.ts';
 import type { Registration } from './registration.ts';
 
-/** What is done to BMCs, at the console of the proxy's host. */
+/** What is done to BMCs: at the console of the proxy's host, but for the repair, which goes through the proxy. */
 export function addBmcCommands(program: Command, { context, run }: Registration): void {
 	const bimetal = commandName(context);
 	const load = () => import('../commands/bmc.ts');
-	const bmc = program.command('bmc').description('Take BMCs over, and give them back').helpCommand(false);
+	program.commandsGroup("At the console of the proxy's host:");
+	const bmc = program
+		.command('bmc')
+		.description('Take BMCs over, mend them, and give them back')
+		.helpCommand(false);
 
 	const enrol = bmc
 		.command('enrol')
@@ -37,6 +42,22 @@ export function addBmcCommands(program: Command, { context, run }: Registration)
 		`${bimetal} bmc enrol node9 --url https://10.0.0.19 --password-file as-delivered --site site.yaml --rack rack2`,
 		`${bimetal} bmc enrol node9 --url https://10.0.0.19 --site site.yaml --dry-run`,
 	]).addHelpText('after', '\nThe running proxy takes the BMC up when it is started again.');
+
+	const repair = bmc
+		.command('repair')
+		.summary('Shut again what was opened at an enrolled BMC')
+		.description(
+			'Looks which ways into the BMC stand open beside the proxy, ends sessions that are not its own, and asks for ' +
+				'every other change as a request of yours, which other parties may have to approve.',
+		)
+		.argument('<name>', "the BMC's name")
+		.action(
+			run(async (name: string, options: RepairOptions) => {
+				const commands = await import('../commands/repair.ts');
+				return commands.repair(context, name, options);
+			}),
+		);
+	withExamples(withConnection(repair), [`${bimetal} bmcs`, `${bimetal} bmc repair node1 --as hso`]);
 
 	const release = bmc
 		.command('release')

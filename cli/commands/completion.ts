@@ -58,6 +58,9 @@ async function candidatesFor(
 	if (positionals === 0 && command.commands.length) return subcommands(command);
 	if (command.name() === 'help') return [...subcommands(program), 'exit-codes'];
 	if (command.name() === 'completion') return ['bash', 'zsh', 'fish'];
+	if (command.name() === 'repair' && positionals === 0) {
+		return fromProxy(context, before, async client => (await client.bmcs()).map(bmc => bmc.name));
+	}
 	if (requestCommands.has(command.name()) && positionals === 0) {
 		return fromProxy(context, before, async client =>
 			(await client.requests({ state: 'waiting' })).requests.map(request => request.id),

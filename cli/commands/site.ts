@@ -1,8 +1,8 @@
-import type { PoliciesView } from '../../proxy/client.ts';
+import type { BmcView, PoliciesView } from '../../proxy/client.ts';
 import { type ConnectionOptions, withConnection } from '../connection.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { usageError } from '../failure.ts';
-import { painter, printFields, printJson, printLine, printTable } from '../output.ts';
+import { type Paint, painter, printFields, printJson, printLine, printTable } from '../output.ts';
 import { visible } from '../visible.ts';
 
 type Options = ConnectionOptions & { readonly json?: boolean };
@@ -19,16 +19,24 @@ export function listBmcs(context: CliContext, options: Options): Promise<number>
 		const state = { up: paint('green', 'up'), down: paint('red', 'down'), unknown: paint('dim', 'unknown') };
 		await printTable(
 			context,
-			['NAME', 'STATE', 'RACK', 'REDFISH'],
+			['NAME', 'STATE', 'DOORS', 'RACK', 'REDFISH'],
 			bmcs.map(bmc => [
 				visible(bmc.name),
 				state[bmc.state],
+				doorsText(paint, bmc),
 				visible(bmc.rack),
 				visible(bmc.url ?? bmc.prefixUrl),
 			]),
 		);
 		return 0;
 	});
+}
+
+/** Ways in beside the proxy; of a BMC that was never enrolled nobody knows. */
+function doorsText(paint: Paint, { doors, openDoors, doorsCheckedAt }: BmcView): string {
+	if (doors === 'shut') return paint('green', 'shut');
+	if (doors === 'open') return `${paint('red', 'open')}: ${openDoors.map(door => visible(door)).join(', ')}`;
+	return paint('dim', doorsCheckedAt === null ? '-' : 'unknown');
 }
 
 /** `bimetal policies [OPERATION]`: the authorization table, or one row of it with everything about it. */

@@ -38,6 +38,15 @@ const described: readonly Described[] = [
 	},
 	{ method: 'get', path: '/p2c/v1/bmcs', summary: 'The BMCs behind this proxy', answer: schemas.bmcList },
 	{
+		method: 'post',
+		path: '/p2c/v1/bmcs/{name}/repair',
+		summary:
+			'Shut again what stands open at an enrolled BMC beside the proxy, by requests of the asking operator',
+		body: z.strictObject({}),
+		answer: schemas.repairView,
+		errors: { 404: 'No such BMC' },
+	},
+	{
 		method: 'get',
 		path: '/p2c/v1/policies',
 		summary: 'The authorization table and all policies',
@@ -142,7 +151,7 @@ export function describeApi(version: string): object {
 			summary,
 			security: [{ basic: [] }, { session: [] }],
 			request: {
-				...(path.includes('{id}') && { params: z.object({ id: z.string() }) }),
+				...(path.includes('{') && { params: parametersOf(path) }),
 				...(query && { query }),
 				...(body && { body: { required: true, content: { 'application/json': { schema: body } } } }),
 			},
@@ -166,3 +175,6 @@ export function describeApi(version: string): object {
 		},
 	});
 }
+
+const parametersOf = (path: string) =>
+	z.object(Object.fromEntries([...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => [name, z.string()])));

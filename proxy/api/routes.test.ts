@@ -15,6 +15,7 @@ function api() {
 		waiting,
 		approver,
 		bmcs,
+		doors: { report: () => ({ state: 'unknown', open: [], reason: null, checkedAt: null }) },
 		bmcUrl: () => null,
 		mainUrl: () => '',
 	});

@@ -5,6 +5,7 @@ import type { Approver } from '../approve/approver.ts';
 import { concernsParty, type RequestDocument } from '../approve/request-document.ts';
 import { noSuchRequest, type WaitingRequests } from '../approve/waiting-requests.ts';
 import type { ActivePolicies } from '../decide/consider.ts';
+import type { DoorsWatch } from '../enrol/watch-doors.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
 import type { Operator } from '../operator.ts';
 import { describeApi } from './openapi.ts';
@@ -21,6 +22,7 @@ export interface ApiDeps {
 	readonly waiting: WaitingRequests;
 	readonly approver: Approver;
 	readonly bmcs: ReadonlyMap<string, BmcConnection>;
+	readonly doors: Pick<DoorsWatch, 'report'>;
 	/** The URL of a BMC's own port, once it listens. */
 	readonly bmcUrl: (name: string) => string | null;
 	readonly mainUrl: () => string;
@@ -77,33 +79,41 @@ export function createApiRoutes(deps: ApiDeps): Route[] {
 		route('GET', '/openapi.json', () => describeApi(deps.site.version)),
 		route('GET', '/me', (_request, operator) => operator),
 		route('GET', '/bmcs', () => ({
-			bmcs: [...bmcs.values()].map(bmc => viewBmc(bmc, deps.bmcUrl(bmc.target.name), deps.mainUrl())),
+			bmcs: [...bmcs].map(([name, bmc]) =>
+				viewBmc(bmc, deps.doors.report(name), deps.bmcUrl(name), deps.mainUrl()),
+			),
 		})),
-		route('GET', '/policies', () => viewPolicySet(deps.policies().set)),
+		route('GET', '/policies', (_request, { party }) => viewPolicySet(deps.policies().set, party)),
 		route('GET', '/requests', async (request, { party }) => {
 			const { state, bmc, limit, after } = parse(schemas.requestQuery, request.query, 'query');
 			// One more than asked for tells whether there is a next page.
 			const found = await waiting.list({ state, bmc, after, party, limit: limit + 1 });
 			const page = found.slice(0, limit);
 			return {
-				requests: page.map(viewRequest),
+				requests: page.map(each => viewRequest(each, party)),
 				next: found.length > limit ? (page.at(-1)?.id ?? null) : null,
 			};
 		}),
-		route('GET', '/requests/:id', async (request, operator) => viewRequest(await find(request, operator))),
+		route('GET', '/requests/:id', async (request, operator) =>
+			viewRequest(await find(request, operator), operator.party),
+		),
 		route('POST', '/requests/:id/approve', async (request, operator) => {
 			const { digest, comment } = parse(schemas.approveBody, request.body);
 			return viewRequest(
 				await approver.approve(await own(request, operator), operator, digest, comment ?? null),
+				operator.party,
 			);
 		}),
 		route('POST', '/requests/:id/deny', async (request, operator) => {
 			const { reason } = parse(schemas.denyBody, request.body);
-			return viewRequest(await approver.deny(await own(request, operator), operator, reason));
+			return viewRequest(await approver.deny(await own(request, operator), operator, reason), operator.party);
 		}),
 		route('POST', '/requests/:id/withdraw', async (request, operator) => {
 			const { reason } = parse(schemas.withdrawBody, request.body ?? {});
-			return viewRequest(await approver.withdraw(await own(request, operator), operator, reason ?? null));
+			return viewRequest(
+				await approver.withdraw(await own(request, operator), operator, reason ?? null),
+				operator.party,
+			);
 		}),
 	];
 }

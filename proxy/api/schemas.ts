@@ -75,6 +75,31 @@ export const requestQuery = z.strictObject({
 	after: z.string().max(64).optional(),
 });
 
+/** Whether an enrolled BMC's other ways in (SSH, IPMI, other accounts, …) are shut, as the proxy last saw them. */
+const doorsFields = {
+	/** `unknown` where the BMC was not enrolled, or cannot be seen: see `doorsReason`. */
+	doors: z.enum(['shut', 'open', 'unknown']),
+	openDoors: z.array(z.string()),
+	doorsReason: z.string().nullable(),
+	doorsCheckedAt: z.iso.datetime().nullable(),
+};
+const doorsView = z.strictObject(doorsFields);
+export type DoorsView = z.infer<typeof doorsView>;
+
+export const repairView = z.strictObject({
+	repairs: z.array(
+		z.strictObject({
+			doors: z.array(z.string()),
+			/** `by hand`: no request mends it. */
+			outcome: z.enum(['shut', 'waiting', 'denied', 'failed', 'by hand']),
+			/** The request that waits for other parties. */
+			requestId: z.string().nullable(),
+			detail: z.string(),
+		}),
+	),
+	...doorsFields,
+});
+
 export const bmcView = z.strictObject({
 	name: z.string(),
 	rack: z.string(),
@@ -83,6 +108,7 @@ export const bmcView = z.strictObject({
 	/** The same by path prefix on the proxy's main port, for instance `https://127.0.0.1:8443/bmc/node1`. */
 	prefixUrl: z.string(),
 	state: z.enum(['up', 'down', 'unknown']),
+	...doorsFields,
 });
 export type BmcView = z.infer<typeof bmcView>;
 export const bmcList = z.strictObject({ bmcs: z.array(bmcView) });

@@ -137,6 +137,7 @@ function answerCall(fake: FakeProxy, call: SeenCall): FakeAnswer {
 	}
 	if (path === '/p2c/v1/me') return { status: 200, body: who };
 	if (path === '/p2c/v1/bmcs') return { status: 200, body: { bmcs: bmcs(fake.url) } };
+	if (path === '/p2c/v1/bmcs/node1/repair') return { status: 200, body: repair };
 	if (path === '/p2c/v1/policies') return { status: 200, body: policies };
 	if (kind === 'requests' && !id) {
 		const state = new URL(call.url, 'https://fake').searchParams.get('state');
@@ -203,10 +204,39 @@ export function redfishError(status: number, message: string): FakeAnswer {
 	};
 }
 
+const neverLooked = { openDoors: [], doorsReason: 'it was not enrolled', doorsCheckedAt: null };
 const bmcs = (url: string) => [
-	{ name: 'node1', rack: 'rack1', url: 'https://127.0.0.1:9001', prefixUrl: `${url}/bmc/node1`, state: 'up' },
-	{ name: 'node2', rack: 'rack1', url: null, prefixUrl: `${url}/bmc/node2`, state: 'down' },
+	{
+		name: 'node1',
+		rack: 'rack1',
+		url: 'https://127.0.0.1:9001',
+		prefixUrl: `${url}/bmc/node1`,
+		state: 'up',
+		doors: 'open',
+		openDoors: ['SSH', 'account oper1'],
+		doorsReason: null,
+		doorsCheckedAt: '2026-01-01T00:00:00.000Z',
+	},
+	{
+		name: 'node2',
+		rack: 'rack1',
+		url: null,
+		prefixUrl: `${url}/bmc/node2`,
+		state: 'down',
+		doors: 'unknown',
+		...neverLooked,
+	},
 ];
+const repair = {
+	repairs: [
+		{ doors: ['SSH'], outcome: 'waiting', requestId: '01K3Q8', detail: 'other parties must approve it' },
+		{ doors: ['session 1 of oper1'], outcome: 'shut', requestId: null, detail: 'the BMC answered 200' },
+	],
+	doors: 'open',
+	openDoors: ['SSH', 'account oper1'],
+	doorsReason: null,
+	doorsCheckedAt: '2026-01-01T00:00:00.000Z',
+};
 
 const policies = {
 	version: 'ef'.repeat(32),

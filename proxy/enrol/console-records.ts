@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import { type AuditRecord, auditRecord } from '../audit/audit-record.ts';
@@ -18,8 +19,41 @@ export async function keepForAudit(disk: Disk, folder: string, record: ConsoleRe
 	await disk.write(join(folder, spool, name), `${JSON.stringify(record)}\n`);
 }
 
-/** Puts what waits on the record, each at least once. Never throws: what cannot be recorded goes on waiting. */
-export async function recordConsole(folder: string, audit: AuditLog, logger: Logger): Promise<void> {
+/**
+ * Puts what waits on the record, each at least once, and goes on looking for more until it is closed. Never fails:
+ * what cannot be recorded goes on waiting.
+ */
+export async function keepRecording(deps: {
+	readonly folder: string;
+	readonly audit: AuditLog;
+	readonly clock: Clock;
+	readonly logger: Logger;
+}): Promise<{ close(): Promise<void> }> {
+	let cancel = (): void => undefined;
+	let closed = false;
+	let working: Promise<void> = Promise.resolve();
+	const look = async (): Promise<void> => {
+		await recordAll(deps);
+		if (!closed) cancel = deps.clock.after(every, next);
+	};
+	const next = (): void => {
+		working = look();
+	};
+	next();
+	await working;
+	return {
+		async close() {
+			closed = true;
+			cancel();
+			await working;
+		},
+	};
+}
+
+/** Milliseconds between two looks. */
+const every = 30_000;
+
+async function recordAll({ folder, audit, logger }: Parameters<typeof keepRecording>[0]): Promise<void> {
 	const names = await readdir(join(folder, spool)).catch(() => []);
 	for (const name of names.filter(name => /^[0-9a-f-]+\.json$/.test(name)).sort()) {
 		const path = join(folder, spool, name);

@@ -20,7 +20,7 @@ export const lookAtDoors = async (login: BmcLogin, enrolment: Enrolment): Promis
 	openDoors(await readSurface(enrolment.bmc, login.look), rulesOf(enrolment, login.session, false));
 
 /** The record, with these doors as ones that stood open before. */
-export function withDoors(enrolment: Enrolment, doors: readonly Door[]): Enrolment {
+function withDoors(enrolment: Enrolment, doors: readonly Door[]): Enrolment {
 	const known = new Set(enrolment.shut.map(({ door }) => door));
 	const shut = doors
 		.filter(({ kind, name }) => kind !== 'session' && !known.has(name))

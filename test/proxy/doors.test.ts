@@ -1,0 +1,135 @@
+// An enrolled BMC whose doors are opened behind the proxy's back: found, told, and shut again by two parties.
+import test from 'ava';
+import { repairView } from '../../proxy/api/schemas.ts';
+import type { Enrolment } from '../../proxy/enrol/enrolment-file.ts';
+import { bmcPassword, startTestProxy } from './start-proxy.ts';
+
+const every = 60_000;
+const enrolment: Enrolment = {
+	format: 1,
+	bmc: 'node1',
+	url: 'https://192.0.2.1',
+	fingerprint: 'ab'.repeat(32),
+	username: 'root',
+	state: 'enrolled',
+	passwords: [],
+	passwordFile: 'secrets/bmc-node1',
+	rack: null,
+	keep: [],
+	accounts: 'disable',
+	shut: [],
+};
+
+test('drift is found, told everywhere, and repaired by requests that wait for the other party', async t => {
+	const changes: { bmc: string; doors: string; openDoors: readonly string[] }[] = [];
+	let changed = () => {};
+	const site = await startTestProxy({
+		doors: {
+			enrolments: { node1: enrolment },
+			every,
+			random: () => 0,
+			onChange(bmc, { doors, openDoors }) {
+				changes.push({ bmc, doors, openDoors });
+				changed();
+			},
+		},
+	});
+	t.teardown(site.close);
+	const nextChange = () => new Promise<void>(resolve => (changed = resolve));
+	const repair = async (who: string) => {
+		const { status, json } = await site.ask(who, 'POST', '/p2c/v1/bmcs/node1/repair', { body: {} });
+		t.is(status, 200);
+		return repairView.parse(json);
+	};
+	const shown = async () => (await site.ask('cp-operator', 'GET', '/p2c/v1/bmcs')).json.bmcs;
+
+	// As delivered: everything is open.
+	const first = nextChange();
+	site.clock.advance(5000);
+	await first;
+	t.true(changes[0]?.openDoors.includes('SSH'));
+	t.like((await shown())[0], { name: 'node1', doors: 'open' });
+	t.like((await shown())[1], { name: 'node2', doors: 'unknown', openDoors: [] });
+
+	const asked = await repair('hso-operator');
+	t.deepEqual(
+		asked.repairs.map(({ outcome, doors }) => [outcome, doors.length > 1]),
+		[
+			['waiting', true], // all of the AccountService in one request
+			['waiting', false],
+		],
+	);
+	const again = await repair('hso-operator');
+	t.deepEqual(
+		again.repairs.map(({ requestId }) => requestId),
+		asked.repairs.map(({ requestId }) => requestId),
+		'asked twice is asked once',
+	);
+	for (const { requestId } of asked.repairs) {
+		const { json } = await site.ask('cp-operator', 'GET', `/p2c/v1/requests/${requestId}`);
+		const approved = await site.ask('cp-operator', 'POST', `/p2c/v1/requests/${requestId}/approve`, {
+			body: { digest: json.digest },
+		});
+		t.is(approved.json.state, 'executed', approved.text);
+	}
+	t.like(await repair('hso-operator'), { repairs: [], doors: 'shut' });
+	t.is(changes.at(-1)?.doors, 'shut');
+
+	// Somebody makes an account and logs in, past the proxy.
+	const basic = (user: string, password: string) => ({
+		authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
+		'content-type': 'application/json',
+	});
+	const direct = (path: string, body: unknown) =>
+		fetch(`${site.bmcs.node1.url}/redfish/v1/${path}`, {
+			method: 'POST',
+			headers: basic('root', bmcPassword),
+			body: JSON.stringify(body),
+		});
+	await direct('AccountService/Accounts', {
+		UserName: 'mallory',
+		Password: 'Mallorys-1',
+		RoleId: 'Administrator',
+	});
+	const opened = await direct('SessionService/Sessions', { UserName: 'mallory', Password: 'Mallorys-1' });
+	const token = opened.headers.get('x-auth-token') ?? '';
+	const look = async () =>
+		(await fetch(`${site.bmcs.node1.url}/redfish/v1/Systems/system`, { headers: { 'x-auth-token': token } }))
+			.status;
+	t.is(await look(), 200);
+	const drift = nextChange();
+	site.clock.advance(every);
+	await drift;
+	t.is(changes.at(-1)?.doors, 'open');
+	t.true(changes.at(-1)?.openDoors.includes('account mallory'));
+	t.true(site.records.some(record => record.kind === 'doors' && record.open.includes('account mallory')));
+	t.true(site.log.some(line => line.includes('account mallory') && JSON.parse(line).level !== 'info'));
+	const metrics = await (await fetch(`${site.ops}/metrics`)).text();
+	t.regex(metrics, /bimetal_bmc_doors_open\{bmc="node1"\S*\} 2/);
+
+	const repaired = await repair('cp-operator');
+	t.deepEqual(
+		repaired.repairs.map(({ doors: [door = ''], outcome }) => [door.replace(/ .*/, ''), outcome]),
+		[
+			['session', 'shut'],
+			['account', 'waiting'],
+		],
+	);
+	t.is(await look(), 401);
+	t.true(
+		site.records.some(
+			record =>
+				record.kind === 'doors' && record.operator === 'cp-operator' && /^session/.test(record.open[0] ?? ''),
+		),
+	);
+
+	// What cannot be seen is not taken for shut.
+	const gone = nextChange();
+	site.bmcs.node1.fault({ down: true });
+	site.clock.advance(every);
+	await gone;
+	t.like((await shown())[0], { doors: 'unknown', openDoors: [] });
+	t.truthy((await shown())[0].doorsReason);
+	t.is((await site.ask('cp-operator', 'POST', '/p2c/v1/bmcs/nowhere/repair', { body: {} })).status, 404);
+	t.is((await site.ask(null, 'POST', '/p2c/v1/bmcs/node1/repair', { body: {} })).status, 401);
+});
