@@ -27,10 +27,10 @@ import { openSessions } from './authenticate/sessions.ts';
 import type { JsonValue } from './canonicalise/canonical-request.ts';
 import { activate, type ConsiderDeps, createConsider } from './decide/consider.ts';
 import { createLanes } from './decide/lanes.ts';
-import { proxyErrors } from './errors.ts';
-import {
 import { type DoorsOptions, startDoorsService } from './enrol/doors-service.ts';
 import { createRepairRoutes } from './enrol/routes.ts';
+import { proxyErrors } from './errors.ts';
+import {
 	type BmcConnection,
 	type BmcTarget,
 	connectBmc,
@@ -85,12 +85,12 @@ export interface ProxyDeps {
 	readonly governance?:
 		| { readonly windows: Windows | undefined; readonly routes: readonly Route[] }
 		| undefined;
+	/** What keeps watch over the other ways into enrolled BMCs. */
+	readonly doors?: DoorsOptions | undefined;
 	/** Readiness checks besides the proxy's own, by name. */
 	readonly checks: Readonly<Record<string, () => unknown>>;
 }
 
-	/** What keeps watch over the other ways into enrolled BMCs. */
-	readonly doors?: DoorsOptions | undefined;
 export interface P2cProxy {
 	/** Opens the main port, the ports of the BMCs and the ops port. */
 	listen(
@@ -153,6 +153,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	};
 	const consider = createConsider({ readExternal: deps.readExternal, personOf, clock });
 	const policies = () => active;
+	const doors = startDoorsService(deps.doors, { bmcs, audit, registry, clock, logger });
 	const mediator = createMediator({
 		bmcTasks: createBmcTasks({ store, clock }),
 		policies,
@@ -167,7 +168,6 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 			if (doors.report(bmc).state === 'open') doors.look(bmc);
 		},
 		breakGlass: deps.governance?.windows,
-	const doors = startDoorsService(deps.doors, { bmcs, audit, registry, clock, logger });
 	});
 	const approver = createApprover({
 		waiting,
@@ -216,9 +216,11 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 				waiting,
 				approver,
 				bmcs,
+				doors,
 				bmcUrl: name => bmcUrls.get(name) ?? null,
 				mainUrl: () => mainUrl,
 			}),
+			...createRepairRoutes({ bmcs, watch: doors, mediator, waiting, policies, consider, audit }),
 			...(deps.governance?.routes ?? []),
 		],
 		before: [
@@ -227,11 +229,9 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 				const token = request.headers['x-auth-token'];
 				const authToken = Array.isArray(token) ? token.join() : token;
 				const { remoteAddress } = request.socket;
-				doors,
 				return operatorOrThrow(
 					await authenticator.authenticate({
 						authorization,
-			...createRepairRoutes({ bmcs, watch: doors, mediator, waiting, policies, consider, audit }),
 						authToken,
 						socket: peerOf(request),
 						remoteAddress,
@@ -328,6 +328,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		},
 		async close() {
 			cancelExpiry();
+			doors.close();
 			await Promise.all(listening.map(server => server.close(3000)));
 			await Promise.all([...bmcs.values()].map(bmc => bmc.close()));
 			await sessions.close();
@@ -339,7 +340,6 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 const peerOf = (request: IncomingMessage): TLSSocket => request.socket as TLSSocket;
 
 /** Milliseconds between two looks for requests that have waited too long. */
-			doors.close();
 const expiryInterval = 5000;
 
 const urlOf = (scheme: string, { host, port }: Listening): string =>

@@ -10,9 +10,9 @@ import { openStore } from '../common/store/open-store.ts';
 import { createProxy, type P2cProxy, type ProxyDeps } from './app.ts';
 import { openSignedLog } from './audit/signed-log.ts';
 import { createRoster, rosterFile } from './authenticate/roster.ts';
-import { createExternalSources, type ExternalSources } from './external/external-sources.ts';
 import { keepRecording } from './enrol/console-records.ts';
 import { type Enrolment, parseEnrolment } from './enrol/enrolment-file.ts';
+import { createExternalSources, type ExternalSources } from './external/external-sources.ts';
 import { unitsOf } from './external/units.ts';
 import { openGovernance } from './governance/open-governance.ts';
 import { readSite, type Site } from './site.ts';
@@ -125,6 +125,12 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 			logger,
 			registry,
 			governance,
+			doors: {
+				enrolments: enrolmentsOf(site),
+				every: site.doors.every,
+				random: Math.random,
+				onChange: (bmc, doors) => publish(`bimetal/proxy/drift/${bmc}`, { bmc, ...doors }),
+			},
 			checks: {
 				checkpoints: () => {
 					if (published.fault()) throw new Error('checkpoints of the audit log cannot be written');
@@ -137,17 +143,13 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 			},
 		});
 		const { close: closeProxy } = proxy;
-			doors: {
-				enrolments: enrolmentsOf(site),
-				every: site.doors.every,
-				random: Math.random,
-				onChange: (bmc, doors) => publish(`bimetal/proxy/drift/${bmc}`, { bmc, ...doors }),
-			},
 		opened.push(closeProxy);
 		proxy.usePolicies(governance.current());
 
 		const addresses = await proxy.listen(site.listen, site.ops);
 		audit.append({ kind: 'start', version: readVersion() });
+		const recording = await keepRecording({ folder: site.folder, audit, clock, logger });
+		opened.push(() => recording.close());
 		opened.push(async () => {
 			await audit.append({ kind: 'stop', reason: 'asked to' }).durable.catch(() => undefined);
 		});
@@ -160,8 +162,6 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 
 async function warmUp(external: ExternalSources, names: readonly string[]): Promise<readonly string[]> {
 	for (const end = systemClock.now() + 10_000; ; ) {
-		const recording = await keepRecording({ folder: site.folder, audit, clock, logger });
-		opened.push(() => recording.close());
 		const values = Object.entries(await external.read(names));
 		const missing = values.filter(([, value]) => value.status !== 'fresh').map(([name]) => name);
 		if (missing.length === 0 || systemClock.now() >= end) return missing;
@@ -189,6 +189,13 @@ const fingerprintsOf = (site: Site): Record<string, string | undefined> =>
 		]),
 	);
 
+const enrolmentsOf = (site: Site): Record<string, Enrolment> =>
+	Object.fromEntries(
+		Object.entries(site.bmcs).flatMap(([name, { enrolment }]) =>
+			enrolment ? [[name, parseEnrolment(enrolment, readFileSync(enrolment, 'utf8'))]] : [],
+		),
+	);
+
 type SiteDeps = Pick<
 	ProxyDeps,
 	'name' | 'version' | 'parties' | 'tls' | 'bmcs' | 'approvals' | 'sessions' | 'limits'
@@ -201,13 +208,6 @@ function depsOfSite(site: Site): SiteDeps {
 		certificate: readFileSync(client.certificate, 'utf8'),
 		key: readFileSync(client.key, 'utf8'),
 	};
-const enrolmentsOf = (site: Site): Record<string, Enrolment> =>
-	Object.fromEntries(
-		Object.entries(site.bmcs).flatMap(([name, { enrolment }]) =>
-			enrolment ? [[name, parseEnrolment(enrolment, readFileSync(enrolment, 'utf8'))]] : [],
-		),
-	);
-
 	return {
 		name: site.site,
 		version: readVersion(),
