@@ -37,7 +37,8 @@ export const requestDocument = z.strictObject({
 	/** By party in `needs` that is a P²C itself: who of it must still authorize. */
 	lacking: z.record(z.string(), z.string()).default({}),
 	clause: z.string().nullable(),
-	policies: z.array(policyView),
+	/** `private`: its party hides it from the others (decide/hidden-policies.ts). */
+	policies: z.array(policyView.extend({ private: z.boolean().optional() })),
 	ended: z.strictObject({ by: operator.nullable(), reason: z.string(), at: z.int() }).nullable(),
 	outcome: z
 		.strictObject({

@@ -1,4 +1,5 @@
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
+import { seenBy } from '../decide/hidden-policies.ts';
 import type { RequestDocument } from './request-document.ts';
 
 export const taskPath = (id: string): string => `/redfish/v1/TaskService/Tasks/${id}`;
@@ -67,7 +68,8 @@ export function renderTask(request: RequestDocument): JsonValue {
 export function describe(request: RequestDocument): string {
 	switch (request.state) {
 		case 'waiting': {
-			const failing = request.policies.filter(policy => !policy.holds);
+			// A Task is shown to every party that the request concerns.
+			const failing = seenBy(undefined, request.policies).filter(policy => !policy.holds);
 			const why =
 				failing.length > 0
 					? ` (${failing.map(policy => `${policy.party}: ${policy.reason}`).join('; ')})`

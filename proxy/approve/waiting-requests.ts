@@ -240,10 +240,11 @@ export const authorizationOf = (operator: Operator, at: number, comment: string 
 });
 
 export const viewPolicies = (policies: readonly EvaluatedPolicy[]): RequestDocument['policies'] =>
-	policies.map(({ party, operation, expression, holds, reason }) => ({
+	policies.map(({ party, operation, expression, holds, reason, private: isPrivate }) => ({
 		party,
 		operation,
 		expression,
 		holds,
 		reason,
+		...(isPrivate && { private: true }),
 	}));

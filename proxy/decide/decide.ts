@@ -1,5 +1,6 @@
 import type { Facts } from '../policy/facts.ts';
 import type { Clause, Operation, PostPolicy, PreResult } from '../policy/policy-set.ts';
+import { seenBy } from './hidden-policies.ts';
 
 /** One party's policy for one operation, as it came out on the facts of the decision. */
 export interface EvaluatedPolicy extends PreResult {
@@ -7,6 +8,8 @@ export interface EvaluatedPolicy extends PreResult {
 	readonly operation: string;
 	/** The expression; `(no condition)` or `(no policy)` where the party wrote none. */
 	readonly expression: string;
+	/** Its party hides it: others may learn whether it holds, and nothing else (hidden-policies.ts). */
+	readonly private?: boolean;
 }
 
 export type Verdict =
@@ -30,7 +33,7 @@ export type Verdict =
 	  }
 	| {
 			readonly kind: 'deny';
-			/** For people: the rule, the party and the expression that failed. */
+			/** For people, whoever they are: the rule, the party and the expression that failed, unless it is private. */
 			readonly reason: string;
 			readonly policies: readonly EvaluatedPolicy[];
 	  };
@@ -57,7 +60,7 @@ export function decide(input: DecisionInput): Verdict {
 		const key = `${operation.name}\n${party}`;
 		let result = evaluated.get(key);
 		if (!result) {
-			result = evaluate(operation, party, input.facts);
+			result = evaluatePolicy(operation, party, input.facts);
 			evaluated.set(key, result);
 		}
 		return result.holds;
@@ -114,7 +117,8 @@ function lackingOf(
 	return Object.fromEntries(texts) as Record<string, string>;
 }
 
-function evaluate(operation: Operation, party: string, facts: Facts): EvaluatedPolicy {
+/** One party's policy for one row, on these facts. */
+export function evaluatePolicy(operation: Operation, party: string, facts: Facts): EvaluatedPolicy {
 	const named = { party, operation: operation.name };
 	const policy = operation.policies.get(party);
 	if (!policy) {
@@ -132,7 +136,7 @@ function evaluate(operation: Operation, party: string, facts: Facts): EvaluatedP
 		};
 	}
 	const result = policy.pre.evaluate({ ...facts, Request: { ...facts.Request, Operation: operation.name } });
-	return { ...named, expression: policy.pre.source, ...result };
+	return { ...named, expression: policy.pre.source, ...(policy.private && { private: true }), ...result };
 }
 
 /** Drops alternatives that contain another one; the shortest come first. */
@@ -149,7 +153,7 @@ function explainDenial(failed: readonly Operation[], policies: readonly Evaluate
 	return failed
 		.map(operation => {
 			if (operation.authorization.closed) return `"${operation.name}" is closed by the authorization table`;
-			const why = policies
+			const why = seenBy(undefined, policies)
 				.filter(policy => policy.operation === operation.name && !policy.holds)
 				.map(policy => `${policy.party}'s policy does not hold: ${policy.reason}`);
 			return `"${operation.name}" needs ${operation.authorization.source}; ${why.join('; ')}`;

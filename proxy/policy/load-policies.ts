@@ -93,6 +93,8 @@ function policiesFor(operation: string, rules: readonly PartyRule[]): ReadonlyMa
 			pre: rule.pre ?? before?.pre,
 			post: [...(before?.post ?? []), ...rule.post],
 			where: before?.where ?? rule.where,
+			// One that is hidden hides what stands beside it: together they would tell what it is.
+			...((before?.private || rule.private) && { private: true }),
 		});
 	}
 	return policies;

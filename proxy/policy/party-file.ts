@@ -20,6 +20,8 @@ export interface PartyRule {
 	readonly pre: PrePolicy | undefined;
 	readonly post: readonly PostPolicy[];
 	readonly where: SourceLocation;
+	/** Other parties are told whether it holds, and nothing else. */
+	readonly private: boolean;
 }
 
 export interface PartyFileContext {
@@ -31,7 +33,10 @@ export interface PartyFileContext {
 	readonly helpers?: ReadonlyMap<string, Helpers> | undefined;
 }
 
-/** Reads `<party>/*.yaml`: by operation, `<party>.pre` and `<party>.post`. Only that party's keys may stand there. */
+/**
+ * Reads `<party>/*.yaml`: by operation, `<party>.pre` and `<party>.post`. Only that party's keys may stand there.
+ * `<party>.private: true`, at the top or in an operation, hides what stands beside it.
+ */
 export function readPartyFile(
 	file: PolicyFile & { readonly party: string },
 	context: PartyFileContext,
@@ -43,10 +48,18 @@ export function readPartyFile(
 		return { rules: [], problems: explainIssues(document, policyFile, checked.error.issues) };
 	const problems: ConfigProblem[] = [];
 	const rules: PartyRule[] = [];
+	const privateKey = `${file.party.toLowerCase()}.private`;
+	const isAllPrivate = readPrivate(document, [privateKey], checked.data[privateKey], problems);
 	for (const [operation, keys] of Object.entries(checked.data)) {
+		if (operation === privateKey) continue;
+		if (typeof keys === 'boolean') {
+			problems.push(notRules(document, operation, privateKey));
+			continue;
+		}
+		const isPrivate = readPrivate(document, [operation, privateKey], keys[privateKey], problems);
 		if (!context.operations.includes(operation))
 			problems.push(unknownOperation(document, operation, context.operations));
-		if (Object.keys(keys).length === 0) {
+		if (Object.keys(keys).every(key => key === privateKey)) {
 			problems.push(
 				document.problem(
 					[operation],
@@ -56,12 +69,20 @@ export function readPartyFile(
 			);
 		}
 		for (const key of Object.keys(keys)) {
+			if (key === privateKey) continue;
 			const kind = checkKey(document, operation, key, file.party, context.parties, problems);
 			if (kind)
 				rules.push(
 					...readRule(
 						document,
-						{ operation, key, kind, party: file.party, value: keys[key] },
+						{
+							operation,
+							key,
+							kind,
+							party: file.party,
+							value: keys[key],
+							private: isAllPrivate || isPrivate,
+						},
 						context,
 						problems,
 					),
@@ -69,6 +90,27 @@ export function readPartyFile(
 		}
 	}
 	return { rules, problems };
+}
+
+function readPrivate(
+	document: YamlDocument,
+	path: YamlPath,
+	value: unknown,
+	problems: ConfigProblem[],
+): boolean {
+	if (value === undefined || typeof value === 'boolean') return value === true;
+	problems.push(document.problem(path, `"${path.at(-1)}" is true or false`, 'write true to hide it'));
+	// Nothing is shown because of a slip of the pen.
+	return true;
+}
+
+function notRules(document: YamlDocument, operation: string, privateKey: string): ConfigProblem {
+	const near = nearest(operation, [privateKey]);
+	return document.problem(
+		[operation],
+		`${JSON.stringify(operation)} has no rules beneath it`,
+		near ? `did you mean ${near}?` : 'write its rules beneath it',
+	);
 }
 
 function unknownOperation(
@@ -107,7 +149,7 @@ function checkKey(
 			`"${key}" is ${owner}'s, and this file is ${party}'s`,
 			`move it into ${owner.toLowerCase()}/`,
 		);
-	const near = nearest(key, [`${own}.pre`, `${own}.post`]);
+	const near = nearest(key, [`${own}.pre`, `${own}.post`, `${own}.private`]);
 	return complain(
 		`unknown key "${key}"`,
 		near ? `did you mean "${near}"?` : `write ${own}.pre or ${own}.post`,
@@ -120,11 +162,12 @@ interface RuleSource {
 	readonly kind: 'pre' | 'post';
 	readonly party: string;
 	readonly value: unknown;
+	readonly private: boolean;
 }
 
 function readRule(
 	document: YamlDocument,
-	{ operation, key, kind, party, value }: RuleSource,
+	{ operation, key, kind, party, value, private: isPrivate }: RuleSource,
 	context: PartyFileContext,
 	problems: ConfigProblem[],
 ): PartyRule[] {
@@ -148,7 +191,8 @@ function readRule(
 		problems.push(document.problem(at, result.problem.message, undefined, result.problem.offset));
 		return [];
 	};
-	const rule = { party, operation, key: kind, where: { file: document.file, ...document.locateKey(path) } };
+	const where = { file: document.file, ...document.locateKey(path) };
+	const rule = { party, operation, key: kind, where, private: isPrivate };
 	if (kind === 'pre') {
 		const { externalSources, operations, units, helpers } = context;
 		const surroundings = { operations, units, helpers: helpers?.get(party) };

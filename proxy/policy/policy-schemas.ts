@@ -39,7 +39,7 @@ export const preText = z.union([z.string().min(1), z.boolean()]);
 export const postTexts = z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(50)]);
 
 /** The shape of a party's file: by operation, that party's pre and post. */
-export const policyFile = z.record(z.string(), z.record(z.string(), z.unknown()));
+export const policyFile = z.record(z.string(), z.union([z.record(z.string(), z.unknown()), z.boolean()]));
 
 /** The shape of a party's `members.yaml`. */
 export const membersFile = z
@@ -94,14 +94,20 @@ export function helpersFileJsonSchema(): object {
 /** For editors; the proxy's own check names the party, this one allows any. */
 export function policyFileJsonSchema(): object {
 	const key = (kind: string) => `^[a-z][a-z0-9_]*\\.${kind}$`;
+	const hides = (what: string) => ({
+		description: `Hides ${what} from other parties: they are told whether a condition holds, and nothing else`,
+		type: 'boolean',
+	});
 	return {
 		$schema: 'https://json-schema.org/draft/2020-12/schema',
 		title: "A party's policies, by operation",
 		type: 'object',
+		patternProperties: { [key('private')]: hides('all of this file') },
 		additionalProperties: {
 			type: 'object',
 			minProperties: 1,
 			patternProperties: {
+				[key('private')]: hides('this'),
 				[key('pre')]: {
 					description:
 						'A condition over Request.…, Resource.… and External.…: SUM(External.PDU.Outlets.Power)<1000',

@@ -106,6 +106,8 @@ export interface PartyPolicy {
 	readonly pre: PrePolicy | undefined;
 	readonly post: readonly PostPolicy[];
 	readonly where: SourceLocation;
+	/** Other parties are told whether it holds, and nothing else. */
+	readonly private?: boolean;
 }
 
 export interface PrePolicy {
