@@ -83,31 +83,37 @@ export function createApiRoutes(deps: ApiDeps): Route[] {
 				viewBmc(bmc, deps.doors.report(name), deps.bmcUrl(name), deps.mainUrl()),
 			),
 		})),
-		route('GET', '/policies', () => viewPolicySet(deps.policies().set)),
+		route('GET', '/policies', (_request, { party }) => viewPolicySet(deps.policies().set, party)),
 		route('GET', '/requests', async (request, { party }) => {
 			const { state, bmc, limit, after } = parse(schemas.requestQuery, request.query, 'query');
 			// One more than asked for tells whether there is a next page.
 			const found = await waiting.list({ state, bmc, after, party, limit: limit + 1 });
 			const page = found.slice(0, limit);
 			return {
-				requests: page.map(viewRequest),
+				requests: page.map(each => viewRequest(each, party)),
 				next: found.length > limit ? (page.at(-1)?.id ?? null) : null,
 			};
 		}),
-		route('GET', '/requests/:id', async (request, operator) => viewRequest(await find(request, operator))),
+		route('GET', '/requests/:id', async (request, operator) =>
+			viewRequest(await find(request, operator), operator.party),
+		),
 		route('POST', '/requests/:id/approve', async (request, operator) => {
 			const { digest, comment } = parse(schemas.approveBody, request.body);
 			return viewRequest(
 				await approver.approve(await own(request, operator), operator, digest, comment ?? null),
+				operator.party,
 			);
 		}),
 		route('POST', '/requests/:id/deny', async (request, operator) => {
 			const { reason } = parse(schemas.denyBody, request.body);
-			return viewRequest(await approver.deny(await own(request, operator), operator, reason));
+			return viewRequest(await approver.deny(await own(request, operator), operator, reason), operator.party);
 		}),
 		route('POST', '/requests/:id/withdraw', async (request, operator) => {
 			const { reason } = parse(schemas.withdrawBody, request.body ?? {});
-			return viewRequest(await approver.withdraw(await own(request, operator), operator, reason ?? null));
+			return viewRequest(
+				await approver.withdraw(await own(request, operator), operator, reason ?? null),
+				operator.party,
+			);
 		}),
 	];
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { RequestDocument } from '../approve/request-document.ts';
 import { waitsFor } from '../approve/task.ts';
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
+import { hiddenExpression, seenBy } from '../decide/hidden-policies.ts';
 import { viewDoors } from '../enrol/view-doors.ts';
 import type { DoorsReport } from '../enrol/watch-doors.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
@@ -10,8 +11,8 @@ import type { BmcView, PoliciesView, RequestView } from './schemas.ts';
 
 const time = (ms: number): string => new Date(ms).toISOString();
 
-/** A request as operators see it: exactly what would be executed, and what everybody said. */
-export function viewRequest(document: RequestDocument): RequestView {
+/** A request as operators of `viewer` see it: exactly what would be executed, and what everybody said. */
+export function viewRequest(document: RequestDocument, viewer: string): RequestView {
 	const { request, outcome, ended } = document;
 	return {
 		id: document.id,
@@ -35,7 +36,7 @@ export function viewRequest(document: RequestDocument): RequestView {
 		needs: document.needs,
 		needsText: document.needs.length > 0 ? waitsFor(document) : '',
 		clause: document.clause,
-		policies: document.policies,
+		policies: seenBy(viewer, document.policies).map(({ private: _private, ...policy }) => policy),
 		ended: ended && { ...ended, at: time(ended.at) },
 		outcome: outcome && { status: outcome.status, at: time(outcome.at) },
 	};
@@ -65,18 +66,24 @@ export function viewBmc(
 	return { name, rack, url, prefixUrl, state: bmc.state(), ...viewDoors(doors) };
 }
 
-export function viewPolicySet(set: PolicySet): PoliciesView {
-	return { version: set.version, operations: set.operations.map(viewOperation) };
+/** The policies as an operator of `viewer` may see them. */
+export function viewPolicySet(set: PolicySet, viewer: string): PoliciesView {
+	return {
+		version: set.version,
+		operations: set.operations.map(operation => viewOperation(operation, viewer)),
+	};
 }
 
-function viewOperation(operation: Operation): PoliciesView['operations'][number] {
-	const policies = [...operation.policies].map(([party, { pre, post }]): [string, string[]] => [
-		party,
-		[
+function viewOperation(operation: Operation, viewer: string): PoliciesView['operations'][number] {
+	const policies = [...operation.policies].map(([party, policy]): [string, string[]] => {
+		const { pre, post } = policy;
+		if (policy.private && party !== viewer) return [party, [hiddenExpression]];
+		const texts = [
 			...(pre ? [`${party.toLowerCase()}.pre: ${pre.source}`] : []),
 			...post.map(({ source }) => `${party.toLowerCase()}.post: ${source}`),
-		],
-	]);
+		];
+		return [party, texts];
+	});
 	return {
 		type: operation.type,
 		operation: operation.name,
