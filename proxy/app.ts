@@ -25,6 +25,8 @@ import type { Roster } from './authenticate/roster.ts';
 import { createSessionService, operatorOrThrow } from './authenticate/session-service.ts';
 import { openSessions } from './authenticate/sessions.ts';
 import type { JsonValue } from './canonicalise/canonical-request.ts';
+import { openClaims } from './claims/claims.ts';
+import type { ReservedSource } from './claims/reservations.ts';
 import { activate, type ConsiderDeps, createConsider } from './decide/consider.ts';
 import { createLanes } from './decide/lanes.ts';
 import { type DoorsOptions, startDoorsService } from './enrol/doors-service.ts';
@@ -71,6 +73,8 @@ export interface ProxyDeps {
 	/** What parties may follow of it. */
 	readonly published: PublishedLog;
 	readonly readExternal: ConsiderDeps['readExternal'];
+	/** What operations add to External sources before a sensor shows it, by source. */
+	readonly reserved?: Readonly<Record<string, ReservedSource>> | undefined;
 	/** Something of this BMC was changed: what External sources read before is stale. */
 	readonly onChanged: (bmc: string) => void;
 	/** After each step of a request that waits. */
@@ -151,7 +155,13 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		const entry = roster.find(name);
 		return entry?.operator.party === party ? entry.person : undefined;
 	};
-	const consider = createConsider({ readExternal: deps.readExternal, personOf, clock });
+	const claims = await openClaims({
+		store,
+		clock,
+		reserved: deps.reserved ?? {},
+		onFault: fault => logger.warn({ err: fault }, 'a claim that has ended could not be taken from the disk'),
+	});
+	const consider = createConsider({ readExternal: deps.readExternal, personOf, clock, claims });
 	const policies = () => active;
 	const doors = startDoorsService(deps.doors, { bmcs, audit, registry, clock, logger });
 	const mediator = createMediator({
@@ -161,6 +171,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		waiting,
 		audit,
 		lanes,
+		claims,
 		clock,
 		onChanged(bmc) {
 			deps.onChanged(bmc);

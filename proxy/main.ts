@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemClock } from '../common/clock.ts';
 import { readConfig } from '../common/config/read-config.ts';
+import { BimetalError } from '../common/errors/bimetal-error.ts';
 import { connectEvents, type EventBus } from '../common/events/bus.ts';
 import { createLogger, type Logger } from '../common/log/logger.ts';
 import { createRegistry } from '../common/metrics/registry.ts';
@@ -10,10 +11,11 @@ import { openStore } from '../common/store/open-store.ts';
 import { createProxy, type P2cProxy, type ProxyDeps } from './app.ts';
 import { openSignedLog } from './audit/signed-log.ts';
 import { createRoster, rosterFile } from './authenticate/roster.ts';
+import { reservationsWithoutRow } from './claims/reservations.ts';
 import { keepRecording } from './enrol/console-records.ts';
 import { type Enrolment, parseEnrolment } from './enrol/enrolment-file.ts';
 import { createExternalSources, type ExternalSources } from './external/external-sources.ts';
-import { unitsOf } from './external/units.ts';
+import { reservedOf, unitsOf } from './external/units.ts';
 import { openGovernance } from './governance/open-governance.ts';
 import { readSite, type Site } from './site.ts';
 
@@ -52,6 +54,7 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 		externalSources: Object.keys(site.external),
 		units: unitsOf(site.external),
 	};
+	const reserved = reservedOf(site.external);
 	const roster = createRoster(readConfig({ file: site.operators, schema: rosterFile }).operators, parties);
 
 	const opened: (() => unknown)[] = [];
@@ -91,9 +94,17 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 			logger,
 			isActive: ({ name, party }) => roster.find(name)?.operator.party === party,
 			publish,
-			onPolicies: set => proxy?.usePolicies(set),
+			onPolicies: set => {
+				const unmeant = reservationsWithoutRow(set, reserved);
+				if (unmeant.length > 0)
+					logger.error({ unmeant }, 'reservations of the site file name no row any more');
+				proxy?.usePolicies(set);
+			},
 		});
 		opened.push(() => governance.close());
+		// A misspelt one would reserve nothing, and nobody would notice.
+		const [unmeant] = reservationsWithoutRow(governance.current(), reserved);
+		if (unmeant !== undefined) throw new BimetalError('SiteInvalid', unmeant, { expose: false });
 		const registry = createRegistry({ service: 'proxy', process: true });
 
 		const external = createExternalSources({
@@ -116,6 +127,7 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 			audit,
 			published,
 			readExternal: names => external.read(names),
+			reserved,
 			onChanged: () => external.invalidate(),
 			onRequest: request => {
 				const { id, state, bmc, requester, needs } = request;

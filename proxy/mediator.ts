@@ -7,12 +7,14 @@ import { accepted, type WaitingRequests } from './approve/waiting-requests.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import { policyRecords, requestDigest, requestText } from './audit/request-text.ts';
 import { type Call, readOf } from './call.ts';
+import type { Claims } from './decide/claims.ts';
 import type { ActivePolicies, Consider } from './decide/consider.ts';
 import type { Verdict } from './decide/decide.ts';
 import type { Lanes } from './decide/lanes.ts';
 import { proxyErrors } from './errors.ts';
 import { matchesIfMatch } from './filter/etag.ts';
 import { expand } from './filter/expand.ts';
+import { wasNotSent } from './forward/bmc-fault.ts';
 import type { BmcTasks } from './forward/bmc-tasks.ts';
 import { canPass, type Posts, pass, perform, renderSight, type Sight } from './forward/perform.ts';
 import { verdictUnder } from './governance/break-glass.ts';
@@ -28,6 +30,7 @@ export interface MediatorDeps {
 	readonly bmcTasks: BmcTasks;
 	readonly audit: AuditLog;
 	readonly lanes: Lanes;
+	readonly claims: Claims;
 	readonly clock: Clock;
 	/** Called after a request that may have changed a BMC: what was read of it before is stale. */
 	readonly onChanged: (bmc: string) => void;
@@ -94,6 +97,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 	/** What is not let through now may be by break-glass; who merely looks something up for another request is not. */
 	const override = async (
 		call: Call,
+		policies: ActivePolicies,
 		operations: readonly Operation[],
 		verdict: Verdict,
 	): Promise<Verdict> => {
@@ -101,7 +105,9 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		const { operator, bmc, request } = call;
 		const what = { bmc: bmc.target.name, method: request.method, path: request.path };
 		const window = await deps.breakGlass.use(operator, operations, what);
-		return window ? verdictUnder(window, operator.party, operations, verdict.policies) : verdict;
+		if (!window) return verdict;
+		const claim = deps.claims.claim(call, { operations, counted: policies.counted }, {});
+		return { ...verdictUnder(window, operator.party, operations, verdict.policies), claim };
 	};
 
 	const decideOn = async (
@@ -121,12 +127,19 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		const operations = classify(policies, call);
 		// What is the proxy's own has been answered before; of the rest only an own task's result is left.
 		if (operations.some(({ handledBy }) => handledBy === 'proxy')) await deps.bmcTasks.requireOwner(call);
-		const decided = await deps.consider(policies, operations, call, [call.operator]);
-		const verdict = how.mayOverride ? await override(call, operations, decided) : decided;
+		// Who merely looks something up for another request claims nothing.
+		const claim = how.mayOverride === true;
+		const decided = await deps.consider(policies, operations, call, [call.operator], { claim });
+		const verdict = how.mayOverride ? await override(call, policies, operations, decided) : decided;
 		if (verdict.kind === 'wait') return { verdict, policies, operations }; // recorded once it has an id
 		const recorded = recordDecision(call, operations, verdict, policies);
 		if (isRead(call)) recorded.durable.catch(noted);
-		else await recorded.durable;
+		else {
+			await recorded.durable.catch(fault => {
+				if (verdict.kind === 'execute') verdict.claim?.release();
+				throw fault;
+			});
+		}
 		return { verdict, policies, operations, decision: recorded.seq };
 	};
 
@@ -175,6 +188,28 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		}
 	};
 
+	/** Sends what has a claim, once that is on disk; what certainly was not executed holds it no longer. */
+	const sendClaimed = async (
+		call: Call,
+		{ posts, claim }: Verdict & { kind: 'execute' },
+		to: ServerResponse | undefined,
+	): Promise<Answer | 'passed'> => {
+		if (!claim) return send(call, posts, to);
+		try {
+			await claim.durable.catch(cause => {
+				throw proxyErrors.AuditUnavailable('what it would hold could not be kept, so nothing was done', {
+					cause,
+				});
+			});
+			const answer = await send(call, posts, to);
+			if (answer !== 'passed' && answer.status >= 400 && answer.status < 500) claim.release();
+			return answer;
+		} catch (fault) {
+			if (wasNotSent(fault)) claim.release();
+			throw fault;
+		}
+	};
+
 	/** `only` and `$expand` show other resources: each is decided on like a request of its own. */
 	const widen = async (call: Call, sight: Sight): Promise<Sight> => {
 		const option = (name: string) => call.request.query.find(([key]) => key === name)?.[1];
@@ -204,18 +239,18 @@ export function createMediator(deps: MediatorDeps): Mediator {
 	/** Sends, and puts the BMC's status on the record; of reads the decision alone is kept. */
 	const sendRecorded = async (
 		call: Call,
-		posts: Posts,
+		verdict: Verdict & { kind: 'execute' },
 		decision: number | undefined,
 		to: ServerResponse | undefined,
 	): Promise<Answer | 'passed'> => {
-		if (isRead(call)) return send(call, posts, to);
+		if (isRead(call)) return sendClaimed(call, verdict, to);
 		const start = clock.now();
 		const record = (status: number): void => {
 			const tookMs = clock.now() - start;
 			audit.append({ kind: 'answer', requestId: null, decision, bmc: call.bmc.target.name, status, tookMs });
 		};
 		try {
-			const answer = await send(call, posts, to);
+			const answer = await sendClaimed(call, verdict, to);
 			record(answer === 'passed' ? (to?.statusCode ?? 0) : answer.status);
 			return answer;
 		} catch (fault) {
@@ -228,7 +263,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		const { verdict, policies, operations, decision } = await decideOn(call, { mayOverride: true });
 		switch (verdict.kind) {
 			case 'execute':
-				return sendRecorded(call, verdict.posts, decision, to);
+				return sendRecorded(call, verdict, decision, to);
 			case 'wait': {
 				const held = await waiting.hold(call, verdict, { operations, policyVersion: policies.set.version });
 				await recordDecision(call, operations, verdict, policies, held).durable;
@@ -256,7 +291,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 	return {
 		mediate,
 		answer: async call => kept(await mediate(call, undefined)),
-		execute: async (call, verdict) => kept(await send(call, verdict.posts, undefined)),
+		execute: async (call, verdict) => kept(await sendClaimed(call, verdict, undefined)),
 	};
 }
 

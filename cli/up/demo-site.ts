@@ -226,6 +226,20 @@ export async function writeSiteFile(
 				under: 'Outlets',
 				fields: { Id: '$.Id', Power: { path: '$.PowerWatts', type: 'number', unit: 'W' } },
 				expect: site.bmcs.length,
+				reservations: {
+					field: 'Power',
+					row: 'Id',
+					rowOf: Object.fromEntries(site.bmcs.map(({ name }, i) => [name, String(i + 1)])),
+					operations: [
+						{
+							operation: ['Power on, off, reboot $system', 'Power cycle a $chassis'],
+							when: 'not (Request.Body.ResetType in ["ForceOff", "GracefulShutdown"])',
+							// What a server draws at most while it starts; the sensors show it seconds later.
+							draw: 130,
+							atMost: '20s',
+						},
+					],
+				},
 				maxAge: '5s',
 				timeout: '3s',
 			},

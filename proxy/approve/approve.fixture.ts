@@ -8,6 +8,7 @@ import type { AuditLog } from '../audit/audit-log.ts';
 import type { AuditRecord } from '../audit/audit-record.ts';
 import type { Call } from '../call.ts';
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
+import { noClaims } from '../decide/claims.fixture.ts';
 import { activate, type Consider, createConsider } from '../decide/consider.ts';
 import { createLanes } from '../decide/lanes.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
@@ -115,6 +116,7 @@ export function createBench(options: { expireAfter?: number; maxPerOperator?: nu
 	const consider: Consider = createConsider({
 		personOf,
 		clock,
+		claims: noClaims,
 		async readExternal(names) {
 			await world.whileReading();
 			const value: ExternalValue = { status: 'fresh', value: world.open, asOf: clock.now() };

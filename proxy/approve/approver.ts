@@ -11,6 +11,7 @@ import type { Lanes } from '../decide/lanes.ts';
 import { mayCount } from '../decide/spoken.ts';
 import { proxyErrors } from '../errors.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
+import { wasNotSent } from '../forward/bmc-fault.ts';
 import type { Mediator } from '../mediator.ts';
 import type { Operator } from '../operator.ts';
 import { durably } from '../record.ts';
@@ -115,7 +116,7 @@ export function createApprover(deps: ApproverDeps): Approver {
 		await record(request, operator, 'approve', comment);
 
 		const authorizations = [...request.authorizations, authorizationOf(operator, clock.now(), comment)];
-		const verdict = await deps.consider(policies, operations, call, authorizations);
+		const verdict = await deps.consider(policies, operations, call, authorizations, { claim: true });
 		// One write for the authorization and what follows from it: a crash leaves none of them, or all.
 		const changes = { authorizations, policies: viewPolicies(verdict.policies) };
 		switch (verdict.kind) {
@@ -128,18 +129,34 @@ export function createApprover(deps: ApproverDeps): Approver {
 				return end(id, 'denied', null, verdict.reason, changes);
 			case 'execute': {
 				const late = findObstacle(request);
-				if (late !== undefined) return end(id, 'denied', null, late, changes);
-				const latest = await load(id);
-				if (latest.state !== 'waiting') throw notWaiting(latest);
+				if (late !== undefined) {
+					verdict.claim?.release();
+					return end(id, 'denied', null, late, changes);
+				}
 				return execute({ ...request, ...changes }, call, verdict);
 			}
+		}
+	};
+
+	const begin = async (
+		id: string,
+		{ claim }: Verdict & { kind: 'execute' },
+		next: (request: RequestDocument) => RequestDocument,
+	): Promise<RequestDocument> => {
+		try {
+			const latest = await load(id);
+			if (latest.state !== 'waiting') throw notWaiting(latest);
+			return await waiting.change(id, 'waiting', next);
+		} catch (fault) {
+			claim?.release();
+			throw fault;
 		}
 	};
 
 	const execute = async (request: RequestDocument, call: Call, verdict: Verdict & { kind: 'execute' }) => {
 		const start = clock.now();
 		// On disk before the first byte is sent: a request found `executing` after a crash is never sent again.
-		await waiting.change(request.id, 'waiting', before => ({
+		await begin(request.id, verdict, before => ({
 			...before,
 			state: 'executing',
 			authorizations: request.authorizations,
@@ -169,6 +186,7 @@ export function createApprover(deps: ApproverDeps): Approver {
 				}),
 			);
 		} catch (fault) {
+			verdict.claim?.release();
 			return settle(request.id, 'failed', renderRedfishError(fault), reasonOf(fault));
 		}
 		const recordAnswer = (status: number) =>
@@ -242,11 +260,6 @@ export function createApprover(deps: ApproverDeps): Approver {
 			}),
 	};
 }
-
-/** Codes of faults after which certainly nothing was executed. */
-const wasNotSent = (fault: unknown): boolean =>
-	fault instanceof BimetalError &&
-	['BmcUnreachable', 'PreconditionFailed', 'AuditUnavailable'].includes(fault.code);
 
 const reasonOf = (fault: unknown): string =>
 	fault instanceof BimetalError && fault.expose ? fault.message : 'a fault of the proxy';

@@ -8,6 +8,7 @@ import type { BmcConnection } from '../forward/bmc-connection.ts';
 import type { Operator } from '../operator.ts';
 import type { ExternalValue } from '../policy/facts.ts';
 import { loadPolicies } from '../policy/load-policies.ts';
+import { noClaims } from './claims.fixture.ts';
 import { activate, createConsider } from './consider.ts';
 
 const table = `
@@ -60,6 +61,7 @@ function bench(
 	};
 	const deps = {
 		clock: { now: () => 0 },
+		claims: noClaims,
 		personOf: (operator: Operator) => (operator === given.gone ? undefined : operator.name),
 		async readExternal(names: readonly string[]) {
 			asked.push([...names]);

@@ -5,6 +5,7 @@ import { type Classify, compileClassifier } from '../classify/classify.ts';
 import type { Operator } from '../operator.ts';
 import type { ExternalValue, Facts } from '../policy/facts.ts';
 import type { Operation, PolicySet } from '../policy/policy-set.ts';
+import { type Claims, countedOperations } from './claims.ts';
 import { decide, type Verdict } from './decide.ts';
 import { compileFactsNeeded, factsNeeded, type NeededFacts } from './facts-needed.ts';
 import { type Authorizer, type Occasion, type Spoken, whoHasSpoken } from './spoken.ts';
@@ -14,29 +15,39 @@ export interface ActivePolicies {
 	readonly set: PolicySet;
 	readonly classify: Classify;
 	readonly factsNeeded: (operations: readonly Operation[]) => NeededFacts;
+	/** By operation, the longest window in which policies count it; milliseconds. */
+	readonly counted: ReadonlyMap<string, number>;
 }
 
 export function activate(set: PolicySet): ActivePolicies {
-	return { set, classify: compileClassifier(set), factsNeeded: compileFactsNeeded(set) };
+	return {
+		set,
+		classify: compileClassifier(set),
+		factsNeeded: compileFactsNeeded(set),
+		counted: countedOperations(set),
+	};
 }
 
 export interface ConsiderDeps {
 	/** The External sources of the site file. Never rejects: what cannot be read is `unavailable`. */
 	readonly readExternal: (names: readonly string[]) => Promise<Readonly<Record<string, ExternalValue>>>;
 	readonly clock: Pick<Clock, 'now'>;
+	readonly claims: Claims;
 	/** Who stands behind an operator; undefined for one who is an operator of that party no longer. */
 	readonly personOf: (operator: Operator) => string | undefined;
 }
 
 /**
  * Gathers the facts that the policies of these rows read, then decides. Of the authorizers those count who are
- * operators still when the facts have come.
+ * operators still when the facts have come. With `claim`, what is let through claims what it needs of shared
+ * quantities in the same moment, and whoever asked must send it or release the claim.
  */
 export type Consider = (
 	policies: ActivePolicies,
 	operations: readonly Operation[],
 	call: Call,
 	authorizers: readonly Operator[],
+	how?: { readonly claim: boolean },
 ) => Promise<Verdict>;
 
 const none: Readonly<Record<string, ExternalValue>> = Object.freeze({});
@@ -53,30 +64,41 @@ export function createConsider(deps: ConsiderDeps): Consider {
 		needed: NeededFacts,
 		operations: readonly Operation[],
 		call: Call,
-		speak: () => Spoken,
+		{ policies, speak, claim }: { policies: ActivePolicies; speak: () => Spoken; claim: boolean },
 	): Promise<Verdict> => {
 		const external = needed.external.length > 0 ? await deps.readExternal(needed.external) : none;
 		const resource = needed.resource ? await readTarget(call) : undefined;
-		const { parties, lacking } = speak(); // reading facts can take seconds
-		return decide({
+		// Reading facts can take seconds. From here to the claim nothing waits: no other decision comes between.
+		const { parties, lacking } = speak();
+		const verdict = decide({
 			operations,
 			authorizations: parties,
 			lacking,
-			facts: { ...factsOf(call, resource, external), Time: deps.clock.now() },
+			facts: {
+				...factsOf(call, resource, deps.claims.overlay(external)),
+				Time: deps.clock.now(),
+				Executions: policies.counted.size > 0 ? deps.claims.executions() : undefined,
+			},
 		});
+		if (verdict.kind !== 'execute' || !claim) return verdict;
+		return {
+			...verdict,
+			claim: deps.claims.claim(call, { operations, counted: policies.counted }, external),
+		};
 	};
-	return async (policies, operations, call, authorizers) => {
+	return async (policies, operations, call, authorizers, how = { claim: false }) => {
 		const speak = () => spokenNow(policies, call, authorizers);
+		const to = { policies, speak, claim: how.claim };
 		const all = policies.factsNeeded(operations);
-		if (!all.resource && all.external.length === 0) return decideOn(all, operations, call, speak);
+		if (!all.resource && all.external.length === 0) return decideOn(all, operations, call, to);
 		// What lets the request through at once may need fewer facts than what it would otherwise wait for, and
 		// a fact can take seconds. Clauses beyond them come out as not decidable, so only `execute` counts here.
 		const some = factsNeeded(operations, speak().parties);
 		if (some.external.length < all.external.length || some.resource !== all.resource) {
-			const verdict = await decideOn(some, operations, call, speak);
+			const verdict = await decideOn(some, operations, call, to);
 			if (verdict.kind === 'execute') return verdict;
 		}
-		return decideOn(all, operations, call, speak);
+		return decideOn(all, operations, call, to);
 	};
 }
 

@@ -1,5 +1,6 @@
 import type { Facts } from '../policy/facts.ts';
 import type { Clause, Operation, PostPolicy, PreResult } from '../policy/policy-set.ts';
+import type { Claim } from './claims.ts';
 import { seenBy } from './hidden-policies.ts';
 
 /** One party's policy for one operation, as it came out on the facts of the decision. */
@@ -19,6 +20,8 @@ export type Verdict =
 			readonly clause: string;
 			/** The break-glass window without which it would not have been taken. */
 			readonly breakGlass?: string;
+			/** What it holds of quantities that others share, where it was decided on to be executed. */
+			readonly claim?: Claim;
 			/** The post-policies to apply, one list for each party in lower case in a clause taken. */
 			readonly posts: readonly (readonly PostPolicy[])[];
 			readonly policies: readonly EvaluatedPolicy[];

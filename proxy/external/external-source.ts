@@ -1,14 +1,17 @@
 import { z } from 'zod';
 import { duration, existingFile, secretFile } from '../../common/config/values.ts';
 import { isTopicPattern } from '../../common/events/topics.ts';
-import { fieldName, fields, scalar, targetFields } from './fields.ts';
+import { type FieldRules, fieldName, fields, scalar, targetFields } from './fields.ts';
 import { jsonPath } from './json-path.ts';
+import { type ReservationRules, reservationRules } from './reservation-rules.ts';
 
 const common = {
 	/** The value is an object with the list in this one property; else the list itself. */
 	under: fieldName.optional(),
 	/** A value older than this decides nothing. */
 	maxAge: duration,
+	/** What operations will add to it before a sensor shows it. */
+	reservations: reservationRules.optional(),
 	/** Longest wait for an answer, or for the news after a power operation. */
 	timeout: duration.default(2000),
 };
@@ -32,8 +35,9 @@ const redfish = z
 		whenUnreachable: z.record(fieldName, scalar).optional(),
 		...common,
 	})
-	.superRefine(({ fields: rules, whenUnreachable, maxAge, timeout }, context) => {
+	.superRefine(({ fields: rules, whenUnreachable, maxAge, timeout, reservations }, context) => {
 		checkTimes(maxAge, timeout, context);
+		checkReservations(reservations, rules, context);
 		if (!whenUnreachable) return;
 		for (const name of Object.keys(whenUnreachable)) {
 			if (!Object.hasOwn(rules, name)) {
@@ -62,8 +66,9 @@ const http = (folder: string) =>
 			fields,
 			...common,
 		})
-		.superRefine(({ url, credentials, maxAge, timeout }, context) => {
+		.superRefine(({ url, credentials, maxAge, timeout, fields: rules, reservations }, context) => {
 			checkTimes(maxAge, timeout, context);
+			checkReservations(reservations, rules, context);
 			const { protocol, hostname, username, password } = new URL(url);
 			if (username !== '' || password !== '') {
 				const message = 'credentials do not stand in a URL: give credentials with a password file';
@@ -91,6 +96,7 @@ const mqtt = z
 		/** Longer than the sender's period, or a read after an operation ends before the news is there. */
 		timeout: duration.default(5000),
 	})
+	.superRefine(({ fields: rules, reservations }, context) => checkReservations(reservations, rules, context))
 	.transform(source => ({ ...source, expect: source.expect ?? (/[+#]/.test(source.topic) ? undefined : 1) }));
 
 /**
@@ -118,4 +124,21 @@ function checkTimes(maxAge: number, timeout: number, context: z.core.$Refinement
 	if (timeout <= maxAge) return;
 	const message = 'the timeout must not be longer than maxAge, or slow answers are stale when they arrive';
 	context.addIssue({ code: 'custom', message, path: ['timeout'] });
+}
+
+function checkReservations(
+	reservations: ReservationRules | undefined,
+	fieldRules: FieldRules,
+	context: z.core.$RefinementCtx,
+): void {
+	if (!reservations) return;
+	for (const key of ['field', 'row'] as const) {
+		const name = reservations[key];
+		if (name === undefined || Object.hasOwn(fieldRules, name)) continue;
+		context.addIssue({
+			code: 'custom',
+			message: `${name} is not one of the fields`,
+			path: ['reservations', key],
+		});
+	}
 }

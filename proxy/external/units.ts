@@ -1,3 +1,4 @@
+import type { ReservedSource } from '../claims/reservations.ts';
 import type { ExternalSource } from './external-source.ts';
 
 /** The units that the site file declares, by path as policies write it: `External.PDU.Outlets.Power` → `W`. */
@@ -12,4 +13,17 @@ export function unitsOf(
 		}
 	}
 	return units;
+}
+
+/** Of which sources something is reserved, and how. */
+export function reservedOf(
+	sources: Readonly<Record<string, Pick<ExternalSource, 'fields' | 'under' | 'reservations'>>>,
+): Readonly<Record<string, ReservedSource>> {
+	const reserved: Record<string, ReservedSource> = {};
+	for (const [name, { fields, under, reservations: rules }] of Object.entries(sources)) {
+		if (!rules) continue;
+		const field = fields[rules.field];
+		reserved[name] = { rules, under, unit: field?.from === 'path' ? field.unit : undefined };
+	}
+	return reserved;
 }

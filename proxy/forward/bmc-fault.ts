@@ -33,3 +33,8 @@ export function classifyFault(bmc: string, fault: unknown, started: boolean): Bi
 	if (name === 'HTTPParserError') return bmcGarbage(bmc, `not HTTP (${message})`, fault);
 	return bmcNoAnswer(bmc, message, fault);
 }
+
+/** True of faults after which certainly nothing was executed. */
+export const wasNotSent = (fault: unknown): boolean =>
+	fault instanceof BimetalError &&
+	['BmcUnreachable', 'PreconditionFailed', 'AuditUnavailable'].includes(fault.code);

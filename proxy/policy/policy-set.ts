@@ -138,6 +138,8 @@ export interface CountedExecutions {
 
 export interface PreResult {
 	readonly holds: boolean;
+	/** It could not be decided; then it does not hold. */
+	readonly undecided?: boolean;
 	/** For people: `COUNT(External.Servers.State=="Up")>=6 is false: COUNT(External.Servers.State=="Up") is 5`. */
 	readonly reason: string;
 	/** The sub-expressions' values that led to the result, outermost last. */

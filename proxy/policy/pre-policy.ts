@@ -125,6 +125,7 @@ function evaluateCondition({ compiled, units, source, external }: Condition, fac
 		const reason = error instanceof Undecided ? error.message : 'the evaluation failed';
 		return {
 			holds: false,
+			undecided: true,
 			reason: `${source} cannot be decided: ${reason}`,
 			values: safeValues(compiled, scope),
 		};

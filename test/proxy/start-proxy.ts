@@ -8,7 +8,7 @@ import { createLogger } from '../../common/log/logger.ts';
 import { createRegistry } from '../../common/metrics/registry.ts';
 import { openStore } from '../../common/store/open-store.ts';
 import type { Store } from '../../common/store/store.ts';
-import { createProxy, type P2cProxy } from '../../proxy/app.ts';
+import { createProxy, type P2cProxy, type ProxyDeps } from '../../proxy/app.ts';
 import type { RequestDocument } from '../../proxy/approve/request-document.ts';
 import type { AuditLog } from '../../proxy/audit/audit-log.ts';
 import type { AuditRecord } from '../../proxy/audit/audit-record.ts';
@@ -58,8 +58,14 @@ export interface TestProxy {
 	/** What arrived at each BMC, byte for byte. */
 	readonly spies: Readonly<Record<'node1' | 'node2' | 'node3', Spy>>;
 	readonly clock: FakeClock;
-	/** What `External.Servers` and `External.PDU` say: servers up, watts in all. */
-	readonly world: { up: number; watts: number; unavailable: boolean; whileReading: () => Promise<void> };
+	/** What `External.Servers` and `External.PDU` say: servers up, watts in all (of one outlet, unless there are others). */
+	readonly world: {
+		up: number;
+		watts: number;
+		unavailable: boolean;
+		whileReading: () => Promise<void>;
+		outlets: { Id: string; Power: number }[] | undefined;
+	};
 	readonly records: AuditRecord[];
 	readonly seen: RequestDocument[];
 	/** Lines that the proxy logged. */
@@ -85,6 +91,7 @@ export interface TestProxyOptions {
 	/** Milliseconds that the proxy waits for a BMC, in real time. */
 	readonly bmcTimeout?: number;
 	readonly policies?: PolicySet;
+	readonly reserved?: ProxyDeps['reserved'];
 	readonly doors?: DoorsOptions;
 }
 
@@ -172,14 +179,21 @@ async function open(
 	const store = await openStore({ engine: 'lowdb', file: path.join(folder, 'store.json') });
 	opened.push(() => store.close());
 
-	const world = { up: 8, watts: 880, unavailable: false, whileReading: async () => {} };
+	const world: TestProxy['world'] = {
+		up: 8,
+		watts: 880,
+		unavailable: false,
+		whileReading: async () => {},
+		outlets: undefined,
+	};
 	const external = (name: string) => {
 		if (world.unavailable) return { status: 'unavailable' as const, reason: 'no reading' };
 		const servers = Array.from({ length: 8 }, (_, i) => ({
 			Name: `node${i + 1}`,
 			State: i < world.up ? 'Up' : 'Down',
 		}));
-		const value = name === 'Servers' ? servers : { Outlets: [{ Id: '1', Power: world.watts }] };
+		const outlets = world.outlets ?? [{ Id: '1', Power: world.watts }];
+		const value = name === 'Servers' ? servers : { Outlets: outlets };
 		return { status: 'fresh' as const, value, asOf: clock.now() };
 	};
 	const lines: string[] = [];
@@ -224,6 +238,7 @@ async function open(
 		logger: createLogger({ service: 'proxy', destination: { write: line => void lines.push(line) } }),
 		registry: createRegistry({ service: 'proxy' }),
 		doors: options.doors,
+		reserved: options.reserved,
 		checks: {},
 	});
 	opened.push(() => proxy.close());
