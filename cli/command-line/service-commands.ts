@@ -1,7 +1,8 @@
 import { Argument, type Command } from 'commander';
 import { commandName } from '../context.ts';
 import { bimetalVersion } from '../version.ts';
-import { positiveInteger, withExamples, withJson } from './options.ts';
+import { addAuditCommands } from './audit-commands.ts';
+import { withExamples, withJson } from './options.ts';
 import { addPolicyCommands } from './policy-commands.ts';
 import type { Registration } from './registration.ts';
 
@@ -40,35 +41,7 @@ export function addOfflineCommands(program: Command, registration: Registration)
 
 	addPolicyCommands(program, registration);
 
-	const audit = program
-		.command('audit')
-		.description("Read and verify a proxy's audit log")
-		.helpCommand(false);
-	const verify = audit
-		.command('verify')
-		.description('Verify that no record of an audit log was changed, removed or added')
-		.argument('<folder>', "the audit log's folder")
-		.option('--expect <head>', 'also that it goes on from this head, which an earlier verification printed')
-		.action(
-			run(async (folder: string, options: { expect?: string; json?: boolean }) => {
-				const commands = await import('../commands/audit.ts');
-				return commands.verify(context, folder, options);
-			}),
-		);
-	withExamples(withJson(verify), [`${bimetal} audit verify .bimetal/audit`]);
-	const show = audit
-		.command('show')
-		.description('Show the records of an audit log, oldest first')
-		.argument('<folder>', "the audit log's folder")
-		.option('--last <n>', 'only the last ones', positiveInteger)
-		.option('--request <id>', 'only those of this request')
-		.action(
-			run(async (folder: string, options: { last?: number; request?: string; json?: boolean }) => {
-				const commands = await import('../commands/audit.ts');
-				return commands.show(context, folder, options);
-			}),
-		);
-	withExamples(withJson(show), [`${bimetal} audit show .bimetal/audit --last 20`]);
+	addAuditCommands(program, registration);
 
 	const completion = program
 		.command('completion')

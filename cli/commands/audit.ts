@@ -1,30 +1,32 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { type AuditEntry, readAudit } from '../../proxy/audit/read-audit.ts';
-import { verifyAudit } from '../../proxy/audit/verify-audit.ts';
+import { type AuditVerdict, verifyAudit } from '../../proxy/audit/verify-audit.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { usageError } from '../failure.ts';
 import { painter, printJson, printLine, printTable, short } from '../output.ts';
 import { visible } from '../visible.ts';
+import { keyIn, type VerifyOptions } from './audit-options.ts';
 
-/** `bimetal audit verify FOLDER [--expect HEAD]` */
-export async function verify(
-	context: CliContext,
-	given: string,
-	options: { readonly expect?: string; readonly json?: boolean },
-): Promise<number> {
+/** `bimetal audit verify FOLDER [--key FILE] [--expect HEAD]` */
+export async function verify(context: CliContext, given: string, options: VerifyOptions): Promise<number> {
 	const folder = logFolder(context, given);
 	const expect = options.expect === undefined ? undefined : parseHead(options.expect);
-	const verdict = await verifyAudit({ folder, ...(expect ? { expect } : {}) });
+	const key = keyIn(context, options.key);
+	const verdict = await verifyAudit({ folder, ...(expect && { expect }), ...(key && { key }) });
 	const paint = painter(context);
 	if (options.json) printJson(context, verdict);
 	else if (verdict.ok) {
 		const head = `${verdict.head.seq}:${verdict.head.hash}`;
-		printLine(
-			context,
-			`${paint('green', 'Unchanged')}: ${verdict.records} records. Keep the head elsewhere, to see later that none was cut off:`,
-		);
+		printLine(context, `${paint('green', 'Unchanged')}: ${verdict.records} records. ${signedText(verdict)}`);
+		if (verdict.signed && !key) {
+			printLine(
+				context,
+				'The key is the one in the folder; hold it against the one that you were given (--key).',
+			);
+		}
+		printLine(context, 'Keep the head elsewhere, to see later that none was cut off:');
 		printLine(context, `  ${commandName(context)} audit verify ${given} --expect ${head}`);
 	} else {
 		printLine(
@@ -33,6 +35,13 @@ export async function verify(
 		);
 	}
 	return verdict.ok ? exitCodes.ok.code : exitCodes.fault.code;
+}
+
+function signedText({ records, signed }: Extract<AuditVerdict, { ok: true }>): string {
+	if (!signed) return 'None is signed.';
+	const rest = records - signed.size;
+	const which = rest === 0 ? 'All' : `All but the last ${rest}`;
+	return `${which} are signed by ${visible(signed.verifier)}, in ${signed.checkpoints} checkpoints.`;
 }
 
 /** `bimetal audit show FOLDER [--last N]`: the records, checked while they are read. */
