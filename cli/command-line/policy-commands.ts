@@ -59,4 +59,24 @@ export function addPolicyCommands(program: Command, { context, run }: Registrati
 		`${bimetal} policy diff policies new-policies`,
 		`${bimetal} policy diff policies new-policies --json`,
 	]);
+
+	const test = policy
+		.command('test')
+		.summary('Run the cases beside the policies')
+		.description(
+			"Run the cases of cases.yaml and of each party's *.cases.yaml; an operation that has no case, and is not exempt, " +
+				'is a failure. Exits with 10 when something fails',
+		)
+		.argument('[folder]', "folder with operations.yaml and cases (default: the site file's, or 'policies')")
+		.option('--site <file>', SITE)
+		.action(
+			run(async (folder: string | undefined, options: { site?: string; json?: boolean }) => {
+				const commands = await import('../commands/policy-test.ts');
+				return commands.testPolicyFolder(context, folder, options);
+			}),
+		);
+	withExamples(withJson(test), [
+		`${bimetal} policy test`,
+		`${bimetal} policy test policies --site site.yaml`,
+	]);
 }

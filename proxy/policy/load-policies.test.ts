@@ -280,11 +280,13 @@ test("a party's helpers serve its own conditions, and units of the site are chec
 test("the editors' schemas are the loader's", async t => {
 	const { helpersFileJsonSchema, membersFileJsonSchema, operationsFileJsonSchema, policyFileJsonSchema } =
 		await import('./policy-schemas.ts');
+	const { casesFileJsonSchema } = await import('./cases-file.ts');
 	for (const [name, schema] of [
 		['operations.schema.json', operationsFileJsonSchema()],
 		['policy.schema.json', policyFileJsonSchema()],
 		['members.schema.json', membersFileJsonSchema()],
 		['helpers.schema.json', helpersFileJsonSchema()],
+		['cases.schema.json', casesFileJsonSchema()],
 	] as const) {
 		const text = `${JSON.stringify(schema, null, '\t')}\n`;
 		const file = join(shipped, name);
