@@ -79,7 +79,13 @@ export interface ProxyDeps {
 	readonly onChanged: (bmc: string) => void;
 	/** After each step of a request that waits. */
 	readonly onRequest: (request: RequestDocument) => void;
-	readonly approvals: { readonly expireAfter: number; readonly maxPerOperator: number };
+	readonly approvals: {
+		/** Milliseconds, as in the site file. */
+		readonly expireAfter: number;
+		readonly executeWithin: number;
+		readonly approvalValidFor?: number | undefined;
+		readonly maxPerOperator: number;
+	};
 	readonly sessions: { readonly idleTimeout: number; readonly lifetime: number };
 	readonly limits: ForwardLimits;
 	readonly clock: Clock;
@@ -190,6 +196,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		audit,
 		lanes,
 		clock,
+		approvalValidFor: deps.approvals.approvalValidFor,
 	});
 
 	const observe = requestMetrics(registry);

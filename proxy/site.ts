@@ -10,6 +10,7 @@ const name = z
 const port = z.int().min(0).max(65535);
 const listenAddress = z.strictObject({ host: z.string().default('127.0.0.1'), port });
 
+const approvals = { expireAfter: 15 * 60_000, executeWithin: 5 * 60_000, maxPerOperator: 1000 };
 const unsigned = { signed: 'no' as const, changesExpireAfter: 24 * 3_600_000 };
 
 /** `site.yaml`: everything the proxy is told. Relative paths count from the file's folder. */
@@ -120,10 +121,15 @@ const siteSchema = (folder: string) =>
 			.optional(),
 		approvals: z
 			.strictObject({
-				expireAfter: duration.default(15 * 60_000),
-				maxPerOperator: z.int().min(1).max(100_000).default(1000),
+				/** How long a request waits for its approvals. */
+				expireAfter: duration.default(approvals.expireAfter),
+				/** Within what time of its last approval it must be being executed: facts and lanes can be slow. */
+				executeWithin: duration.default(approvals.executeWithin),
+				/** How long an approval counts while others are missing; absent: as long as the request waits. */
+				approvalValidFor: duration.optional(),
+				maxPerOperator: z.int().min(1).max(100_000).default(approvals.maxPerOperator),
 			})
-			.default({ expireAfter: 15 * 60_000, maxPerOperator: 1000 }),
+			.default(approvals),
 		/** How often to look whether the doors that enrolling shut stay shut, a tenth more or less. */
 		doors: z
 			.strictObject({

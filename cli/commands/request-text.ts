@@ -41,11 +41,14 @@ export function printRequest(context: CliContext, view: RequestView): void {
 	const others = view.authorizations.filter(who => who.name !== view.requester.name);
 	if (others.length) {
 		const lines = others.map(
-			who => `${person(who)}, ${at(who.at)}${who.comment ? `: ${visible(who.comment)}` : ''}`,
+			who => `${person(who)}, ${at(who.at)}${validity(who)}${who.comment ? `: ${visible(who.comment)}` : ''}`,
 		);
 		fields.push(['approved by', lines.join('\n')]);
 	}
-	if (view.state === 'waiting') fields.push(['expires', at(view.expiresAt)]);
+	if (view.state === 'waiting') {
+		const within = `executed within ${view.executeWithinSeconds} s of its last approval, or not at all`;
+		fields.push(['expires', `${at(view.expiresAt)}; ${within}`]);
+	}
 	if (view.clause !== null) fields.push(['clause', visible(view.clause)]);
 	const policies = view.policies.map(policy => {
 		const verdict = policy.holds ? paint('green', '✓') : paint('red', '✗');
@@ -59,6 +62,9 @@ export function printRequest(context: CliContext, view: RequestView): void {
 	fields.push(['digest', visible(view.digest)]);
 	printFields(context, fields);
 }
+
+const validity = ({ validUntil }: RequestView['authorizations'][number]): string =>
+	validUntil === null ? '' : `, counts until ${validUntil}`;
 
 /** On one line when it is short. */
 function bodyText(body: RequestView['body']): string {

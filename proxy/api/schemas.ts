@@ -38,8 +38,18 @@ export const requestView = z.strictObject({
 	operations: z.array(z.string()),
 	requester: operatorView,
 	createdAt: z.iso.datetime(),
+	/** When its time for approving is over. */
 	expiresAt: z.iso.datetime(),
-	authorizations: z.array(operatorView.extend({ at: z.iso.datetime(), comment: z.string().nullable() })),
+	/** Seconds within which it must be being executed once its last approval has arrived; else it expires. */
+	executeWithinSeconds: z.number(),
+	authorizations: z.array(
+		operatorView.extend({
+			at: z.iso.datetime(),
+			comment: z.string().nullable(),
+			/** When it no longer counts; null: while the request waits. */
+			validUntil: z.iso.datetime().nullable(),
+		}),
+	),
 	/** Alternatives: each a set of parties that would complete the request. Empty unless waiting. */
 	needs: z.array(z.array(z.string())),
 	/** The same for people, with who of a party is needed: `CP (one more of security), or SI`. Empty unless waiting. */

@@ -29,9 +29,11 @@ export function viewRequest(document: RequestDocument, viewer: string): RequestV
 		requester: document.requester,
 		createdAt: time(document.createdAt),
 		expiresAt: time(document.expiresAt),
-		authorizations: document.authorizations.map(authorization => ({
+		executeWithinSeconds: document.executeWithin / 1000,
+		authorizations: document.authorizations.map(({ validUntil, ...authorization }) => ({
 			...authorization,
 			at: time(authorization.at),
+			validUntil: validUntil === null ? null : time(validUntil),
 		})),
 		needs: document.needs,
 		needsText: document.needs.length > 0 ? waitsFor(document) : '',

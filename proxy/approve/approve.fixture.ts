@@ -60,7 +60,14 @@ export interface FakeBmc {
 }
 
 /** Everything that an approval passes through, with a BMC, facts, roster and audit log that a test turns. */
-export function createBench(options: { expireAfter?: number; maxPerOperator?: number } = {}) {
+export function createBench(
+	options: {
+		expireAfter?: number;
+		executeWithin?: number;
+		approvalValidFor?: number;
+		maxPerOperator?: number;
+	} = {},
+) {
 	const clock = new FakeClock();
 	const store = createMemoryStore();
 	const seen: RequestDocument[] = [];
@@ -68,6 +75,7 @@ export function createBench(options: { expireAfter?: number; maxPerOperator?: nu
 		store,
 		clock,
 		expireAfter: options.expireAfter ?? 60_000,
+		executeWithin: options.executeWithin ?? 1000,
 		maxPerOperator: options.maxPerOperator ?? 100,
 		onChange: (request: RequestDocument) => void seen.push(request),
 	};
@@ -140,6 +148,7 @@ export function createBench(options: { expireAfter?: number; maxPerOperator?: nu
 		audit,
 		lanes: createLanes(),
 		clock,
+		approvalValidFor: options.approvalValidFor,
 	};
 	const approver = createApprover(approverDeps);
 

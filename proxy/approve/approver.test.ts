@@ -30,26 +30,48 @@ test('the last approval executes what was stored, and the answer is kept', async
 });
 
 test('many approvals at once, of one party and of several, execute once', async t => {
-	const { approver, bmc, hold } = createBench();
+	const { approver, bmc, hold, records } = createBench();
 	const held = await hold(hso);
-	const codes = await Promise.all(
-		Array.from({ length: 30 }, (_, i) =>
-			codeOf(approver.approve(held.id, everybody[i % everybody.length] ?? cp, held.digest, null)),
-		),
-	);
-	t.is(codes.filter(code => code === undefined).length, 1);
+	const work = Array.from({ length: 30 }, async (_, i) => {
+		const operator = everybody[i % everybody.length] ?? cp;
+		return [operator.name, await codeOf(approver.approve(held.id, operator, held.digest, null))] as const;
+	});
+	const answers = await Promise.all(work);
+	const counted = new Set(answers.filter(([, code]) => code === undefined).map(([name]) => name));
+	t.is(counted.size, 1, 'who repeats the own approval gets the request; to the others it no longer waits');
 	t.is(bmc.sent.length, 1);
+	t.is(records.filter(({ kind }) => kind === 'approval').length, 1);
 });
 
 test('three parties: approvals at once count each party once', async t => {
-	const { approver, bmc, hold } = createBench();
+	const { approver, bmc, hold, records } = createBench();
 	const held = await hold(hso, '/redfish/v1/Three');
 	t.deepEqual(held.needs, [['CP', 'SI']]);
 	const work = [cp, cpTwo, cp, si, cpTwo, si].map(operator =>
 		codeOf(approver.approve(held.id, operator, held.digest, null)),
 	);
 	const codes = await Promise.all(work);
-	t.is(codes.filter(code => code === undefined).length, 2);
+	t.deepEqual(
+		codes.map(code => code === undefined),
+		[true, false, true, true, false, true],
+	);
+	t.is(bmc.sent.length, 1);
+	t.is(records.filter(({ kind }) => kind === 'approval').length, 2);
+});
+
+test('who repeats the own approval gets the request as it is now, and nothing else happens', async t => {
+	const { approver, bmc, hold, records, waiting } = createBench();
+	const held = await hold(hso, '/redfish/v1/Three');
+	const first = await approver.approve(held.id, cp, held.digest, 'yes');
+	t.deepEqual(await approver.approve(held.id, cp, held.digest, 'did you hear me?'), first);
+	t.is(await codeOf(approver.approve(held.id, cp, wrongDigest, null)), 'AlreadyAuthorized');
+	const done = await approver.approve(held.id, si, held.digest, null);
+	for (const operator of [cp, si]) {
+		t.deepEqual(await approver.approve(held.id, operator, held.digest, null), done);
+	}
+	t.is(await codeOf(approver.approve(held.id, cpTwo, held.digest, null)), 'RequestNotWaiting');
+	t.deepEqual(await waiting.get(held.id), done);
+	t.is(records.filter(({ kind }) => kind === 'approval').length, 2);
 	t.is(bmc.sent.length, 1);
 });
 
@@ -131,13 +153,69 @@ test('what has expired is not executed, though nobody looked for expired request
 	t.deepEqual(records, []);
 });
 
-test('what expires while the facts are read is not executed', async t => {
+test('what cannot be executed in time after its last approval has expired', async t => {
+	const { approver, bmc, clock, hold, waiting, world } = createBench({ executeWithin: 1000 });
+	const [inTime, late] = [await hold(hso, '/redfish/v1/Guarded'), await hold(hso, '/redfish/v1/Guarded')];
+	world.whileReading = async () => clock.advance(999);
+	t.is((await approver.approve(inTime.id, cp, inTime.digest, null)).state, 'executed');
+	world.whileReading = async () => clock.advance(1000);
+	const ended = await approver.approve(late.id, cp, late.digest, null);
+	t.is(ended.state, 'expired');
+	t.regex(ended.ended?.reason ?? '', /could not be executed in time/);
+	t.deepEqual(await waiting.get(late.id), ended);
+	t.is(bmc.sent.length, 1);
+});
+
+test('an approval that came in time is not too late because the facts are slow, whoever looks meanwhile', async t => {
 	const { approver, bmc, clock, hold, waiting, world } = createBench({ expireAfter: 1000 });
 	const held = await hold(hso, '/redfish/v1/Guarded');
-	world.whileReading = async () => clock.advance(1000);
-	t.is(await codeOf(approver.approve(held.id, cp, held.digest, null)), 'RequestNotWaiting');
-	t.is((await waiting.get(held.id))?.state, 'expired');
+	clock.advance(999);
+	world.whileReading = async () => {
+		clock.advance(500);
+		t.is(await waiting.expire(), 0);
+	};
+	t.is((await approver.approve(held.id, cp, held.digest, null)).state, 'executed');
+	t.is(bmc.sent.length, 1);
+});
+
+test('a lane that is busy for too long lets the request expire', async t => {
+	const { approver, approverDeps, bmc, clock, hold } = createBench({ executeWithin: 1000 });
+	const held = await hold(hso);
+	const { lanes } = approverDeps;
+	let approved = Promise.resolve(held);
+	await lanes.run('rack rack1', async () => {
+		approved = approver.approve(held.id, cp, held.digest, null);
+		await approverDeps.waiting.get(held.id);
+		clock.advance(1000);
+	});
+	t.is((await approved).state, 'expired');
 	t.is(bmc.sent.length, 0);
+});
+
+test('one of several approvals that came in time does not keep a request from expiring', async t => {
+	const { approver, clock, hold, waiting } = createBench({ expireAfter: 1000 });
+	const held = await hold(hso, '/redfish/v1/Three');
+	clock.advance(999);
+	t.is((await approver.approve(held.id, cp, held.digest, null)).state, 'waiting');
+	clock.advance(1);
+	t.is(await waiting.expire(), 1);
+	t.is(await codeOf(approver.approve(held.id, si, held.digest, null)), 'RequestNotWaiting');
+});
+
+test('an approval that has lapsed no longer counts, and can be given again', async t => {
+	const { approver, bmc, clock, hold, records } = createBench({ approvalValidFor: 1000 });
+	const held = await hold(hso, '/redfish/v1/Three');
+	const first = await approver.approve(held.id, cp, held.digest, null);
+	t.is(first.authorizations[1]?.validUntil, clock.now() + 1000);
+	t.is(first.authorizations[0]?.validUntil, null, 'who asks stands by it as long as it waits');
+	clock.advance(1000);
+	const second = await approver.approve(held.id, si, held.digest, null);
+	t.is(second.state, 'waiting');
+	t.deepEqual(second.needs, [['CP']]);
+	clock.advance(999);
+	t.is((await approver.approve(held.id, cp, held.digest, null)).state, 'executed');
+	t.is(bmc.sent.length, 1);
+	t.is(records.filter(({ kind }) => kind === 'approval').length, 3);
 });
 
 test('a policy that no longer holds denies it at execution', async t => {
@@ -249,7 +327,8 @@ for (const [what, fault, state] of [
 		const ended = await approver.approve(held.id, cp, held.digest, null);
 		t.is(ended.state, state);
 		t.false(JSON.stringify(ended).includes('secret'));
-		t.is(await codeOf(approver.approve(held.id, cp, held.digest, null)), 'RequestNotWaiting');
+		t.deepEqual(await approver.approve(held.id, cp, held.digest, null), ended);
+		t.is(await codeOf(approver.approve(held.id, cpTwo, held.digest, null)), 'RequestNotWaiting');
 		t.is(await restart().recover(), 0);
 		t.is(bmc.sent.length, 1);
 	});
@@ -275,7 +354,8 @@ test('an answer that cannot be kept leaves the request executing, which after a 
 	};
 	await t.throwsAsync(approver.approve(held.id, cp, held.digest, null));
 	store.beforeCommit = undefined;
-	t.is(await codeOf(approver.approve(held.id, cp, held.digest, null)), 'RequestNotWaiting');
+	t.is((await approver.approve(held.id, cp, held.digest, null)).state, 'executing');
+	t.is(await codeOf(approver.approve(held.id, cpTwo, held.digest, null)), 'RequestNotWaiting');
 	const after = restart();
 	t.is(await after.recover(), 1);
 	t.is((await after.get(held.id))?.state, 'unknown');

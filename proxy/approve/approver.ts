@@ -31,11 +31,16 @@ export interface ApproverDeps {
 	readonly audit: AuditLog;
 	readonly lanes: Lanes;
 	readonly clock: Clock;
+	/** Milliseconds for which an approval counts; absent: as long as the request waits. */
+	readonly approvalValidFor?: number | undefined;
 }
 
 /** What operators do with requests that wait. Each throws a BimetalError that says what is wrong. */
 export interface Approver {
-	/** Adds the operator's authorization; when it is the last one, decides again and executes, exactly once. */
+	/**
+	 * Adds the operator's authorization; when it is the last one, decides again and executes, exactly once. Who
+	 * approves again what carries the own approval already gets it as it is now: an answer may have been lost.
+	 */
 	approve(id: string, operator: Operator, digest: string, comment: string | null): Promise<RequestDocument>;
 	deny(id: string, operator: Operator, reason: string): Promise<RequestDocument>;
 	withdraw(id: string, operator: Operator, reason: string | null): Promise<RequestDocument>;
@@ -45,11 +50,18 @@ export function createApprover(deps: ApproverDeps): Approver {
 	const { waiting, audit, clock } = deps;
 	const isActive = (operator: Operator): boolean => deps.personOf(operator) !== undefined;
 
-	const load = async (id: string): Promise<RequestDocument> => {
+	const find = async (id: string): Promise<RequestDocument> => {
 		const request = await waiting.get(id);
 		if (!request) throw noSuchRequest(id);
-		if (request.state === 'waiting' && request.expiresAt <= clock.now()) await waiting.expire();
-		return (await waiting.get(id)) ?? request;
+		return request;
+	};
+
+	/** As `find`; what has waited too long has ended. */
+	const load = async (id: string): Promise<RequestDocument> => {
+		const request = await find(id);
+		if (request.state !== 'waiting' || request.expiresAt > clock.now()) return request;
+		await waiting.expire();
+		return find(id);
 	};
 
 	const record = (
@@ -72,7 +84,7 @@ export function createApprover(deps: ApproverDeps): Approver {
 
 	const end = (
 		id: string,
-		state: 'denied' | 'withdrawn',
+		state: 'denied' | 'withdrawn' | 'expired',
 		by: Operator | null,
 		reason: string,
 		changes: Partial<RequestDocument> = {},
@@ -96,11 +108,20 @@ export function createApprover(deps: ApproverDeps): Approver {
 			: `its requester ${request.requester.name} is no longer an operator`;
 	};
 
-	const approve = async (id: string, operator: Operator, digest: string, comment: string | null) => {
-		const request = await load(id);
+	const approve = async (
+		id: string,
+		operator: Operator,
+		{ digest, comment, arrivedAt }: { digest: string; comment: string | null; arrivedAt: number },
+	): Promise<RequestDocument> => {
+		const request = await find(id);
 		const { members } = deps.policies().set;
+		const valid = request.authorizations.filter(
+			({ validUntil }) => validUntil === null || validUntil > arrivedAt,
+		);
+		if (request.digest === digest && valid.some(given => isApprovalOf(given, operator, request)))
+			return request;
 		refuseUnfit(request, operator, digest, {
-			standing: request.authorizations.filter(isActive),
+			standing: valid.filter(isActive),
 			personOf: deps.personOf,
 			mayCount: mayCount(operator, members, occasionOf(request.request.method)),
 		});
@@ -115,8 +136,10 @@ export function createApprover(deps: ApproverDeps): Approver {
 			throw new Error('a row of the same policy version is gone');
 		await record(request, operator, 'approve', comment);
 
-		const authorizations = [...request.authorizations, authorizationOf(operator, clock.now(), comment)];
-		const verdict = await deps.consider(policies, operations, call, authorizations, { claim: true });
+		const validUntil = deps.approvalValidFor === undefined ? null : arrivedAt + deps.approvalValidFor;
+		const own = authorizationOf(operator, arrivedAt, comment, validUntil);
+		const authorizations = [...request.authorizations, own];
+		const verdict = await deps.consider(policies, operations, call, [...valid, own], { claim: true });
 		// One write for the authorization and what follows from it: a crash leaves none of them, or all.
 		const changes = { authorizations, policies: viewPolicies(verdict.policies) };
 		switch (verdict.kind) {
@@ -133,6 +156,10 @@ export function createApprover(deps: ApproverDeps): Approver {
 					verdict.claim?.release();
 					return end(id, 'denied', null, late, changes);
 				}
+				if (clock.now() >= arrivedAt + request.executeWithin) {
+					verdict.claim?.release();
+					return end(id, 'expired', null, startedTooLate, changes);
+				}
 				return execute({ ...request, ...changes }, call, verdict);
 			}
 		}
@@ -144,8 +171,6 @@ export function createApprover(deps: ApproverDeps): Approver {
 		next: (request: RequestDocument) => RequestDocument,
 	): Promise<RequestDocument> => {
 		try {
-			const latest = await load(id);
-			if (latest.state !== 'waiting') throw notWaiting(latest);
 			return await waiting.change(id, 'waiting', next);
 		} catch (fault) {
 			claim?.release();
@@ -231,15 +256,27 @@ export function createApprover(deps: ApproverDeps): Approver {
 		}));
 	};
 
-	/** One at a time for each request, and within the rack's lane, as every decision over its power. */
-	const serial = async <R>(id: string, work: () => Promise<R>): Promise<R> => {
+	/**
+	 * One at a time for each request, and within the rack's lane, as every decision over its power. An approval
+	 * that came in time is not too late because others were before it in the lane.
+	 */
+	const serial = async <R>(id: string, work: (arrivedAt: number) => Promise<R>): Promise<R> => {
+		const arrivedAt = clock.now();
 		const request = await load(id);
-		const rack = deps.bmcs.get(request.bmc)?.target.rack;
-		return deps.lanes.run(`request ${id}`, () => deps.lanes.run(`rack ${rack}`, work));
+		const release = waiting.spare(id);
+		try {
+			const rack = deps.bmcs.get(request.bmc)?.target.rack;
+			return await deps.lanes.run(`request ${id}`, () =>
+				deps.lanes.run(`rack ${rack}`, () => work(arrivedAt)),
+			);
+		} finally {
+			release();
+		}
 	};
 
 	return {
-		approve: (id, operator, digest, comment) => serial(id, () => approve(id, operator, digest, comment)),
+		approve: (id, operator, digest, comment) =>
+			serial(id, arrivedAt => approve(id, operator, { digest, comment, arrivedAt })),
 		deny: (id, operator, reason) =>
 			deps.lanes.run(`request ${id}`, async () => {
 				const request = await load(id);
@@ -260,6 +297,15 @@ export function createApprover(deps: ApproverDeps): Approver {
 			}),
 	};
 }
+
+const startedTooLate = 'its last approval had arrived, but it could not be executed in time';
+
+/** Is this one's approval of somebody else's request? */
+const isApprovalOf = (
+	given: RequestDocument['authorizations'][number],
+	operator: Operator,
+	{ requester }: RequestDocument,
+): boolean => given.name === operator.name && given.party === operator.party && given.name !== requester.name;
 
 const reasonOf = (fault: unknown): string =>
 	fault instanceof BimetalError && fault.expose ? fault.message : 'a fault of the proxy';

@@ -31,8 +31,18 @@ export const requestDocument = z.strictObject({
 	concerns: z.array(z.string()),
 	/** Times are milliseconds since the epoch. */
 	createdAt: z.int(),
+	/** When its time for approving is over. */
 	expiresAt: z.int(),
-	authorizations: z.array(operator.extend({ at: z.int(), comment: z.string().nullable() })),
+	/** Milliseconds within which it must be being executed once its last approval has arrived. */
+	executeWithin: z.int().default(300_000),
+	authorizations: z.array(
+		operator.extend({
+			at: z.int(),
+			comment: z.string().nullable(),
+			/** When it no longer counts; null: while the request waits. */
+			validUntil: z.int().nullable().default(null),
+		}),
+	),
 	needs: z.array(z.array(z.string())),
 	/** By party in `needs` that is a P²C itself: who of it must still authorize. */
 	lacking: z.record(z.string(), z.string()).default({}),

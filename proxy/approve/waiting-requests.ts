@@ -24,6 +24,8 @@ export interface WaitingRequestsDeps {
 	readonly clock: Clock;
 	/** Milliseconds that a request waits before it expires. */
 	readonly expireAfter: number;
+	/** Milliseconds within which it must be being executed once its last approval has arrived. */
+	readonly executeWithin: number;
 	/** Requests that one operator may have waiting at once. */
 	readonly maxPerOperator: number;
 	/** Called after each change of a request's state, once it is on disk. */
@@ -55,12 +57,16 @@ export interface WaitingRequests {
 	): Promise<RequestDocument>;
 	/** Ends what has waited too long. */
 	expire(): Promise<number>;
+	/** An approval that came in time is in hand: until the function is called, `expire` leaves the request alone. */
+	spare(id: string): () => void;
 	/** After a crash: what was being sent may have been executed, and is never sent again. */
 	recover(): Promise<number>;
 }
 
 export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequests {
 	const { store, clock, onChange } = deps;
+	/** By id, approvals in hand. */
+	const spared = new Map<string, number>();
 
 	const change: WaitingRequests['change'] = async (id, from, next) => {
 		const changed = await store.transact(async tx => {
@@ -98,7 +104,7 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 
 	return {
 		async hold(call, verdict, decided) {
-			const document = newDocument(call, verdict, decided, clock.now(), deps.expireAfter);
+			const document = newDocument(call, verdict, decided, clock.now(), deps);
 			const { held, isNew } = await store.transact(async tx => {
 				// A client that polls a resource must not pile up one request for each poll.
 				const key = requests.indexes.waitingRead?.(document);
@@ -145,7 +151,20 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 		},
 		change,
 		expire: () =>
-			endAll('waiting', request => request.expiresAt <= clock.now(), 'expired', 'nobody approved it in time'),
+			endAll(
+				'waiting',
+				({ id, expiresAt }) => expiresAt <= clock.now() && !spared.has(id),
+				'expired',
+				'it was not approved in time',
+			),
+		spare(id) {
+			spared.set(id, (spared.get(id) ?? 0) + 1);
+			return () => {
+				const rest = (spared.get(id) ?? 1) - 1;
+				if (rest > 0) spared.set(id, rest);
+				else spared.delete(id);
+			};
+		},
 		recover: () =>
 			endAll(
 				'executing',
@@ -179,7 +198,7 @@ function newDocument(
 	verdict: Verdict & { kind: 'wait' },
 	decided: { operations: readonly Operation[]; policyVersion: string },
 	now: number,
-	expireAfter: number,
+	{ expireAfter, executeWithin }: Pick<WaitingRequestsDeps, 'expireAfter' | 'executeWithin'>,
 ): RequestDocument {
 	const { request, operator, bmc } = call;
 	const nonce = randomBytes(16).toString('hex');
@@ -216,6 +235,7 @@ function newDocument(
 		concerns: partiesOf(operator, decided.operations),
 		createdAt: now,
 		expiresAt: now + expireAfter,
+		executeWithin,
 		authorizations: [authorizationOf(operator, now, null)],
 		needs: verdict.needs.map(alternative => [...alternative]),
 		lacking: { ...verdict.lacking },
@@ -232,12 +252,12 @@ function partiesOf({ party }: Operator, operations: readonly Operation[]): strin
 	return [...new Set([party, ...named])].sort();
 }
 
-export const authorizationOf = (operator: Operator, at: number, comment: string | null) => ({
-	name: operator.name,
-	party: operator.party,
-	at,
-	comment,
-});
+export const authorizationOf = (
+	operator: Operator,
+	at: number,
+	comment: string | null,
+	validUntil: number | null = null,
+) => ({ name: operator.name, party: operator.party, at, comment, validUntil });
 
 export const viewPolicies = (policies: readonly EvaluatedPolicy[]): RequestDocument['policies'] =>
 	policies.map(({ party, operation, expression, holds, reason, private: isPrivate }) => ({

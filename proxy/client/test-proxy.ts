@@ -54,7 +54,16 @@ export function requestView(changes: Partial<RequestView> = {}): RequestView {
 		requester: { name: 'hso-operator', party: 'HSO' },
 		createdAt: '2026-01-01T00:00:00.000Z',
 		expiresAt: '2026-01-01T00:15:00.000Z',
-		authorizations: [{ name: 'hso-operator', party: 'HSO', at: '2026-01-01T00:00:00.000Z', comment: null }],
+		executeWithinSeconds: 300,
+		authorizations: [
+			{
+				name: 'hso-operator',
+				party: 'HSO',
+				at: '2026-01-01T00:00:00.000Z',
+				comment: null,
+				validUntil: null,
+			},
+		],
 		needs: [['CP']],
 		needsText: 'CP',
 		clause: null,

@@ -231,7 +231,11 @@ async function open(
 		},
 		onChanged: bmc => changed.push(bmc),
 		onRequest: request => seen.push(request),
-		approvals: { expireAfter: 15 * 60_000, maxPerOperator: options.maxPerOperator ?? 100 },
+		approvals: {
+			expireAfter: 15 * 60_000,
+			executeWithin: 5 * 60_000,
+			maxPerOperator: options.maxPerOperator ?? 100,
+		},
 		sessions: { idleTimeout: 30 * 60_000, lifetime: 24 * 3_600_000 },
 		limits: { timeout: options.bmcTimeout ?? 10_000, answer: 4 * 1024 * 1024, connections: 8 },
 		clock,

@@ -171,9 +171,11 @@ test.serial('approvals at once from everybody execute it once', async t => {
 	const before = executed().length;
 	const who = ['cp-operator', 'cp-two', 'hso-two', 'hso-operator'];
 	const answers = await Promise.all(
-		[...who, ...who, ...who].map(each => act(each, id, 'approve', { digest })),
+		[...who, ...who, ...who].map(async each => ({ each, ...(await act(each, id, 'approve', { digest })) })),
 	);
-	t.is(answers.filter(({ status }) => status === 200).length, 1);
+	const counted = answers.filter(({ status }) => status === 200);
+	t.is(new Set(counted.map(({ each }) => each)).size, 1);
+	t.is(counted.length, 3, 'who repeats the own approval is told what became of it');
 	t.is(executed().length, before + 1);
 });
 
@@ -232,7 +234,8 @@ test.serial('a BMC that is down when it is approved: failed with 502, and no sec
 	t.is(json.state, 'failed');
 	site.bmcs.node3.fault({});
 	t.is((await site.at('hso-operator', 'node3')('GET', monitor)).status, 502);
-	t.is((await act('cp-operator', id, 'approve', { digest })).status, 409);
+	t.deepEqual((await act('cp-operator', id, 'approve', { digest })).json, json);
+	t.is((await act('cp-two', id, 'approve', { digest })).status, 409);
 	t.is(executed('node3').length, 0);
 });
 
