@@ -42,7 +42,7 @@ module.exports = {
 		{
 			name: 'cli-starts-services-and-speaks-through-clients',
 			comment:
-				'Beside clients and what starts a service, the policy check, the audit reader, enrolment and recovery work offline.',
+				'Beside clients and what starts a service, the policy check, the audit reader, enrolment, recovery and the signing of policies work offline.',
 			severity: 'error',
 			from: { path: '^cli/', pathNot: tests },
 			to: {
@@ -52,7 +52,7 @@ module.exports = {
 					'^proxy/policy/(check-policies|load-policies|load-cases|policy-set)\\.ts$',
 					'^proxy/policy/analysis/',
 					'^proxy/audit/',
-					'^proxy/(enrol|recovery)/',
+					'^proxy/(enrol|recovery|governance)/',
 				],
 			},
 		},

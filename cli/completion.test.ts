@@ -20,7 +20,7 @@ test('commands, sub-commands, options and choices', async t => {
 	t.true((await complete(nowhere, '')).includes('approve'));
 	t.false((await complete(nowhere, '')).includes('__complete'));
 	t.deepEqual(await complete(nowhere, 'req'), ['requests', 'request']);
-	t.deepEqual(await complete(nowhere, 'policy', ''), ['check']);
+	t.deepEqual(await complete(nowhere, 'agreement', ''), ['sign', 'verify', 'show']);
 	t.deepEqual(await complete(nowhere, 'completion', 'b'), ['bash']);
 	t.deepEqual(await complete(nowhere, 'requests', '--state', 'w'), ['waiting', 'withdrawn']);
 	t.deepEqual(await complete(nowhere, 'get', 'Systems', '--wa'), ['--wait']);

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addBmcCommands } from './command-line/bmc-commands.ts';
+import { addGovernanceCommands } from './command-line/governance-commands.ts';
 import { addRedfishCommands } from './command-line/redfish-commands.ts';
 import type { Registration } from './command-line/registration.ts';
 import { addRequestCommands } from './command-line/request-commands.ts';
@@ -69,6 +70,7 @@ Every command takes --help. '${bimetal} help exit-codes' tells what exit codes m
 	addRedfishCommands(program, registration);
 	addRequestCommands(program, registration);
 	addOfflineCommands(program, registration);
+	addGovernanceCommands(program, registration);
 	addBmcCommands(program, registration);
 	program
 		.command('exit-codes', { hidden: true })

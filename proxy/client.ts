@@ -21,12 +21,20 @@ import {
 	type Transport,
 	type TransportOptions,
 } from './client/transport.ts';
+import { createGovernanceClient, type GovernanceClient } from './governance/governance-client.ts';
 
 export type { RequestState, RequestView } from './api/schemas.ts';
 export type { JsonValue } from './canonicalise/canonical-request.ts';
 export type { AuditCalls } from './client/audit-calls.ts';
 export type { RedfishMessage } from './client/messages.ts';
 export type { Answer, Credential } from './client/transport.ts';
+export type {
+	AgreementView,
+	ChangeAnswer,
+	ChangeView,
+	VersionSummary,
+	WindowView,
+} from './governance/schemas.ts';
 export { redfishMessages };
 export type OperatorView = z.infer<typeof operatorView>;
 export type ServiceView = z.infer<typeof serviceView>;
@@ -80,6 +88,8 @@ export interface ProxyClient {
 	deny(id: string, body: { reason: string }): Promise<z.infer<typeof requestView>>;
 	withdraw(id: string, body?: { reason?: string | undefined }): Promise<z.infer<typeof requestView>>;
 	policies(): Promise<PoliciesView>;
+	/** Versions and changes of the policies, and break-glass. */
+	readonly governance: GovernanceClient;
 	readonly audit: AuditCalls;
 	/** Opens a Redfish session with the client's user name and password; throws `CredentialRefused` (401). */
 	login(): Promise<Session>;
@@ -125,6 +135,7 @@ export function createProxyClient(options: TransportOptions): ProxyClient {
 		deny: (id, { reason }) => act(id, 'deny', { reason }),
 		withdraw: (id, { reason } = {}) => act(id, 'withdraw', reason ? { reason } : {}),
 		policies: () => get(policiesView, '/p2c/v1/policies'),
+		governance: createGovernanceClient(ask),
 		audit: createAuditCalls(get),
 		login: () => openSession(transport),
 		async logout(session) {

@@ -61,12 +61,24 @@ async function candidatesFor(
 	if (command.name() === 'repair' && positionals === 0) {
 		return fromProxy(context, before, async client => (await client.bmcs()).map(bmc => bmc.name));
 	}
+	if (command.parent?.name() === 'policy' && positionals === 0) {
+		return fromProxy(context, before, client => policyCandidates(command.name(), client));
+	}
 	if (requestCommands.has(command.name()) && positionals === 0) {
 		return fromProxy(context, before, async client =>
 			(await client.requests({ state: 'waiting' })).requests.map(request => request.id),
 		);
 	}
 	return [];
+}
+
+/** Ids of waiting changes, or of versions; nothing where the argument is a file. */
+async function policyCandidates(command: string, { governance }: Client): Promise<string[]> {
+	if (['change', 'approve', 'deny', 'withdraw'].includes(command))
+		return (await governance.changes('waiting')).map(({ id }) => id);
+	if (!['show', 'rollback'].includes(command)) return [];
+	const ids = (await governance.versions()).map(({ id }) => id.slice(0, 12));
+	return [...new Set(ids), ...(command === 'show' ? ['in-force'] : [])];
 }
 
 function subcommands(command: Command): string[] {

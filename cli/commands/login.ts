@@ -6,6 +6,7 @@ import { painter, printFields, printJson, printLine } from '../output.ts';
 import { deleteProfile, loadProfile, profileHome, saveProfile } from '../profile.ts';
 import { askSecret, confirm, readStandardInput } from '../prompt.ts';
 import { visible } from '../visible.ts';
+import { warnOfBreakGlass } from './break-glass.ts';
 
 export interface LoginOptions extends ConnectionOptions {
 	readonly passwordStdin?: boolean;
@@ -100,6 +101,7 @@ export async function whoami(
 		const [me, service] = [await client.me(), await client.service()];
 		if (options.json) printJson(context, { ...me, url, site: service.site });
 		else {
+			await warnOfBreakGlass(context, client);
 			printFields(context, [
 				['operator', painter(context)('bold', visible(me.name))],
 				['party', visible(me.party)],

@@ -7,6 +7,7 @@ import { hinted, usageError } from '../failure.ts';
 import { painter, printJson, printLine, printTable, relativeTime, short } from '../output.ts';
 import { confirm } from '../prompt.ts';
 import { visible } from '../visible.ts';
+import { warnOfBreakGlass } from './break-glass.ts';
 import { approveLines, callText, printRequest, stateStyle } from './request-text.ts';
 
 type Options = ConnectionOptions & { readonly json?: boolean };
@@ -31,6 +32,7 @@ export function listRequests(context: CliContext, options: RequestsOptions): Pro
 			printLine(context, `No requests${state ? ` that are ${state}` : ''}${bmc ? ` at ${bmc}` : ''}.`);
 			return 0;
 		}
+		await warnOfBreakGlass(context, client);
 		const paint = painter(context);
 		const now = context.clock.now();
 		await printTable(

@@ -6,7 +6,7 @@ import { commonScope } from './manifest.ts';
 import { largestFile, type Snapshot, scopeOfFile } from './snapshot.ts';
 
 /** Bytes of a bundle as a file, and as the body of a request. */
-export const largestBundle = 900 * 1024;
+const largestBundle = 900 * 1024;
 const format = 'bimetal bundle 1';
 
 /**

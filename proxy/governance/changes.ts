@@ -298,7 +298,7 @@ function addSignature(
 	if (before !== undefined && hasSigned(before, text, key)) return change;
 	if (signature === null)
 		throw governanceErrors.SignatureInvalid(
-			`${party}’s approval takes its signature: bimetal policy approve ${change.id} --key FILE`,
+			`${party}’s approval takes its signature: bimetal policy approve ${change.id} --signing-key FILE`,
 		);
 	const after = `${signature}\n${before ?? ''}`;
 	if (

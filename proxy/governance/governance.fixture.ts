@@ -18,7 +18,7 @@ import { generateSigningKey } from './signing-key.ts';
 import { partOf, type Snapshot } from './snapshot.ts';
 import type { SignedPart } from './verify.ts';
 
-export const parties = ['HSO', 'CP'];
+const parties = ['HSO', 'CP'];
 export const keys = { HSO: generateSigningKey(), CP: generateSigningKey() };
 export type PartyName = keyof typeof keys;
 export const hsoOperator = { name: 'hso-operator', party: 'HSO' };

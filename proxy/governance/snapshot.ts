@@ -18,7 +18,7 @@ const part = /^[A-Za-z0-9_][A-Za-z0-9._ -]{0,99}$/;
 /** Files at the top that say nothing about who may do what. */
 const besides = new Set(['cases.yaml']);
 
-export const folderOf = (scope: string): string => (scope === commonScope ? '' : `${scope.toLowerCase()}/`);
+const folderOf = (scope: string): string => (scope === commonScope ? '' : `${scope.toLowerCase()}/`);
 export const manifestName = (scope: string): string => `${folderOf(scope)}manifest.json`;
 
 /** A party signs its own part in one file, and the common part in one file of its own beside the others'. */

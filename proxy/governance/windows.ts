@@ -154,7 +154,7 @@ export async function openWindows(deps: WindowsDeps): Promise<Windows> {
 				);
 		} else if (rule.signature === 'required' || deps.needsKey(party)) {
 			throw governanceErrors.SignatureInvalid(
-				`break-glass takes the signature of ${party}’s key: bimetal break-glass --key FILE`,
+				`break-glass takes the signature of ${party}’s key: bimetal break-glass --signing-key FILE`,
 			);
 		}
 		const window: Window = {
