@@ -11,8 +11,10 @@ import { z } from 'zod';
 import { systemClock } from '../common/clock.ts';
 import { openStore } from '../common/store/open-store.ts';
 import { defineCollection } from '../common/store/store.ts';
-import { openAuditLog } from '../proxy/audit/audit-log.ts';
+import type { AuditLog } from '../proxy/audit/audit-log.ts';
 import type { AuditRecord } from '../proxy/audit/audit-record.ts';
+import { listLogFiles, readLines } from '../proxy/audit/log-files.ts';
+import { openSignedLog } from '../proxy/audit/signed-log.ts';
 import { verifyAudit } from '../proxy/audit/verify-audit.ts';
 import type { BenchArea, BenchCase, Figure, Side } from './harness/bench-case.ts';
 
@@ -126,16 +128,28 @@ async function lineWriter(folder: string, name: string, value: unknown): Promise
 	};
 }
 
+/** As the proxy opens it: with a tree over the records and a signed checkpoint for each thousand. */
+const openAudit = (folder: string) =>
+	openSignedLog({
+		folder: join(folder, 'audit'),
+		keyFile: join(folder, 'audit.key'),
+		origin: 'bimetal/bench',
+		clock: systemClock,
+		onFault: fault => {
+			throw fault;
+		},
+	});
+
 async function auditWriter(folder: string): Promise<Writer> {
-	const log = await openAuditLog({ folder: join(folder, 'audit'), clock: systemClock });
+	const { log } = await openAudit(folder);
 	return {
 		write: () => log.append(decision).durable,
 		async check() {
-			assert.deepEqual(await verifyAudit({ folder: join(folder, 'audit') }), {
-				ok: true,
-				records: 1,
-				head: log.head(),
-			});
+			const head = log.head();
+			await log.close();
+			const verdict = await verifyAudit({ folder: join(folder, 'audit') });
+			assert(verdict.ok);
+			assert.deepEqual([verdict.records, verdict.head, verdict.signed?.size], [1, head, 1]);
 		},
 		close: () => log.close(),
 	};
@@ -198,15 +212,64 @@ function enqueueing(): BenchCase {
 	};
 }
 
-async function withAudit<R>(body: (log: Awaited<ReturnType<typeof openAuditLog>>) => Promise<R>): Promise<R> {
+async function withAudit<R>(body: (log: AuditLog) => Promise<R>): Promise<R> {
 	const folder = await mkdtemp(join(tmpdir(), 'bimetal-bench-'));
-	const log = await openAuditLog({ folder, clock: systemClock });
+	const { log } = await openAudit(folder);
 	try {
 		return await body(log);
 	} finally {
 		await log.close();
 		await rm(folder, { recursive: true });
 	}
+}
+
+/** Chain, tree and signatures of a log; the peer reads and hashes its lines, which is the least that tells a change. */
+function verifying(): { case: BenchCase; close(): Promise<void> } {
+	const count = 20_000;
+	let folder: string | undefined;
+	const written = async (): Promise<string> => {
+		if (folder) return folder;
+		folder = await mkdtemp(join(tmpdir(), 'bimetal-bench-'));
+		const { log } = await openAudit(folder);
+		for (let n = 0; n < count; n += 1000) {
+			await Promise.all(Array.from({ length: 1000 }, () => log.append(decision).durable));
+		}
+		await log.close();
+		return folder;
+	};
+	const repeated = async (seconds: number, once: () => Promise<void>) => {
+		const begin = performance.now();
+		let records = 0;
+		for (; performance.now() - begin < seconds * 1000; records += count) await once();
+		return { '': records / ((performance.now() - begin) / 1000) };
+	};
+	const verify = async () => {
+		const verdict = await verifyAudit({ folder: join(await written(), 'audit') });
+		assert(verdict.ok && verdict.records === count && verdict.signed?.size === count);
+	};
+	const hashLines = async () => {
+		let lines = 0;
+		for (const { path } of await listLogFiles(join(await written(), 'audit'))) {
+			for await (const line of readLines(path)) {
+				hash('sha256', JSON.stringify(JSON.parse(line.toString('utf8'))), 'hex');
+				lines++;
+			}
+		}
+		assert.equal(lines, count);
+	};
+	return {
+		case: {
+			name: 'audit verification',
+			figures: records,
+			ours: { name: 'audit verify', check: verify, round: seconds => repeated(seconds, verify) },
+			peers: [
+				{ name: 'parse, print, SHA-256', check: hashLines, round: seconds => repeated(seconds, hashLines) },
+			],
+		},
+		async close() {
+			if (folder) await rm(folder, { recursive: true });
+		},
+	};
 }
 
 /** The time of a call alone; what it returns is waited for outside, batch by batch. */
@@ -262,7 +325,10 @@ function cases(): BenchCase[] {
 	];
 }
 
-/** Commits of both stores and records of the audit log, with 1 and with 64 concurrent writers. */
+/** Commits of both stores and records of the audit log, with 1 and with 64 concurrent writers; verifying a log. */
 export const area: BenchArea = {
-	open: async () => ({ cases: cases(), close: async () => {} }),
+	async open() {
+		const verification = verifying();
+		return { cases: [...cases(), verification.case], close: verification.close };
+	},
 };

@@ -1,6 +1,4 @@
 import { hash } from 'node:crypto';
-import { z } from 'zod';
-import { canonicalJson } from './canonical-json.ts';
 
 /** Where a chain ends: the last record's number and hash. Whoever keeps one can tell when records go missing. */
 export interface Head {
@@ -31,31 +29,35 @@ export function seal(head: Head, time: string, record: string): { line: string; 
 	return { line: `{"hash":"${sum}","prev":"${head.hash}",${content}\n`, head: { seq, hash: sum } };
 }
 
-const lineSchema = z.looseObject({
-	hash: z.string(),
-	prev: z.string(),
-	record: z.looseObject({}),
-	seq: z.int(),
-	time: z.string(),
-});
+const members = 'hash,prev,record,seq,time';
 
 /** Reads a line (newline included) by itself: it is what was written, wherever it stands. */
 export function unseal(bytes: Uint8Array): SealedRecord | undefined {
+	const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+	// Decoding maps different broken UTF-8 to the same text.
+	if (text.includes('\ufffd') && !Buffer.from(text).equals(bytes)) return undefined;
 	let value: unknown;
 	try {
-		value = JSON.parse(Buffer.from(bytes).toString('utf8'));
+		value = JSON.parse(text);
 	} catch {
 		return undefined;
 	}
-	if (!lineSchema.safeParse(value).success) return undefined;
-	const sealed = value as SealedRecord;
-	const { line } = seal(
-		{ seq: sealed.seq - 1, hash: sealed.prev },
-		sealed.time,
-		canonicalJson(sealed.record),
+	if (!isSealed(value)) return undefined;
+	// No member twice and nothing between them: every parser reads the same.
+	if (text !== `${JSON.stringify(value)}\n`) return undefined;
+	const content = text.slice(`{"hash":"${value.hash}","prev":"${value.prev}",`.length, -1);
+	return hash('sha256', `${value.prev}\n{${content}`, 'hex') === value.hash ? value : undefined;
+}
+
+function isSealed(value: unknown): value is SealedRecord {
+	if (typeof value !== 'object' || value === null || Object.keys(value).join() !== members) return false;
+	const { record, seq, time, prev, hash: sum } = value as Record<string, unknown>;
+	return (
+		typeof record === 'object' &&
+		record !== null &&
+		Number.isSafeInteger(seq) &&
+		[time, prev, sum].every(text => typeof text === 'string')
 	);
-	// By bytes: decoding maps different broken UTF-8 to the same text.
-	return Buffer.from(line).equals(bytes) ? sealed : undefined;
 }
 
 /** Why `sealed` is not the record after `head`; undefined when it is. */

@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { auditRecord } from './audit-record.ts';
 import { anyRecord } from './audit-samples.fixture.ts';
-import { canonicalJson } from './canonical-json.ts';
+import { canonicalJson } from './canonical-json.fixture.ts';
 import { recordText } from './record-text.ts';
 
 test('is the canonical JSON of the record', t => {
