@@ -33,6 +33,7 @@ export async function checkPolicyFolder(
 	const { problems, warnings } = await checkPolicies(folder, {
 		parties: site.parties,
 		externalSources: site.externalSources,
+		units: site.units,
 	});
 	const old = options.against && policyFolder(context, options.against, site, `${example} --against FOLDER`);
 	const analysis = problems.length === 0 ? await analyse(folder, old, site) : nothing;

@@ -8,21 +8,34 @@ import { readNamedFile } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 import { usageError } from '../failure.ts';
 
+/** Units are all that the check of policies needs of a source; whether it can be read is not asked here. */
+const source = z.looseObject({
+	under: z.string().optional(),
+	fields: z.record(z.string(), z.looseObject({ unit: z.string().optional() }).catch({})).default({}),
+});
+
 /** What reading policies needs of a site file; whether the rest is right is the proxy's to say when it starts. */
 const siteParts = z.looseObject({
 	parties: z.record(z.string(), z.unknown()),
-	external: z.record(z.string(), z.unknown()).default({}),
+	external: z.record(z.string(), source.catch({ fields: {} })).default({}),
 	policies: z
 		.union([z.string(), z.looseObject({ folder: z.string() }).transform(({ folder }) => folder)])
 		.optional(),
 });
 
 /** What `bimetal up` has, and what the shipped policies are written for. */
-const defaults = { parties: ['HSO', 'CP'], externalSources: ['Servers', 'PDU'], folder: undefined };
+const defaults: PolicySite = {
+	parties: ['HSO', 'CP'],
+	externalSources: ['Servers', 'PDU'],
+	units: new Map([['External.PDU.Outlets.Power', 'W']]),
+	folder: undefined,
+};
 
 export interface PolicySite {
 	readonly parties: readonly string[];
 	readonly externalSources: readonly string[];
+	/** Units of their quantities, by path. */
+	readonly units: ReadonlyMap<string, string>;
 	/** The site's own policy folder, where the site file names one. */
 	readonly folder: string | undefined;
 }
@@ -47,7 +60,12 @@ export async function readPolicySite(context: CliContext, file: string | undefin
 	}
 	const { parties, external, policies } = parsed.data;
 	const folder = policies === undefined ? undefined : path.resolve(context.cwd, path.dirname(file), policies);
-	return { parties: Object.keys(parties), externalSources: Object.keys(external), folder };
+	return {
+		parties: Object.keys(parties),
+		externalSources: Object.keys(external),
+		units: unitsIn(external),
+		folder,
+	};
 }
 
 /** The folder as given, or the site's, or `policies`; one that is not there is the user's to mend. */
@@ -63,6 +81,19 @@ export function policyFolder(
 }
 
 /** @throws ConfigError with every mistake in the folder */
-export function loadPolicySet(folder: string, { parties, externalSources }: PolicySite): Promise<PolicySet> {
-	return loadPolicies({ folder, parties, externalSources });
+export function loadPolicySet(
+	folder: string,
+	{ parties, externalSources, units }: PolicySite,
+): Promise<PolicySet> {
+	return loadPolicies({ folder, parties, externalSources, units });
+}
+
+function unitsIn(external: Readonly<Record<string, z.output<typeof source>>>): ReadonlyMap<string, string> {
+	return new Map(
+		Object.entries(external).flatMap(([name, { under, fields }]) =>
+			Object.entries(fields).flatMap(([field, { unit }]): [string, string][] =>
+				unit === undefined ? [] : [[['External', name, ...(under ? [under] : []), field].join('.'), unit]],
+			),
+		),
+	);
 }

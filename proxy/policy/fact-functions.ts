@@ -13,7 +13,7 @@ export interface FactsAsked {
 }
 
 /** Milliseconds; longer histories are not kept. */
-export const longestWindow = 7 * 86_400_000;
+const longestWindow = 7 * 86_400_000;
 /** A moment that can be written with four digits of the year. */
 const latest = Date.parse('9999-01-01T00:00:00Z');
 

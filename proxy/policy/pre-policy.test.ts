@@ -262,6 +262,46 @@ const hostile = [
 	'true.constructor == 1',
 	'null.x == 1',
 	'not.x == 1',
+	'HOUR.constructor("return process")() == 1',
+	'HOUR == 1',
+	'HOUR(HOUR) == 1',
+	'HOUR(["UTC"]) == 1',
+	'HOUR(null) == 1',
+	'HOUR("__proto__") == 1',
+	'HOUR("constructor") == 1',
+	'HOUR("UTC\\u0000") == 1',
+	'HOUR("UTC; DROP TABLE") == 1',
+	'HOUR("../../../../etc/localtime") == 1',
+	'HOUR("UTC").constructor == 1',
+	'(CLOCK("UTC")).length == 5',
+	'(NOW()).constructor == 1',
+	'NOW().getTime() > 1',
+	'NOW.call() == 1',
+	'Time > 1',
+	'Executions.At == 1',
+	'Facts.Time > 1',
+	'Date.now() > 1',
+	'BETWEEN("a", "b", "c")',
+	'BETWEEN(null, null, null)',
+	'BETWEEN(true, false, true)',
+	'BETWEEN([1], [0], [2])',
+	'BETWEEN(Resource, Resource, Resource)',
+	'BETWEEN("2026-02-29", "2026-02-28", "2026-03-01")',
+	'BETWEEN("9999-99-99", "0000-00-00", "9999-99-99")',
+	'BETWEEN("2026-01-01T00:00:00Z", "2026-01-01", "2026-01-02")',
+	'"2026-01-01" < "2026-01-02T00:00:00Z"',
+	'"2026-01-01" < "2026-13-01"',
+	'"24:00" > "00:00"',
+	'"2026-01-01T00:00:00+99:00" < "2026-01-01T00:00:00Z"',
+	'EXECUTED("__proto__", "10 min") < 2',
+	'EXECUTED("rack", "__proto__") < 2',
+	'EXECUTED("rack", "10 min", "__proto__") < 2',
+	'EXECUTED("rack", "NaN min") < 2',
+	'EXECUTED("rack", "Infinity d") < 2',
+	'EXECUTED("rack", "١٠ min") < 2',
+	'EXECUTED(["rack"], "10 min") < 2',
+	'EXECUTED(Request, Request) < 2',
+	'EXECUTED.prototype == 1',
 ];
 for (const source of hostile) {
 	test(`hostile: ${source}`, t => {
@@ -292,6 +332,13 @@ test('size alone does no harm: parentheses, chains, literals', t => {
 		`${'Resource.List==Resource.List or '.repeat(120)}true`,
 		'"'.repeat(4001),
 		'\\'.repeat(4000),
+		`BETWEEN("${'2'.repeat(4000)}", "2026-01-01", "2026-01-02")`,
+		`HOUR("${'A/'.repeat(2000)}") == 1`,
+		`EXECUTED("rack", "${'9'.repeat(4000)} s") < 1`,
+		`EXECUTED("rack", "1 s", "${'x'.repeat(4000)}") < 1`,
+		`${'HOUR("UTC")==1 or '.repeat(140)}true`,
+		`${'EXECUTED("site","7 d")<1 or '.repeat(100)}true`,
+		`${'BETWEEN('.repeat(60)}1${',0,2)'.repeat(60)}`,
 	]) {
 		const result = compilePrePolicy(source, where, []);
 		if (result.ok) result.value.evaluate(facts());
@@ -308,6 +355,13 @@ test('an evaluation is bounded in steps, whatever the data', t => {
 		evaluate('LOWER(Resource.A) == "x"', facts(8, { Resource: { A: 'x'.repeat(10_000_000) } })).reason,
 		/too many steps/,
 	);
+	t.regex(
+		evaluate('ALL(BETWEEN(Resource.A, 0, 2)) and ALL(BETWEEN(Resource.A, 0, 2))', big).reason,
+		/too many steps/,
+	);
+	const text = facts(8, { Resource: { A: `2026-01-01T00:00:00.${'0'.repeat(5_000_000)}Z` } });
+	t.regex(evaluate('Resource.A < "2026-01-01T00:00:00Z"', text).reason, /compares a text with a text/);
+	t.regex(evaluate('BETWEEN(Resource.A, "00:00", "01:00")', text).reason, /is no number, day/);
 	const long = evaluate(
 		'COUNT(Resource.A == 1) > 0',
 		facts(8, { Resource: { A: Array.from({ length: 20_000 }, () => 1) } }),
@@ -356,6 +410,13 @@ test('property: any text either compiles or is a problem inside it, and nothing 
 		']',
 		',',
 		'COUNT',
+		'BETWEEN',
+		'HOUR',
+		'NOW',
+		'EXECUTED',
+		'"UTC"',
+		'"rack"',
+		'"1 s"',
 		'ANY',
 		'1',
 		'2.5',

@@ -2,7 +2,7 @@ import { ExpressionSyntaxError } from './outcome.ts';
 import { children, type PathName, type Tree } from './tree.ts';
 
 /** Parts of an expression once its helpers stand in it. */
-export const maxExpandedParts = 2000;
+const maxExpandedParts = 2000;
 
 /** A party's helpers by name, themselves without any. */
 export type Helpers = ReadonlyMap<string, Tree>;
