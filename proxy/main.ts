@@ -17,6 +17,10 @@ import { type Enrolment, parseEnrolment } from './enrol/enrolment-file.ts';
 import { createExternalSources, type ExternalSources } from './external/external-sources.ts';
 import { reservedOf, unitsOf } from './external/units.ts';
 import { openGovernance } from './governance/open-governance.ts';
+import type { Operator } from './operator.ts';
+import { unknownMembers } from './policy/members.ts';
+import type { PolicySet } from './policy/policy-set.ts';
+import { offerSnapshots } from './recovery/snapshot-socket.ts';
 import { readSite, type Site } from './site.ts';
 
 export interface RunningProxy {
@@ -57,6 +61,12 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 	const reserved = reservedOf(site.external);
 	const roster = createRoster(readConfig({ file: site.operators, schema: rosterFile }).operators, parties);
 
+	const warnOfStrangers = ({ members }: PolicySet): void => {
+		const isOperator = (who: Operator) => roster.find(who.name)?.operator.party === who.party;
+		const strangers = unknownMembers(members, isOperator);
+		if (strangers.length > 0) logger.warn({ strangers }, 'a members.yaml names who is no operator');
+	};
+
 	const opened: (() => unknown)[] = [];
 	const close = async (): Promise<void> => {
 		for (const end of opened.splice(0).reverse()) await end();
@@ -73,6 +83,8 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 		opened.push(() => audit.close());
 		const store = await openStore(site.store);
 		opened.push(() => store.close());
+		const snapshots = await offerSnapshots(site, store, logger);
+		opened.push(() => snapshots.close());
 		const events = site.events && connectSiteEvents(site.events, logger);
 		if (events) opened.push(() => events.close());
 		const publish = (topic: string, payload: unknown): void => {
@@ -98,12 +110,14 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 				const unmeant = reservationsWithoutRow(set, reserved);
 				if (unmeant.length > 0)
 					logger.error({ unmeant }, 'reservations of the site file name no row any more');
+				warnOfStrangers(set);
 				proxy?.usePolicies(set);
 			},
 		});
 		opened.push(() => governance.close());
 		// A misspelt one would reserve nothing, and nobody would notice.
 		const [unmeant] = reservationsWithoutRow(governance.current(), reserved);
+		warnOfStrangers(governance.current());
 		if (unmeant !== undefined) throw new BimetalError('SiteInvalid', unmeant, { expose: false });
 		const registry = createRegistry({ service: 'proxy', process: true });
 

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { parseMembersExpression, unfilledPlaces } from './members.ts';
+import { parseMembersExpression, unfilledPlaces, unknownMembers } from './members.ts';
 
 const groups = { ops: ['ann', 'bob', 'cem'], security: ['sue'], lead: ['ann'] };
 
@@ -56,6 +56,18 @@ for (const [source, offset, message] of mistakes) {
 		t.is(result.problem.offset, offset);
 	});
 }
+
+test('names that are nobody’s are told', t => {
+	const parsed = parseMembersExpression('ops', groups);
+	if (!parsed.ok) return t.fail();
+	const where = { file: 'cp/members.yaml', line: 1, column: 1 };
+	const members = { party: 'CP', groups, speaks: parsed.value, reads: parsed.value, where };
+	const known = new Set(['ann', 'bob', 'sue']);
+	t.deepEqual(
+		unknownMembers(new Map([['CP', members]]), ({ name, party }) => party === 'CP' && known.has(name)),
+		['cp/members.yaml: cem is no operator of CP'],
+	);
+});
 
 const some = fc.constantFrom('a', 'b', 'c');
 const allPersons = fc.array(fc.uniqueArray(some), { maxLength: 5 });

@@ -1,6 +1,6 @@
 import { nearest } from '../../common/config/nearest.ts';
 import { ExpressionSyntaxError, type Parsed, parsed } from './expression/outcome.ts';
-import type { MembersClause, MembersExpression } from './policy-set.ts';
+import type { MembersClause, MembersExpression, PartyMembers } from './policy-set.ts';
 import { readTerms, type Term, type Token } from './term-expression.ts';
 
 /** Different persons that one clause may ask for. */
@@ -92,4 +92,16 @@ export function unfilledPlaces(
 		return false;
 	};
 	return places.filter((_group, place) => !fill(place, new Set()));
+}
+
+/** Names in the groups that are nobody's of that party now, each as a sentence; they fill no place. */
+export function unknownMembers(
+	members: ReadonlyMap<string, PartyMembers>,
+	isOperator: (operator: { readonly name: string; readonly party: string }) => boolean,
+): string[] {
+	return [...members.values()].flatMap(({ party, groups, where }) =>
+		[...new Set(Object.values(groups).flat())]
+			.filter(name => !isOperator({ name, party }))
+			.map(name => `${where.file}: ${name} is no operator of ${party}`),
+	);
 }
