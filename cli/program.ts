@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { addBmcCommands } from './command-line/bmc-commands.ts';
 import { addGovernanceCommands } from './command-line/governance-commands.ts';
+import { addRecoveryCommands } from './command-line/recovery-commands.ts';
 import { addRedfishCommands } from './command-line/redfish-commands.ts';
 import type { Registration } from './command-line/registration.ts';
 import { addRequestCommands } from './command-line/request-commands.ts';
@@ -72,6 +73,7 @@ Every command takes --help. '${bimetal} help exit-codes' tells what exit codes m
 	addOfflineCommands(program, registration);
 	addGovernanceCommands(program, registration);
 	addBmcCommands(program, registration);
+	addRecoveryCommands(program, registration);
 	program
 		.command('exit-codes', { hidden: true })
 		.description('what the exit codes mean')

@@ -55,6 +55,8 @@ const siteSchema = (folder: string) =>
 					description: z.string().default(''),
 					/** The party's root certificate, when its operators log in with certificates. */
 					root: existingFile(folder).optional(),
+					/** The public key (PEM) to which its shares of backups are encrypted; an RSA root's when absent. */
+					recovery: existingFile(folder).optional(),
 				}),
 			)
 			.refine(parties => Object.keys(parties).length >= 2, 'expected two parties or more'),
@@ -136,6 +138,8 @@ const siteSchema = (folder: string) =>
 				every: duration.refine(ms => ms >= 5000, 'expected 5s or more').default(5 * 60_000),
 			})
 			.default({ every: 5 * 60_000 }),
+		/** How many parties' shares restore a backup; all parties' when absent. */
+		recovery: z.strictObject({ threshold: z.int().min(2).max(255) }).optional(),
 		sessions: z
 			.strictObject({
 				idleTimeout: duration.default(30 * 60_000),

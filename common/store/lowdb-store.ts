@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Adapter, Low } from 'lowdb';
 import { z } from 'zod';
@@ -104,6 +104,10 @@ function storeOver(low: Low<State>, file: string, release: () => Promise<void>):
 				reader(name => snapshot.get(name) ?? none, sortedOnce),
 				work,
 			);
+		},
+		async snapshot(copy) {
+			group.assertOpen();
+			await writeFile(copy, renderState(durable), { flag: 'wx', mode: 0o600 });
 		},
 		close() {
 			closing ??= group.drain().then(release);

@@ -54,6 +54,11 @@ export interface Transaction extends ReadTransaction {
 export interface Store {
 	transact<R>(work: (tx: Transaction) => Promise<R>): Promise<R>;
 	read<R>(work: (tx: ReadTransaction) => Promise<R>): Promise<R>;
+	/**
+	 * Writes all that is committed at one moment to `file` (new; mode 0600), which the same engine can open. Others
+	 * may go on reading and writing; the copy is not synced.
+	 */
+	snapshot(file: string): Promise<void>;
 	/** Waits for what is under way, then closes. Later calls reject with StoreClosed. */
 	close(): Promise<void>;
 }

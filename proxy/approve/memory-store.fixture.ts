@@ -66,6 +66,7 @@ export function createMemoryStore(): MemoryStore {
 			return run;
 		},
 		read: async work => work(open(new Map(state), [])),
+		snapshot: () => Promise.reject(new Error('there is no file to copy')),
 		close: async () => undefined,
 	};
 	return store;

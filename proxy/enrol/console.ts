@@ -42,7 +42,7 @@ export async function alone<R>(at: Console, bmc: string, work: () => Promise<R>)
 
 /** Records around a change: that it begins is on disk before it is made, how it ended afterwards. */
 export async function recorded<R>(
-	at: Console,
+	at: Pick<Console, 'disk' | 'folder' | 'clock' | 'by'>,
 	what: Pick<ConsoleRecord, 'action' | 'bmc'>,
 	work: () => Promise<{ result: R; detail: string[] }>,
 ): Promise<R> {
