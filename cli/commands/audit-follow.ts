@@ -92,7 +92,11 @@ function sayProgress(context: CliContext, copy: LogCopy, { json, copy: folder }:
 	const signed = copy.signed();
 	const [size, time] = [signed?.size ?? 0, signed?.time ?? null];
 	if (json) printJson(context, { ok: true, folder: copy.folder, size, time, key: copy.verifier.text });
-	else printLine(context, `${size} records in ${visible(folder)}, signed at ${time ?? 'no time'}`);
+	else
+		printLine(
+			context,
+			`${size} ${size === 1 ? 'record' : 'records'} in ${visible(folder)}, signed at ${time ?? 'no time'}`,
+		);
 }
 
 async function report(

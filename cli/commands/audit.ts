@@ -40,7 +40,7 @@ export async function verify(context: CliContext, given: string, options: Verify
 function signedText({ records, signed }: Extract<AuditVerdict, { ok: true }>): string {
 	if (!signed) return 'None is signed.';
 	const rest = records - signed.size;
-	const which = rest === 0 ? 'All' : `All but the last ${rest}`;
+	const which = rest === 0 ? 'All' : `All but the last${rest === 1 ? '' : ` ${rest}`}`;
 	return `${which} are signed by ${visible(signed.verifier)}, in ${signed.checkpoints} checkpoints.`;
 }
 

@@ -115,3 +115,21 @@ test('long bodies and values are cut at a character, and marked', t => {
 		}),
 	);
 });
+
+test('of a policy that its party hides no more is kept than whether it held', t => {
+	const secret = 'External.Rack.Label';
+	const [kept] = policyRecords([
+		{
+			party: 'CP',
+			operation: 'o',
+			expression: `${secret}=="x"`,
+			holds: false,
+			reason: `${secret} is "y"`,
+			values: [{ expression: secret, value: 'y' }],
+			private: true,
+		},
+	]);
+	t.like(kept, { party: 'CP', holds: false });
+	t.false(JSON.stringify(kept).includes(secret));
+	t.is(kept?.values, undefined);
+});

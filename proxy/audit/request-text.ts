@@ -2,6 +2,7 @@ import { withoutSecrets } from '../../common/log/secrets.ts';
 import type { CanonicalRequest, JsonValue } from '../canonicalise/canonical-request.ts';
 import { digestRequest } from '../canonicalise/digest.ts';
 import type { EvaluatedPolicy } from '../decide/decide.ts';
+import { seenBy } from '../decide/hidden-policies.ts';
 import type { AuditRecord } from './audit-record.ts';
 
 type Decision = Extract<AuditRecord, { kind: 'decision' }>;
@@ -48,9 +49,12 @@ export function requestDigest(request: CanonicalRequest, bmc: string, policyVers
 	});
 }
 
-/** Each policy as it came out, with the values that it used as JSON texts. */
+/**
+ * Each policy as it came out, with the values that it used as JSON texts. All parties read the log, and all must read
+ * the same: of what a party hides, it says no more than whether it held.
+ */
 export function policyRecords(policies: readonly EvaluatedPolicy[]): Decision['policies'] {
-	return policies.map(({ party, operation, expression, holds, reason, values }) => ({
+	return seenBy(undefined, policies).map(({ party, operation, expression, holds, reason, values }) => ({
 		party,
 		operation,
 		expression,

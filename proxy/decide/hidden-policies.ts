@@ -12,7 +12,7 @@ interface Shown {
 
 /**
  * Policies as one party may see them: of another party's private policy only whether it holds. Everything that
- * tells operators of policies goes through here; the audit log does not, it keeps everything.
+ * tells operators of policies goes through here, the audit log included: all parties read it.
  * @param viewer undefined: whoever it is, so all that is private is hidden
  */
 export function seenBy<P extends Shown>(viewer: string | undefined, policies: readonly P[]): P[] {
