@@ -72,7 +72,9 @@ export function addRecoveryCommands(program: Command, { context, run }: Registra
 		`${bimetal} backup restore site.backup --share hso.share --share cp.share --to restored`,
 	]);
 
-	const party = program.command('party').description('What a party keeps for itself').helpCommand(false);
+	const party =
+		program.commands.find(command => command.name() === 'party') ??
+		program.command('party').description('What a party keeps for itself').helpCommand(false);
 	const recoveryKey = party
 		.command('recovery-key')
 		.summary("Make the key pair to which a party's shares of backups are encrypted")
