@@ -114,3 +114,11 @@ test('a key file is its owner’s alone, and is read as it was made', async t =>
 		}
 	});
 });
+
+test('the example of the documentation is a checkpoint, and its key the one that signed it', async t => {
+	const text = await readFile(new URL('../../docs/audit.md', import.meta.url), 'utf8');
+	const [, note = ''] = /```\n(bimetal\/demo\n[\s\S]*?)```/.exec(text) ?? [];
+	const [, line = ''] = /```\n(bimetal\/demo\+.*)\n```/.exec(text) ?? [];
+	const verifier = parseVerifier(line);
+	t.is(verifier && readCheckpoint(note, verifier)?.size, 1204);
+});
