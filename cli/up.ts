@@ -15,6 +15,7 @@ interface Options {
 	readonly port: number;
 	readonly opsPort: number;
 	readonly policies: string;
+	readonly signed?: boolean;
 	readonly servers: number;
 	readonly json?: boolean;
 	readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
@@ -33,6 +34,10 @@ export function upCommand(program: Command, { context, run }: Registration): voi
 		.option('--port <n>', 'main port; the BMCs follow it; 0 takes free ones', portNumber, 8443)
 		.option('--ops-port <n>', 'port of health and metrics, on loopback; 0 takes a free one', portNumber, 0)
 		.option('--policies <folder>', 'authorization table and policies', shippedPolicies)
+		.option(
+			'--signed',
+			'copy the policies to the state, let both parties sign them, and take only signed ones',
+		)
 		.option('--servers <n>', 'emulated servers in the rack', serverCount, 8)
 		.option('--log-level <level>', 'debug, info, warn or error', 'warn')
 		.option('--json', 'print one JSON line with all URLs and log-ins')

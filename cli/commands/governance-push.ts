@@ -158,6 +158,9 @@ export function showVersion(
 				['taken', `${version.at} by ${byText(version)}`],
 				['parts', partsText(version)],
 				['files', [...files.keys()].join('\n')],
+				...(version.hidden.length > 0
+					? [['of others', version.hidden.map(name => visible(name)).join('\n')] as const]
+					: []),
 				...(options.out === undefined
 					? []
 					: [['written to', path.resolve(context.cwd, options.out)] as const]),

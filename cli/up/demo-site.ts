@@ -170,7 +170,7 @@ export interface DemoAddresses {
 /** The same site file that a real site has, for the proxy to read; written anew at each start. */
 export async function writeSiteFile(
 	site: DemoSite,
-	policies: string,
+	policies: string | { readonly folder: string; readonly signed: 'required' },
 	addresses: DemoAddresses,
 ): Promise<string> {
 	const path = join(site.folder, 'site.yaml');

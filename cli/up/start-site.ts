@@ -9,6 +9,7 @@ import { startProxy } from '../../proxy/main.ts';
 import { readSite } from '../../proxy/site.ts';
 import { startRack } from '../../qemu/rack/rack.ts';
 import { usageError } from '../failure.ts';
+import { openSignedPolicies } from './demo-policies.ts';
 import { type DemoSite, openDemoSite, type UpLine, writeSiteFile } from './demo-site.ts';
 import { choosePorts } from './ports.ts';
 
@@ -20,6 +21,8 @@ export interface UpOptions {
 	readonly opsPort: number;
 	/** Folder of the policies. */
 	readonly policies: string;
+	/** Take a copy of them that both parties sign, and from then on only what is signed. */
+	readonly signed?: boolean;
 	readonly servers: number;
 	readonly logger: Logger;
 	/** Told what is being done, for people. */
@@ -98,7 +101,10 @@ export async function startSite(options: UpOptions): Promise<RunningSite> {
 		opened.push(() => rack.close());
 
 		progress('proxy');
-		const file = await writeSiteFile(site, options.policies, {
+		const policies = options.signed
+			? { folder: await signPolicies(site, options), signed: 'required' as const }
+			: options.policies;
+		const file = await writeSiteFile(site, policies, {
 			main: { host, port: options.port },
 			ops: { host: '127.0.0.1', port: options.opsPort },
 			bmcPorts: await choosePorts(host, options.port, names),
@@ -134,3 +140,6 @@ export async function startSite(options: UpOptions): Promise<RunningSite> {
 		throw fault;
 	}
 }
+
+const signPolicies = (site: DemoSite, { state, policies }: UpOptions): Promise<string> =>
+	openSignedPolicies(state, policies, [...new Set(site.operators.map(({ party }) => party))]);

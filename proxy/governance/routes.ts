@@ -12,7 +12,7 @@ import type { HistoryEntry } from './in-force.ts';
 import { commonScope } from './manifest.ts';
 import * as schemas from './schemas.ts';
 import type { Snapshot } from './snapshot.ts';
-import { viewAgreement, viewChange, viewVersion, viewWindow } from './views.ts';
+import { viewAgreement, viewChange, viewFiles, viewVersion, viewWindow } from './views.ts';
 import type { Windows } from './windows.ts';
 
 /** What a site with signed policies has beside the versions. */
@@ -62,7 +62,7 @@ export function createGovernanceRoutes(deps: GovernanceRoutesDeps): Route[] {
 	return [
 		route('GET', '/agreement', () => viewAgreement(governed().governor.inForce())),
 		route('GET', '/policies/versions', async () => ({ versions: await list() })),
-		route('GET', '/policies/versions/:id', async request => {
+		route('GET', '/policies/versions/:id', async (request, { party }) => {
 			const wanted = id(request);
 			const all = await list();
 			const found =
@@ -74,7 +74,7 @@ export function createGovernanceRoutes(deps: GovernanceRoutesDeps): Route[] {
 				throw governanceErrors.NoSuchVersion(`no version ${wanted} was kept; six digits name one`);
 			if (new Set(found.map(({ id: each }) => each)).size > 1)
 				throw governanceErrors.NoSuchVersion(`several versions begin with ${wanted}; give more digits`);
-			return { ...version, files: Object.fromEntries(await deps.readVersion(version.id)) };
+			return { ...version, ...viewFiles(await deps.readVersion(version.id), party) };
 		}),
 		route('POST', '/policies/changes', async (request, operator) => {
 			const { governor, changes } = governed();

@@ -25,7 +25,12 @@ export const versionSummary = z.strictObject({
 });
 export type VersionSummary = z.infer<typeof versionSummary>;
 export const versionList = z.strictObject({ versions: z.array(versionSummary) });
-export const versionView = versionSummary.extend({ files: z.record(z.string(), z.string()) });
+export const versionView = versionSummary.extend({
+	/** Texts of what all parties own, of one's own party's files, and of all manifests and signatures. */
+	files: z.record(z.string(), z.string()),
+	/** Names of other parties' files: what is in them may be theirs alone to know. */
+	hidden: z.array(z.string()),
+});
 export type VersionView = z.infer<typeof versionView>;
 
 export const agreementView = z.strictObject({

@@ -5,13 +5,25 @@ import type { ChangeDocument } from './change-document.ts';
 import type { Governor } from './governor.ts';
 import type { HistoryEntry } from './in-force.ts';
 import { commonScope } from './manifest.ts';
-import type { AgreementView, ChangeView, VersionSummary, windowView } from './schemas.ts';
+import type { AgreementView, ChangeView, VersionSummary, VersionView, windowView } from './schemas.ts';
 import type { Snapshot } from './snapshot.ts';
 
 const time = (ms: number): string => new Date(ms).toISOString();
 
 export function viewVersion(entry: HistoryEntry, inForce: string | undefined): VersionSummary {
 	return { ...entry, at: time(entry.at), inForce: entry.id === inForce };
+}
+
+/** A version's files as an operator of `party` may see them: a party may keep its policies to itself. */
+export function viewFiles(snapshot: Snapshot, party: string): Pick<VersionView, 'files' | 'hidden'> {
+	const isShown = (name: string): boolean => {
+		const [folder, file] = name.split('/');
+		return file === undefined || folder === party.toLowerCase() || file.startsWith('manifest.json');
+	};
+	return {
+		files: Object.fromEntries([...snapshot].filter(([name]) => isShown(name))),
+		hidden: [...snapshot.keys()].filter(name => !isShown(name)),
+	};
 }
 
 export function viewAgreement({

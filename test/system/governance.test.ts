@@ -149,6 +149,21 @@ test('from founding to restart', async t => {
 	const stolen = await cp('policy', 'push', '--signing-key', 'hso.key');
 	t.is(stolen.code, 3, 'whoever has found HSO’s key is still no operator of HSO');
 
+	const shown = JSON.parse((await cp('policy', 'show', 'in-force', '--json')).out);
+	t.deepEqual(shown.hidden, ['hso/look.yaml'], 'a party may keep its policies to itself');
+	t.deepEqual(
+		Object.keys(shown.files)
+			.filter(name => name.includes('/'))
+			.sort(),
+		[
+			'cp/look.yaml',
+			'cp/manifest.json',
+			'cp/manifest.json.sig',
+			'hso/manifest.json',
+			'hso/manifest.json.sig',
+		],
+	);
+
 	// Of a change that takes something from CP the author hears first.
 	await site.write('hso/look.yaml', 'Look:\n  hso.pre: false\n');
 	const locking = await hso('policy', 'push', '--signing-key', 'hso.key');
