@@ -32,6 +32,7 @@ import { createLanes } from './decide/lanes.ts';
 import { type DoorsOptions, startDoorsService } from './enrol/doors-service.ts';
 import { createRepairRoutes } from './enrol/routes.ts';
 import { proxyErrors } from './errors.ts';
+import { createExplainRoutes } from './explain/routes.ts';
 import {
 	type BmcConnection,
 	type BmcTarget,
@@ -239,6 +240,15 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 				mainUrl: () => mainUrl,
 			}),
 			...createRepairRoutes({ bmcs, watch: doors, mediator, waiting, policies, consider, audit }),
+			...createExplainRoutes({
+				parties: Object.keys(deps.parties),
+				policies,
+				bmcs,
+				readExternal: deps.readExternal,
+				personOf,
+				clock,
+				claims,
+			}),
 			...(deps.governance?.routes ?? []),
 		],
 		before: [

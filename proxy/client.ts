@@ -21,6 +21,7 @@ import {
 	type Transport,
 	type TransportOptions,
 } from './client/transport.ts';
+import { type ExplanationView, explanationView } from './explain/schemas.ts';
 import { createGovernanceClient, type GovernanceClient } from './governance/governance-client.ts';
 
 export type { RequestState, RequestView } from './api/schemas.ts';
@@ -28,6 +29,7 @@ export type { JsonValue } from './canonicalise/canonical-request.ts';
 export type { AuditCalls } from './client/audit-calls.ts';
 export type { RedfishMessage } from './client/messages.ts';
 export type { Answer, Credential } from './client/transport.ts';
+export type { ExplanationView } from './explain/schemas.ts';
 export type {
 	AgreementView,
 	ChangeAnswer,
@@ -88,6 +90,8 @@ export interface ProxyClient {
 	deny(id: string, body: { reason: string }): Promise<z.infer<typeof requestView>>;
 	withdraw(id: string, body?: { reason?: string | undefined }): Promise<z.infer<typeof requestView>>;
 	policies(): Promise<PoliciesView>;
+	/** What would come of a Redfish call, and why; nothing is executed. `as`: another party asks. */
+	explain(call: RedfishCall & { as?: string | undefined }): Promise<ExplanationView>;
 	/** Versions and changes of the policies, and break-glass. */
 	readonly governance: GovernanceClient;
 	readonly audit: AuditCalls;
@@ -135,6 +139,8 @@ export function createProxyClient(options: TransportOptions): ProxyClient {
 		deny: (id, { reason }) => act(id, 'deny', { reason }),
 		withdraw: (id, { reason } = {}) => act(id, 'withdraw', reason ? { reason } : {}),
 		policies: () => get(policiesView, '/p2c/v1/policies'),
+		explain: call =>
+			ask(explanationView, { method: 'POST', path: '/p2c/v1/explain', body: { ...call } as JsonValue }),
 		governance: createGovernanceClient(ask),
 		audit: createAuditCalls(get),
 		login: () => openSession(transport),

@@ -57,4 +57,31 @@ export function addRedfishCommands(program: Command, { context, run }: Registrat
 		`${bimetal} patch Managers/bmc/NetworkProtocol --bmc node1 --body-file ntp.json --if-match '"1A2B3C"'`,
 	]);
 	add('DELETE', 'Delete a resource', [`${bimetal} delete EventService/Subscriptions/1 --bmc node1`]);
+
+	const explain = program
+		.command('explain')
+		.summary('Tell what would come of a call, and why')
+		.description(
+			'Tells which rows of the table a call falls under, every clause and policy with its values, and who would be ' +
+				'needed. Nothing is executed, and no request is made. What another party hides stays hidden. Exits like the ' +
+				'call itself would: 0 it would be executed, 4 it would wait, 3 it would be denied',
+		)
+		.argument('<method>', 'GET, POST, PATCH…')
+		.argument('<path>', 'Redfish path')
+		.option('--bmc <name>', "the server's BMC (or BIMETAL_BMC)")
+		.option('--by <party>', 'as if an operator of this party asked')
+		.option('--query <name=value>', 'add a query parameter (repeatable)', collect)
+		.option('--if-match <etag>', 'with this ETag')
+		.option('-d, --body <json>', 'JSON that would be sent')
+		.option('--body-file <file>', "read the JSON from a file ('-' is standard input)")
+		.action(
+			run(async (method: string, path: string, options: RedfishOptions & { by?: string }) => {
+				const commands = await import('../commands/explain.ts');
+				return commands.explainCall(context, method, path, options);
+			}),
+		);
+	withExamples(withConnection(explain), [
+		`${bimetal} explain POST Systems/system/Actions/ComputerSystem.Reset --bmc node1 --as hso -d '{"ResetType":"ForceRestart"}'`,
+		`${bimetal} explain GET Chassis/chassis --bmc node1 --by CP`,
+	]);
 }

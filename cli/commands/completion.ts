@@ -57,6 +57,7 @@ async function candidatesFor(
 	}
 	if (positionals === 0 && command.commands.length) return subcommands(command);
 	if (command.name() === 'help') return [...subcommands(program), 'exit-codes'];
+	if (command.name() === 'explain' && positionals === 0) return ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'];
 	if (command.name() === 'completion') return ['bash', 'zsh', 'fish'];
 	if (command.name() === 'repair' && positionals === 0) {
 		return fromProxy(context, before, async client => (await client.bmcs()).map(bmc => bmc.name));

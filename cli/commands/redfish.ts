@@ -179,7 +179,7 @@ function reportRefusal(
 }
 
 /** Links in answers are `/bmc/NAME/redfish/…`: they can be pasted, and say which BMC they are of. */
-function chooseTarget(
+export function chooseTarget(
 	context: CliContext,
 	target: string,
 	options: RedfishOptions,
@@ -211,7 +211,7 @@ function redfishPath(target: string, query: readonly string[]): string {
 	return added.length ? `${path}${path.includes('?') ? '&' : '?'}${added.join('&')}` : path;
 }
 
-async function chooseBody(
+export async function chooseBody(
 	context: CliContext,
 	method: string,
 	options: RedfishOptions,

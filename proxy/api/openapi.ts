@@ -1,5 +1,6 @@
 import { extendZodWithOpenApi, OpenAPIRegistry, OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
+import { explainBody as explainSchema, explanationView } from '../explain/schemas.ts';
 import { governanceDescribed } from '../governance/described.ts';
 import * as audit from './audit-schemas.ts';
 import type { Described } from './described.ts';
@@ -45,6 +46,15 @@ const described: readonly Described[] = [
 		body: z.strictObject({}),
 		answer: schemas.repairView,
 		errors: { 404: 'No such BMC' },
+	},
+	{
+		method: 'post',
+		path: '/p2c/v1/explain',
+		summary:
+			'What would come of a request, and why: rows, clauses, policies with their values. Nothing is executed',
+		body: explainSchema.extend({ body: body.optional() }),
+		answer: explanationView.extend({ rows: z.array(z.looseObject({ operation: z.string() })) }),
+		errors: { 404: 'No such BMC or party' },
 	},
 	{
 		method: 'get',

@@ -136,7 +136,7 @@ export function propertyPaths(body: JsonValue | undefined): string[][] {
 }
 
 /** `Boot.*` covers everything below Boot, and nothing but what lies below. */
-function covers(patterns: readonly string[], path: readonly string[]): boolean {
+export function covers(patterns: readonly string[], path: readonly string[]): boolean {
 	// A name with a dot in it would read like a nested property: such a body is never covered.
 	if (path.some(name => name.includes('.') && !name.includes('@'))) return false;
 	const dotted = path.join('.');

@@ -66,24 +66,19 @@ export function createConsider(deps: ConsiderDeps): Consider {
 		call: Call,
 		{ policies, speak, claim }: { policies: ActivePolicies; speak: () => Spoken; claim: boolean },
 	): Promise<Verdict> => {
-		const external = needed.external.length > 0 ? await deps.readExternal(needed.external) : none;
-		const resource = needed.resource ? await readTarget(call) : undefined;
+		const read = await readNeeded(deps, needed, call);
 		// Reading facts can take seconds. From here to the claim nothing waits: no other decision comes between.
 		const { parties, lacking } = speak();
 		const verdict = decide({
 			operations,
 			authorizations: parties,
 			lacking,
-			facts: {
-				...factsOf(call, resource, deps.claims.overlay(external)),
-				Time: deps.clock.now(),
-				Executions: policies.counted.size > 0 ? deps.claims.executions() : undefined,
-			},
+			facts: factsNow(deps, policies, call, read),
 		});
 		if (verdict.kind !== 'execute' || !claim) return verdict;
 		return {
 			...verdict,
-			claim: deps.claims.claim(call, { operations, counted: policies.counted }, external),
+			claim: deps.claims.claim(call, { operations, counted: policies.counted }, read.external),
 		};
 	};
 	return async (policies, operations, call, authorizers, how = { claim: false }) => {
@@ -99,6 +94,46 @@ export function createConsider(deps: ConsiderDeps): Consider {
 			if (verdict.kind === 'execute') return verdict;
 		}
 		return decideOn(all, operations, call, to);
+	};
+}
+
+/** The facts on which a decision on these rows would be made now; decides nothing and claims nothing. */
+export async function lookAtFacts(
+	deps: Omit<ConsiderDeps, 'personOf'>,
+	policies: ActivePolicies,
+	operations: readonly Operation[],
+	call: Call,
+): Promise<Facts> {
+	const read = await readNeeded(deps, policies.factsNeeded(operations), call);
+	return factsNow(deps, policies, call, read);
+}
+
+interface ReadFacts {
+	readonly external: Readonly<Record<string, ExternalValue>>;
+	readonly resource: JsonValue | undefined;
+}
+
+async function readNeeded(
+	{ readExternal }: Pick<ConsiderDeps, 'readExternal'>,
+	needed: NeededFacts,
+	call: Call,
+): Promise<ReadFacts> {
+	return {
+		external: needed.external.length > 0 ? await readExternal(needed.external) : none,
+		resource: needed.resource ? await readTarget(call) : undefined,
+	};
+}
+
+function factsNow(
+	{ claims, clock }: Pick<ConsiderDeps, 'claims' | 'clock'>,
+	{ counted }: ActivePolicies,
+	call: Call,
+	{ external, resource }: ReadFacts,
+): Facts {
+	return {
+		...factsOf(call, resource, claims.overlay(external)),
+		Time: clock.now(),
+		Executions: counted.size > 0 ? claims.executions() : undefined,
 	};
 }
 

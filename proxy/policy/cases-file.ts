@@ -61,7 +61,7 @@ const policyCase = z.strictObject({
 	shown: z.json().optional().describe('What is shown of it; the text "hidden" for a 404'),
 });
 
-export const casesFile = z
+const casesFile = z
 	.strictObject({
 		exempt: z
 			.record(z.string(), z.string().min(1))

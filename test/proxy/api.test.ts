@@ -4,6 +4,8 @@ import type { z } from 'zod';
 import { createAuditRoutes } from '../../proxy/api/audit-routes.ts';
 import { createApiRoutes } from '../../proxy/api/routes.ts';
 import * as schemas from '../../proxy/api/schemas.ts';
+import { createRepairRoutes } from '../../proxy/enrol/routes.ts';
+import { createExplainRoutes } from '../../proxy/explain/routes.ts';
 import { createGovernanceRoutes } from '../../proxy/governance/routes.ts';
 import { startTestProxy, type TestProxy } from './start-proxy.ts';
 
@@ -26,6 +28,8 @@ test('it describes exactly the routes that there are', async t => {
 	const offered = [
 		...createApiRoutes({} as Parameters<typeof createApiRoutes>[0]),
 		...createAuditRoutes({} as Parameters<typeof createAuditRoutes>[0]),
+		...createExplainRoutes({} as Parameters<typeof createExplainRoutes>[0]),
+		...createRepairRoutes({} as Parameters<typeof createRepairRoutes>[0]),
 		...createGovernanceRoutes({} as Parameters<typeof createGovernanceRoutes>[0]),
 	].map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);
 	t.deepEqual(listed.sort(), offered.sort());
