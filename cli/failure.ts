@@ -30,6 +30,27 @@ const hints: Readonly<Record<string, (bimetal: string) => string>> = {
 	NoAnswer: bimetal => `${bimetal} requests — the call may have been taken; look before you repeat it`,
 	BadAnswer: () => 'is this URL the proxy of this version of bimetal?',
 	Interrupted: bimetal => `${bimetal} requests — what was asked already goes on`,
+	EnrolmentBusy: () => 'wait until the other process has ended',
+	EnrolmentConflict: bimetal => `${bimetal} bmc release NAME --password-file FILE, when it is to be undone`,
+	NotEnrolled: bimetal => `${bimetal} bmcs — lists the BMCs; --site FILE names their site`,
+	CertificateDiffers: () =>
+		'look on the way who answers there; after a deliberate change release it and enrol it',
+	BmcLoginRefused: () =>
+		"the account's present password; whoever owns the BMC can set it at the server itself",
+	BmcRefuses: bimetal => `${bimetal} bmc enrol NAME … --dry-run, and look at the BMC's own log`,
+	ThresholdRefused: () => '--threshold 2, or more',
+	RecoveryKeyMissing: bimetal =>
+		`${bimetal} party recovery-key --out FILE — the party makes it, FILE.pub goes into the site file`,
+	ShareUnreadable: () => "the party's share of this backup, as it was written",
+	ShareNotOpened: bimetal => `${bimetal} backup open-share SHARE --key KEY --out FILE — by its party`,
+	ShareNotYours: () => 'the private key whose public key stood in the site file when the backup was made',
+	ShareForeign: () => 'the shares that were written with this very backup',
+	SharesTooFew: () => '--share FILE once for each party',
+	SharesWrong: () => "open the parties' shares again, from the files that were written with the backup",
+	BackupUnreadable: () => 'another copy of the backup: nothing was restored from this one',
+	RestoreTargetTaken: () => '--to a folder that is not there yet',
+	SnapshotRefused: () => "the proxy's log",
+	StoreLocked: () => 'stop the process that has the store open, or let it give a snapshot (snapshot.sock)',
 };
 
 const statusHints: Readonly<Record<number, (bimetal: string) => string>> = {

@@ -69,7 +69,7 @@ export type ReadBytes = (length: number) => Promise<Buffer>;
 export async function readHeader(read: ReadBytes): Promise<{ about: BackupHeader; head: Buffer }> {
 	const start = await read(magic.length);
 	if (!start.equals(magic)) {
-		if (start.subarray(0, magicStart.length).equals(magicStart))
+		if (start.length === magic.length && start.subarray(0, magicStart.length).equals(magicStart))
 			throw recoveryErrors.BackupUnsupported('the backup is of another version than this program reads');
 		throw recoveryErrors.BackupUnreadable('the file is no backup');
 	}
@@ -100,6 +100,7 @@ export async function* unseal(
 		if (length < tagLength || length > chunkLength + tagLength)
 			throw recoveryErrors.BackupUnreadable('the backup is cut off, or was changed');
 		const box = await read(length);
+		if (box.length < length) throw recoveryErrors.BackupUnreadable('the backup is cut off');
 		const middle = decrypt(fileKey, place, false, box);
 		if (middle) {
 			yield middle;
