@@ -28,11 +28,11 @@ export function listRequests(context: CliContext, options: RequestsOptions): Pro
 			printJson(context, page);
 			return 0;
 		}
+		await warnOfBreakGlass(context, client);
 		if (page.requests.length === 0) {
 			printLine(context, `No requests${state ? ` that are ${state}` : ''}${bmc ? ` at ${bmc}` : ''}.`);
 			return 0;
 		}
-		await warnOfBreakGlass(context, client);
 		const paint = painter(context);
 		const now = context.clock.now();
 		await printTable(

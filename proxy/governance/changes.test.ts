@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import type { ChangeDocument } from './change-document.ts';
@@ -184,4 +186,18 @@ test('an agreement that one party alone may change needs no other', async t => {
 		'CP',
 	);
 	t.is((await changes.propose(bundleOf(next, commonScope), cpOperator, null)).state, 'taken');
+});
+
+test('signatures that were given over HTTP stay, though the policy folder never had them', async t => {
+	const { changes, governor, signedBy, put, folder } = await start(t);
+	const change = await changes.propose(proposal, hsoOperator, null);
+	const signature = signedBy('CP', change);
+	await changes.approve(change.id, cpOperator, { digest: change.digest, comment: null, signature });
+	const alone = new Map([...sign(wider, commonScope, 'HSO')]);
+	alone.delete('manifest.json.cp.sig');
+	await put(sign(changed(alone, { 'hso/power.yaml': 'Reset:\n  hso.pre: 1 < 2\n' }), 'HSO', 'HSO'));
+	await rm(join(folder, 'manifest.json.cp.sig'));
+	await governor.readFolder();
+	t.like(governor.inForce().parts, { common: { version: 2 }, HSO: { version: 2 } });
+	t.is(governor.inForce().snapshot.get('manifest.json.cp.sig'), `${signature}\n`);
 });

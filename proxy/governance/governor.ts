@@ -180,13 +180,13 @@ export async function openGovernor(deps: GovernorDeps): Promise<Governor> {
 		const found = await readSnapshot(deps.folder, known());
 		const pointer = await store.read(readInForce);
 		const { merged, seen } = keepPushed(found, inForce, pointer, known());
-		const verified = verifySnapshot(options(merged, prefix));
+		const verified = keepSignatures(verifySnapshot(options(merged, prefix)), inForce, known());
 		const scopes = changedScopes(verified, inForce);
 		if (inForce && scopes.length === 0) {
 			set ??= await deps.load(kept.folderOf(inForce.id));
 			return set;
 		}
-		const compiled = await compile(merged, prefix);
+		const compiled = await compile(verified.snapshot, prefix);
 		const base = pointer?.entry.id ?? null;
 		await take({ base, verified, set: compiled, lockouts: [] }, { by: null, scopes }, seen);
 		return current();
@@ -304,6 +304,16 @@ function keepPushed(
 		merged = withPart(merged, scope, partOf(inForce.snapshot, scope, parties), parties);
 	}
 	return { merged, seen };
+}
+
+/** Parts that stay keep the signatures that were given over HTTP, which the folder may not have. */
+function keepSignatures(next: Verified, inForce: Verified | undefined, parties: readonly string[]): Verified {
+	let { snapshot } = next;
+	for (const [scope, { manifest }] of Object.entries(next.parts)) {
+		if (!inForce || inForce.parts[scope]?.manifest !== manifest) continue;
+		snapshot = withPart(snapshot, scope, partOf(inForce.snapshot, scope, parties), parties);
+	}
+	return { ...next, snapshot };
 }
 
 function changedScopes(next: Verified, before: Verified | undefined): string[] {

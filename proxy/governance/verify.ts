@@ -135,7 +135,17 @@ function checkPart(
 	const present = inForce?.parts[scope];
 	const id = manifestId(text);
 	if (!(present?.manifest === id && sameSignatures(part, inForce, scope, known)))
-		problems.push(...checkSignatures({ scope, text, part, agreement, options, signIt }));
+		// Who had to sign what is in force has; here may be fewer of the signatures, but none that is wrong.
+		problems.push(
+			...checkSignatures({
+				scope,
+				text,
+				part,
+				agreement,
+				options: present?.manifest === id ? { ...options, collecting: true } : options,
+				signIt,
+			}),
+		);
 	if (present && present.manifest !== id && manifest.version <= present.version)
 		problems.push(
 			at(
