@@ -13,6 +13,7 @@ import { createAuditRoutes } from './api/audit-routes.ts';
 import { createApiRoutes, requireOperator } from './api/routes.ts';
 import { createApprover } from './approve/approver.ts';
 import { type RequestDocument, requests } from './approve/request-document.ts';
+import { createReviewer } from './approve/review.ts';
 import { createTaskService } from './approve/task-service.ts';
 import { createWaitingRequests } from './approve/waiting-requests.ts';
 import type { AuditLog } from './audit/audit-log.ts';
@@ -234,6 +235,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 				policies,
 				waiting,
 				approver,
+				review: createReviewer({ mediator, consider, policies, bmcs, clock }),
 				bmcs,
 				doors,
 				bmcUrl: name => bmcUrls.get(name) ?? null,

@@ -6,9 +6,11 @@ import {
 	policiesView,
 	problem,
 	type RequestState,
+	type ReviewView,
 	repairView,
 	requestPage,
 	requestView,
+	reviewView,
 	serviceView,
 } from './api/schemas.ts';
 import type { JsonValue } from './canonicalise/canonical-request.ts';
@@ -24,7 +26,7 @@ import {
 import { type ExplanationView, explanationView } from './explain/schemas.ts';
 import { createGovernanceClient, type GovernanceClient } from './governance/governance-client.ts';
 
-export type { RequestState, RequestView } from './api/schemas.ts';
+export type { RequestState, RequestView, ReviewView } from './api/schemas.ts';
 export type { JsonValue } from './canonicalise/canonical-request.ts';
 export type { AuditCalls } from './client/audit-calls.ts';
 export type { RedfishMessage } from './client/messages.ts';
@@ -82,6 +84,8 @@ export interface ProxyClient {
 	repair(bmc: string): Promise<RepairView>;
 	requests(query?: RequestQuery): Promise<RequestPage>;
 	request(id: string): Promise<z.infer<typeof requestView>>;
+	/** The request with what it meets now, as the client's operator may see it. */
+	review(id: string): Promise<ReviewView>;
 	/** `digest`: the 64 hex digits of the request that the approver has looked at. */
 	approve(
 		id: string,
@@ -135,6 +139,7 @@ export function createProxyClient(options: TransportOptions): ProxyClient {
 			ask(repairView, { method: 'POST', path: `/p2c/v1/bmcs/${encodeURIComponent(bmc)}/repair`, body: {} }),
 		requests: (query = {}) => get(requestPage, `/p2c/v1/requests${queryString(query)}`),
 		request: id => get(requestView, requestPath(id)),
+		review: id => get(reviewView, `${requestPath(id)}/review`),
 		approve: (id, { digest, comment }) => act(id, 'approve', { digest, ...(comment ? { comment } : {}) }),
 		deny: (id, { reason }) => act(id, 'deny', { reason }),
 		withdraw: (id, { reason } = {}) => act(id, 'withdraw', reason ? { reason } : {}),

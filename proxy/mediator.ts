@@ -44,6 +44,8 @@ export interface Mediator {
 	mediate(call: Call, to: ServerResponse): Promise<Answer | 'passed'>;
 	/** The same, with the answer always kept whole. */
 	answer(call: Call): Promise<Answer>;
+	/** What an operator would be shown of a resource at once; undefined when nothing. Throws when it cannot be read. */
+	look(call: Call): Promise<Sight | undefined>;
 	/** Executes a request that waited, decided again just before; the answer is its requester's. */
 	execute(call: Call, verdict: Verdict & { kind: 'execute' }): Promise<Answer>;
 }
@@ -291,6 +293,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 	return {
 		mediate,
 		answer: async call => kept(await mediate(call, undefined)),
+		look,
 		execute: async (call, verdict) => kept(await sendClaimed(call, verdict, undefined)),
 	};
 }

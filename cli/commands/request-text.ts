@@ -22,11 +22,15 @@ export function callText(view: Pick<RequestView, 'method' | 'path' | 'query'>): 
 }
 
 /** Everything that an approver must see before saying yes. */
-export function printRequest(context: CliContext, view: RequestView): void {
+export function printRequest(
+	context: CliContext,
+	view: RequestView,
+	more: readonly (readonly [label: string, value: string])[] = [],
+): void {
 	const paint = painter(context);
 	const now = context.clock.now();
 	const at = (iso: string) => `${iso} (${relativeTime(Date.parse(iso), now)})`;
-	const fields: [string, string][] = [
+	const fields: (readonly [string, string])[] = [
 		['request', paint('bold', visible(view.id))],
 		['state', paint(stateStyle[view.state], view.state) + stateDetail(view)],
 		['BMC', visible(view.bmc)],
@@ -59,7 +63,7 @@ export function printRequest(context: CliContext, view: RequestView): void {
 		const by = view.ended.by ? `${person(view.ended.by)}, ` : '';
 		fields.push(['ended', `${by}${at(view.ended.at)}: ${visible(view.ended.reason)}`]);
 	}
-	fields.push(['digest', visible(view.digest)]);
+	fields.push(...more, ['digest', visible(view.digest)]);
 	printFields(context, fields);
 }
 

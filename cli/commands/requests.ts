@@ -8,7 +8,8 @@ import { painter, printJson, printLine, printTable, relativeTime, short } from '
 import { confirm } from '../prompt.ts';
 import { visible } from '../visible.ts';
 import { warnOfBreakGlass } from './break-glass.ts';
-import { approveLines, callText, printRequest, stateStyle } from './request-text.ts';
+import { approveLines, callText, stateStyle } from './request-text.ts';
+import { printReview } from './review-text.ts';
 
 type Options = ConnectionOptions & { readonly json?: boolean };
 
@@ -69,11 +70,11 @@ function shortCall(view: RequestView): string {
 /** `bimetal request ID` */
 export function showRequest(context: CliContext, id: string, options: Options): Promise<number> {
 	return withConnection(context, options, async connection => {
-		const view = await connection.client.request(id);
-		if (options.json) printJson(context, view);
+		if (options.json) printJson(context, await connection.client.request(id));
 		else {
-			printRequest(context, view);
-			for (const { party, line } of await approveLines(context, view, connection)) {
+			const review = await connection.client.review(id);
+			await printReview(context, review);
+			for (const { party, line } of await approveLines(context, review.request, connection)) {
 				printLine(context, `\nFor an operator of ${visible(party)} to approve it:\n  ${line}`);
 			}
 		}
@@ -89,11 +90,13 @@ export interface ApproveOptions extends Options {
 
 /**
  * `bimetal approve ID`: shows what would be executed, asks, and approves exactly what was shown: the digest
- * sent is that of the document on the screen, so a request changed meanwhile is refused.
+ * sent is that of the document on the screen, so a request changed meanwhile is refused. What it meets (the
+ * resource, the policies) is shown as it is at this moment.
  */
 export function approve(context: CliContext, id: string, options: ApproveOptions): Promise<number> {
 	return withConnection(context, options, async ({ client, suffix }) => {
-		const view = await client.request(id);
+		const review = options.json ? undefined : await client.review(id);
+		const view = review?.request ?? (await client.request(id));
 		if (options.digest && options.digest.toLowerCase() !== view.digest) {
 			throw hinted(
 				new BimetalError('DigestDiffers', `request ${id} has another digest: ${view.digest}`, {
@@ -102,7 +105,7 @@ export function approve(context: CliContext, id: string, options: ApproveOptions
 				`${commandName(context)} request ${id}${suffix} — shows what it is now`,
 			);
 		}
-		if (!options.json) printRequest(context, view);
+		if (review) await printReview(context, review);
 		if (context.stdin.isTTY && !options.yes) {
 			if (view.state === 'waiting') printLine(context);
 			if (view.state === 'waiting' && !(await confirm(context, 'Approve exactly this?'))) {

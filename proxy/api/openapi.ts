@@ -15,6 +15,12 @@ extendZodWithOpenApi(z);
 /** Any JSON, said in one word: the schema of JSON refers to itself, which the generator would follow for ever. */
 const body = z.json().openapi({ type: ['object', 'array', 'string', 'number', 'boolean', 'null'] });
 const requestView = schemas.requestView.extend({ body });
+const changes = z.array(z.strictObject({ property: z.string(), before: body.optional(), after: body }));
+const reviewView = schemas.reviewView.extend({
+	request: requestView,
+	resource: z.strictObject({ path: z.string(), body, reason: z.string().nullable() }).nullable(),
+	changes: changes.nullable(),
+});
 const requestPage = schemas.requestPage.extend({ requests: z.array(requestView) });
 
 const described: readonly Described[] = [
@@ -75,6 +81,13 @@ const described: readonly Described[] = [
 		summary: 'One request: exactly what would be executed',
 		answer: requestView,
 		errors: { 404: 'No such request' },
+	},
+	{
+		method: 'get',
+		path: '/p2c/v1/requests/{id}/review',
+		summary: 'What an approver looks at: the request, its target and what each policy says, as they are now',
+		answer: reviewView,
+		errors: { 404: 'No such request', 409: 'Its BMC is no longer part of the site' },
 	},
 	{
 		method: 'post',

@@ -14,6 +14,14 @@ function api() {
 		policies: () => world.policies,
 		waiting,
 		approver,
+		review: async request => ({
+			request,
+			resource: null,
+			changes: null,
+			upload: null,
+			policies: request.policies,
+			ifApproved: null,
+		}),
 		bmcs,
 		doors: { report: () => ({ state: 'unknown', open: [], reason: null, checkedAt: null }) },
 		bmcUrl: () => null,
@@ -49,6 +57,7 @@ test('a party that has no say in a request is not even told that it is there', a
 	const three = await hold(hso, '/redfish/v1/Three');
 	for (const [line, body] of [
 		['GET /requests/:id', undefined],
+		['GET /requests/:id/review', undefined],
 		['POST /requests/:id/approve', { digest }],
 		['POST /requests/:id/deny', { reason: 'none of my business' }],
 		['POST /requests/:id/withdraw', {}],

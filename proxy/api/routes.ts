@@ -3,6 +3,7 @@ import type { Method, Route } from '../../common/http/app.ts';
 import { parse } from '../../common/http/parse.ts';
 import type { Approver } from '../approve/approver.ts';
 import { concernsParty, type RequestDocument } from '../approve/request-document.ts';
+import type { Reviewer } from '../approve/review.ts';
 import { noSuchRequest, type WaitingRequests } from '../approve/waiting-requests.ts';
 import type { ActivePolicies } from '../decide/consider.ts';
 import type { DoorsWatch } from '../enrol/watch-doors.ts';
@@ -10,7 +11,7 @@ import type { BmcConnection } from '../forward/bmc-connection.ts';
 import type { Operator } from '../operator.ts';
 import { describeApi } from './openapi.ts';
 import * as schemas from './schemas.ts';
-import { viewBmc, viewPolicySet, viewRequest } from './views.ts';
+import { viewBmc, viewPolicySet, viewRequest, viewReview } from './views.ts';
 
 export interface ApiDeps {
 	readonly site: {
@@ -21,6 +22,7 @@ export interface ApiDeps {
 	readonly policies: () => ActivePolicies;
 	readonly waiting: WaitingRequests;
 	readonly approver: Approver;
+	readonly review: Reviewer;
 	readonly bmcs: ReadonlyMap<string, BmcConnection>;
 	readonly doors: Pick<DoorsWatch, 'report'>;
 	/** The URL of a BMC's own port, once it listens. */
@@ -96,6 +98,9 @@ export function createApiRoutes(deps: ApiDeps): Route[] {
 		}),
 		route('GET', '/requests/:id', async (request, operator) =>
 			viewRequest(await find(request, operator), operator.party),
+		),
+		route('GET', '/requests/:id/review', async (request, operator) =>
+			viewReview(await deps.review(await find(request, operator), operator), operator.party),
 		),
 		route('POST', '/requests/:id/approve', async (request, operator) => {
 			const { digest, comment } = parse(schemas.approveBody, request.body);

@@ -64,6 +64,44 @@ export const requestView = z.strictObject({
 });
 export type RequestView = z.infer<typeof requestView>;
 
+const bytesView = z.strictObject({ contentType: z.string(), size: z.int(), sha256: z.string() });
+
+/** What an approver looks at: the request, and what it meets now. */
+export const reviewView = z.strictObject({
+	request: requestView,
+	/** What it is about, as the approver's party may see it now; null once the request no longer waits. */
+	resource: z
+		.strictObject({
+			path: z.string(),
+			/** Null when it is not shown; `reason` says why. */
+			body: z.json(),
+			reason: z.string().nullable(),
+		})
+		.nullable(),
+	/** What a PATCH changes, property by property; null for anything else. */
+	changes: z
+		.array(
+			z.strictObject({
+				property: z.string(),
+				/** Absent where there is no such property, or the approver may not see it. */
+				before: z.json().optional(),
+				after: z.json(),
+			}),
+		)
+		.nullable(),
+	/** Of a body that is not JSON: what is sent, and where it is multipart, its parts as the proxy reads them. */
+	upload: bytesView
+		.extend({
+			parts: z.array(bytesView.extend({ name: z.string(), fileName: z.string().nullable() })).nullable(),
+		})
+		.nullable(),
+	/** Each policy as it comes out now; `request.policies` is how they came out when it was last decided on. */
+	policies: z.array(policyView),
+	/** What the approval of whoever asks would lead to now; null when it does not wait for that party. */
+	ifApproved: z.strictObject({ outcome: z.enum(['execute', 'wait', 'deny']), detail: z.string() }).nullable(),
+});
+export type ReviewView = z.infer<typeof reviewView>;
+
 export const requestPage = z.strictObject({
 	requests: z.array(requestView),
 	/** Pass as `after` for the next page; null on the last. */

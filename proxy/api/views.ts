@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { RequestDocument } from '../approve/request-document.ts';
+import type { Review } from '../approve/review.ts';
 import { waitsFor } from '../approve/task.ts';
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
 import { hiddenExpression, seenBy } from '../decide/hidden-policies.ts';
@@ -7,7 +8,7 @@ import { viewDoors } from '../enrol/view-doors.ts';
 import type { DoorsReport } from '../enrol/watch-doors.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
 import type { Operation, PolicySet } from '../policy/policy-set.ts';
-import type { BmcView, PoliciesView, RequestView } from './schemas.ts';
+import type { BmcView, PoliciesView, RequestView, ReviewView } from './schemas.ts';
 
 const time = (ms: number): string => new Date(ms).toISOString();
 
@@ -38,11 +39,26 @@ export function viewRequest(document: RequestDocument, viewer: string): RequestV
 		needs: document.needs,
 		needsText: document.needs.length > 0 ? waitsFor(document) : '',
 		clause: document.clause,
-		policies: seenBy(viewer, document.policies).map(({ private: _private, ...policy }) => policy),
+		policies: policiesFor(viewer, document.policies),
 		ended: ended && { ...ended, at: time(ended.at) },
 		outcome: outcome && { status: outcome.status, at: time(outcome.at) },
 	};
 }
+
+export function viewReview(review: Review, viewer: string): ReviewView {
+	const { request, resource, changes, upload, policies, ifApproved } = review;
+	return {
+		request: viewRequest(request, viewer),
+		resource: resource as ReviewView['resource'],
+		changes: changes as ReviewView['changes'],
+		upload: upload && { ...upload, parts: upload.parts && [...upload.parts] },
+		policies: policiesFor(viewer, policies),
+		ifApproved,
+	};
+}
+
+const policiesFor = (viewer: string, policies: RequestDocument['policies']): RequestView['policies'] =>
+	seenBy(viewer, policies).map(({ private: _private, ...policy }) => policy);
 
 /** JSON as it is; an image by its type, size and hash, which the digest covers as well. */
 function viewBody({ request }: RequestDocument): RequestView['body'] {

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import forge from 'node-forge';
-import type { JsonValue, RequestView } from '../client.ts';
+import type { JsonValue, RequestView, ReviewView } from '../client.ts';
 
 /** One request that reached the fake proxy. */
 export interface SeenCall {
@@ -79,6 +79,21 @@ export function requestView(changes: Partial<RequestView> = {}): RequestView {
 		ended: null,
 		outcome: null,
 		...changes,
+	};
+}
+
+/** What the fake proxy shows of a request: the state of the resource is made up, and to be seen by everybody. */
+function reviewView(request: RequestView): ReviewView {
+	const { policies, state } = request;
+	const resource = { path: '/redfish/v1/Systems/system', body: { PowerState: 'On' }, reason: null };
+	const waits = state === 'waiting';
+	return {
+		request,
+		resource: waits ? resource : null,
+		changes: null,
+		upload: null,
+		policies,
+		ifApproved: waits ? { outcome: 'execute', detail: 'under "CP and hso"' } : null,
 	};
 }
 
@@ -161,6 +176,7 @@ function actOn(fake: FakeProxy, id: string, verb: string | undefined, call: Seen
 	const request = fake.requests.get(id);
 	if (!request) return problem(404, 'UnknownRequest', `there is no request ${id}`);
 	if (!verb) return { status: 200, body: request };
+	if (verb === 'review') return { status: 200, body: reviewView(request) };
 	const body = call.body as { digest?: string; reason?: string };
 	if (verb === 'approve' && body.digest !== request.digest)
 		return problem(409, 'DigestDiffers', 'it has another digest');

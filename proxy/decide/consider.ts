@@ -1,5 +1,5 @@
 import type { Clock } from '../../common/clock.ts';
-import type { Call } from '../call.ts';
+import { type Call, targetOf } from '../call.ts';
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
 import { type Classify, compileClassifier } from '../classify/classify.ts';
 import type { Operator } from '../operator.ts';
@@ -165,11 +165,8 @@ function factsOf(
 
 /** The target as the BMC shows it now; an action's target is the resource that offers it. Absent on any fault. */
 async function readTarget(call: Call): Promise<JsonValue | undefined> {
-	const { segments, path } = call.request;
-	const action = segments.indexOf('Actions');
-	const target = action > 0 ? `/${segments.slice(0, action).join('/')}` : path;
 	try {
-		return await call.bmc.read(target);
+		return await call.bmc.read(targetOf(call.request));
 	} catch {
 		return undefined; // a policy that reads Resource then does not hold
 	}

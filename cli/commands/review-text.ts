@@ -1,0 +1,57 @@
+import type { JsonValue, ReviewView } from '../../proxy/client.ts';
+import type { CliContext } from '../context.ts';
+import { printLine, printTable, short } from '../output.ts';
+import { visible } from '../visible.ts';
+import { printRequest } from './request-text.ts';
+
+/** Everything that an approver must see before saying yes: the request, and what it meets at this moment. */
+export async function printReview(context: CliContext, review: ReviewView): Promise<void> {
+	const { request, resource, changes, upload, policies, ifApproved } = review;
+	const more: [string, string][] = [];
+	if (upload?.parts) {
+		const lines = upload.parts.map(({ name, fileName, contentType, size, sha256 }) =>
+			visible(`${name}${fileName ? ` (${fileName})` : ''}: ${contentType}, ${size} bytes, SHA-256 ${sha256}`),
+		);
+		more.push(['parts', lines.join('\n')]);
+	}
+	if (resource) {
+		const shown =
+			resource.reason === null ? summary(resource.body) : `not shown: ${visible(resource.reason)}`;
+		more.push(['target now', `${visible(resource.path)}${shown ? `\n${shown}` : ''}`]);
+	}
+	if (ifApproved)
+		more.push(['your approval', `${effects[ifApproved.outcome]} ${visible(ifApproved.detail)}`]);
+	printRequest(context, { ...request, policies }, more);
+	if (!changes) return;
+	printLine(context);
+	const isSeen = resource !== null && resource.reason === null;
+	await printTable(
+		context,
+		['PROPERTY', 'NOW', 'THEN'],
+		changes.map(({ property, before, after }) => [
+			visible(property),
+			before === undefined ? (isSeen ? '(none)' : '(not shown)') : cell(before),
+			cell(after),
+		]),
+	);
+}
+
+const effects = {
+	execute: 'executes it at once,',
+	wait: 'leaves it waiting',
+	deny: 'would let it be denied:',
+} as const;
+
+const cell = (value: JsonValue): string => short(JSON.stringify(value), 48);
+
+/** The plain properties of a resource, as many as one takes in at a glance. */
+function summary(resource: JsonValue): string {
+	if (typeof resource !== 'object' || resource === null || Array.isArray(resource)) return '';
+	return Object.entries(resource)
+		.filter(([name, value]) => /^[A-Z]/.test(name) && typeof value !== 'object' && !dull.has(name))
+		.slice(0, 6)
+		.map(([name, value]) => `${visible(name)} ${short(String(value), 40)}`)
+		.join(', ');
+}
+
+const dull = new Set(['Id', 'Name', 'Description', 'UUID']);
