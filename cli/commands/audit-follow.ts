@@ -118,7 +118,10 @@ async function report(
 		`${paint('red', 'The log is not the one that was followed so far')}: ${visible(reason)}`,
 	);
 	if (seq !== null) printLine(context, `They part at record ${seq}.`);
-	printLine(context, `Your copy is as it was. Both sides, with their proofs: ${visible(evidence)}`);
+	printLine(
+		context,
+		`Your copy keeps what was signed before. Both sides, with their proofs: ${visible(evidence)}`,
+	);
 	printLine(context, `  ${commandName(context)} audit check-proof ${visible(evidence)}`);
 	return exitCodes.fault.code;
 }

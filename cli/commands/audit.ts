@@ -83,7 +83,8 @@ function describe(record: AuditEntry['record']): [who: string, what: string, out
 		case 'login':
 			return [record.operator ?? '(nobody)', `log-in from ${record.from}`, record.outcome];
 		case 'decision': {
-			const call = `${record.method} ${record.path.replace('/redfish/v1/', '')} at ${record.bmc}`;
+			const body = record.request?.body ? ` ${record.request.body}` : '';
+			const call = `${record.method} ${record.path.replace('/redfish/v1/', '')} at ${record.bmc}${body}`;
 			const answer = record.status === null ? '' : ` ${record.status}`;
 			return [
 				`${record.operator} (${record.party})`,

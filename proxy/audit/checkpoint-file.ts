@@ -23,8 +23,8 @@ export interface CheckpointFile {
 	last(): StoredNote | undefined;
 	/** At most `limit` notes of more than `after` records, oldest first. */
 	after(after: number, limit: number): Promise<string[]>;
-	/** The note is on disk when it resolves. */
-	append(note: string): Promise<void>;
+	/** The notes are on disk when it resolves. */
+	append(notes: readonly string[]): Promise<void>;
 	close(): Promise<void>;
 }
 
@@ -54,16 +54,18 @@ export async function openCheckpointFile(path: string): Promise<CheckpointFile> 
 				}),
 			);
 		},
-		async append(note) {
-			const bytes = Buffer.from(`${note}\n`);
+		async append(added) {
+			const bytes = Buffer.from(added.map(note => `${note}\n`).join(''));
 			// At its place, not at the end: there the rest of a write that failed may be.
 			await writeAt(file, bytes, size);
 			await file.datasync();
-			const claimed = claimedSize(note);
-			places.push({ size: claimed ?? 0, offset: size, length: bytes.length - 1 });
-			newest = { note, line, size: claimed };
-			line += lineCount(note) + 1;
-			size += bytes.length;
+			for (const note of added) {
+				const length = Buffer.byteLength(note);
+				newest = { note, line, size: claimedSize(note) };
+				places.push({ size: newest.size ?? 0, offset: size, length });
+				line += lineCount(note) + 1;
+				size += length + 1;
+			}
 		},
 		close: () => file.close(),
 	};

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { FakeClock } from '../../common/clock.ts';
 import type { AuditRecord } from './audit-record.ts';
 import { anyRecord, decision, inFolder, linesByFile } from './audit-samples.fixture.ts';
+import { type Head, seal } from './chain.ts';
 import { compareLogs } from './compare-logs.ts';
 import { keepEvidence } from './evidence.ts';
 import { followOnce, type LogSource, type Parting } from './follow-log.ts';
@@ -268,3 +269,39 @@ test('a copy belongs to one key, and to one process', async t => {
 		await stranger.close();
 	});
 });
+
+test('records that were copied while nothing vouched for them yet are copied again', async t => {
+	await inFolder(async folder => {
+		const log = await openLog(join(folder, 'audit'), join(folder, 'audit.key'));
+		const kept = join(folder, 'copy');
+		const published = async (size: number) => {
+			while (log.published.size() < size) await new Promise(resolve => setImmediate(resolve));
+		};
+		await log.write(decisions(9));
+		await published(9);
+		for (const signed of [0, 9]) {
+			// A crash between the lines and their checkpoint; the second time with records that never were the log's.
+			const crashed = await copyOf(kept, log.published);
+			const lines = signed === 0 ? await log.published.records(0, 7) : unsignedLines(crashed.head(), 5);
+			t.deepEqual(await crashed.append(lines), {});
+			await crashed.close();
+			const again = await copyOf(kept, log.published);
+			t.is(again.head().seq, signed);
+			t.deepEqual(await followAll(again, log.source), { kind: 'current', size: 9 });
+			await again.close();
+			t.like(await verifyAudit({ folder: kept }), { ok: true, records: 9, signed: { size: 9 } });
+		}
+		await log.close();
+	});
+});
+
+/** Records that follow on `head` in a chain that is right in itself. */
+function unsignedLines(head: Head, count: number): string[] {
+	const lines: string[] = [];
+	for (let end = head; lines.length < count; ) {
+		const sealed = seal(end, '2026-01-01T00:00:00.000Z', '{"kind":"stop","reason":"never"}');
+		lines.push(sealed.line.trimEnd());
+		end = sealed.head;
+	}
+	return lines;
+}

@@ -49,19 +49,19 @@ export async function followOnce(copy: LogCopy, source: LogSource): Promise<Foll
 		}
 		return { kind: 'current', size: had };
 	}
-	let size = had;
-	for (const next of await source.checkpoints(had, 100)) {
+	const targets: Checkpoint[] = [];
+	for (const next of await source.checkpoints(had, page)) {
 		const target = readCheckpoint(next, copy.verifier);
 		if (!target) return unsigned(copy, next);
-		if (target.size <= size) continue;
-		const parted = await copyUpTo(copy, source, target);
-		if (parted) return parted;
-		size = target.size;
+		if (target.size > (targets.at(-1)?.size ?? had)) targets.push(target);
 	}
+	const size = targets.at(-1)?.size ?? had;
+	const parted = await copyUpTo(copy, source, targets);
+	if (parted) return parted;
 	if (size > had) return { kind: 'advanced', size, added: size - had };
 	// An empty log's checkpoint is as good as any, and nothing to copy.
 	if (newest.size === 0) {
-		await copy.accept(newest);
+		await copy.accept([newest]);
 		return { kind: 'current', size: 0 };
 	}
 	return {
@@ -73,20 +73,32 @@ export async function followOnce(copy: LogCopy, source: LogSource): Promise<Foll
 	};
 }
 
-async function copyUpTo(copy: LogCopy, source: LogSource, target: Checkpoint): Promise<Parting | undefined> {
-	while (copy.head().seq < target.size) {
+/** Copies the records that the checkpoints cover, and keeps those checkpoints that were signed for them. */
+async function copyUpTo(
+	copy: LogCopy,
+	source: LogSource,
+	targets: readonly Checkpoint[],
+): Promise<Parting | undefined> {
+	const last = targets.at(-1);
+	if (!last) return undefined;
+	while (copy.head().seq < last.size) {
 		const after = copy.head().seq;
-		const lines = await source.records(after, Math.min(page, target.size - after));
+		const lines = await source.records(after, Math.min(page, last.size - after));
 		const { refused } = await copy.append(lines);
-		if (refused !== undefined) return parting(copy, source, target, refused);
+		if (refused !== undefined) return parting(copy, source, last, refused);
 		if (copy.head().seq === after) {
-			return parting(copy, source, target, `record ${after + 1} was signed, and is not shown`);
+			return parting(copy, source, last, `record ${after + 1} was signed, and is not shown`);
 		}
 	}
-	if (!sameHash(await copy.rootAt(target.size), target.root)) {
-		return parting(copy, source, target, 'it was signed for other records than those that are shown');
+	const right: Checkpoint[] = [];
+	for (const target of targets) {
+		if (!sameHash(await copy.rootAt(target.size), target.root)) {
+			await copy.accept(right);
+			return parting(copy, source, target, 'it was signed for other records than those that are shown');
+		}
+		right.push(target);
 	}
-	await copy.accept(target);
+	await copy.accept(right);
 	return undefined;
 }
 

@@ -11,10 +11,13 @@ import { openHashTree } from './hash-tree.ts';
 import { type LogFile, logFilePath, openLogFile } from './log-files.ts';
 import { edgeAt, inclusionProof, rootOf, type TreeHash } from './merkle-tree.ts';
 import { readRecordLines } from './record-pages.ts';
-import { recoverLog } from './recover.ts';
+import { cutLogAfter, recoverLog } from './recover.ts';
 import { type NoteVerifier, parseVerifier } from './signed-note.ts';
 
-/** A party's own copy of a log, in the files of the log itself: whatever reads a log reads a copy. */
+/**
+ * A party's own copy of a log, in the files of the log itself: whatever reads a log reads a copy. Each time it is opened it
+ * holds what is signed and nothing more.
+ */
 export interface LogCopy {
 	readonly folder: string;
 	readonly verifier: NoteVerifier;
@@ -32,8 +35,8 @@ export interface LogCopy {
 	 * when it resolves. `refused` is why the next one is not.
 	 */
 	append(lines: readonly string[]): Promise<{ refused?: string }>;
-	/** Keeps a checkpoint whose root is that of the records here. */
-	accept(checkpoint: Checkpoint): Promise<void>;
+	/** Keeps checkpoints, oldest first, whose roots are those of the records here. */
+	accept(checkpoints: readonly Checkpoint[]): Promise<void>;
 	close(): Promise<void>;
 }
 
@@ -90,14 +93,19 @@ async function openKept(
 	opened: (() => Promise<void>)[],
 	close: () => Promise<void>,
 ): Promise<LogCopy> {
-	const recovered = await recoverLog(folder, time);
-	let head = recovered.head;
+	let recovered = await recoverLog(folder, time);
 	const checkpoints = await openCheckpointFile(join(folder, checkpointsName));
 	opened.push(() => checkpoints.close());
 	const stored = checkpoints.last();
 	let signed = stored && readCheckpoint(stored.note, verifier);
 	if (stored && !signed)
 		throw auditKeyUnusable(`${checkpointsName}:${stored.line} was not signed with its key`);
+	// What was copied when nothing vouched for it yet, before a crash or a contradiction, is copied again.
+	if (recovered.head.seq > (signed?.size ?? 0)) {
+		await cutLogAfter(folder, signed?.size ?? 0);
+		recovered = await recoverLog(folder, time);
+	}
+	let head = recovered.head;
 	const tree = await openHashTree(folder, head, signed);
 	opened.push(() => tree.close());
 	let file: LogFile | undefined;
@@ -150,9 +158,9 @@ async function openKept(
 			}
 			return refused === undefined ? {} : { refused };
 		},
-		async accept(checkpoint) {
-			await checkpoints.append(checkpoint.note);
-			signed = checkpoint;
+		async accept(found) {
+			await checkpoints.append(found.map(({ note }) => note));
+			signed = found.at(-1) ?? signed;
 		},
 		close,
 	};

@@ -29,7 +29,8 @@ export async function readRecordLines(
 	return lines;
 }
 
-async function offsetOf(path: string, seq: number): Promise<number> {
+/** Where in a log file the line of record `seq` begins; its end when the record is not in it. */
+export async function offsetOf(path: string, seq: number): Promise<number> {
 	const file = await open(path, 'r');
 	try {
 		return await findRecord(file, (await file.stat()).size, seq);

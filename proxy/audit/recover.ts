@@ -1,8 +1,9 @@
-import { open } from 'node:fs/promises';
-import { writeFileDurably } from '../../common/store/durable-file.ts';
+import { open, rm } from 'node:fs/promises';
+import { syncFolder, writeFileDurably } from '../../common/store/durable-file.ts';
 import { genesis, type Head } from './chain.ts';
 import { auditCorrupt } from './errors.ts';
 import { listLogFiles } from './log-files.ts';
+import { offsetOf } from './record-pages.ts';
 import { walk } from './walk.ts';
 
 export interface Recovered {
@@ -32,6 +33,19 @@ export async function recoverLog(folder: string, time: string): Promise<Recovere
 	}
 	if (!head && last.first > 1) throw auditCorrupt(last.path, 1, 'the files before it are empty');
 	return { head: head ?? genesis, file: { path: last.path, size: await sizeOf(last.path) } };
+}
+
+/** Takes the records after number `seq` away. */
+export async function cutLogAfter(folder: string, seq: number): Promise<void> {
+	// The newest first: a crash in between leaves a log that is whole, and longer than wanted.
+	for (const { path, first } of (await listLogFiles(folder)).reverse()) {
+		if (first > seq) await rm(path);
+		else {
+			await cut(path, await offsetOf(path, seq + 1));
+			break;
+		}
+	}
+	await syncFolder(folder);
 }
 
 async function cut(path: string, size: number): Promise<void> {

@@ -125,7 +125,7 @@ function signTree(
 		await tree.flush();
 		const time = new Date(clock.now()).toISOString();
 		const checkpoint = signCheckpoint(signer, { size: edge.size, root: rootOf(edge), time });
-		await checkpoints.append(checkpoint.note);
+		await checkpoints.append([checkpoint.note]);
 		newest = checkpoint;
 		fault = undefined;
 	};
