@@ -58,14 +58,14 @@ export interface DecisionInput {
  * it waits, if some clause lacks nothing but authorizations; a clause whose policy fails now is no way out.
  */
 export function decide(input: DecisionInput): Verdict {
-	const evaluated = new Map<string, EvaluatedPolicy>();
+	// A handful at most: looking through them is faster than a map of them.
+	const policies: EvaluatedPolicy[] = [];
 	const holds = (operation: Operation, party: string): boolean => {
-		const key = `${operation.name}\n${party}`;
-		let result = evaluated.get(key);
-		if (!result) {
-			result = evaluatePolicy(operation, party, input.facts);
-			evaluated.set(key, result);
+		for (const known of policies) {
+			if (known.party === party && known.operation === operation.name) return known.holds;
 		}
+		const result = evaluatePolicy(operation, party, input.facts);
+		policies.push(result);
 		return result.holds;
 	};
 
@@ -95,7 +95,6 @@ export function decide(input: DecisionInput): Verdict {
 		needs = minimal(needs.flatMap(have => completions.map(more => [...new Set([...have, ...more])].sort())));
 	}
 
-	const policies = [...evaluated.values()];
 	if (failed.length > 0) return { kind: 'deny', reason: explainDenial(failed, policies), policies };
 	if (taken.length < input.operations.length)
 		return { kind: 'wait', needs, lacking: lackingOf(needs, input), policies };
@@ -103,7 +102,10 @@ export function decide(input: DecisionInput): Verdict {
 		return { kind: 'deny', reason: 'the request falls under no row of the authorization table', policies };
 	return {
 		kind: 'execute',
-		clause: [...new Set(taken.map(clause => clause.source))].join('; '),
+		clause:
+			taken.length === 1 && taken[0]
+				? taken[0].source
+				: [...new Set(taken.map(clause => clause.source))].join('; '),
 		posts,
 		policies,
 	};
@@ -138,8 +140,29 @@ export function evaluatePolicy(operation: Operation, party: string, facts: Facts
 			values: [],
 		};
 	}
-	const result = policy.pre.evaluate({ ...facts, Request: { ...facts.Request, Operation: operation.name } });
-	return { ...named, expression: policy.pre.source, ...(policy.private && { private: true }), ...result };
+	const result = policy.pre.evaluate(factsFor(operation, facts));
+	const { holds, undecided } = result;
+	// Not spread: a result's words take longer than the result, and are made when somebody asks for them.
+	return {
+		party,
+		operation: operation.name,
+		expression: policy.pre.source,
+		holds,
+		...(undecided && { undecided }),
+		...(policy.private && { private: true }),
+		get reason() {
+			return result.reason;
+		},
+		get values() {
+			return result.values;
+		},
+	};
+}
+
+/** The same facts, for a request that falls under this row (among others). */
+function factsFor({ name }: Operation, facts: Facts): Facts {
+	if (facts.Request.Operation === name) return facts;
+	return { ...facts, Request: { ...facts.Request, Operation: name } };
 }
 
 /** Drops alternatives that contain another one; the shortest come first. */

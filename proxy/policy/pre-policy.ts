@@ -106,20 +106,14 @@ interface Condition {
 	readonly external: readonly string[];
 }
 
-function evaluateCondition({ compiled, units, source, external }: Condition, facts: Facts): PreResult {
+function evaluateCondition(condition: Condition, facts: Facts): PreResult {
+	const { compiled, source } = condition;
 	const scope: Scope<Facts> = { input: facts, steps: maxSteps, trace: new Array(compiled.traced.length) };
 	try {
 		const value = compiled.evaluate(scope);
 		if (typeof value !== 'boolean')
 			throw new Undecided('it gives neither true nor false; fold lists with ANY or ALL');
-		const because = decisiveValues(compiled, scope.trace, units);
-		const alone = because.length === 0 || because[0] === `${source} is ${value}`;
-		const reserved = reservedIn(external, facts).map(text => `, with ${text}`);
-		return {
-			holds: value,
-			reason: `${source} ${value ? 'holds' : 'is false'}${alone ? '' : `: ${because.join(', ')}`}${reserved.join('')}`,
-			values: tracedValues(compiled, scope.trace, units),
-		};
+		return { holds: value, reason: reasonOf(condition, scope, value), values: safeValues(condition, scope) };
 	} catch (error) {
 		// Whatever goes wrong, the policy does not hold. Only our own reasons are worth showing.
 		const reason = error instanceof Undecided ? error.message : 'the evaluation failed';
@@ -127,9 +121,20 @@ function evaluateCondition({ compiled, units, source, external }: Condition, fac
 			holds: false,
 			undecided: true,
 			reason: `${source} cannot be decided: ${reason}`,
-			values: safeValues(compiled, scope),
+			values: safeValues(condition, scope),
 		};
 	}
+}
+
+function reasonOf(
+	{ compiled, units, source, external }: Condition,
+	scope: Scope<Facts>,
+	holds: boolean,
+): string {
+	const because = decisiveValues(compiled, scope.trace, units);
+	const alone = because.length === 0 || because[0] === `${source} is ${holds}`;
+	const reserved = reservedIn(external, scope.input).map(text => `, with ${text}`);
+	return `${source} ${holds ? 'holds' : 'is false'}${alone ? '' : `: ${because.join(', ')}`}${reserved.join('')}`;
 }
 
 /** What of the sources that the condition reads is promised and not yet to be seen. */
@@ -140,9 +145,9 @@ function reservedIn(sources: readonly string[], { External }: Facts): string[] {
 	});
 }
 
-function safeValues(compiled: Compiled<Facts>, scope: Scope<Facts>): PreResult['values'] {
+function safeValues({ compiled, units }: Condition, scope: Scope<Facts>): PreResult['values'] {
 	try {
-		return tracedValues(compiled, scope.trace);
+		return tracedValues(compiled, scope.trace, units);
 	} catch {
 		return [];
 	}

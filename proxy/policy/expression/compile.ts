@@ -8,6 +8,7 @@ import {
 	broadcast,
 	calculate,
 	compare,
+	comparison,
 	isList,
 	kindOf,
 	plain,
@@ -54,6 +55,8 @@ export interface Compiled<Input> {
 	readonly evaluate: Evaluate<Input>;
 	/** Every tree whose value is kept, innermost first; its index is its place in `trace`. */
 	readonly traced: readonly { readonly tree: Tree; readonly text: string }[];
+	/** The place in `trace` of each of them. */
+	readonly places: ReadonlyMap<Tree, number>;
 }
 
 /**
@@ -77,7 +80,8 @@ export function compileValue<Input>(
 	functions: InputFunctions<Input> = {},
 ): Compiled<Input> {
 	const traced: { tree: Tree; text: string }[] = [];
-	return { tree, evaluate: compileTree(tree, { resolve, functions, traced }), traced };
+	const evaluate = compileTree(tree, { resolve, functions, traced });
+	return { tree, evaluate, traced, places: new Map(traced.map((each, i) => [each.tree, i])) };
 }
 
 interface Context<Input> {
@@ -134,8 +138,10 @@ function compileNode<Input>(
 		}
 		case 'arithmetic':
 			return scope => broadcast(first(scope), second(scope), scope, (a, b) => calculate(tree.operator, a, b));
-		case 'compare':
-			return scope => broadcast(first(scope), second(scope), scope, (a, b) => compare(tree.operator, a, b));
+		case 'compare': {
+			const compared = comparison(tree.operator);
+			return scope => broadcast(first(scope), second(scope), scope, compared);
+		}
 		case 'in':
 			return scope => isIn(first(scope), second(scope), () => render(tree.right), scope);
 		case 'and':

@@ -29,53 +29,64 @@ export function decisiveValues<Input>(
 	trace: Trace,
 	units: ReadonlyMap<Tree, string> = new Map(),
 ): string[] {
-	const known = new Map<Tree, { text: string; value: JsonValue }>();
-	for (const [i, { tree, text }] of compiled.traced.entries()) {
-		const value = trace[i];
-		if (value !== undefined) known.set(tree, { text, value });
-	}
-	const named = (tree: Tree): string[] => {
-		const found = known.get(tree);
-		if (!found) return [];
-		const unit = isQuantity(found.value) ? units.get(tree) : undefined;
-		return [`${found.text} is ${shown(found.value)}${unit === undefined ? '' : ` ${unit}`}`];
+	const valueAt = (tree: Tree): JsonValue | undefined => {
+		const place = compiled.places.get(tree);
+		return place === undefined ? undefined : trace[place];
 	};
-	const because = (tree: Tree): string[] => {
+	const found = new Set<string>();
+	const name = (tree: Tree): void => {
+		const place = compiled.places.get(tree);
+		const value = place === undefined ? undefined : trace[place];
+		if (place === undefined || value === undefined) return;
+		const unit = isQuantity(value) ? units.get(tree) : undefined;
+		found.add(`${compiled.traced[place]?.text} is ${shown(value)}${unit === undefined ? '' : ` ${unit}`}`);
+	};
+	const explain = (tree: Tree): void => {
 		switch (tree.kind) {
 			case 'and':
 			case 'or': {
 				// The side that decided alone: the false one of `and`, the true one of `or`.
 				const decisive = tree.kind === 'or';
-				if (known.get(tree)?.value === decisive) {
-					const alone = [tree.left, tree.right].find(side => known.get(side)?.value === decisive);
-					if (alone) return because(alone);
-				}
-				return [...because(tree.left), ...because(tree.right)];
+				const alone =
+					valueAt(tree) === decisive && [tree.left, tree.right].find(side => valueAt(side) === decisive);
+				for (const side of alone ? [alone] : [tree.left, tree.right]) explain(side);
+				return;
 			}
 			case 'not':
-				return because(tree.operand);
+				explain(tree.operand);
+				return;
 			case 'choose':
-				return [...because(tree.test), ...because(known.get(tree.test)?.value === true ? tree.yes : tree.no)];
+				explain(tree.test);
+				explain(valueAt(tree.test) === true ? tree.yes : tree.no);
+				return;
 			case 'compare':
 			case 'in':
 			case 'arithmetic':
-				return [tree.left, tree.right].flatMap(side =>
-					side.kind === 'arithmetic' ? [...named(side), ...because(side)] : named(side),
-				);
+				for (const side of [tree.left, tree.right]) {
+					name(side);
+					if (side.kind === 'arithmetic') explain(side);
+				}
+				return;
 			case 'call':
-				return tree.args.flatMap(named);
+				for (const arg of tree.args) name(arg);
+				return;
 			default:
-				return named(tree);
+				name(tree);
 		}
 	};
-	return [...new Set(because(compiled.tree))];
+	explain(compiled.tree);
+	return [...found];
 }
 
 function brief(value: JsonValue): JsonValue {
 	if (isList(value)) {
+		if (value.length <= keptElements && value.every(isShort)) return value;
 		const kept = value.slice(0, keptElements).map(element => brief(element));
 		return value.length > keptElements ? [...kept, `… and ${value.length - keptElements} more`] : kept;
 	}
 	if (typeof value === 'object' && value !== null) return '(an object)';
 	return typeof value === 'string' && value.length > 256 ? `${value.slice(0, 255)}…` : value;
 }
+
+const isShort = (value: JsonValue): boolean =>
+	typeof value === 'string' ? value.length <= 256 : typeof value !== 'object' || value === null;

@@ -53,7 +53,7 @@ export function property(value: JsonValue, name: string, label: string, budget: 
 			const element = value[i] as JsonValue;
 			if (isList(element)) throw new Undecided(`${label}: element ${i + 1} is a list`);
 			const found = property(element, name, label, budget);
-			if (isList(found)) for (const each of found) all.push(each);
+			if (typeof found === 'object' && isList(found)) for (const each of found) all.push(each);
 			else all.push(found);
 		}
 		return all;
@@ -93,6 +93,22 @@ export function broadcast(
 		return right.map(element => apply(left, element));
 	}
 	return apply(left, right);
+}
+
+/** `compare` for one operator, quick for what is usual: two numbers, or two texts that are the same or not. */
+export function comparison(operator: CompareOperator): (left: JsonValue, right: JsonValue) => boolean {
+	switch (operator) {
+		case '==':
+			return (a, b) => (typeof a === 'string' && typeof b === 'string' ? a === b : compare('==', a, b));
+		case '!=':
+			return (a, b) => (typeof a === 'string' && typeof b === 'string' ? a !== b : compare('!=', a, b));
+		case '<':
+			return (a, b) => (typeof a === 'number' && typeof b === 'number' ? a < b : compare('<', a, b));
+		case '>=':
+			return (a, b) => (typeof a === 'number' && typeof b === 'number' ? a >= b : compare('>=', a, b));
+		default:
+			return (a, b) => compare(operator, a, b);
+	}
 }
 
 /**
