@@ -15,3 +15,8 @@ declare module 'http-proxy-legacy' {
 	};
 	export default legacy;
 }
+
+declare module 'json-logic-js' {
+	const jsonLogic: { apply(rule: object, data: object): unknown };
+	export default jsonLogic;
+}
