@@ -2,7 +2,7 @@ import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import fc from 'fast-check';
 import { type Agreement, agreementFile, readAgreement } from './agreement.ts';
-import { breakGlassPurpose, letsThrough, openingText, type Window } from './break-glass.ts';
+import { breakGlassPurpose, letsThrough, openingText, verdictUnder, type Window } from './break-glass.ts';
 import {
 	agreementText,
 	breakGlass,
@@ -236,4 +236,24 @@ test('where it takes the party’s key, a signature opens one window, once, and 
 		await windows.end(id, hsoOperator, null);
 		await t.throwsAsync(open(once), { code: 'WindowOpen' });
 	}
+});
+
+test('what others hide stays hidden under it, what one’s own party hides does not', t => {
+	const post = (party: string) => ({
+		party,
+		pre: undefined,
+		post: [{ kind: 'mask', source: party }],
+		where: {},
+	});
+	const operation = {
+		name: 'Wipe',
+		policies: new Map(['HSO', 'CP', 'SI'].map(party => [party, post(party)])),
+	};
+	const verdict = verdictUnder({ id: 'b1', reason: 'fire' }, 'HSO', [operation as never], []);
+	t.deepEqual(
+		verdict.posts.flat().map(({ source }) => source),
+		['CP', 'SI'],
+	);
+	t.is(verdict.breakGlass, 'b1');
+	t.is(verdict.clause, 'HSO by break-glass b1: fire');
 });
