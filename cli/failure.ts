@@ -41,6 +41,7 @@ const hints: Readonly<Record<string, (bimetal: string) => string>> = {
 	ThresholdRefused: () => '--threshold 2, or more',
 	RecoveryKeyMissing: bimetal =>
 		`${bimetal} party recovery-key --out FILE — the party makes it, FILE.pub goes into the site file`,
+	SiteNotContained: () => 'move what the site file names into a folder of its own',
 	ShareUnreadable: () => "the party's share of this backup, as it was written",
 	ShareNotOpened: bimetal => `${bimetal} backup open-share SHARE --key KEY --out FILE — by its party`,
 	ShareNotYours: () => 'the private key whose public key stood in the site file when the backup was made',

@@ -10,6 +10,10 @@ export const recoveryErrorTable = {
 		status: 400,
 		meaning: 'A party has no key to encrypt its share to. `bimetal party recovery-key` makes one.',
 	},
+	SiteNotContained: {
+		status: 400,
+		meaning: 'The site file names a folder that it stands in itself. Give what it names a folder of its own.',
+	},
 	ShareUnreadable: { status: 400, meaning: 'The file is no share of a backup, or was changed.' },
 	ShareNotOpened: {
 		status: 400,

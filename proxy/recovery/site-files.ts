@@ -4,6 +4,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'nod
 import { parseDocument } from 'yaml';
 import type { Site } from '../site.ts';
 import type { Entry } from './entries.ts';
+import { recoveryErrors } from './errors.ts';
 
 type KeyPath = readonly (string | number)[];
 
@@ -57,7 +58,11 @@ export async function planSite(siteFile: string, site: Site): Promise<SitePlan> 
 	const store = settle(['store', 'file'], site.store.file);
 	const audit = settle(['audit', 'folder'], site.audit.folder);
 	for (const [keys, from] of absolutePaths(site)) {
-		if (keys[0] === 'folder' || from === site.store.file || from === site.audit.folder) continue;
+		if (from === folder || from === site.store.file || from === site.audit.folder) continue;
+		if (within(from, folder) !== undefined)
+			throw recoveryErrors.SiteNotContained(
+				`${keys.join('.')} is ${from}, in which the site file itself stands`,
+			);
 		const there = await stat(from).catch(() => undefined);
 		if (!there?.isFile() && !there?.isDirectory()) continue;
 		const place = settle(keys, from);

@@ -135,6 +135,15 @@ test('enrol, back up while it runs, lose the host, restore with two shares, go o
 	const found = await contentsOf(path.join(folder, 'restored'));
 	t.true(found.get('site.yaml')?.toString().includes('# A comment that people wrote.'));
 	t.false(found.get('site.yaml')?.toString().includes(elsewhere));
+	t.deepEqual(
+		[...found.keys()].filter(name => /sqlite|\.sock$|\.lock$/.test(name)),
+		['store.sqlite'],
+		'one store, of one moment',
+	);
+	t.deepEqual(
+		[...found.keys()].filter(name => name.startsWith('outside')).sort(),
+		['outside/1/tls.key', 'outside/1/policies/operations.yaml'].sort(),
+	);
 	for (const [name, bytes] of found)
 		if (/key|secret|password/i.test(name))
 			t.false(restored.out.includes(bytes.toString('utf8').trim()), `${name} was printed`);
