@@ -198,7 +198,8 @@ export async function openWindows(deps: WindowsDeps): Promise<Windows> {
 		open,
 		async use(operator, operations, what) {
 			const agreement = deps.agreement();
-			if (!agreement) return undefined;
+			// Every open window has its timer: as long as none is open, nothing is looked up.
+			if (!agreement || timers.size === 0) return undefined;
 			const now = clock.now();
 			const request = { party: operator.party, operations, now };
 			const used = await store.transact(async tx => {
