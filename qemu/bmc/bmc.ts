@@ -13,7 +13,7 @@ import { createEventStream } from './event-stream.ts';
 import { createFaults, type Faults } from './faults.ts';
 import { createPower, type PowerEvent, type PowerState, type ResetType } from './power.ts';
 import { describePowerEvent } from './power-records.ts';
-import { accountRoutes } from './resources/accounts.ts';
+import { accountRoutes, allowsAuth } from './resources/accounts.ts';
 import { certificateRoutes } from './resources/certificates.ts';
 import { chassisRoutes } from './resources/chassis.ts';
 import { eventRoutes } from './resources/events.ts';
@@ -189,6 +189,7 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		generation: () => generation,
 		touch,
 		failedLoginDelayMs: device.failedLoginDelayMs,
+		allows: method => allowsAuth(device, method),
 	});
 	let server: HttpServer;
 	try {

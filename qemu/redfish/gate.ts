@@ -27,12 +27,18 @@ const BODY_LIMIT = 30 * 1024 * 1024;
 const BODY_LIMIT_LOGGED_OUT = 4096;
 const REMEMBERED = 64;
 
+/** Ways to show who one is, as OpenBMC's AccountService names them. */
+export type AuthMethod = 'XToken' | 'Cookie' | 'SessionToken' | 'BasicAuth';
+
 /** Tells callers apart: X-Auth-Token, then the session cookie, then `Authorization: Token`, then Basic. */
 export function createGate(options: {
 	readonly clock: Clock;
 	readonly findAccount: (name: string) => Account | undefined;
 	readonly failedLoginDelayMs: number;
+	/** What is not allowed is not looked at; everything is when absent. */
+	readonly allows?: ((method: AuthMethod) => boolean) | undefined;
 }): Gate {
+	const allows = options.allows ?? (() => true);
 	// Basic comes with every request, and hashing a password costs as much as thirty requests: what fitted once
 	// is remembered, together with the hash that it fitted.
 	const fitted = new Map<string, { name: string; hash: string }>();
@@ -61,16 +67,18 @@ export function createGate(options: {
 			if (!session || !account?.enabled) return nobody;
 			return { ...nobody, account, session, csrfMissing: csrf !== undefined && csrf.given !== session.csrf };
 		};
-		const token = header(head, 'x-auth-token');
+		const token = allows('XToken') ? header(head, 'x-auth-token') : undefined;
 		if (token !== undefined) return bySession(token);
-		const cookie = /(?:^|;\s*)BMCWEB-SESSION=([^;]*)/.exec(header(head, 'cookie') ?? '')?.[1];
+		const cookies = allows('Cookie') ? header(head, 'cookie') : undefined;
+		const cookie = /(?:^|;\s*)BMCWEB-SESSION=([^;]*)/.exec(cookies ?? '')?.[1];
 		if (cookie !== undefined) {
 			const found = bySession(cookie, { given: header(head, 'x-xsrf-token') });
 			if (found.account) return found;
 		}
 		const authorization = header(head, 'authorization') ?? '';
-		if (authorization.startsWith('Token ')) return bySession(authorization.slice(6));
-		if (!authorization.startsWith('Basic ')) return nobody;
+		if (authorization.startsWith('Token ') && allows('SessionToken'))
+			return bySession(authorization.slice(6));
+		if (!authorization.startsWith('Basic ') || !allows('BasicAuth')) return nobody;
 		const account = basic(authorization.slice(6));
 		return { ...nobody, account, wrongPassword: account === undefined };
 	}

@@ -1,7 +1,7 @@
 import type { Clock } from '../../common/clock.ts';
 import type { Account } from './accounts.ts';
 import type { Answer, AnyAnswer } from './answer.ts';
-import { type Caller, createGate } from './gate.ts';
+import { type AuthMethod, type Caller, createGate } from './gate.ts';
 import type { HttpHandler } from './http-server.ts';
 import { type JsonObject, renderJson } from './json.ts';
 import { failed, type Outcome } from './outcome.ts';
@@ -38,6 +38,8 @@ export interface ServiceOptions {
 	readonly touch: () => void;
 	/** Milliseconds that a wrong password waits (PAM's delay). */
 	readonly failedLoginDelayMs: number;
+	/** Which ways to log in are on; all when absent. */
+	readonly allows?: ((method: AuthMethod) => boolean) | undefined;
 }
 
 export interface RedfishService {

@@ -76,26 +76,23 @@ test('drift is found, told everywhere, and repaired by requests that wait for th
 	t.is(changes.at(-1)?.doors, 'shut');
 
 	// Somebody makes an account and logs in, past the proxy.
-	const basic = (user: string, password: string) => ({
-		authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
-		'content-type': 'application/json',
-	});
-	const direct = (path: string, body: unknown) =>
-		fetch(`${site.bmcs.node1.url}/redfish/v1/${path}`, {
+	const direct = async (path: string, body: unknown, headers = {}) => {
+		const answer = await fetch(`${site.bmcs.node1.url}/redfish/v1/${path}`, {
 			method: 'POST',
-			headers: basic('root', bmcPassword),
+			headers: { 'content-type': 'application/json', ...headers },
 			body: JSON.stringify(body),
 		});
-	await direct('AccountService/Accounts', {
-		UserName: 'mallory',
-		Password: 'Mallorys-1',
-		RoleId: 'Administrator',
-	});
-	const opened = await direct('SessionService/Sessions', { UserName: 'mallory', Password: 'Mallorys-1' });
-	const token = opened.headers.get('x-auth-token') ?? '';
+		return { status: answer.status, token: { 'x-auth-token': answer.headers.get('x-auth-token') ?? '' } };
+	};
+	const basic = Buffer.from(`root:${bmcPassword}`).toString('base64');
+	const mallory = { UserName: 'mallory', Password: 'Mallorys-1', RoleId: 'Administrator' };
+	const make = (headers: object) => direct('AccountService/Accounts', mallory, headers);
+	t.is((await make({ authorization: `Basic ${basic}` })).status, 401, 'Basic is shut');
+	const root = await direct('SessionService/Sessions', { UserName: 'root', Password: bmcPassword });
+	t.is((await make(root.token)).status, 201);
+	const { token } = await direct('SessionService/Sessions', { UserName: 'mallory', Password: 'Mallorys-1' });
 	const look = async () =>
-		(await fetch(`${site.bmcs.node1.url}/redfish/v1/Systems/system`, { headers: { 'x-auth-token': token } }))
-			.status;
+		(await fetch(`${site.bmcs.node1.url}/redfish/v1/Systems/system`, { headers: token })).status;
 	t.is(await look(), 200);
 	const drift = nextChange();
 	site.clock.advance(every);

@@ -1,4 +1,5 @@
 import { type Account, createAccount, hashPassword } from '../../redfish/accounts.ts';
+import type { AuthMethod } from '../../redfish/gate.ts';
 import { collection, type JsonObject, link } from '../../redfish/json.ts';
 import { created, failed, forbidden, notFound, type Outcome, success } from '../../redfish/outcome.ts';
 import {
@@ -13,7 +14,7 @@ import {
 import { flag, listOf, matching, oneOf, text, wholeNumber } from '../../redfish/request-body.ts';
 import { act, resource } from '../../redfish/route-kinds.ts';
 import type { Call, Route } from '../../redfish/route-table.ts';
-import { changeSettings, type Device, withSettings } from '../device.ts';
+import { changeSettings, type Device, setting, withSettings } from '../device.ts';
 
 const SERVICE = '/redfish/v1/AccountService';
 const ACCOUNTS = `${SERVICE}/Accounts`;
@@ -115,6 +116,12 @@ function accountService(): JsonObject {
 			},
 		},
 	};
+}
+
+/** Whether this way to log in was left on; Basic has a switch of Redfish's own beside OpenBMC's. */
+export function allowsAuth(device: Device, method: AuthMethod): boolean {
+	if (method === 'BasicAuth' && setting(device, SERVICE, 'HTTPBasicAuth') === 'Disabled') return false;
+	return setting(device, SERVICE, `Oem/OpenBMC/AuthMethods/${method}`) !== false;
 }
 
 function changeService(device: Device, call: Call): Outcome {
