@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { PolicyCheckOptions } from '../commands/policy-check.ts';
+import type { PolicyReplayOptions } from '../commands/policy-replay.ts';
 import { commandName } from '../context.ts';
-import { withExamples, withJson } from './options.ts';
+import { withConnection, withExamples, withJson } from './options.ts';
 import type { Registration } from './registration.ts';
 
 const SITE = 'take parties and external sources from this site file';
@@ -78,5 +79,27 @@ export function addPolicyCommands(program: Command, { context, run }: Registrati
 	withExamples(withJson(test), [
 		`${bimetal} policy test`,
 		`${bimetal} policy test policies --site site.yaml`,
+	]);
+
+	const replay = policy
+		.command('replay')
+		.summary('Tell what would have been decided otherwise')
+		.description(
+			"Runs a policy folder over the decisions of an audit log, a folder's or the proxy's own, and lists those that " +
+				'would have been others. What the log does not say enough about is counted, with the reason. Exits with 10 ' +
+				'when a decision would have been another',
+		)
+		.argument('<new>', 'folder with the policies to try')
+		.option('--audit <folder>', "the audit log's folder (default: ask the proxy for its log)")
+		.option('--site <file>', SITE)
+		.action(
+			run(async (folder: string, options: PolicyReplayOptions) => {
+				const commands = await import('../commands/policy-replay.ts');
+				return commands.replayPolicyFolder(context, folder, options);
+			}),
+		);
+	withExamples(withConnection(replay), [
+		`${bimetal} policy replay new-policies --audit .bimetal/audit`,
+		`${bimetal} policy replay new-policies --as hso --json`,
 	]);
 }

@@ -1,47 +1,11 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { parseAuthorization } from '../authorization.ts';
 import type { Facts } from '../facts.ts';
-import type { Operation, PolicySet } from '../policy-set.ts';
-import { compilePostPolicy } from '../post-policy.ts';
-import { testOperation, testPolicySet } from '../test-operation.ts';
+import type { PolicySet } from '../policy-set.ts';
 import { diffPolicies } from './diff-policies.ts';
 import { findLockouts } from './lockouts.ts';
 import { outcomeOf } from './outcome.ts';
-import { policyOf, randomPolicy, world } from './small-world.fixture.ts';
-
-const parties = ['HSO', 'CP'];
-const nowhere = { file: 'test.yaml', line: 1, column: 1 };
-
-interface Row {
-	readonly p2c: string;
-	readonly pre?: Readonly<Record<string, string>>;
-	readonly post?: Readonly<Record<string, readonly string[]>>;
-	readonly match?: string;
-	readonly name?: string;
-}
-
-function rowOf({ p2c, pre = {}, post = {}, match, name }: Row): Operation {
-	const authorization = parseAuthorization(p2c, parties);
-	if (!authorization.ok) throw new Error(authorization.problem.message);
-	const row = testOperation({ clauses: [], ...(match && { match }), ...(name && { name }) });
-	const policies = new Map(
-		[...new Set([...Object.keys(pre), ...Object.keys(post)])].map(party => [
-			party,
-			{
-				party,
-				pre: pre[party] === undefined ? undefined : policyOf(pre[party]),
-				post: (post[party] ?? []).flatMap(source => {
-					const compiled = compilePostPolicy(source, nowhere);
-					return compiled.ok ? [compiled.value] : [];
-				}),
-				where: nowhere,
-			},
-		]),
-	);
-	return { ...row, authorization: authorization.value, policies };
-}
-const setOf = (...rows: Row[]): PolicySet => testPolicySet(...rows.map(rowOf));
+import { parties, type Row, randomPolicy, randomRow, setOf, world } from './small-world.fixture.ts';
 
 /** Facts of the world, and the same with something missing. */
 const all: readonly Facts[] = [
@@ -55,20 +19,11 @@ function comparable(set: PolicySet, party: string, facts: Facts): string {
 	return found.kind === 'execute' ? `execute ${found.posts.map(({ source }) => source).join()}` : 'deny';
 }
 
-const row: fc.Arbitrary<Row> = fc.record({
-	p2c: fc.constantFrom('HSO', 'HSO and CP', '(HSO and cp) or (CP and hso)', 'CP or (HSO and cp)', 'closed'),
-	pre: fc.record(
-		{ HSO: fc.oneof(fc.constant('true'), randomPolicy), CP: randomPolicy },
-		{ requiredKeys: ['CP'] },
-	),
-	post: fc.constantFrom({}, { HSO: ['LogEntry.Oem := null'] }),
-});
-
 test('property: a difference on some facts is found, and every difference that is told is one', t => {
 	let undecided = 0;
 	let different = 0;
 	fc.assert(
-		fc.property(row, fc.option(row, { nil: undefined }), randomPolicy, (first, other, pre) => {
+		fc.property(randomRow, fc.option(randomRow, { nil: undefined }), randomPolicy, (first, other, pre) => {
 			// Half of the time only one policy changes, as people change them.
 			const second = other ?? { ...first, pre: { ...first.pre, CP: pre } };
 			const [before, after] = [setOf(first), setOf(second)];
@@ -92,7 +47,7 @@ test('property: a difference on some facts is found, and every difference that i
 
 test('property: what only looks different is no difference', t => {
 	fc.assert(
-		fc.property(row, first => {
+		fc.property(randomRow, first => {
 			const second = { ...first, pre: { ...first.pre, CP: ` ( ${first.pre?.CP ?? 'true'} ) ` } };
 			const diff = diffPolicies(setOf(first), setOf(second), parties);
 			return diff.outcomes.length + diff.sights.length + diff.undecided.length === 0;

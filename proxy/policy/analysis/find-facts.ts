@@ -146,7 +146,7 @@ function realise(
 	const holds = (facts: Facts): boolean =>
 		goals.every(({ pre, holds: wanted }) => {
 			const result = pre.evaluate(facts);
-			return result.holds === wanted && (wanted || isDecided(result.reason));
+			return result.holds === wanted && result.undecided !== true;
 		}) && situation.accepts?.(facts) !== false;
 	const choose = (index: number, placed: readonly Placed[]): Facts | undefined => {
 		const options = choices[index];
@@ -176,6 +176,3 @@ function fewOfEachLength(lists: Iterable<readonly Scalar[]>): readonly (readonly
 	}
 	return taken;
 }
-
-/** The evaluator says in words why a policy that has no value does not hold. */
-const isDecided = (reason: string): boolean => !reason.includes(' cannot be decided: ');

@@ -144,12 +144,14 @@ export function pathsIn(tree: Tree): readonly Extract<Tree, { kind: 'path' }>[] 
 
 /** The tree with every part that reads `key` replaced by another tree. */
 export function substitute(tree: Tree, key: string, by: Tree): Tree {
-	const replace = (each: Tree): Tree => {
-		if (each.kind === 'literal') return each;
-		if ((each.kind === 'path' || each.kind === 'call') && render(each) === key) return by;
-		return mapChildren(each, replace);
-	};
-	return replace(tree);
+	return replaceWhere(tree, part =>
+		(part.kind === 'path' || part.kind === 'call') && render(part) === key ? by : undefined,
+	);
+}
+
+/** The tree with parts replaced, from the outside inwards; undefined leaves one as it is. */
+export function replaceWhere(tree: Tree, by: (part: Tree) => Tree | undefined): Tree {
+	return by(tree) ?? mapChildren(tree, child => replaceWhere(child, by));
 }
 
 function mapChildren(tree: Tree, map: (child: Tree) => Tree): Tree {

@@ -1,8 +1,11 @@
 import fc from 'fast-check';
 import type { JsonValue } from '../../canonicalise/canonical-request.ts';
+import { parseAuthorization } from '../authorization.ts';
 import type { Facts } from '../facts.ts';
-import type { PrePolicy } from '../policy-set.ts';
+import type { Operation, PolicySet, PrePolicy } from '../policy-set.ts';
+import { compilePostPolicy } from '../post-policy.ts';
 import { compilePrePolicy } from '../pre-policy.ts';
+import { testOperation, testPolicySet } from '../test-operation.ts';
 
 /** A world of a few values, small enough to try all of it; and random policies about it. */
 const nowhere = { file: 'test.yaml', line: 1, column: 1 };
@@ -91,3 +94,46 @@ export const randomPolicy: fc.Arbitrary<string> = fc.letrec<{ any: string }>(tie
 		fc.tuple(tie('any'), tie('any'), tie('any')).map(([a, b, c]) => `(${a}) ? (${b}) : (${c})`),
 	),
 })).any;
+
+export const parties = ['HSO', 'CP'];
+
+export interface Row {
+	readonly p2c: string;
+	readonly pre?: Readonly<Record<string, string>>;
+	readonly post?: Readonly<Record<string, readonly string[]>>;
+	readonly match?: string;
+	readonly name?: string;
+}
+
+function rowOf({ p2c, pre = {}, post = {}, match, name }: Row): Operation {
+	const authorization = parseAuthorization(p2c, parties);
+	if (!authorization.ok) throw new Error(authorization.problem.message);
+	const row = testOperation({ clauses: [], ...(match && { match }), ...(name && { name }) });
+	const policies = new Map(
+		[...new Set([...Object.keys(pre), ...Object.keys(post)])].map(party => [
+			party,
+			{
+				party,
+				pre: pre[party] === undefined ? undefined : policyOf(pre[party]),
+				post: (post[party] ?? []).flatMap(source => {
+					const compiled = compilePostPolicy(source, nowhere);
+					return compiled.ok ? [compiled.value] : [];
+				}),
+				where: nowhere,
+			},
+		]),
+	);
+	return { ...row, authorization: authorization.value, policies };
+}
+/** A policy set of these rows. */
+export const setOf = (...rows: Row[]): PolicySet => testPolicySet(...rows.map(rowOf));
+
+/** A row of a table with its policies. */
+export const randomRow: fc.Arbitrary<Row> = fc.record({
+	p2c: fc.constantFrom('HSO', 'HSO and CP', '(HSO and cp) or (CP and hso)', 'CP or (HSO and cp)', 'closed'),
+	pre: fc.record(
+		{ HSO: fc.oneof(fc.constant('true'), randomPolicy), CP: randomPolicy },
+		{ requiredKeys: ['CP'] },
+	),
+	post: fc.constantFrom({}, { HSO: ['LogEntry.Oem := null'] }),
+});
