@@ -36,7 +36,14 @@ async function openLog(folder: string, keyFile: string) {
 	const write = async (records: readonly AuditRecord[]) => {
 		for (const record of records) await log.append(record).durable;
 	};
-	return { write, close: () => log.close(), source: sourceOf(published), published, clock };
+	/** Lets time pass until a checkpoint covers everything. */
+	const signAll = async () => {
+		while (published.size() < log.head().seq) {
+			clock.advance(10_000);
+			await new Promise(resolve => setImmediate(resolve));
+		}
+	};
+	return { write, signAll, close: () => log.close(), source: sourceOf(published), published, clock };
 }
 
 const sourceOf = (published: PublishedLog): LogSource => ({
@@ -200,11 +207,12 @@ test('a log that lost signed records is caught', async t => {
 
 		const cut = await openLog(join(folder, 'cut'), key);
 		await cut.write(decisions(3));
+		// Three make a checkpoint, without time passing.
 		while (cut.published.size() < 3) await new Promise(resolve => setImmediate(resolve));
 		t.like(await followOnce(copy, cut.source), { kind: 'current' }, 'an old checkpoint alone proves nothing');
 		await cut.write(decisions(1, 3));
 		cut.clock.advance(60_000);
-		while (cut.published.size() < 4) await new Promise(resolve => setImmediate(resolve));
+		await cut.signAll();
 		const step = (await followOnce(copy, cut.source)) as Parting;
 		t.like(step, { kind: 'parted', seq: 5, record: null });
 		t.regex(step.reason, /^5 records that were signed at .* are gone/);
@@ -216,9 +224,11 @@ test('a log that lost signed records is caught', async t => {
 test('whatever a source that has gone wrong shows, the copy takes only what is signed', async t => {
 	await inFolder(async folder => {
 		const log = await openLog(join(folder, 'audit'), join(folder, 'audit.key'));
-		await log.write(decisions(10));
+		await log.write(decisions(9));
 		const stranger = await openLog(join(folder, 'stranger'), join(folder, 'stranger.key'));
-		await stranger.write(decisions(10, 50));
+		await stranger.write(decisions(12, 50));
+		await log.signAll();
+		await stranger.signAll();
 		const { source } = log;
 		const altered = (lines: readonly string[]) =>
 			lines.map(line => line.replace('cp-operator', 'xp-operator'));
@@ -274,11 +284,8 @@ test('records that were copied while nothing vouched for them yet are copied aga
 	await inFolder(async folder => {
 		const log = await openLog(join(folder, 'audit'), join(folder, 'audit.key'));
 		const kept = join(folder, 'copy');
-		const published = async (size: number) => {
-			while (log.published.size() < size) await new Promise(resolve => setImmediate(resolve));
-		};
 		await log.write(decisions(9));
-		await published(9);
+		await log.signAll();
 		for (const signed of [0, 9]) {
 			// A crash between the lines and their checkpoint; the second time with records that never were the log's.
 			const crashed = await copyOf(kept, log.published);
