@@ -1,9 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { parse } from 'yaml';
 import { bmcIdentity, modeOf, oldPassword, siteText, startBench } from './console.fixture.ts';
+import type { Change } from './doors.ts';
 import { enrolBmc, planEnrolment } from './enrol.ts';
+import { newPassword } from './new-password.ts';
 import { openBmc } from './open-bmc.ts';
 import { releaseBmc } from './release.ts';
 
@@ -191,4 +194,60 @@ test('only one process at a time works on a BMC', async t => {
 	t.is(refused.length, 1);
 	t.like((refused[0] as PromiseRejectedResult).reason, { code: 'EnrolmentBusy' });
 	t.true(await bench.works(await bench.kept()));
+});
+
+/** The same BMC, which refuses changes of which `refuses` is true. */
+const refusing = (refuses: (change: Change) => boolean) => ({
+	openBmc(target: Parameters<typeof openBmc>[0]) {
+		const bmc = openBmc(target);
+		return {
+			...bmc,
+			async logIn(username: string, password: string) {
+				const login = await bmc.logIn(username, password);
+				return (
+					login && { ...login, send: async (change: Change) => (refuses(change) ? 400 : login.send(change)) }
+				);
+			},
+		};
+	},
+});
+
+test('a door that the BMC does not shut is named, and tried again the next time', async t => {
+	const bench = await startBench(t);
+	const stubborn = { ...bench.console, ...refusing(({ path }) => path.endsWith('/NetworkProtocol')) };
+	const done = await enrolBmc(stubborn, bench.wanted);
+	t.deepEqual(done.left, ['SSH']);
+	t.false(done.shut.includes('SSH'));
+	t.true(bench.lines.some(line => /SSH: STILL OPEN, the BMC answered 400/.test(line)));
+	t.true(await bench.works(await bench.kept()));
+	const again = await enrolBmc(bench.console, { ...bench.wanted, keep: ['more'], rack: 'rack8' });
+	t.deepEqual([again.shut, again.left], [['SSH'], []]);
+	t.is(parse(await bench.site()).bmcs.node1.rack, 'rack8');
+	const record = JSON.parse(await readFile(path.join(bench.folder, 'enrolment/node1.json'), 'utf8'));
+	t.deepEqual(record.keep, ['backup', 'more']);
+	t.deepEqual((await releaseBmc(bench.console, 'node1', 'The-owners-own1')).lost, []);
+});
+
+test('when the BMC refuses the new password, nothing is left of the attempt', async t => {
+	const bench = await startBench(t);
+	const stubborn = { ...bench.console, ...refusing(({ body }) => body?.Password !== undefined) };
+	await t.throwsAsync(enrolBmc(stubborn, bench.wanted), { code: 'BmcRefuses' });
+	t.true(await bench.works(oldPassword));
+	t.is(await bench.site(), siteText);
+	t.deepEqual(await readdir(path.join(bench.folder, 'enrolment')), ['unrecorded']);
+	t.deepEqual(await readdir(path.join(bench.folder, 'secrets')), []);
+	await t.throwsAsync(releaseBmc(bench.console, 'node1', 'The-owners-own1'), { code: 'NotEnrolled' });
+});
+
+test('a password has every kind of character, whatever the dice say, and as many as the BMC takes', t => {
+	for (const longest of [8, 12, 16, 20, 64]) {
+		const password = newPassword(randomBytes, longest);
+		t.is(password.length, Math.max(12, Math.min(20, longest)));
+		t.regex(password, /^(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9]+$/);
+	}
+	// Bytes that give capitals only are thrown again.
+	let thrown = 0;
+	const loaded = (bytes: number) => (thrown++ < 3 ? new Uint8Array(bytes) : randomBytes(bytes));
+	t.regex(newPassword(loaded), /[a-z]/);
+	t.is(thrown, 4);
 });

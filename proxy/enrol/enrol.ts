@@ -163,6 +163,13 @@ function fresh(wanted: EnrolRequest, fingerprint: string, passwordFile: string):
 	};
 }
 
+/** Asked again, more accounts may be kept and the rack be another; what was said before stands. */
+const amended = (found: Enrolment, { keep, rack }: EnrolRequest): Enrolment => ({
+	...found,
+	rack: rack ?? found.rack,
+	keep: [...new Set([...found.keep, ...keep])],
+});
+
 /** What could be the BMC's password, the likeliest first. */
 async function knownPasswords(at: Console, found: Enrolment | undefined): Promise<string[]> {
 	if (!found) return [];
@@ -178,7 +185,7 @@ async function takeOver(
 	bmc: OpenBmc & { fingerprint: string },
 ): Promise<EnrolOutcome> {
 	const save = (enrolment: Enrolment) => writeEnrolment(at.disk, at.folder, enrolment);
-	const begun = found ?? fresh(wanted, bmc.fingerprint, site.passwordFile);
+	const begun = found ? amended(found, wanted) : fresh(wanted, bmc.fingerprint, site.passwordFile);
 	const { login, enrolment: taken } = await takeAccount(at, wanted, begun, found !== undefined, bmc);
 	const { enrolment, shut, left } = await shutDoors(login, taken, save, at.report);
 	await login.logOut();
@@ -198,7 +205,8 @@ async function takeOver(
 		added = changed !== text;
 		if (added) await at.disk.write(at.siteFile, changed);
 	}
-	if (enrolment.state !== 'enrolled') await save({ ...enrolment, state: 'enrolled' });
+	const done: Enrolment = { ...enrolment, state: 'enrolled' };
+	if (JSON.stringify(done) !== JSON.stringify(found)) await save(done);
 	return { fingerprint: bmc.fingerprint, shut, left, entry, block: siteBlock(wanted.name, entry), added };
 }
 

@@ -1,3 +1,4 @@
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { Answer } from '../answer/answer.ts';
 import type { WaitingRequests } from '../approve/waiting-requests.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
@@ -147,9 +148,11 @@ async function endSession(
 	}
 }
 
+/** What may not be told is a fault of the proxy's, and answered like one. */
 function refused(doors: string[], fault: unknown): Repair {
-	const { status = 500, message = '' } = fault as { status?: number; message?: string };
-	return { doors, outcome: status === 403 ? 'denied' : 'failed', requestId: null, detail: message };
+	if (!(fault instanceof BimetalError) || !fault.expose) throw fault;
+	const outcome = fault.status === 403 ? 'denied' : 'failed';
+	return { doors, outcome, requestId: null, detail: fault.message };
 }
 
 function canonical({ method, path, body }: Change): CanonicalRequest {
