@@ -23,6 +23,8 @@ export interface Connection {
 	readonly suffix: string;
 	readonly home: string;
 	readonly url: string;
+	/** The profile's name, where one is used. */
+	readonly profile: string | undefined;
 }
 
 /**
@@ -41,7 +43,7 @@ export async function withConnection<R>(
 	const named = source.profile !== undefined && source.profile.name !== 'default';
 	const suffix = named && !context.env.BIMETAL_PROFILE ? ` --as ${source.profile?.name}` : '';
 	try {
-		return await work({ client, suffix, home, url: source.url });
+		return await work({ client, suffix, home, url: source.url, profile: source.profile?.name });
 	} catch (error) {
 		if (source.profile?.token && error instanceof BimetalError && error.status === 401) {
 			const { name, url, user } = source.profile;

@@ -86,6 +86,7 @@ export interface ProxyDeps {
 		readonly expireAfter: number;
 		readonly executeWithin: number;
 		readonly approvalValidFor?: number | undefined;
+		readonly signed?: 'required' | 'optional' | undefined;
 		readonly maxPerOperator: number;
 	};
 	readonly sessions: { readonly idleTimeout: number; readonly lifetime: number };
@@ -199,6 +200,11 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		lanes,
 		clock,
 		approvalValidFor: deps.approvals.approvalValidFor,
+		signed: deps.approvals.signed ?? 'optional',
+		keyOf({ name, party }) {
+			const entry = roster.find(name);
+			return entry?.operator.party === party ? entry.key : undefined;
+		},
 	});
 
 	const observe = requestMetrics(registry);

@@ -27,6 +27,7 @@ import { type ExplanationView, explanationView } from './explain/schemas.ts';
 import { createGovernanceClient, type GovernanceClient } from './governance/governance-client.ts';
 
 export type { RequestState, RequestView, ReviewView } from './api/schemas.ts';
+export { approvalPurpose, renderStatement, type Statement } from './approve/statement.ts';
 export type { JsonValue } from './canonicalise/canonical-request.ts';
 export type { AuditCalls } from './client/audit-calls.ts';
 export type { RedfishMessage } from './client/messages.ts';
@@ -64,6 +65,13 @@ export interface RedfishCall {
 	readonly ifMatch?: string | undefined;
 }
 
+/** An operator's signature of a decision, as `signText` makes it over `renderStatement`. */
+export interface Signature {
+	/** When it was signed, ISO 8601: as in the statement. */
+	readonly at: string;
+	readonly signature: string;
+}
+
 /** A session as the proxy opened it; `session` is the path to DELETE when it ends. */
 export interface Session {
 	readonly token: string;
@@ -89,10 +97,16 @@ export interface ProxyClient {
 	/** `digest`: the 64 hex digits of the request that the approver has looked at. */
 	approve(
 		id: string,
-		body: { digest: string; comment?: string | undefined },
+		body: { digest: string; comment?: string | undefined; signed?: Signature | undefined },
 	): Promise<z.infer<typeof requestView>>;
-	deny(id: string, body: { reason: string }): Promise<z.infer<typeof requestView>>;
-	withdraw(id: string, body?: { reason?: string | undefined }): Promise<z.infer<typeof requestView>>;
+	deny(
+		id: string,
+		body: { reason: string; signed?: Signature | undefined },
+	): Promise<z.infer<typeof requestView>>;
+	withdraw(
+		id: string,
+		body?: { reason?: string | undefined; signed?: Signature | undefined },
+	): Promise<z.infer<typeof requestView>>;
 	policies(): Promise<PoliciesView>;
 	/** What would come of a Redfish call, and why; nothing is executed. `as`: another party asks. */
 	explain(call: RedfishCall & { as?: string | undefined }): Promise<ExplanationView>;
@@ -140,9 +154,11 @@ export function createProxyClient(options: TransportOptions): ProxyClient {
 		requests: (query = {}) => get(requestPage, `/p2c/v1/requests${queryString(query)}`),
 		request: id => get(requestView, requestPath(id)),
 		review: id => get(reviewView, `${requestPath(id)}/review`),
-		approve: (id, { digest, comment }) => act(id, 'approve', { digest, ...(comment ? { comment } : {}) }),
-		deny: (id, { reason }) => act(id, 'deny', { reason }),
-		withdraw: (id, { reason } = {}) => act(id, 'withdraw', reason ? { reason } : {}),
+		approve: (id, { digest, comment, signed }) =>
+			act(id, 'approve', { digest, ...(comment && { comment }), ...(signed && { signed: { ...signed } }) }),
+		deny: (id, { reason, signed }) => act(id, 'deny', { reason, ...(signed && { signed: { ...signed } }) }),
+		withdraw: (id, { reason, signed } = {}) =>
+			act(id, 'withdraw', { ...(reason && { reason }), ...(signed && { signed: { ...signed } }) }),
 		policies: () => get(policiesView, '/p2c/v1/policies'),
 		explain: call =>
 			ask(explanationView, { method: 'POST', path: '/p2c/v1/explain', body: { ...call } as JsonValue }),

@@ -21,6 +21,14 @@ export const proxyErrorTable = {
 	},
 	NotNeeded: { status: 403, meaning: 'The request does not wait for this party.' },
 	NotYours: { status: 403, meaning: 'Only the requester can withdraw a request. Deny it instead.' },
+	SignatureRequired: {
+		status: 403,
+		meaning: 'The decision must carry the signature of its operator. `bimetal operator keygen` makes a key.',
+	},
+	SignatureRefused: {
+		status: 403,
+		meaning: 'The signature is not the operator’s, of something else, or of another time. Sign again.',
+	},
 	NotFound: { status: 404, meaning: 'There is no such resource, or a policy hides it.' },
 	UnknownBmc: { status: 404, meaning: 'The address names no BMC of this site. `bimetal bmcs` lists them.' },
 	NoSuchRequest: { status: 404, meaning: 'There is no request of this id. `bimetal requests` lists them.' },

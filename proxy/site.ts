@@ -10,7 +10,12 @@ const name = z
 const port = z.int().min(0).max(65535);
 const listenAddress = z.strictObject({ host: z.string().default('127.0.0.1'), port });
 
-const approvals = { expireAfter: 15 * 60_000, executeWithin: 5 * 60_000, maxPerOperator: 1000 };
+const approvals = {
+	expireAfter: 15 * 60_000,
+	executeWithin: 5 * 60_000,
+	signed: 'optional' as const,
+	maxPerOperator: 1000,
+};
 const unsigned = { signed: 'no' as const, changesExpireAfter: 24 * 3_600_000 };
 
 /** `site.yaml`: everything the proxy is told. Relative paths count from the file's folder. */
@@ -129,6 +134,8 @@ const siteSchema = (folder: string) =>
 				executeWithin: duration.default(approvals.executeWithin),
 				/** How long an approval counts while others are missing; absent: as long as the request waits. */
 				approvalValidFor: duration.optional(),
+				/** `required`: nobody decides on requests without a signature. Who has a key signs in any case. */
+				signed: z.enum(['required', 'optional']).default(approvals.signed),
 				maxPerOperator: z.int().min(1).max(100_000).default(approvals.maxPerOperator),
 			})
 			.default(approvals),

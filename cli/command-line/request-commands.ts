@@ -1,11 +1,18 @@
 import { type Command, Option } from 'commander';
 import type { ApproveOptions, RequestsOptions } from '../commands/requests.ts';
+import type { OperatorKeygenOptions, SigningOptions } from '../commands/signing.ts';
 import type { ConnectionOptions } from '../connection.ts';
 import { commandName } from '../context.ts';
-import { positiveInteger, withConnection, withExamples } from './options.ts';
+import { positiveInteger, withConnection, withExamples, withJson } from './options.ts';
 import type { Registration } from './registration.ts';
 
 type Options = ConnectionOptions & { json?: boolean };
+
+const signingKey = [
+	'--signing-key <file>',
+	'sign with this key instead of the one kept with the profile',
+] as const;
+const passphrase = ['--passphrase-file <file>', "the key's passphrase is the first line of a file"] as const;
 
 /** As the management API has them; kept here as well so that help needs no schemas. A test holds them together. */
 export const requestStates = [
@@ -57,6 +64,8 @@ export function addRequestCommands(program: Command, { context, run }: Registrat
 		.option('--comment <text>', 'kept with the approval')
 		.option('--digest <hex>', 'approve only if this is its digest')
 		.option('-y, --yes', 'do not ask')
+		.option(...signingKey)
+		.option(...passphrase)
 		.action(run(async (id: string, options: ApproveOptions) => (await load()).approve(context, id, options)));
 	withExamples(withConnection(approve), [
 		`${bimetal} approve 01K3Q8 --as cp`,
@@ -68,8 +77,10 @@ export function addRequestCommands(program: Command, { context, run }: Registrat
 		.description('Deny a request for your party; it will not be executed')
 		.argument('<id>', 'request')
 		.requiredOption('--reason <text>', 'told to whoever asked')
+		.option(...signingKey)
+		.option(...passphrase)
 		.action(
-			run(async (id: string, options: Options & { reason?: string }) =>
+			run(async (id: string, options: Options & SigningOptions & { reason?: string }) =>
 				(await load()).deny(context, id, options),
 			),
 		);
@@ -80,12 +91,35 @@ export function addRequestCommands(program: Command, { context, run }: Registrat
 		.description('Withdraw a request of your own')
 		.argument('<id>', 'request')
 		.option('--reason <text>', 'kept with it')
+		.option(...signingKey)
+		.option(...passphrase)
 		.action(
-			run(async (id: string, options: Options & { reason?: string }) =>
+			run(async (id: string, options: Options & SigningOptions & { reason?: string }) =>
 				(await load()).withdraw(context, id, options),
 			),
 		);
 	withExamples(withConnection(withdraw), [`${bimetal} withdraw 01K3Q8`]);
+
+	const operator = program
+		.command('operator')
+		.description('Keep the key with which you sign decisions')
+		.helpCommand(false);
+	const keygen = operator
+		.command('keygen')
+		.summary('Make a key to sign approvals with')
+		.description(
+			'Makes an Ed25519 key pair and keeps the private key beside the profile (mode 0600), where approve, deny and ' +
+				'withdraw find it. The public key goes into the operators file of the site.',
+		)
+		.option('--as, --profile <name>', "profile that it is for (default: 'default')")
+		.option('--encrypt', 'ask for a passphrase and encrypt the private key with it')
+		.option('--passphrase-file <file>', 'encrypt it; the passphrase is the first line of a file')
+		.action(
+			run(async (options: OperatorKeygenOptions) =>
+				(await import('../commands/signing.ts')).generateOperatorKey(context, options),
+			),
+		);
+	withExamples(withJson(keygen), [`${bimetal} operator keygen --as cp --encrypt`]);
 
 	program.commandsGroup('The site:');
 	const bmcs = program

@@ -1,6 +1,6 @@
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { RequestState, RequestView } from '../../proxy/client.ts';
-import { type ConnectionOptions, withConnection } from '../connection.ts';
+import { type Connection, type ConnectionOptions, withConnection } from '../connection.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { hinted, usageError } from '../failure.ts';
@@ -10,6 +10,7 @@ import { visible } from '../visible.ts';
 import { warnOfBreakGlass } from './break-glass.ts';
 import { approveLines, callText, stateStyle } from './request-text.ts';
 import { printReview } from './review-text.ts';
+import { hasSigningKey, type SigningOptions, signDecision } from './signing.ts';
 
 type Options = ConnectionOptions & { readonly json?: boolean };
 
@@ -82,7 +83,7 @@ export function showRequest(context: CliContext, id: string, options: Options): 
 	});
 }
 
-export interface ApproveOptions extends Options {
+export interface ApproveOptions extends Options, SigningOptions {
 	readonly comment?: string;
 	readonly digest?: string;
 	readonly yes?: boolean;
@@ -94,7 +95,8 @@ export interface ApproveOptions extends Options {
  * resource, the policies) is shown as it is at this moment.
  */
 export function approve(context: CliContext, id: string, options: ApproveOptions): Promise<number> {
-	return withConnection(context, options, async ({ client, suffix }) => {
+	return withConnection(context, options, async connection => {
+		const { client, suffix } = connection;
 		const review = options.json ? undefined : await client.review(id);
 		const view = review?.request ?? (await client.request(id));
 		if (options.digest && options.digest.toLowerCase() !== view.digest) {
@@ -115,7 +117,11 @@ export function approve(context: CliContext, id: string, options: ApproveOptions
 				);
 			}
 		}
-		const after = await client.approve(id, { digest: view.digest, comment: options.comment });
+		const { digest } = view;
+		const { comment } = options;
+		const about = { requestId: view.id, digest, decision: 'approve' as const, comment };
+		const signed = await signDecision(context, connection, options, about);
+		const after = await client.approve(id, { digest, comment, signed });
 		if (options.json) printJson(context, after);
 		else printLine(context, `\n${afterApproval(after, painter(context))}`);
 		const bad = after.state === 'denied' ? exitCodes.denied : exitCodes.fault;
@@ -139,11 +145,23 @@ function afterApproval(view: RequestView, paint: ReturnType<typeof painter>): st
 	}
 }
 
+/** Signs what ends a request, over its digest as the proxy has it now. */
+async function signOne(
+	context: CliContext,
+	connection: Connection,
+	options: SigningOptions,
+	{ id, ...about }: { id: string; decision: 'deny' | 'withdraw'; comment: string | undefined },
+) {
+	if (!hasSigningKey(connection, options)) return undefined;
+	const { digest } = await connection.client.request(id);
+	return signDecision(context, connection, options, { requestId: id, digest, ...about });
+}
+
 /** `bimetal deny ID --reason TEXT` */
 export function deny(
 	context: CliContext,
 	id: string,
-	options: Options & { reason?: string },
+	options: Options & SigningOptions & { reason?: string },
 ): Promise<number> {
 	const { reason } = options;
 	if (!reason)
@@ -151,8 +169,9 @@ export function deny(
 			'why is it denied?',
 			`${commandName(context)} deny ${id} --reason 'maintenance until noon'`,
 		);
-	return withConnection(context, options, async ({ client }) => {
-		const view = await client.deny(id, { reason });
+	return withConnection(context, options, async connection => {
+		const signed = await signOne(context, connection, options, { id, decision: 'deny', comment: reason });
+		const view = await connection.client.deny(id, { reason, signed });
 		if (options.json) printJson(context, view);
 		else
 			printLine(
@@ -167,10 +186,12 @@ export function deny(
 export function withdraw(
 	context: CliContext,
 	id: string,
-	options: Options & { reason?: string },
+	options: Options & SigningOptions & { reason?: string },
 ): Promise<number> {
-	return withConnection(context, options, async ({ client }) => {
-		const view = await client.withdraw(id, { reason: options.reason });
+	return withConnection(context, options, async connection => {
+		const { reason } = options;
+		const signed = await signOne(context, connection, options, { id, decision: 'withdraw', comment: reason });
+		const view = await connection.client.withdraw(id, { reason, signed });
 		if (options.json) printJson(context, view);
 		else printLine(context, `Withdrawn: ${callText(view)} at ${visible(view.bmc)} will not be executed.`);
 		return 0;

@@ -2,6 +2,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { Method, Route } from '../../common/http/app.ts';
 import { parse } from '../../common/http/parse.ts';
 import type { Approver } from '../approve/approver.ts';
+import type { Proof } from '../approve/check-signature.ts';
 import { concernsParty, type RequestDocument } from '../approve/request-document.ts';
 import type { Reviewer } from '../approve/review.ts';
 import { noSuchRequest, type WaitingRequests } from '../approve/waiting-requests.ts';
@@ -103,22 +104,34 @@ export function createApiRoutes(deps: ApiDeps): Route[] {
 			viewReview(await deps.review(await find(request, operator), operator), operator.party),
 		),
 		route('POST', '/requests/:id/approve', async (request, operator) => {
-			const { digest, comment } = parse(schemas.approveBody, request.body);
+			const { digest, comment, signed } = parse(schemas.approveBody, request.body);
 			return viewRequest(
-				await approver.approve(await own(request, operator), operator, digest, comment ?? null),
+				await approver.approve(
+					await own(request, operator),
+					operator,
+					digest,
+					comment ?? null,
+					proofOf(signed),
+				),
 				operator.party,
 			);
 		}),
 		route('POST', '/requests/:id/deny', async (request, operator) => {
-			const { reason } = parse(schemas.denyBody, request.body);
-			return viewRequest(await approver.deny(await own(request, operator), operator, reason), operator.party);
+			const { reason, signed } = parse(schemas.denyBody, request.body);
+			return viewRequest(
+				await approver.deny(await own(request, operator), operator, reason, proofOf(signed)),
+				operator.party,
+			);
 		}),
 		route('POST', '/requests/:id/withdraw', async (request, operator) => {
-			const { reason } = parse(schemas.withdrawBody, request.body ?? {});
+			const { reason, signed } = parse(schemas.withdrawBody, request.body ?? {});
 			return viewRequest(
-				await approver.withdraw(await own(request, operator), operator, reason ?? null),
+				await approver.withdraw(await own(request, operator), operator, reason ?? null, proofOf(signed)),
 				operator.party,
 			);
 		}),
 	];
 }
+
+const proofOf = (signed: { at: string; signature: string } | undefined): Proof | undefined =>
+	signed && { at: Date.parse(signed.at), signature: signed.signature };

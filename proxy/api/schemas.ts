@@ -23,6 +23,8 @@ export const policyView = z.strictObject({
 	reason: z.string(),
 });
 
+const signedView = z.strictObject({ statement: z.string(), signature: z.string() });
+
 export const requestView = z.strictObject({
 	id: z.string(),
 	state: requestState,
@@ -48,6 +50,8 @@ export const requestView = z.strictObject({
 			comment: z.string().nullable(),
 			/** When it no longer counts; null: while the request waits. */
 			validUntil: z.iso.datetime().nullable(),
+			/** The decision as its operator signed it: after the line `bimetal approval 1`, Ed25519, base64. */
+			signed: signedView.optional(),
 		}),
 	),
 	/** Alternatives: each a set of parties that would complete the request. Empty unless waiting. */
@@ -58,7 +62,14 @@ export const requestView = z.strictObject({
 	clause: z.string().nullable(),
 	policies: z.array(policyView),
 	/** Why it was denied, withdrawn or failed; who did it. */
-	ended: z.strictObject({ by: operatorView.nullable(), reason: z.string(), at: z.iso.datetime() }).nullable(),
+	ended: z
+		.strictObject({
+			by: operatorView.nullable(),
+			reason: z.string(),
+			at: z.iso.datetime(),
+			signed: signedView.optional(),
+		})
+		.nullable(),
 	/** What the BMC answered. The body is for the requester alone, at its TaskMonitor. */
 	outcome: z.strictObject({ status: z.int(), at: z.iso.datetime() }).nullable(),
 });
@@ -108,13 +119,20 @@ export const requestPage = z.strictObject({
 	next: z.string().nullable(),
 });
 
+/** The operator's own signature of the decision: see docs/lifecycle.md. */
+const proof = z.strictObject({ at: z.iso.datetime(), signature: z.base64().length(88) });
+
 export const approveBody = z.strictObject({
 	/** Must equal the request's digest: the approver says what was looked at. */
 	digest: z.string().regex(/^[0-9a-f]{64}$/),
 	comment: z.string().max(1000).optional(),
+	signed: proof.optional(),
 });
-export const denyBody = z.strictObject({ reason: z.string().min(1).max(1000) });
-export const withdrawBody = z.strictObject({ reason: z.string().max(1000).optional() });
+export const denyBody = z.strictObject({ reason: z.string().min(1).max(1000), signed: proof.optional() });
+export const withdrawBody = z.strictObject({
+	reason: z.string().max(1000).optional(),
+	signed: proof.optional(),
+});
 
 export const requestQuery = z.strictObject({
 	state: requestState.optional(),

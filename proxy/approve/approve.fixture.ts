@@ -65,6 +65,7 @@ export function createBench(
 		expireAfter?: number;
 		executeWithin?: number;
 		approvalValidFor?: number;
+		signed?: 'required' | 'optional';
 		maxPerOperator?: number;
 	} = {},
 ) {
@@ -84,6 +85,8 @@ export function createBench(
 	const world = {
 		open: true,
 		gone: new Set<string>(),
+		/** Public keys, by operator. */
+		keys: new Map<string, string>(),
 		/** Names of persons where they are others than the accounts'. */
 		persons: new Map<string, string>(),
 		policies: activate(policySet('one')),
@@ -149,6 +152,8 @@ export function createBench(
 		lanes: createLanes(),
 		clock,
 		approvalValidFor: options.approvalValidFor,
+		signed: options.signed ?? 'optional',
+		keyOf: ({ name }: Operator) => world.keys.get(name),
 	};
 	const approver = createApprover(approverDeps);
 

@@ -15,8 +15,10 @@ import { wasNotSent } from '../forward/bmc-fault.ts';
 import type { Mediator } from '../mediator.ts';
 import type { Operator } from '../operator.ts';
 import { durably } from '../record.ts';
+import { checkSignature, type Proof, type Signed } from './check-signature.ts';
 import { notNeeded, notWaiting, refuseUnfit } from './fitness.ts';
 import { concernsParty, type RequestDocument } from './request-document.ts';
+import type { Statement } from './statement.ts';
 import { callOf } from './stored-call.ts';
 import { authorizationOf, noSuchRequest, viewPolicies, type WaitingRequests } from './waiting-requests.ts';
 
@@ -33,6 +35,10 @@ export interface ApproverDeps {
 	readonly clock: Clock;
 	/** Milliseconds for which an approval counts; absent: as long as the request waits. */
 	readonly approvalValidFor?: number | undefined;
+	/** An operator's public key, from the roster. */
+	readonly keyOf: (operator: Operator) => string | undefined;
+	/** `required`: nobody decides unsigned. Who has a key signs in any case. */
+	readonly signed: 'required' | 'optional';
 }
 
 /** What operators do with requests that wait. Each throws a BimetalError that says what is wrong. */
@@ -41,9 +47,22 @@ export interface Approver {
 	 * Adds the operator's authorization; when it is the last one, decides again and executes, exactly once. Who
 	 * approves again what carries the own approval already gets it as it is now: an answer may have been lost.
 	 */
-	approve(id: string, operator: Operator, digest: string, comment: string | null): Promise<RequestDocument>;
-	deny(id: string, operator: Operator, reason: string): Promise<RequestDocument>;
-	withdraw(id: string, operator: Operator, reason: string | null): Promise<RequestDocument>;
+	approve(
+		id: string,
+		operator: Operator,
+		digest: string,
+		comment: string | null,
+		proof?: Proof,
+	): Promise<RequestDocument>;
+	deny(id: string, operator: Operator, reason: string, proof?: Proof): Promise<RequestDocument>;
+	withdraw(id: string, operator: Operator, reason: string | null, proof?: Proof): Promise<RequestDocument>;
+}
+
+interface Approval {
+	readonly digest: string;
+	readonly comment: string | null;
+	readonly proof: Proof | undefined;
+	readonly arrivedAt: number;
 }
 
 export function createApprover(deps: ApproverDeps): Approver {
@@ -64,23 +83,20 @@ export function createApprover(deps: ApproverDeps): Approver {
 		return find(id);
 	};
 
-	const record = (
+	/** Checks the signature of a decision where there must be one, and puts it on the record. */
+	const record = async (
 		request: RequestDocument,
 		operator: Operator,
-		decision: 'approve' | 'deny' | 'withdraw',
-		comment: string | null,
-	) =>
-		durably(
-			audit.append({
-				kind: 'approval',
-				requestId: request.id,
-				operator: operator.name,
-				party: operator.party,
-				decision,
-				digest: request.digest,
-				comment,
-			}),
-		);
+		{ decision, comment, proof }: Pick<Statement, 'decision' | 'comment'> & { proof: Proof | undefined },
+	): Promise<Signed | undefined> => {
+		const { id: requestId, digest } = request;
+		const about = { requestId, digest, decision, operator: operator.name, party: operator.party, comment };
+		const key = deps.keyOf(operator);
+		const isRequired = deps.signed === 'required';
+		const signed = checkSignature(about, proof, { key, isRequired, now: clock.now() });
+		await durably(audit.append({ kind: 'approval', ...about, ...signed }));
+		return signed;
+	};
 
 	const end = (
 		id: string,
@@ -88,6 +104,7 @@ export function createApprover(deps: ApproverDeps): Approver {
 		by: Operator | null,
 		reason: string,
 		changes: Partial<RequestDocument> = {},
+		signed?: Signed,
 	) =>
 		waiting.change(id, 'waiting', request => ({
 			...request,
@@ -95,7 +112,12 @@ export function createApprover(deps: ApproverDeps): Approver {
 			state,
 			needs: [],
 			lacking: {},
-			ended: { by: by && { name: by.name, party: by.party }, reason, at: clock.now() },
+			ended: {
+				by: by && { name: by.name, party: by.party },
+				reason,
+				at: clock.now(),
+				...(signed && { signed: { ...signed } }),
+			},
 		}));
 
 	/** Why nobody's approval can complete the request any more. */
@@ -111,7 +133,7 @@ export function createApprover(deps: ApproverDeps): Approver {
 	const approve = async (
 		id: string,
 		operator: Operator,
-		{ digest, comment, arrivedAt }: { digest: string; comment: string | null; arrivedAt: number },
+		{ digest, comment, proof, arrivedAt }: Approval,
 	): Promise<RequestDocument> => {
 		const request = await find(id);
 		const { members } = deps.policies().set;
@@ -134,10 +156,10 @@ export function createApprover(deps: ApproverDeps): Approver {
 		);
 		if (operations.length !== request.operations.length)
 			throw new Error('a row of the same policy version is gone');
-		await record(request, operator, 'approve', comment);
+		const signed = await record(request, operator, { decision: 'approve', comment, proof });
 
 		const validUntil = deps.approvalValidFor === undefined ? null : arrivedAt + deps.approvalValidFor;
-		const own = authorizationOf(operator, arrivedAt, comment, validUntil);
+		const own = authorizationOf(operator, arrivedAt, comment, { validUntil, signed });
 		const authorizations = [...request.authorizations, own];
 		const verdict = await deps.consider(policies, operations, call, [...valid, own], { claim: true });
 		// One write for the authorization and what follows from it: a crash leaves none of them, or all.
@@ -275,25 +297,25 @@ export function createApprover(deps: ApproverDeps): Approver {
 	};
 
 	return {
-		approve: (id, operator, digest, comment) =>
-			serial(id, arrivedAt => approve(id, operator, { digest, comment, arrivedAt })),
-		deny: (id, operator, reason) =>
+		approve: (id, operator, digest, comment, proof) =>
+			serial(id, arrivedAt => approve(id, operator, { digest, comment, proof, arrivedAt })),
+		deny: (id, operator, reason, proof) =>
 			deps.lanes.run(`request ${id}`, async () => {
 				const request = await load(id);
 				if (request.state !== 'waiting') throw notWaiting(request);
 				if (!concernsParty(request, operator.party)) throw notNeeded(request, operator);
-				await record(request, operator, 'deny', reason);
-				return end(id, 'denied', operator, reason);
+				const signed = await record(request, operator, { decision: 'deny', comment: reason, proof });
+				return end(id, 'denied', operator, reason, {}, signed);
 			}),
-		withdraw: (id, operator, reason) =>
+		withdraw: (id, operator, reason, proof) =>
 			deps.lanes.run(`request ${id}`, async () => {
 				const request = await load(id);
 				if (request.requester.name !== operator.name) {
 					throw proxyErrors.NotYours('only its requester can withdraw a request; deny it instead');
 				}
 				if (request.state !== 'waiting') throw notWaiting(request);
-				await record(request, operator, 'withdraw', reason);
-				return end(id, 'withdrawn', operator, reason ?? 'by its requester');
+				const signed = await record(request, operator, { decision: 'withdraw', comment: reason, proof });
+				return end(id, 'withdrawn', operator, reason ?? 'by its requester', {}, signed);
 			}),
 	};
 }

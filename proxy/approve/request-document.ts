@@ -4,6 +4,8 @@ import { defineCollection } from '../../common/store/store.ts';
 import { policyView, requestState } from '../api/schemas.ts';
 
 const operator = z.strictObject({ name: z.string(), party: z.string() });
+/** A decision as its operator signed it: see statement.ts. */
+const signed = z.strictObject({ statement: z.string(), signature: z.string() });
 
 /** A request that had to wait for others, as it is kept: exactly what will be executed, and who said what. */
 export const requestDocument = z.strictObject({
@@ -41,6 +43,7 @@ export const requestDocument = z.strictObject({
 			comment: z.string().nullable(),
 			/** When it no longer counts; null: while the request waits. */
 			validUntil: z.int().nullable().default(null),
+			signed: signed.optional(),
 		}),
 	),
 	needs: z.array(z.array(z.string())),
@@ -49,7 +52,14 @@ export const requestDocument = z.strictObject({
 	clause: z.string().nullable(),
 	/** `private`: its party hides it from the others (decide/hidden-policies.ts). */
 	policies: z.array(policyView.extend({ private: z.boolean().optional() })),
-	ended: z.strictObject({ by: operator.nullable(), reason: z.string(), at: z.int() }).nullable(),
+	ended: z
+		.strictObject({
+			by: operator.nullable(),
+			reason: z.string(),
+			at: z.int(),
+			signed: signed.optional(),
+		})
+		.nullable(),
 	outcome: z
 		.strictObject({
 			status: z.int(),

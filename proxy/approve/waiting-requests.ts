@@ -10,6 +10,7 @@ import { proxyErrors } from '../errors.ts';
 import { addPrefix } from '../forward/links.ts';
 import type { Operator } from '../operator.ts';
 import type { Operation } from '../policy/policy-set.ts';
+import type { Signed } from './check-signature.ts';
 import {
 	concernsParty,
 	isRequestId,
@@ -256,8 +257,15 @@ export const authorizationOf = (
 	operator: Operator,
 	at: number,
 	comment: string | null,
-	validUntil: number | null = null,
-) => ({ name: operator.name, party: operator.party, at, comment, validUntil });
+	more: { validUntil?: number | null; signed?: Signed | undefined } = {},
+): RequestDocument['authorizations'][number] => ({
+	name: operator.name,
+	party: operator.party,
+	at,
+	comment,
+	validUntil: more.validUntil ?? null,
+	...(more.signed && { signed: { ...more.signed } }),
+});
 
 export const viewPolicies = (policies: readonly EvaluatedPolicy[]): RequestDocument['policies'] =>
 	policies.map(({ party, operation, expression, holds, reason, private: isPrivate }) => ({

@@ -74,6 +74,9 @@ export const auditRecord = z.discriminatedUnion('kind', [
 		decision: z.enum(['approve', 'deny', 'withdraw', 'expire']),
 		digest: hexDigest,
 		comment: z.string().nullable(),
+		/** As its operator signed it, and the signature: not even the proxy's owner can have made it. */
+		statement: z.string().optional(),
+		signature: z.string().optional(),
 	}),
 	z.strictObject({
 		kind: z.literal('answer'),

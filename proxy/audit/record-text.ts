@@ -54,6 +54,8 @@ function inOrder(record: AuditRecord): unknown {
 				operator: record.operator,
 				party: record.party,
 				requestId: record.requestId,
+				signature: record.signature,
+				statement: record.statement,
 			};
 		case 'answer':
 			return {

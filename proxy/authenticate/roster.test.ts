@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import test from 'ava';
 import { createRoster, rosterFile } from './roster.ts';
 
@@ -82,4 +83,25 @@ test('the version changes with party, password and pin, and not otherwise', t =>
 		]).find('a')?.version;
 	t.is(version({}), version({ disabled: false }));
 	t.is(new Set([version({}), version({ party: 'CP' }), version({ certificate: print })]).size, 3);
+});
+
+test('a public key is taken as text or as PEM, and nothing else is', t => {
+	const { publicKey: pair, privateKey } = generateKeyPairSync('ed25519');
+	const pem = pair.export({ type: 'spki', format: 'pem' }).toString();
+	const text = `ed25519:${pair.export({ format: 'jwk' }).x}`;
+	const parse = (key: string) => rosterFile.safeParse({ operators: [{ name: 'a', party: 'CP', key }] });
+	for (const given of [text, pem]) {
+		const entries = parse(given).data?.operators ?? [];
+		t.is(createRoster(entries, ['CP']).find('a')?.key, text);
+	}
+	const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey;
+	const wrong = [
+		'',
+		text.slice(0, -1),
+		`${text}=`,
+		text.toUpperCase(),
+		privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+		rsa.export({ type: 'spki', format: 'pem' }).toString(),
+	];
+	for (const given of wrong) t.false(parse(given).success, given);
 });

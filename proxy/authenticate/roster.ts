@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { passwordHash } from '../../common/identity/passwords.ts';
+import { publicKeyText } from '../governance/signing-key.ts';
 import type { Operator } from '../operator.ts';
 
 /** SHA-256 over a certificate's DER, in hex with or without colons; kept in lower case without. */
@@ -9,6 +10,13 @@ const fingerprint = z
 	.string()
 	.regex(/^(?:[0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}$/, 'must be a SHA-256 fingerprint in hex')
 	.transform(text => text.replaceAll(':', '').toLowerCase());
+
+/** As `bimetal operator keygen` prints it, or PEM; kept in the first form. */
+const publicKey = z.string().transform((text, context) => {
+	const key = publicKeyText(text.trim());
+	if (key === undefined) context.addIssue('expected an Ed25519 public key: ed25519:…, or PEM');
+	return key ?? z.NEVER;
+});
 
 export const operatorEntry = z.strictObject({
 	name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ @ -'),
@@ -18,6 +26,8 @@ export const operatorEntry = z.strictObject({
 	/** Pins the client certificate; absent: any that the party's root has signed for this name. */
 	certificate: fingerprint.optional(),
 	disabled: z.boolean().optional(),
+	/** The public key (Ed25519) with which the operator's decisions on requests are checked. */
+	key: publicKey.optional(),
 	/** Who that is, when one person has several accounts of a party; absent: the name. */
 	person: z.string().min(1).max(100).optional(),
 });
@@ -31,6 +41,8 @@ export interface RosterEntry {
 	readonly person: string;
 	readonly password: string | undefined;
 	readonly certificate: string | undefined;
+	/** The public key of what the operator signs: `ed25519:` and base64url. */
+	readonly key: string | undefined;
 	/** Another one when the party, password or pin is another: sessions opened under the old ones end. */
 	readonly version: string;
 }
@@ -74,10 +86,10 @@ export function createRoster(entries: readonly OperatorEntry[], parties: readonl
 	return Object.freeze({ find: (name: string) => byName.get(name), operators: Object.freeze(operators) });
 }
 
-function toRosterEntry({ name, party, password, certificate, person }: OperatorEntry): RosterEntry {
+function toRosterEntry({ name, party, password, certificate, person, key }: OperatorEntry): RosterEntry {
 	const version = createHash('sha256')
 		.update(JSON.stringify([party, password, certificate]))
 		.digest('hex');
 	const operator = Object.freeze({ name, party });
-	return Object.freeze({ operator, person: person ?? name, password, certificate, version });
+	return Object.freeze({ operator, person: person ?? name, password, certificate, key, version });
 }

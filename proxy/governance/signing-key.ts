@@ -56,6 +56,18 @@ export function isPublicKey(text: string): boolean {
 	}
 }
 
+/** The public key that a text or a PEM holds, as the agreement has it; undefined when it holds none. */
+export function publicKeyText(given: string): string | undefined {
+	if (given.startsWith('ed25519:')) return isPublicKey(given) ? given : undefined;
+	if (!given.startsWith('-----BEGIN PUBLIC KEY-----')) return undefined;
+	try {
+		const key = createPublicKey(given);
+		return key.asymmetricKeyType === 'ed25519' ? `ed25519:${key.export({ format: 'jwk' }).x}` : undefined;
+	} catch {
+		return undefined;
+	}
+}
+
 const statement = (purpose: string, text: string): Buffer =>
 	Buffer.from(`bimetal ${purpose}\n${text}`, 'utf8');
 
