@@ -1,5 +1,5 @@
 import type { Facts } from '../policy/facts.ts';
-import type { Clause, Operation, PostPolicy, PreResult } from '../policy/policy-set.ts';
+import type { Clause, Operation, PartyPolicy, PostPolicy, PreResult } from '../policy/policy-set.ts';
 import type { Claim } from './claims.ts';
 import { seenBy } from './hidden-policies.ts';
 
@@ -141,22 +141,38 @@ export function evaluatePolicy(operation: Operation, party: string, facts: Facts
 		};
 	}
 	const result = policy.pre.evaluate(factsFor(operation, facts));
-	const { holds, undecided } = result;
-	// Not spread: a result's words take longer than the result, and are made when somebody asks for them.
-	return {
-		party,
-		operation: operation.name,
-		expression: policy.pre.source,
-		holds,
-		...(undecided && { undecided }),
-		...(policy.private && { private: true }),
-		get reason() {
-			return result.reason;
-		},
-		get values() {
-			return result.values;
-		},
-	};
+	return new Evaluated(operation, policy, result);
+}
+
+/** A result with what it is the result of; its words are found when somebody reads them. */
+class Evaluated implements EvaluatedPolicy {
+	readonly party: string;
+	readonly operation: string;
+	readonly expression: string;
+	readonly holds: boolean;
+	readonly private?: boolean;
+	readonly #result: PreResult;
+
+	constructor(operation: Operation, policy: PartyPolicy, result: PreResult) {
+		this.party = policy.party;
+		this.operation = operation.name;
+		this.expression = policy.pre?.source ?? '';
+		this.holds = result.holds;
+		if (policy.private) this.private = true;
+		this.#result = result;
+	}
+
+	get undecided(): boolean {
+		return this.#result.undecided === true;
+	}
+
+	get reason(): string {
+		return this.#result.reason;
+	}
+
+	get values(): PreResult['values'] {
+		return this.#result.values;
+	}
 }
 
 /** The same facts, for a request that falls under this row (among others). */

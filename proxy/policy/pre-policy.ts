@@ -113,7 +113,7 @@ function evaluateCondition(condition: Condition, facts: Facts): PreResult {
 		const value = compiled.evaluate(scope);
 		if (typeof value !== 'boolean')
 			throw new Undecided('it gives neither true nor false; fold lists with ANY or ALL');
-		return { holds: value, reason: reasonOf(condition, scope, value), values: safeValues(condition, scope) };
+		return new Explained(condition, scope, value);
 	} catch (error) {
 		// Whatever goes wrong, the policy does not hold. Only our own reasons are worth showing.
 		const reason = error instanceof Undecided ? error.message : 'the evaluation failed';
@@ -123,6 +123,30 @@ function evaluateCondition(condition: Condition, facts: Facts): PreResult {
 			reason: `${source} cannot be decided: ${reason}`,
 			values: safeValues(condition, scope),
 		};
+	}
+}
+
+/**
+ * A result that puts itself into words when somebody asks: that takes longer than finding it. A class, because
+ * accessors of an object literal make every result several times as dear.
+ */
+class Explained implements PreResult {
+	readonly holds: boolean;
+	readonly #condition: Condition;
+	readonly #scope: Scope<Facts>;
+
+	constructor(condition: Condition, scope: Scope<Facts>, holds: boolean) {
+		this.holds = holds;
+		this.#condition = condition;
+		this.#scope = scope;
+	}
+
+	get reason(): string {
+		return reasonOf(this.#condition, this.#scope, this.holds);
+	}
+
+	get values(): PreResult['values'] {
+		return safeValues(this.#condition, this.#scope);
 	}
 }
 
