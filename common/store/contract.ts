@@ -140,6 +140,33 @@ export function storeContract(test: TestFn, engine: string, open: (folder: strin
 		t.is(await store.read(tx => tx.count(notes)), 0);
 	});
 
+	withStore(
+		'an index may say several things of a document, each of which finds it once',
+		async (t, store) => {
+			const tagged = defineCollection('tagged', z.strictObject({ tags: z.array(z.string()) }), {
+				tag: ({ tags }) => tags,
+			});
+			const having = (tag: string) =>
+				store.read(async tx => {
+					const where = { index: 'tag', equals: tag };
+					const ids = (await tx.list(tagged, { where })).map(({ id }) => id);
+					t.is(await tx.count(tagged, where), ids.length);
+					return ids;
+				});
+			await store.transact(async tx => {
+				await tx.put(tagged, 'a', { tags: ['red', 'round', 'red'] });
+				await tx.put(tagged, 'b', { tags: ['round'] });
+				await tx.put(tagged, 'c', { tags: [] });
+			});
+			t.deepEqual(
+				[await having('red'), await having('round'), await having('flat')],
+				[['a'], ['a', 'b'], []],
+			);
+			await store.transact(tx => tx.put(tagged, 'a', { tags: ['flat'] }));
+			t.deepEqual([await having('red'), await having('round'), await having('flat')], [[], ['b'], ['a']]);
+		},
+	);
+
 	withStore('unknown indexes and senseless limits are refused', async (t, store) => {
 		const where = { index: 'toString', equals: 'x' };
 		await t.throwsAsync(

@@ -67,15 +67,17 @@ export function indexValues<T>(collection: Collection<T>, id: string, text: stri
 	const document = decodeDocument(collection, id, text);
 	const values: [string, string][] = [];
 	for (const name of names) {
-		const value = collection.indexes[name]?.(document);
-		if (value === undefined) continue;
-		if (!isPlain(value)) {
-			throw storeInvalid(
-				`${collection.name}/${id}`,
-				`the index ${name} is not well-formed Unicode without NUL`,
-			);
+		const said = collection.indexes[name]?.(document);
+		if (said === undefined) continue;
+		for (const value of typeof said === 'string' ? [said] : new Set(said)) {
+			if (!isPlain(value)) {
+				throw storeInvalid(
+					`${collection.name}/${id}`,
+					`the index ${name} is not well-formed Unicode without NUL`,
+				);
+			}
+			values.push([name, value]);
 		}
-		values.push([name, value]);
 	}
 	return values;
 }

@@ -18,7 +18,7 @@ const format = 1;
 interface Entry {
 	readonly text: string;
 	/** Per collection definition, what its indexes say; found when first asked for. */
-	readonly values: WeakMap<object, ReadonlyMap<string, string>>;
+	readonly values: WeakMap<object, ReadonlyMap<string, ReadonlySet<string>>>;
 }
 type Documents = ReadonlyMap<string, Entry>;
 /** A state that was, or will be, on disk as a whole. Never changed once written. */
@@ -127,7 +127,7 @@ function reader(documentsOf: (name: string) => Documents, sort = sortedIds): Rea
 			if (after !== undefined && id <= after) continue;
 			const entry = documents.get(id);
 			if (!entry) continue;
-			if (where && valuesOf(collection, id, entry).get(where.index) !== where.equals) continue;
+			if (where && !valuesOf(collection, id, entry).get(where.index)?.has(where.equals)) continue;
 			yield { id, entry };
 		}
 	}
@@ -208,10 +208,17 @@ function writer(
 	};
 }
 
-function valuesOf<T>(collection: Collection<T>, id: string, entry: Entry): ReadonlyMap<string, string> {
+function valuesOf<T>(
+	collection: Collection<T>,
+	id: string,
+	entry: Entry,
+): ReadonlyMap<string, ReadonlySet<string>> {
 	const known = entry.values.get(collection);
 	if (known) return known;
-	const values = new Map(indexValues(collection, id, entry.text));
+	const values = new Map<string, Set<string>>();
+	for (const [name, value] of indexValues(collection, id, entry.text)) {
+		values.set(name, (values.get(name) ?? new Set()).add(value));
+	}
 	entry.values.set(collection, values);
 	return values;
 }

@@ -7,8 +7,8 @@ import type { z } from 'zod';
 export interface Collection<T> {
 	readonly name: string;
 	readonly schema: z.ZodType<T>;
-	/** Secondary look-ups by an exact string, for instance `state: request => request.state`. */
-	readonly indexes: Readonly<Record<string, (document: T) => string | undefined>>;
+	/** Secondary look-ups by an exact string, or any of several, for instance `state: request => request.state`. */
+	readonly indexes: Readonly<Record<string, (document: T) => string | readonly string[] | undefined>>;
 }
 
 export function defineCollection<T>(

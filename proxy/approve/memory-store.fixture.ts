@@ -29,7 +29,10 @@ export function createMemoryStore(): MemoryStore {
 				.filter(id => after === undefined || id > after)
 				.map(id => ({ id, document: read(collection, id) as T }));
 			return found
-				.filter(({ document }) => !where || collection.indexes[where.index]?.(document) === where.equals)
+				.filter(
+					({ document }) =>
+						!where || [collection.indexes[where.index]?.(document)].flat().includes(where.equals),
+				)
 				.slice(0, limit);
 		};
 		const put = <T>(collection: Collection<T>, id: string, document: T) => {

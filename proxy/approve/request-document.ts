@@ -74,6 +74,14 @@ export type RequestDocument = z.infer<typeof requestDocument>;
 
 export const requests = defineCollection('requests', requestDocument, {
 	state: request => request.state,
+	/** By each party that may see it, narrowed by state, by BMC, and by both. */
+	seenBy: ({ concerns, state, bmc }) =>
+		concerns.flatMap(party => [
+			JSON.stringify([party, null, null]),
+			JSON.stringify([party, state, null]),
+			JSON.stringify([party, null, bmc]),
+			JSON.stringify([party, state, bmc]),
+		]),
 	waitingOf: request => (request.state === 'waiting' ? request.requester.name : undefined),
 	/** To find a reader's identical request that waits already. */
 	waitingRead: request =>

@@ -66,8 +66,12 @@ export function createTaskService(deps: { waiting: WaitingRequests; approver: Ap
 		},
 		async list(call, answer) {
 			const { request, operator, bmc, prefix } = call;
-			const all = await deps.waiting.list({ state: 'waiting', limit: 1000, bmc: bmc.target.name });
-			const waiting = all.filter(found => concerns(found, operator));
+			const waiting = await deps.waiting.list({
+				state: 'waiting',
+				limit: 1000,
+				bmc: bmc.target.name,
+				party: operator.party,
+			});
 			if (waiting.length === 0) return answer(call);
 			const isExpanded = request.query.some(([name, value]) => name === '$expand' && !value.startsWith('~'));
 			const query = request.query.filter(([name]) => name === '$expand');

@@ -112,6 +112,29 @@ test('lists are complete, in order and by page, whatever is filtered out', async
 	t.deepEqual(await waiting.list({ bmc: 'node2', limit: 3 }), []);
 });
 
+test('lists hold what concerns a party and nothing else, whatever else is asked for', async t => {
+	const { hold, waiting, approver } = createBench();
+	const three = await hold(hso, '/redfish/v1/Three');
+	const two = await hold(hso);
+	await approver.deny(two.id, hso, 'no');
+	const ids = async (options: object) => (await waiting.list({ limit: 10, ...options })).map(({ id }) => id);
+	t.deepEqual(await ids({ party: 'SI' }), [three.id]);
+	t.deepEqual(await ids({ party: 'CP' }), [three.id, two.id].sort());
+	t.deepEqual(await ids({ party: 'CP', state: 'waiting' }), [three.id]);
+	t.deepEqual(await ids({ party: 'CP', state: 'denied', bmc: 'node1' }), [two.id]);
+	t.deepEqual(await ids({ party: 'CP', bmc: 'node2' }), []);
+	t.deepEqual(await ids({ party: '' }), []);
+});
+
+test('what waited before a restart expires as well', async t => {
+	const { hold, clock, restart } = createBench({ expireAfter: 1000, maxPerOperator: 1000 });
+	for (let i = 0; i < 450; i++) await hold(cp);
+	const after = restart();
+	t.is(await after.expire(), 0);
+	clock.advance(1000);
+	t.is(await after.expire(), 450);
+});
+
 test('ids are what they are recognised by', t => {
 	fc.assert(
 		fc.property(fc.integer({ min: 0, max: Date.parse('2050-01-01') }), now => isRequestId(newRequestId(now))),

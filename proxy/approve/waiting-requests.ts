@@ -11,13 +11,7 @@ import { addPrefix } from '../forward/links.ts';
 import type { Operator } from '../operator.ts';
 import type { Operation } from '../policy/policy-set.ts';
 import type { Signed } from './check-signature.ts';
-import {
-	concernsParty,
-	isRequestId,
-	newRequestId,
-	type RequestDocument,
-	requests,
-} from './request-document.ts';
+import { isRequestId, newRequestId, type RequestDocument, requests } from './request-document.ts';
 import { renderTask, retryAfter, taskMonitorPath } from './task.ts';
 
 export interface WaitingRequestsDeps {
@@ -68,6 +62,28 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 	const { store, clock, onChange } = deps;
 	/** By id, approvals in hand. */
 	const spared = new Map<string, number>();
+	/** When what waits expires, by id: so that looking for what is due reads nothing. May hold what has ended. */
+	const expiries = new Map<string, number>();
+	let isScanned = false;
+	const follow = (request: RequestDocument): void => {
+		if (request.state === 'waiting') expiries.set(request.id, request.expiresAt);
+		else expiries.delete(request.id);
+	};
+
+	/** What waited already when the proxy started is found by reading it once, in pages. */
+	const scanOnce = async (): Promise<void> => {
+		if (isScanned) return;
+		const where = { index: 'state', equals: 'waiting' };
+		for (let after: string | undefined; ; ) {
+			const page = await store.read(tx =>
+				tx.list(requests, { where, limit: 200, ...(after !== undefined && { after }) }),
+			);
+			for (const { document } of page) follow(document);
+			after = page.at(-1)?.id;
+			if (page.length < 200) break;
+		}
+		isScanned = true;
+	};
 
 	const change: WaitingRequests['change'] = async (id, from, next) => {
 		const changed = await store.transact(async tx => {
@@ -78,29 +94,32 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 			await tx.put(requests, id, after);
 			return after;
 		});
+		follow(changed);
 		onChange(changed);
 		return changed;
 	};
 
-	/** Moves every request of a state to another, one by one, so that a large number never blocks. */
+	/** Moves requests of a state to another, one by one, so that a large number never blocks. */
 	const endAll = async (
+		ids: readonly string[],
 		from: RequestDocument['state'],
-		which: (request: RequestDocument) => boolean,
 		to: 'expired' | 'unknown',
 		reason: string,
 	): Promise<number> => {
-		const found = await store.read(tx => tx.list(requests, { where: { index: 'state', equals: from } }));
-		const due = found.filter(({ document }) => which(document));
-		for (const { id } of due) {
-			await change(id, from, request => ({
+		let ended = 0;
+		for (const id of ids) {
+			const work = change(id, from, request => ({
 				...request,
 				state: to,
 				needs: [],
 				lacking: {},
 				ended: { by: null, reason, at: clock.now() },
-			})).catch(ignoreLost); // someone was faster
+			}));
+			// Someone may have been faster.
+			if (await work.catch(ignoreLost)) ended++;
+			expiries.delete(id);
 		}
-		return due.length;
+		return ended;
 	};
 
 	return {
@@ -109,9 +128,10 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 			const { held, isNew } = await store.transact(async tx => {
 				// A client that polls a resource must not pile up one request for each poll.
 				const key = requests.indexes.waitingRead?.(document);
-				const [same] = key
-					? await tx.list(requests, { where: { index: 'waitingRead', equals: key }, limit: 1 })
-					: [];
+				const [same] =
+					typeof key === 'string'
+						? await tx.list(requests, { where: { index: 'waitingRead', equals: key }, limit: 1 })
+						: [];
 				if (
 					same &&
 					same.document.expiresAt > clock.now() &&
@@ -128,19 +148,23 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 				await tx.insert(requests, document.id, document);
 				return { held: document, isNew: true };
 			});
+			follow(held);
 			if (isNew) onChange(held);
 			return held;
 		},
 		get: async id => (isRequestId(id) ? store.read(tx => tx.get(requests, id)) : undefined),
 		async list({ state, after, limit, bmc, party }) {
-			const fits = (request: RequestDocument) =>
-				(!bmc || request.bmc === bmc) && (!party || concernsParty(request, party));
+			const where =
+				party !== undefined
+					? { index: 'seenBy', equals: JSON.stringify([party, state ?? null, bmc ?? null]) }
+					: state && { index: 'state', equals: state };
+			const fits = (request: RequestDocument) => !bmc || request.bmc === bmc;
 			const page: RequestDocument[] = [];
 			let from = after;
 			for (;;) {
 				const batch = await store.read(tx =>
 					tx.list(requests, {
-						...(state && { where: { index: 'state', equals: state } }),
+						...(where && { where }),
 						...(from !== undefined && { after: from }),
 						limit,
 					}),
@@ -151,13 +175,12 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 			}
 		},
 		change,
-		expire: () =>
-			endAll(
-				'waiting',
-				({ id, expiresAt }) => expiresAt <= clock.now() && !spared.has(id),
-				'expired',
-				'it was not approved in time',
-			),
+		async expire() {
+			await scanOnce();
+			const now = clock.now();
+			const due = [...expiries].flatMap(([id, at]) => (at <= now && !spared.has(id) ? [id] : []));
+			return endAll(due, 'waiting', 'expired', 'it was not approved in time');
+		},
 		spare(id) {
 			spared.set(id, (spared.get(id) ?? 0) + 1);
 			return () => {
@@ -166,17 +189,20 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 				else spared.delete(id);
 			};
 		},
-		recover: () =>
-			endAll(
+		async recover() {
+			const where = { index: 'state', equals: 'executing' };
+			const found = await store.read(tx => tx.list(requests, { where }));
+			return endAll(
+				found.map(({ id }) => id),
 				'executing',
-				() => true,
 				'unknown',
 				'the proxy stopped while it was being sent: it may have been executed; look at the resource',
-			),
+			);
+		},
 	};
 }
 
-function ignoreLost(fault: unknown): void {
+function ignoreLost(fault: unknown): undefined {
 	if (!(fault instanceof BimetalError && fault.code === 'RequestNotWaiting')) throw fault;
 }
 
