@@ -24,12 +24,15 @@ export type Range = 'number' | 'whole' | 'truth' | 'any';
 export function rangeOf(fold: string | undefined): Range {
 	switch (fold) {
 		case undefined:
+		case 'WEEKDAY':
 			return 'any';
 		case 'ANY':
 		case 'ALL':
 			return 'truth';
 		case 'COUNT':
 		case 'LEN':
+		case 'HOUR':
+		case 'EXECUTED':
 			return 'whole';
 		default:
 			return 'number';

@@ -112,3 +112,16 @@ test('a change that locks a party out, and one that passes it over', t => {
 	]);
 	t.deepEqual(kinds(pre('Resource.A==1'), pre('Resource.A==2')), []);
 });
+
+test('what depends on the row is not taken for the same in another row', t => {
+	const named = (name: string) =>
+		setOf({ p2c: 'HSO and cp', pre: { CP: `Request.Operation=="${name}"` }, name });
+	// Both hold, each for its own row.
+	t.deepEqual(diffPolicies(named('One'), named('Two'), parties).outcomes, []);
+	const once = (name: string, limit: number) =>
+		setOf({ p2c: 'HSO and cp', pre: { CP: `EXECUTED("rack", "10 min")<${limit}` }, name });
+	const { outcomes, undecided } = diffPolicies(once('One', 1), once('One', 2), parties);
+	t.deepEqual(undecided, []);
+	t.like(outcomes[0], { party: 'HSO', before: { kind: 'deny' }, after: { kind: 'execute' } });
+	t.is(outcomes[0]?.facts.Executions?.length, 1);
+});

@@ -1,9 +1,10 @@
 import type { CanonicalRequest } from '../../canonicalise/canonical-request.ts';
 import type { Classify } from '../../classify/classify.ts';
+import { render, type Tree } from '../expression/tree.ts';
 import type { Facts } from '../facts.ts';
 import type { Operation, PrePolicy } from '../policy-set.ts';
 import { findFacts, type Goal, type Search, type Situation } from './find-facts.ts';
-import { conditionKey } from './formula.ts';
+import { conditionKey, replaceWhere, treeOf } from './formula.ts';
 import { type Outcome, outcomeOf, withTruth } from './outcome.ts';
 import { rowsOf } from './requests-covered.ts';
 import { situationOfRequest, withOperation } from './situation.ts';
@@ -142,10 +143,24 @@ function searchWithGaps(
 	return whole;
 }
 
-const forRow = (pre: PrePolicy, operation: Operation): PrePolicy => ({
-	...pre,
-	evaluate: facts => pre.evaluate(withOperation(facts, operation)),
-});
+/** The condition as it is asked for one row: what depends on the row is not the same in another one. */
+function forRow(pre: PrePolicy, operation: Operation): PrePolicy {
+	const name: Tree = { kind: 'literal', value: operation.name };
+	const tree = replaceWhere(treeOf(pre), part => {
+		if (part.kind === 'path' && render(part) === 'Request.Operation') return name;
+		return part.kind === 'call' && part.name.name === 'EXECUTED'
+			? { ...part, args: [...part.args, name] }
+			: undefined;
+	});
+	const { executions } = pre.needs;
+	const counted = executions?.map(each => ({ ...each, operation: each.operation ?? operation.name }));
+	return {
+		...pre,
+		tree,
+		needs: { ...pre.needs, ...(counted && { executions: counted }) },
+		evaluate: facts => pre.evaluate(withOperation(facts, operation)),
+	};
+}
 
 function* withGaps(facts: Facts): Generator<Facts> {
 	yield facts;

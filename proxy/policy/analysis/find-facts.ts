@@ -3,6 +3,7 @@ import type { PrePolicy } from '../policy-set.ts';
 import { alternatives, type Literal } from './alternatives.ts';
 import { assembleFacts, type Placed } from './assemble-facts.ts';
 import type { Scalar } from './cells.ts';
+import { circumstances } from './circumstances.ts';
 import { type Formula, formulaOf, roots, type Variable } from './formula.ts';
 import { type ListDomain, listDomain, listPath } from './list-domain.ts';
 import { type Domain, domainOf, smallestCore } from './variable-domain.ts';
@@ -33,6 +34,8 @@ export interface Situation {
 /** Ways to come true that are looked at, and sets of facts that are tried for each. */
 const maxAlternatives = 4096;
 const maxTries = 2000;
+/** The same where each is tried at every hour of a week. */
+const maxTimedTries = 20;
 
 /** Facts on which all goals are met, the proof that there are none, or neither. Pure. */
 export function findFacts(goals: readonly Goal[], situation: Situation): Search {
@@ -137,12 +140,14 @@ function realise(
 		choices.push(domain(each, situation).fitting.map(({ value }): Placed => ({ names, value })));
 	}
 	const found = listsOf(variables);
-	const most = found.length > 1 ? Math.ceil(Math.max(...found.map(({ highest }) => highest))) + 1 : 0;
+	const most = found.length > 1 ? Math.ceil(Math.max(2, ...found.map(({ highest }) => highest))) + 1 : 0;
 	for (const list of found) {
 		const lists = fewOfEachLength(list.lists(most));
 		choices.push(lists.map((value): Placed => ({ names: list.names, value })));
 	}
-	let tries = maxTries;
+	const policies = goals.map(({ pre }) => pre);
+	const isTimed = policies.some(({ needs }) => needs.time || needs.executions);
+	let tries = isTimed ? maxTimedTries : maxTries;
 	const holds = (facts: Facts): boolean =>
 		goals.every(({ pre, holds: wanted }) => {
 			const result = pre.evaluate(facts);
@@ -153,7 +158,7 @@ function realise(
 		if (!options) {
 			tries--;
 			const facts = assembleFacts(situation.facts, placed);
-			return facts && holds(facts) ? facts : undefined;
+			return facts && firstOf(circumstances(facts, policies), holds);
 		}
 		for (const option of options) {
 			const found = choose(index + 1, [...placed, option]);
@@ -162,6 +167,11 @@ function realise(
 		return undefined;
 	};
 	return choose(0, []);
+}
+
+function firstOf<T>(all: Iterable<T>, fits: (one: T) => boolean): T | undefined {
+	for (const one of all) if (fits(one)) return one;
+	return undefined;
 }
 
 /** Lists that stand beside each other must be of one length, so each length gets its chance. */

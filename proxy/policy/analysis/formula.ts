@@ -31,6 +31,8 @@ export type Formula =
 
 /** Functions that give one value for a whole list. */
 const folds: ReadonlySet<string> = new Set(['SUM', 'MIN', 'MAX', 'AVG', 'COUNT', 'LEN', 'ANY', 'ALL']);
+/** Functions of the time and of what was executed that give one number or name; the other ones are foreign. */
+const measures: ReadonlySet<string> = new Set(['HOUR', 'WEEKDAY', 'EXECUTED']);
 const plainFunctions: ReadonlySet<string> = new Set(['LOWER', 'CONTAINS', 'STARTSWITH', 'ENDSWITH']);
 /** What the paths of a condition may begin with, as far as it is modelled. */
 export const roots: ReadonlySet<string> = new Set(['Request', 'Resource', 'External']);
@@ -46,7 +48,7 @@ export function formulaOf(pre: PrePolicy): Formula {
 }
 
 /** The tree that the policy was compiled from, with helpers put in their places where there were any. */
-function treeOf(pre: PrePolicy): Tree {
+export function treeOf(pre: PrePolicy): Tree {
 	return pre.tree ?? parseTree(pre.source);
 }
 
@@ -99,6 +101,11 @@ function collect(tree: Tree, variables: Map<string, Variable>): boolean {
 		}
 		case 'call': {
 			const { name } = tree.name;
+			if (measures.has(name)) {
+				const key = render(tree);
+				variables.set(key, { key, fold: name, list: undefined });
+				return true;
+			}
 			const [list] = tree.args;
 			if (folds.has(name) && list && tree.args.length === 1) {
 				const key = render(tree);

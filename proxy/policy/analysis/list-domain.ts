@@ -69,6 +69,7 @@ export function listDomain(
 				}
 			};
 			if (!alone) for (const choice of numberLists(numbers, 'fitting')) yield* offer(listsWith(choice));
+			if (!alone && counts.length > 0) yield* offer(mixedLists(path, folds));
 			if (counts.length > 0) yield* offer(countedLists(path, counts, most).lists);
 		},
 	};
@@ -203,6 +204,18 @@ function countedLists(
 		shapes.every(({ regular, zones }) => regular && zones.length === 0) &&
 		conditions.every(list => isCondition(list) || render(list) === path);
 	return { lists: multisets(elements, most), isComplete: isRegular && size <= maxLists };
+}
+
+/** Short lists of the numbers between which any condition on an element, or any limit on a fold, tells. */
+function mixedLists(path: string, folds: readonly Fold[]): Iterable<readonly Scalar[]> {
+	const shapes = folds.flatMap(({ variable, literals }) => [
+		...shapesFor(variable.key, literals),
+		...(variable.list ? [shapeOf(variable.list, path)] : []),
+	]);
+	const values = cellsOf('number', join([...shapes, { ...join([]), numbers: [0] }])).map(
+		({ value }) => value,
+	);
+	return multisets(values.slice(0, 8), 4);
 }
 
 /** Whether a list is one of true and false, whatever its elements are. */

@@ -80,6 +80,10 @@ export function factsText(facts: Facts): readonly string[] {
 	return [
 		...(body === null ? [] : [`Request.Body = ${JSON.stringify(body)}`]),
 		...(facts.Resource === undefined ? [] : [`Resource = ${JSON.stringify(facts.Resource)}`]),
+		...(facts.Time === undefined ? [] : [`the time is ${new Date(facts.Time).toISOString()}`]),
+		...(facts.Executions && facts.Executions.length > 0
+			? [`${facts.Executions.length} executed just before`]
+			: []),
 		...Object.entries(facts.External).map(([name, value]) =>
 			value.status === 'fresh'
 				? `External.${name} = ${JSON.stringify(value.value)}`
