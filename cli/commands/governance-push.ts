@@ -5,7 +5,7 @@ import type { ChangeAnswer, VersionSummary } from '../../proxy/client.ts';
 import { agreementFile, readAgreement } from '../../proxy/governance/agreement.ts';
 import { type Bundle, makeBundle, parseBundle } from '../../proxy/governance/bundle.ts';
 import { commonScope, manifestId } from '../../proxy/governance/manifest.ts';
-import { signPart } from '../../proxy/governance/sign-part.ts';
+import { type SignedFiles, signPart } from '../../proxy/governance/sign-part.ts';
 import { partOf, type Snapshot } from '../../proxy/governance/snapshot.ts';
 import { manifestOf, type SignedPart } from '../../proxy/governance/verify.ts';
 import { type Connection, type ConnectionOptions, withConnection } from '../connection.ts';
@@ -32,14 +32,16 @@ export function push(context: CliContext, given: string | undefined, options: Pu
 	return withConnection(context, options, async connection => {
 		const place = path.resolve(context.cwd, given ?? 'policies');
 		const isFile = (await stat(place).catch(() => undefined))?.isFile() ?? false;
-		const bundle = isFile
-			? parseBundle(await readFile(place))
+		const { bundle, signed } = isFile
+			? { bundle: parseBundle(await readFile(place)), signed: undefined }
 			: await bundleOfFolder(context, place, options, connection);
 		const answer = await connection.client.governance.propose({
 			bundle,
 			acceptLockout: options.acceptLockout,
 			comment: options.comment,
 		});
+		// Only now: a proxy that watches this very folder would take what it has just refused to be sent.
+		if (signed) await writeSigned(place, signed);
 		if (options.json) printJson(context, answer);
 		else printAnswer(context, answer, connection.suffix);
 		return answer.taken || answer.change?.state === 'taken' ? exitCodes.ok.code : exitCodes.waiting.code;
@@ -51,19 +53,19 @@ async function bundleOfFolder(
 	folder: string,
 	options: PushOptions,
 	{ client, suffix }: Connection,
-): Promise<Bundle> {
+): Promise<{ bundle: Bundle; signed: SignedFiles | undefined }> {
 	const signable = await readSignable(context, folder);
 	const { party } = await client.me();
 	const scope = options.common ? commonScope : party;
 	const parties = Object.keys(signable.agreement.parties);
-	if (!options.signingKey) return makeBundle(scope, partOf(signable.snapshot, scope, parties));
+	if (!options.signingKey)
+		return { bundle: makeBundle(scope, partOf(signable.snapshot, scope, parties)), signed: undefined };
 	const after = (await client.governance.version('in-force')).parts[scope] ?? null;
 	if (!options.rebase) refuseOverwriting(context, signable.snapshot, scope, after, suffix);
 	const privatePem = await readKeyFile(context, options.signingKey);
 	const signed = signPart({ ...signable, scope, party, privatePem, after });
-	await writeSigned(folder, signed);
 	const kept = [...signable.snapshot].filter(([name]) => !signed.stale.includes(name));
-	return makeBundle(scope, partOf(new Map([...kept, ...signed.files]), scope, parties));
+	return { bundle: makeBundle(scope, partOf(new Map([...kept, ...signed.files]), scope, parties)), signed };
 }
 
 /** A folder that was made from an older version would undo, unseen, what somebody else has changed since. */

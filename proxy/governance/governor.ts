@@ -14,7 +14,7 @@ import type { KeptVersions } from './kept-versions.ts';
 import { explainLockouts, findLockouts, type Lockout } from './lockout.ts';
 import { commonScope, manifestId } from './manifest.ts';
 import { readSnapshot } from './read-snapshot.ts';
-import { manifestName, partOf, type Snapshot, withPart } from './snapshot.ts';
+import { manifestName, partOf, type Snapshot, snapshotId, withPart } from './snapshot.ts';
 import { knownParties, manifestOf, type Verified, type VerifyOptions, verifySnapshot } from './verify.ts';
 
 export interface GovernorDeps {
@@ -72,6 +72,8 @@ export interface Governor {
 	/** Newest first. */
 	history(): Promise<HistoryEntry[]>;
 	readVersion(id: string): Promise<Snapshot>;
+	/** Resolves when no change is under way. */
+	settled(): Promise<void>;
 }
 
 /**
@@ -157,7 +159,7 @@ export async function openGovernor(deps: GovernorDeps): Promise<Governor> {
 				version: id,
 				digest: null,
 				signature: signature ?? null,
-				comment: null,
+				comment: candidate.lockouts.length > 0 ? explainLockouts(candidate.lockouts) : null,
 			}),
 		);
 		await store.transact(async tx => {
@@ -188,7 +190,11 @@ export async function openGovernor(deps: GovernorDeps): Promise<Governor> {
 		}
 		const compiled = await compile(verified.snapshot, prefix);
 		const base = pointer?.entry.id ?? null;
-		await take({ base, verified, set: compiled, lockouts: [] }, { by: null, scopes }, seen);
+		// Whoever may write the folder and has the party's signature is not asked twice; all are told.
+		const author = scopes.length === 1 && scopes[0] !== commonScope ? scopes[0] : undefined;
+		const lockouts = set ? findLockouts(set, compiled, Object.keys(deps.parties), author) : [];
+		if (lockouts.length > 0) logger.warn({ scopes, lockouts }, explainLockouts(lockouts));
+		await take({ base, verified, set: compiled, lockouts }, { by: null, scopes }, seen);
 		return current();
 	};
 
@@ -230,6 +236,10 @@ export async function openGovernor(deps: GovernorDeps): Promise<Governor> {
 				`${scope}’s policies are changed by an operator of ${scope}; ${operator.name} is one of ${operator.party}`,
 			);
 		}
+		const [latest] = await store.read(readHistory);
+		const part = filesOfBundle(bundle, Object.keys(deps.parties));
+		// Sent again, perhaps because the answer was lost: it is in force, as was asked.
+		if (latest && snapshotId(part) === snapshotId(partOf(present().snapshot, scope, known()))) return latest;
 		const candidate = await check(bundle);
 		if (candidate.lockouts.length > 0 && !acceptLockout) {
 			throw governanceErrors.WouldLockOut(explainLockouts(candidate.lockouts));
@@ -273,6 +283,7 @@ export async function openGovernor(deps: GovernorDeps): Promise<Governor> {
 		take: (candidate, how) => serially(() => take(candidate, how)),
 		history: () => store.read(readHistory),
 		readVersion: async id => kept.read(id, await partiesOf(kept, id)),
+		settled: () => tail.then(() => undefined),
 	};
 }
 

@@ -50,7 +50,8 @@ export interface Governance {
 	/** Undefined where policies are taken unsigned: then there is no break-glass. */
 	readonly windows: Windows | undefined;
 	readonly routes: readonly Route[];
-	close(): void;
+	/** Resolves when nothing is being written any more. */
+	close(): Promise<void>;
 }
 
 /** Milliseconds between two looks for changes that have waited too long. */
@@ -79,13 +80,14 @@ export async function openGovernance(deps: GovernanceDeps): Promise<Governance> 
 			: keepUnsigned({ ...deps, folder: deps.policies.folder, kept }, set).catch(fault =>
 					logger.error({ err: fault }, 'this version of the policies could not be kept'),
 				);
+	let keeping: Promise<void> = Promise.resolve();
 	const watched = await watchPolicies({
 		...deps.policies,
 		clock,
 		signed: governor && { initial: governor.current(), read: governor.readFolder },
 		onChange: set => {
 			takePolicies(set);
-			void keep(set);
+			keeping = keeping.then(() => keep(set));
 		},
 		onProblems: fault => {
 			const problems = [fault instanceof Error ? fault.message : String(fault)];
@@ -114,10 +116,11 @@ export async function openGovernance(deps: GovernanceDeps): Promise<Governance> 
 			readVersion: governor?.readVersion ?? (id => kept.read(id, deps.policies.parties)),
 			clock,
 		}),
-		close() {
+		async close() {
 			cancelExpiry();
 			governed?.windows.close();
 			watched.close();
+			await Promise.all([keeping, governor?.settled()]);
 		},
 	};
 }
