@@ -1,6 +1,6 @@
 import type { Clock } from '../../common/clock.ts';
 import type { Store } from '../../common/store/store.ts';
-import type { PolicyFolder } from '../policy/load-policies.ts';
+import { loadPolicies, type PolicyFolder } from '../policy/load-policies.ts';
 import type { PolicySet } from '../policy/policy-set.ts';
 import { putInForce, readInForce } from './in-force.ts';
 import type { KeptVersions } from './kept-versions.ts';
@@ -23,6 +23,9 @@ export async function keepUnsigned(
 	const before = await store.read(readInForce);
 	if (before?.entry.id === snapshotId(snapshot) && !before.entry.signed) return;
 	const id = await kept.keep(snapshot);
+	// Edited again since it was taken: what is in the folder by now has a turn of its own.
+	const is = await loadPolicies({ ...deps.policies, folder: kept.folderOf(id) }).catch(() => undefined);
+	if (is?.version !== set.version) return;
 	await store.transact(tx =>
 		putInForce(
 			tx,
