@@ -2,7 +2,6 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemClock } from '../common/clock.ts';
-import { readConfig } from '../common/config/read-config.ts';
 import { BimetalError } from '../common/errors/bimetal-error.ts';
 import { connectEvents, type EventBus } from '../common/events/bus.ts';
 import { createLogger, type Logger } from '../common/log/logger.ts';
@@ -10,7 +9,7 @@ import { createRegistry } from '../common/metrics/registry.ts';
 import { openStore } from '../common/store/open-store.ts';
 import { createProxy, type P2cProxy, type ProxyDeps } from './app.ts';
 import { openSignedLog } from './audit/signed-log.ts';
-import { createRoster, rosterFile } from './authenticate/roster.ts';
+import { watchRoster } from './authenticate/watch-roster.ts';
 import { reservationsWithoutRow } from './claims/reservations.ts';
 import { keepRecording } from './enrol/console-records.ts';
 import { type Enrolment, parseEnrolment } from './enrol/enrolment-file.ts';
@@ -59,19 +58,29 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 		units: unitsOf(site.external),
 	};
 	const reserved = reservedOf(site.external);
-	const roster = createRoster(readConfig({ file: site.operators, schema: rosterFile }).operators, parties);
-
+	let proxy: P2cProxy | undefined;
+	const roster = watchRoster({
+		file: site.operators,
+		parties,
+		clock,
+		onChange: changed => {
+			proxy?.useRoster(changed);
+			logger.info({ operators: changed.operators.length }, 'changed operators are in force');
+		},
+		onProblems: fault =>
+			logger.error({ err: fault }, 'the changed operators have problems; the last good ones stay in force'),
+	});
+	const isActive = ({ name, party }: Operator): boolean =>
+		roster.current().find(name)?.operator.party === party;
 	const warnOfStrangers = ({ members }: PolicySet): void => {
-		const isOperator = (who: Operator) => roster.find(who.name)?.operator.party === who.party;
-		const strangers = unknownMembers(members, isOperator);
+		const strangers = unknownMembers(members, isActive);
 		if (strangers.length > 0) logger.warn({ strangers }, 'a members.yaml names who is no operator');
 	};
 
-	const opened: (() => unknown)[] = [];
+	const opened: (() => unknown)[] = [() => roster.close()];
 	const close = async (): Promise<void> => {
 		for (const end of opened.splice(0).reverse()) await end();
 	};
-	let proxy: P2cProxy | undefined;
 	try {
 		const { log: audit, published } = await openSignedLog({
 			folder: site.audit.folder,
@@ -104,7 +113,7 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 			audit,
 			clock,
 			logger,
-			isActive: ({ name, party }) => roster.find(name)?.operator.party === party,
+			isActive,
 			publish,
 			onPolicies: set => {
 				const unmeant = reservationsWithoutRow(set, reserved);
@@ -136,7 +145,7 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 		proxy = await createProxy({
 			...depsOfSite(site),
 			policies: governance.current(),
-			roster,
+			roster: roster.current(),
 			store,
 			audit,
 			published,
@@ -171,6 +180,7 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 		const { close: closeProxy } = proxy;
 		opened.push(closeProxy);
 		proxy.usePolicies(governance.current());
+		proxy.useRoster(roster.current());
 
 		const addresses = await proxy.listen(site.listen, site.ops);
 		audit.append({ kind: 'start', version: readVersion() });
