@@ -16,6 +16,7 @@ import { type Enrolment, parseEnrolment } from './enrol/enrolment-file.ts';
 import { createExternalSources, type ExternalSources } from './external/external-sources.ts';
 import { reservedOf, unitsOf } from './external/units.ts';
 import { openGovernance } from './governance/open-governance.ts';
+import { createWebhooks } from './notify/webhooks.ts';
 import type { Operator } from './operator.ts';
 import { unknownMembers } from './policy/members.ts';
 import type { PolicySet } from './policy/policy-set.ts';
@@ -142,6 +143,18 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 			logger,
 		});
 		opened.push(() => external.close());
+		const webhooks = createWebhooks({
+			hooks: site.notify.map(({ url, events: told, secret, ca }) => ({
+				url,
+				events: told,
+				secret: readSecret(secret),
+				ca: ca && readFileSync(ca, 'utf8'),
+			})),
+			clock,
+			logger,
+			registry,
+		});
+		opened.push(() => webhooks.close());
 		proxy = await createProxy({
 			...depsOfSite(site),
 			policies: governance.current(),
@@ -155,6 +168,7 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 			onRequest: request => {
 				const { id, state, bmc, requester, needs } = request;
 				publish(`bimetal/proxy/requests/${id}`, { id, state, bmc, requester, needs });
+				webhooks.tell(request);
 			},
 			clock,
 			logger,

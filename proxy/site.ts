@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '../common/config/read-config.ts';
 import { byteSize, duration, existingFile, secretFile } from '../common/config/values.ts';
+import { requestState } from './api/schemas.ts';
 import { externalSource } from './external/external-source.ts';
 
 const name = z
@@ -15,6 +16,12 @@ const approvals = {
 	executeWithin: 5 * 60_000,
 	signed: 'optional' as const,
 	maxPerOperator: 1000,
+};
+const isSafeUrl = (text: string): boolean => {
+	const { protocol, hostname, username } = new URL(text);
+	return (
+		username === '' && (protocol === 'https:' || /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/.test(hostname))
+	);
 };
 const unsigned = { signed: 'no' as const, changesExpireAfter: 24 * 3_600_000 };
 
@@ -126,6 +133,19 @@ const siteSchema = (folder: string) =>
 				ca: existingFile(folder).optional(),
 			})
 			.optional(),
+		/** Who is told over HTTP when requests change their state. */
+		notify: z
+			.array(
+				z.strictObject({
+					url: z.url({ protocol: /^https?$/ }).refine(isSafeUrl, 'expected https, or http to this machine'),
+					events: z.array(requestState).min(1).optional(),
+					/** File with the secret that is shared with the receiver: the key of each notification's HMAC. */
+					secret: secretFile(folder),
+					/** Authority of the receiver's certificate. */
+					ca: existingFile(folder).optional(),
+				}),
+			)
+			.default([]),
 		approvals: z
 			.strictObject({
 				/** How long a request waits for its approvals. */
