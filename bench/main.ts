@@ -8,6 +8,7 @@ import { printTable } from './harness/result-table.ts';
 const areas: Readonly<Record<string, () => Promise<{ area: BenchArea }>>> = {
 	store: () => import('./store.ts'),
 	proxy: () => import('./proxy.ts'),
+	approvals: () => import('./approvals.ts'),
 	policy: () => import('./policy.ts'),
 };
 

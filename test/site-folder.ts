@@ -31,6 +31,7 @@ export interface SiteFolderOptions {
 	readonly policies: string | Readonly<Record<string, string>>;
 	readonly external?: Readonly<Record<string, unknown>>;
 	readonly limits?: Readonly<Record<string, unknown>>;
+	readonly approvals?: Readonly<Record<string, unknown>>;
 	readonly log?: { readonly level: string };
 }
 
@@ -97,6 +98,7 @@ export async function writeSiteFolder(folder: string, options: SiteFolderOptions
 			),
 			...(options.external && { external: options.external }),
 			...(options.limits && { limits: options.limits }),
+			...(options.approvals && { approvals: options.approvals }),
 			...(options.log && { log: options.log }),
 		}),
 	);
