@@ -145,8 +145,12 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 						`${call.operator.name} has ${deps.maxPerOperator} requests waiting; withdraw some first`,
 					);
 				}
-				await tx.insert(requests, document.id, document);
-				return { held: document, isNew: true };
+				// Ids are short: of many requests in one millisecond two may draw the same.
+				let { id } = document;
+				while (await tx.get(requests, id)) id = newRequestId(clock.now());
+				const held = { ...document, id };
+				await tx.insert(requests, id, held);
+				return { held, isNew: true };
 			});
 			follow(held);
 			if (isNew) onChange(held);

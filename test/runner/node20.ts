@@ -12,6 +12,7 @@ const parts = [
 	'proxy/**',
 	'qemu/**',
 	'policies/**',
+	'examples/**',
 	'test/**',
 	'docs/**',
 	'*.md',
