@@ -280,6 +280,10 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		if (call.request.query.some(([name]) => name === '$filter')) {
 			throw proxyErrors.UnknownQuery('$filter is not offered here');
 		}
+		// A stream never ends, and what is collected to be filtered must.
+		if (call.request.path === '/redfish/v1/EventService/SSE') {
+			throw proxyErrors.NotOffered('event streams are not offered here: read the event log instead');
+		}
 		const inLane = !isRead(call) && readsShared(call);
 		return inLane
 			? deps.lanes.run(`rack ${call.bmc.target.rack}`, () => answerTo(call, to))
