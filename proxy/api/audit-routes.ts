@@ -4,16 +4,12 @@ import { httpErrors } from '../../common/http/errors.ts';
 import { parse } from '../../common/http/parse.ts';
 import type { PublishedLog } from '../audit/published-log.ts';
 import * as schemas from './audit-schemas.ts';
+import { operatorRoute } from './operator-route.ts';
 
 /** `/p2c/v1/audit`: what every operator of every party may follow of the log. */
 export function createAuditRoutes(log: PublishedLog): Route[] {
-	const route = (path: string, answer: (request: Request) => unknown): Route => ({
-		method: 'GET',
-		path: `/p2c/v1/audit${path}`,
-		handle: async (request, response) => {
-			response.json(await answer(request));
-		},
-	});
+	const route = (path: string, answer: (request: Request) => unknown): Route =>
+		operatorRoute('GET', `/audit${path}`, answer);
 	return [
 		route('/key', () => ({ verifier: log.verifier })),
 		route('/checkpoint', () => ({ checkpoint: log.checkpoint() })),

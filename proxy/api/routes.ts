@@ -1,5 +1,5 @@
-import type { Request, RequestHandler, Response } from 'express';
-import type { Method, Route } from '../../common/http/app.ts';
+import type { Request } from 'express';
+import type { Route } from '../../common/http/app.ts';
 import { parse } from '../../common/http/parse.ts';
 import type { Approver } from '../approve/approver.ts';
 import type { Proof } from '../approve/check-signature.ts';
@@ -11,6 +11,7 @@ import type { DoorsWatch } from '../enrol/watch-doors.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
 import type { Operator } from '../operator.ts';
 import { describeApi } from './openapi.ts';
+import { operatorRoute } from './operator-route.ts';
 import * as schemas from './schemas.ts';
 import { viewBmc, viewPolicySet, viewRequest, viewReview } from './views.ts';
 
@@ -31,36 +32,9 @@ export interface ApiDeps {
 	readonly mainUrl: () => string;
 }
 
-/** Where the authentication handler leaves the operator for the handlers. */
-const OPERATOR = 'operator';
-
-/** Authenticates every request to the management API; nothing of it is open. */
-export function requireOperator(authenticate: (request: Request) => Promise<Operator>): RequestHandler {
-	return (request, response, next) => {
-		authenticate(request).then(operator => {
-			response.locals[OPERATOR] = operator;
-			next();
-		}, next);
-	};
-}
-
-/** The operator that `requireOperator` found. */
-export const operatorOf = (response: Response): Operator => response.locals[OPERATOR] as Operator;
-
 /** `/p2c/v1`: what operators look at and decide over HTTP. */
 export function createApiRoutes(deps: ApiDeps): Route[] {
 	const { waiting, approver, bmcs } = deps;
-	const route = (
-		method: Method,
-		path: string,
-		answer: (request: Request, operator: Operator) => unknown,
-	): Route => ({
-		method,
-		path: `/p2c/v1${path}`,
-		handle: async (request, response) => {
-			response.json(await answer(request, operatorOf(response)));
-		},
-	});
 	const id = (request: Request) => String(request.params.id);
 	/** Of what does not concern their party operators are told nothing, not even that it is there. */
 	const find = async (request: Request, { party }: Operator): Promise<RequestDocument> => {
@@ -73,21 +47,21 @@ export function createApiRoutes(deps: ApiDeps): Route[] {
 		(await find(request, operator)).id;
 
 	return [
-		route('GET', '', () => ({
+		operatorRoute('GET', '', () => ({
 			site: deps.site.name,
 			version: deps.site.version,
 			policyVersion: deps.policies().set.version,
 			parties: Object.entries(deps.site.parties).map(([name, { description }]) => ({ name, description })),
 		})),
-		route('GET', '/openapi.json', () => describeApi(deps.site.version)),
-		route('GET', '/me', (_request, operator) => operator),
-		route('GET', '/bmcs', () => ({
+		operatorRoute('GET', '/openapi.json', () => describeApi(deps.site.version)),
+		operatorRoute('GET', '/me', (_request, operator) => operator),
+		operatorRoute('GET', '/bmcs', () => ({
 			bmcs: [...bmcs].map(([name, bmc]) =>
 				viewBmc(bmc, deps.doors.report(name), deps.bmcUrl(name), deps.mainUrl()),
 			),
 		})),
-		route('GET', '/policies', (_request, { party }) => viewPolicySet(deps.policies().set, party)),
-		route('GET', '/requests', async (request, { party }) => {
+		operatorRoute('GET', '/policies', (_request, { party }) => viewPolicySet(deps.policies().set, party)),
+		operatorRoute('GET', '/requests', async (request, { party }) => {
 			const { state, bmc, limit, after } = parse(schemas.requestQuery, request.query, 'query');
 			// One more than asked for tells whether there is a next page.
 			const found = await waiting.list({ state, bmc, after, party, limit: limit + 1 });
@@ -97,13 +71,13 @@ export function createApiRoutes(deps: ApiDeps): Route[] {
 				next: found.length > limit ? (page.at(-1)?.id ?? null) : null,
 			};
 		}),
-		route('GET', '/requests/:id', async (request, operator) =>
+		operatorRoute('GET', '/requests/:id', async (request, operator) =>
 			viewRequest(await find(request, operator), operator.party),
 		),
-		route('GET', '/requests/:id/review', async (request, operator) =>
+		operatorRoute('GET', '/requests/:id/review', async (request, operator) =>
 			viewReview(await deps.review(await find(request, operator), operator), operator.party),
 		),
-		route('POST', '/requests/:id/approve', async (request, operator) => {
+		operatorRoute('POST', '/requests/:id/approve', async (request, operator) => {
 			const { digest, comment, signed } = parse(schemas.approveBody, request.body);
 			return viewRequest(
 				await approver.approve(
@@ -116,14 +90,14 @@ export function createApiRoutes(deps: ApiDeps): Route[] {
 				operator.party,
 			);
 		}),
-		route('POST', '/requests/:id/deny', async (request, operator) => {
+		operatorRoute('POST', '/requests/:id/deny', async (request, operator) => {
 			const { reason, signed } = parse(schemas.denyBody, request.body);
 			return viewRequest(
 				await approver.deny(await own(request, operator), operator, reason, proofOf(signed)),
 				operator.party,
 			);
 		}),
-		route('POST', '/requests/:id/withdraw', async (request, operator) => {
+		operatorRoute('POST', '/requests/:id/withdraw', async (request, operator) => {
 			const { reason, signed } = parse(schemas.withdrawBody, request.body ?? {});
 			return viewRequest(
 				await approver.withdraw(await own(request, operator), operator, reason ?? null, proofOf(signed)),

@@ -1,6 +1,6 @@
 import type { Route } from '../../common/http/app.ts';
 import { parse } from '../../common/http/parse.ts';
-import { operatorOf } from '../api/routes.ts';
+import { operatorRoute } from '../api/operator-route.ts';
 import type { CanonicalRequest } from '../canonicalise/canonical-request.ts';
 import { canonicalise } from '../canonicalise/canonicalise.ts';
 import { type ActivePolicies, type ConsiderDeps, lookAtFacts, occasionOf } from '../decide/consider.ts';
@@ -20,14 +20,9 @@ export interface ExplainDeps extends ConsiderDeps {
 /** `POST /p2c/v1/explain`: what would come of a request, and why. It reads facts; it executes and keeps nothing. */
 export function createExplainRoutes(deps: ExplainDeps): Route[] {
 	return [
-		{
-			method: 'POST',
-			path: '/p2c/v1/explain',
-			handle: async (request, response) => {
-				const asked = parse(explainBody, request.body);
-				response.json(await explainRequest(deps, asked, operatorOf(response)));
-			},
-		},
+		operatorRoute('POST', '/explain', (request, operator) =>
+			explainRequest(deps, parse(explainBody, request.body), operator),
+		),
 	];
 }
 

@@ -1,9 +1,8 @@
 import type { Request } from 'express';
 import type { Clock } from '../../common/clock.ts';
-import type { Method, Route } from '../../common/http/app.ts';
+import type { Route } from '../../common/http/app.ts';
 import { parse } from '../../common/http/parse.ts';
-import { operatorOf } from '../api/routes.ts';
-import type { Operator } from '../operator.ts';
+import { operatorRoute } from '../api/operator-route.ts';
 import type { ChangeDocument } from './change-document.ts';
 import type { Changes } from './changes.ts';
 import { governanceErrors } from './errors.ts';
@@ -40,17 +39,6 @@ export function createGovernanceRoutes(deps: GovernanceRoutesDeps): Route[] {
 			'this site takes its policies unsigned, from its policy folder: there is no agreement to go by',
 		);
 	};
-	const route = (
-		method: Method,
-		path: string,
-		answer: (request: Request, operator: Operator) => unknown,
-	): Route => ({
-		method,
-		path: `/p2c/v1${path}`,
-		handle: async (request, response) => {
-			response.json(await answer(request, operatorOf(response)));
-		},
-	});
 	const id = (request: Request) => String(request.params.id);
 	const show = async (change: ChangeDocument) =>
 		viewChange(change, await governed().governor.readVersion(change.replaces));
@@ -60,9 +48,9 @@ export function createGovernanceRoutes(deps: GovernanceRoutesDeps): Route[] {
 	};
 
 	return [
-		route('GET', '/agreement', () => viewAgreement(governed().governor.inForce())),
-		route('GET', '/policies/versions', async () => ({ versions: await list() })),
-		route('GET', '/policies/versions/:id', async (request, { party }) => {
+		operatorRoute('GET', '/agreement', () => viewAgreement(governed().governor.inForce())),
+		operatorRoute('GET', '/policies/versions', async () => ({ versions: await list() })),
+		operatorRoute('GET', '/policies/versions/:id', async (request, { party }) => {
 			const wanted = id(request);
 			const all = await list();
 			const found =
@@ -76,7 +64,7 @@ export function createGovernanceRoutes(deps: GovernanceRoutesDeps): Route[] {
 				throw governanceErrors.NoSuchVersion(`several versions begin with ${wanted}; give more digits`);
 			return { ...version, ...viewFiles(await deps.readVersion(version.id), party) };
 		}),
-		route('POST', '/policies/changes', async (request, operator) => {
+		operatorRoute('POST', '/policies/changes', async (request, operator) => {
 			const { governor, changes } = governed();
 			const { bundle, acceptLockout, comment } = parse(schemas.changeBody, request.body);
 			if (bundle.scope === commonScope) {
@@ -85,32 +73,34 @@ export function createGovernanceRoutes(deps: GovernanceRoutesDeps): Route[] {
 			const entry = await governor.push(bundle, operator, acceptLockout);
 			return { taken: viewVersion(entry, entry.id), change: null };
 		}),
-		route('GET', '/policies/changes', async request => {
+		operatorRoute('GET', '/policies/changes', async request => {
 			const { state } = parse(schemas.changeQuery, request.query, 'query');
 			return { changes: await Promise.all((await governed().changes.list(state)).map(show)) };
 		}),
-		route('GET', '/policies/changes/:id', async request => show(await governed().changes.get(id(request)))),
-		route('POST', '/policies/changes/:id/approve', async (request, operator) => {
+		operatorRoute('GET', '/policies/changes/:id', async request =>
+			show(await governed().changes.get(id(request))),
+		),
+		operatorRoute('POST', '/policies/changes/:id/approve', async (request, operator) => {
 			const { digest, comment = null, signature = null } = parse(schemas.approveChangeBody, request.body);
 			return show(await governed().changes.approve(id(request), operator, { digest, comment, signature }));
 		}),
-		route('POST', '/policies/changes/:id/deny', async (request, operator) => {
+		operatorRoute('POST', '/policies/changes/:id/deny', async (request, operator) => {
 			const { reason } = parse(schemas.denyChangeBody, request.body);
 			return show(await governed().changes.deny(id(request), operator, reason));
 		}),
-		route('POST', '/policies/changes/:id/withdraw', async (request, operator) => {
+		operatorRoute('POST', '/policies/changes/:id/withdraw', async (request, operator) => {
 			const { reason = null } = parse(schemas.endBody, request.body ?? {});
 			return show(await governed().changes.withdraw(id(request), operator, reason));
 		}),
 		// Everybody is to see it, and asks with every command: so it is answered where there can be none, too.
-		route('GET', '/break-glass', async () => ({
+		operatorRoute('GET', '/break-glass', async () => ({
 			windows: ((await deps.governed?.windows.list()) ?? []).map(window => viewWindow(window, clock.now())),
 		})),
-		route('POST', '/break-glass', async (request, operator) => {
+		operatorRoute('POST', '/break-glass', async (request, operator) => {
 			const { reason, forMs, signed } = parse(schemas.openBody, request.body);
 			return viewWindow(await governed().windows.open(operator, { reason, forMs, signed }), clock.now());
 		}),
-		route('POST', '/break-glass/:id/end', async (request, operator) => {
+		operatorRoute('POST', '/break-glass/:id/end', async (request, operator) => {
 			const { reason = null } = parse(schemas.endBody, request.body ?? {});
 			return viewWindow(await governed().windows.end(id(request), operator, reason), clock.now());
 		}),
