@@ -5,8 +5,8 @@ import type { RequestDocument } from './request-document.ts';
 export const taskPath = (id: string): string => `/redfish/v1/TaskService/Tasks/${id}`;
 export const taskMonitorPath = (id: string): string => `/redfish/v1/TaskService/TaskMonitors/${id}`;
 
-/** Seconds after which a client may ask a TaskMonitor again. */
-export const retryAfter = 2;
+/** Milliseconds after which a client may ask a TaskMonitor again. */
+export const retryAfter = 2000;
 
 const taskStates: Readonly<Record<RequestDocument['state'], [state: string, status: string]>> = {
 	waiting: ['Pending', 'OK'],
@@ -22,12 +22,13 @@ const taskStates: Readonly<Record<RequestDocument['state'], [state: string, stat
 /**
  * A request as a Redfish Task (Task.v1_4_3, DSP0266 §12.2). No Payload: the body may hold what only the
  * requester and the approvers may see, and they see it at `/p2c/v1/requests`.
+ * @param at where the resource is given: a TaskMonitor gives the Task as its own while it goes on
  */
-export function renderTask(request: RequestDocument): JsonValue {
+export function renderTask(request: RequestDocument, at = taskPath(request.id)): JsonValue {
 	const [state, status] = taskStates[request.state];
 	const failed = request.outcome !== null && request.outcome.status >= 400;
 	return {
-		'@odata.id': taskPath(request.id),
+		'@odata.id': at,
 		'@odata.type': '#Task.v1_4_3.Task',
 		Id: request.id,
 		Name: `${request.request.method} ${request.request.path} on ${request.bmc}`,

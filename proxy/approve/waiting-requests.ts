@@ -215,11 +215,15 @@ export const noSuchRequest = (id: string) => proxyErrors.NoSuchRequest(`there is
 const notIn = (request: RequestDocument, state: string) =>
 	proxyErrors.RequestNotWaiting(`request ${request.id} is ${request.state}, no longer ${state}`);
 
-/** 202 as DSP0266 §12.2: the Task in the body, its TaskMonitor in Location. */
-export function accepted(request: RequestDocument, prefix: string): Answer {
-	return jsonAnswer(202, addPrefix(renderTask(request), prefix), {
+/**
+ * 202 as DSP0266 §12.2: the Task in the body, its TaskMonitor in Location. Two things are as OpenStack's sushy
+ * needs them: it polls what the body calls its `@odata.id`, so that names the TaskMonitor; and it cannot sleep
+ * for a Retry-After in seconds, so that is a date (RFC 9110 §10.2.3 has both).
+ */
+export function accepted(request: RequestDocument, prefix: string, now: number): Answer {
+	return jsonAnswer(202, addPrefix(renderTask(request, taskMonitorPath(request.id)), prefix), {
 		location: prefix + taskMonitorPath(request.id),
-		'retry-after': String(retryAfter),
+		'retry-after': new Date(now + retryAfter).toUTCString(),
 		'cache-control': 'no-store',
 	});
 }

@@ -5,6 +5,7 @@ import sys
 
 import sushy
 from sushy import auth
+from sushy.taskmonitor import TaskMonitor
 
 order = json.load(sys.stdin)
 login = {'basic': auth.BasicAuth, 'session': auth.SessionAuth}[order['auth']]
@@ -35,6 +36,13 @@ try:
             seen['manager'] = manager.manager_type.value
         elif step == 'chassis':
             seen['chassis'] = [c.identity for c in root.get_chassis_collection().get_members()]
+        elif step == 'factory-reset':
+            path = '/redfish/v1/Managers/bmc/Actions/Manager.ResetToDefaults'
+            answer = root._conn.post(path, data={'ResetType': 'ResetAll'})
+            monitor = TaskMonitor.from_response(root._conn, answer, path)
+            seen['waited'] = [monitor.is_processing, monitor.get_task().task_state.value]
+            monitor.wait(60)
+            seen['answer'] = monitor.response.status_code
         else:
             root._conn.get(step)
 except sushy.exceptions.SushyError as error:

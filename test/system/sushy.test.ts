@@ -4,6 +4,7 @@ import test from 'ava';
 import { testNeeding } from '../debian/test-needing.ts';
 import { runProgram } from '../run-program.ts';
 import { type Site, startSite } from '../site.ts';
+import { until } from '../visitor.ts';
 
 const testSushy = testNeeding('python3-sushy');
 const client = fileURLToPath(new URL('sushy-client.py', import.meta.url));
@@ -21,6 +22,8 @@ interface Seen {
 	readonly log?: { Severity: string; Oem?: unknown }[];
 	readonly manager?: string;
 	readonly chassis?: string[];
+	readonly waited?: [boolean, string];
+	readonly answer?: number;
 	readonly error?: { type: string; text: string };
 }
 
@@ -85,6 +88,20 @@ testSushy('HSO reads the Critical entries of the log, CP every entry without Oem
 	t.true(own.log?.length !== 0 && own.log?.every(({ Severity }) => Severity === 'Critical'));
 	t.true((theirs.log?.length ?? 0) > (own.log?.length ?? 0));
 	t.true(theirs.log?.every(({ Oem }) => (Oem ?? null) === null));
+});
+
+testSushy('its task monitor waits until the other party has approved, and has the BMC’s answer', async t => {
+	const asked = sushy('HSO', 'node8', 'session', 'factory-reset');
+	const cp = site.as('CP');
+	const waiting = () => cp.get('/p2c/v1/requests?state=waiting&bmc=node8');
+	const found = await until(waiting, ({ body }) => body.requests.length > 0);
+	const [{ id, digest }] = found.body.requests;
+	const approved = await cp.post(`/p2c/v1/requests/${id}/approve`, { digest });
+	t.is(approved.body.state, 'executed', JSON.stringify(approved.body));
+	const { error, waited, answer } = await asked;
+	t.is(error, undefined);
+	t.deepEqual(waited, [true, 'Pending']);
+	t.is(answer, approved.body.outcome.status);
 });
 
 testSushy('what is refused is refused with a message that it shows', async t => {
