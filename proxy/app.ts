@@ -225,7 +225,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 			idleTimeout: deps.sessions.idleTimeout,
 			onLogin: login => audit.append({ kind: 'login', ...login }),
 		}),
-		tasks: createTaskService({ waiting, approver, clock }),
+		tasks: createTaskService({ waiting, approver }),
 		mediator,
 		clock,
 		logger,

@@ -269,7 +269,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 			case 'wait': {
 				const held = await waiting.hold(call, verdict, { operations, policyVersion: policies.set.version });
 				await recordDecision(call, operations, verdict, policies, held).durable;
-				return accepted(held, call.prefix, clock.now());
+				return accepted(held, call.prefix);
 			}
 			case 'deny':
 				throw proxyErrors.PolicyDenied(verdict.reason);

@@ -1,4 +1,3 @@
-import type { Clock } from '../../common/clock.ts';
 import { type Answer, jsonAnswer } from '../answer/answer.ts';
 import { redfishMessage } from '../answer/redfish-error.ts';
 import type { Call } from '../call.ts';
@@ -32,11 +31,7 @@ export interface TaskService {
 	list(call: Call, answer: (call: Call) => Promise<Answer>): Promise<Answer>;
 }
 
-export function createTaskService(deps: {
-	waiting: WaitingRequests;
-	approver: Approver;
-	clock: Clock;
-}): TaskService {
+export function createTaskService(deps: { waiting: WaitingRequests; approver: Approver }): TaskService {
 	const find = async (
 		id: string,
 		bmc: string,
@@ -61,7 +56,7 @@ export function createTaskService(deps: {
 			}
 			if (kind === 'TaskMonitors') {
 				const monitored = await find(id, bmc, found => found.requester.name === operator.name);
-				if (read) return monitor(monitored, prefix, deps.clock.now());
+				if (read) return monitor(monitored, prefix);
 				if (request.method === 'DELETE') {
 					await deps.approver.withdraw(id, operator, 'its task monitor was deleted');
 					return { status: 204, headers: { 'odata-version': '4.0' }, body: undefined };
@@ -106,7 +101,7 @@ const concerns = (request: RequestDocument, operator: Operator): boolean =>
 	request.requester.name === operator.name || concernsParty(request, operator.party);
 
 /** 202 while it goes on; then the BMC's own answer, or why there is none (DSP0266 §12.2). */
-function monitor(request: RequestDocument, prefix: string, now: number): Answer {
+function monitor(request: RequestDocument, prefix: string): Answer {
 	if (request.outcome) {
 		const { status, headers, body } = request.outcome;
 		return {
@@ -118,7 +113,7 @@ function monitor(request: RequestDocument, prefix: string, now: number): Answer 
 	switch (request.state) {
 		case 'waiting':
 		case 'executing':
-			return accepted(request, prefix, now);
+			return accepted(request, prefix);
 		case 'withdrawn':
 			return redfishMessage(410, 'RequestWithdrawn', describe(request));
 		case 'expired':

@@ -5,9 +5,6 @@ import type { RequestDocument } from './request-document.ts';
 export const taskPath = (id: string): string => `/redfish/v1/TaskService/Tasks/${id}`;
 export const taskMonitorPath = (id: string): string => `/redfish/v1/TaskService/TaskMonitors/${id}`;
 
-/** Milliseconds after which a client may ask a TaskMonitor again. */
-export const retryAfter = 2000;
-
 const taskStates: Readonly<Record<RequestDocument['state'], [state: string, status: string]>> = {
 	waiting: ['Pending', 'OK'],
 	executing: ['Running', 'OK'],

@@ -12,7 +12,7 @@ import type { Operator } from '../operator.ts';
 import type { Operation } from '../policy/policy-set.ts';
 import type { Signed } from './check-signature.ts';
 import { isRequestId, newRequestId, type RequestDocument, requests } from './request-document.ts';
-import { renderTask, retryAfter, taskMonitorPath } from './task.ts';
+import { renderTask, taskMonitorPath } from './task.ts';
 
 export interface WaitingRequestsDeps {
 	readonly store: Store;
@@ -216,14 +216,13 @@ const notIn = (request: RequestDocument, state: string) =>
 	proxyErrors.RequestNotWaiting(`request ${request.id} is ${request.state}, no longer ${state}`);
 
 /**
- * 202 as DSP0266 §12.2: the Task in the body, its TaskMonitor in Location. Two things are as OpenStack's sushy
- * needs them: it polls what the body calls its `@odata.id`, so that names the TaskMonitor; and it cannot sleep
- * for a Retry-After in seconds, so that is a date (RFC 9110 §10.2.3 has both).
+ * 202 as DSP0266 §12.2: the Task in the body, its TaskMonitor in Location. Two things are as unmodified clients
+ * need them: sushy polls what the body calls its `@odata.id`, so that names the TaskMonitor; and there is no
+ * Retry-After, since sushy cannot sleep for one in seconds and redfishtool not for a date. Both ask each second.
  */
-export function accepted(request: RequestDocument, prefix: string, now: number): Answer {
+export function accepted(request: RequestDocument, prefix: string): Answer {
 	return jsonAnswer(202, addPrefix(renderTask(request, taskMonitorPath(request.id)), prefix), {
 		location: prefix + taskMonitorPath(request.id),
-		'retry-after': new Date(now + retryAfter).toUTCString(),
 		'cache-control': 'no-store',
 	});
 }
