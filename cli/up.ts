@@ -7,16 +7,10 @@ import type { Registration } from './command-line/registration.ts';
 import { type CliContext, commandName } from './context.ts';
 import { painter } from './output.ts';
 import type { DemoSite } from './up/demo-site.ts';
+import type { UpOptions } from './up/start-site.ts';
 import { welcome } from './up/welcome.ts';
 
-interface Options {
-	readonly state: string;
-	readonly host: string;
-	readonly port: number;
-	readonly opsPort: number;
-	readonly policies: string;
-	readonly signed?: boolean;
-	readonly servers: number;
+interface Options extends Omit<UpOptions, 'logger' | 'progress'> {
 	readonly json?: boolean;
 	readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
