@@ -1,4 +1,5 @@
 import type { CanonicalRequest } from './canonicalise/canonical-request.ts';
+import { plainRequest } from './canonicalise/plain-request.ts';
 import type { BmcConnection } from './forward/bmc-connection.ts';
 import type { Operator } from './operator.ts';
 
@@ -13,20 +14,7 @@ export interface Call {
 
 /** The same call, asking for another resource of the same BMC: decided on by itself, like any other. */
 export function readOf(call: Call, path: string): Call {
-	return {
-		...call,
-		request: {
-			method: 'GET',
-			path,
-			segments: path.split('/').slice(1),
-			query: [],
-			ifMatch: undefined,
-			ifNoneMatch: undefined,
-			body: undefined,
-			bytes: undefined,
-			contentType: undefined,
-		},
-	};
+	return { ...call, request: plainRequest('GET', path) };
 }
 
 /**

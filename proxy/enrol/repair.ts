@@ -3,7 +3,8 @@ import type { Answer } from '../answer/answer.ts';
 import type { WaitingRequests } from '../approve/waiting-requests.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Call } from '../call.ts';
-import type { CanonicalRequest, JsonValue } from '../canonicalise/canonical-request.ts';
+import type { JsonValue } from '../canonicalise/canonical-request.ts';
+import { plainRequest } from '../canonicalise/plain-request.ts';
 import type { ActivePolicies, Consider } from '../decide/consider.ts';
 import { proxyErrors } from '../errors.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
@@ -56,7 +57,18 @@ export async function repairDoors(
 			});
 	}
 	for (const { doors, change } of repairRequests(open)) {
-		repairs.push(await request(deps, { request: canonical(change), operator, bmc, prefix: '' }, doors));
+		repairs.push(
+			await request(
+				deps,
+				{
+					request: plainRequest(change.method, change.path, change.body as JsonValue | undefined),
+					operator,
+					bmc,
+					prefix: '',
+				},
+				doors,
+			),
+		);
 	}
 	return { repairs, report: await deps.watch.look(name) };
 }
@@ -118,7 +130,9 @@ async function endSession(
 	door: Door & { shut?: Change | undefined },
 ): Promise<Repair> {
 	const doors = [door.name];
-	const call: Call = { request: canonical(door.shut as Change), operator, bmc, prefix: '' };
+	const { method, path, body } = door.shut as Change;
+	const request = plainRequest(method, path, body as JsonValue | undefined);
+	const call: Call = { request, operator, bmc, prefix: '' };
 	const policies = deps.policies();
 	const row = policies.classify(call.request);
 	const verdict =
@@ -153,18 +167,4 @@ function refused(doors: string[], fault: unknown): Repair {
 	if (!(fault instanceof BimetalError) || !fault.expose) throw fault;
 	const outcome = fault.status === 403 ? 'denied' : 'failed';
 	return { doors, outcome, requestId: null, detail: fault.message };
-}
-
-function canonical({ method, path, body }: Change): CanonicalRequest {
-	return {
-		method,
-		path,
-		segments: path.split('/').slice(1),
-		query: [],
-		ifMatch: undefined,
-		ifNoneMatch: undefined,
-		body: body as JsonValue | undefined,
-		bytes: body === undefined ? undefined : Buffer.from(JSON.stringify(body)),
-		contentType: body === undefined ? undefined : 'application/json',
-	};
 }

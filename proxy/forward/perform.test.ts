@@ -3,6 +3,7 @@ import test from 'ava';
 import type { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { Call } from '../call.ts';
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
+import { plainRequest } from '../canonicalise/plain-request.ts';
 import type { MaskPolicy, PredicatePolicy } from '../policy/policy-set.ts';
 import type { BmcConnection, ForwardRequest } from './bmc-connection.ts';
 import { bmcGarbage } from './bmc-fault.ts';
@@ -55,18 +56,7 @@ function bench(resources: Readonly<Record<string, Given>>, how: Partial<Call['re
 		close: async () => undefined,
 	};
 	const bmc = known as BmcConnection;
-	const request: Call['request'] = {
-		method: 'GET',
-		path,
-		segments: path.split('/').slice(1),
-		query: [],
-		ifMatch: undefined,
-		ifNoneMatch: undefined,
-		body: undefined,
-		bytes: undefined,
-		contentType: undefined,
-		...how,
-	};
+	const request: Call['request'] = { ...plainRequest('GET', path), ...how };
 	const call: Call = { request, operator: { name: 'h', party: 'HSO' }, bmc, prefix };
 	return { call, sent, bmc };
 }

@@ -8,6 +8,7 @@ import type { SessionService } from '../authenticate/session-service.ts';
 import type { Call } from '../call.ts';
 import type { CanonicalRequest } from '../canonicalise/canonical-request.ts';
 import { canonicaliseBody, canonicaliseHead, type RequestHead } from '../canonicalise/canonicalise.ts';
+import { plainRequest } from '../canonicalise/plain-request.ts';
 import { proxyErrors } from '../errors.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
 import { removePrefix } from '../forward/links.ts';
@@ -54,7 +55,8 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 			return deps.sessions.logIn(body, request.socket.remoteAddress, address.prefix);
 		}
 		const { bmc, prefix } = address;
-		if (isOpen(head) && bmc && !hasCredential(head)) return performOpen(openCall(head), bmc, prefix);
+		if (isOpen(head) && bmc && !hasCredential(head))
+			return performOpen(plainRequest(head.method, head.path), bmc, prefix);
 		const pending = deps.authenticate(head, request);
 		const operator = pending instanceof Promise ? await pending : pending;
 		const hasBody = head.bodyKind !== 'none' || request.headers['transfer-encoding'] !== undefined;
@@ -119,18 +121,6 @@ const isOpen = (head: RequestHead): boolean =>
 	openPaths.has(head.path) && (head.method === 'GET' || head.method === 'HEAD') && head.query.length === 0;
 const hasCredential = ({ fields }: RequestHead): boolean =>
 	fields.authorization !== undefined || fields.authToken !== undefined;
-
-const openCall = ({ method, path, segments }: RequestHead): CanonicalRequest => ({
-	method,
-	path,
-	segments,
-	query: [],
-	ifMatch: undefined,
-	ifNoneMatch: undefined,
-	body: undefined,
-	bytes: undefined,
-	contentType: undefined,
-});
 
 /** A client that sees prefixed links sends them back in bodies: decided on is the plain path. */
 function withoutPrefix(request: CanonicalRequest, prefix: string): CanonicalRequest {
