@@ -7,6 +7,7 @@ import { accepted, type WaitingRequests } from './approve/waiting-requests.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import { policyRecords, requestDigest, requestText } from './audit/request-text.ts';
 import { type Call, readOf } from './call.ts';
+import { describeUnknown } from './classify/suggest-row.ts';
 import type { Claims } from './decide/claims.ts';
 import type { ActivePolicies, Consider } from './decide/consider.ts';
 import type { Verdict } from './decide/decide.ts';
@@ -59,9 +60,8 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		recordDecision(call, [], { kind: 'deny', reason: found.reason, policies: [] }, policies).durable.catch(
 			noted,
 		);
-		throw proxyErrors.UnknownOperation(
-			`${found.reason}; unknown is denied. A row that covers it needs "${found.row}"`,
-		);
+		if (found.kind === 'not-offered') throw proxyErrors.MethodNotAllowed(found.reason);
+		throw proxyErrors.UnknownOperation(describeUnknown(found));
 	};
 
 	/** A decision is on the record before anything follows from it; what changes a BMC waits for the disk. */

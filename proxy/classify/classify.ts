@@ -1,5 +1,7 @@
-import type { CanonicalRequest, JsonValue } from '../canonicalise/canonical-request.ts';
+import type { CanonicalRequest } from '../canonicalise/canonical-request.ts';
 import type { Operation, PolicySet, RequestPattern } from '../policy/policy-set.ts';
+import { covers, embeddedResource, propertyPaths } from './properties.ts';
+import { partiesNamed, suggestRow } from './suggest-row.ts';
 
 /** What a request is, in the words of the authorization table. Unknown is denied. */
 export type Classification =
@@ -12,22 +14,32 @@ export type Classification =
 			readonly kind: 'unknown';
 			/** For people: what is missing in the table. */
 			readonly reason: string;
-			/** The `match:` line that a row would need, and for PATCH its `properties:`. */
-			readonly row: string;
-	  };
+			/** A row for `operations.yaml`, in YAML, that would cover it; undefined when none could. */
+			readonly row: string | undefined;
+	  }
+	/** A collection is created in and read, never changed itself (DSP0266 §7.5.1): 405. */
+	| { readonly kind: 'not-offered'; readonly reason: string };
 
 export type Classify = (request: CanonicalRequest) => Classification;
 
 interface Node {
 	readonly literals: Map<string, Node>;
 	variable: Node | undefined;
+	/** How the first row that has a variable here calls it. */
+	variableName: string | undefined;
 	/** Rows whose pattern ends here. */
 	readonly exact: Operation[];
 	/** Rows whose pattern ends here in `**`. */
 	readonly rest: Operation[];
 }
 
-const newNode = (): Node => ({ literals: new Map(), variable: undefined, exact: [], rest: [] });
+const newNode = (): Node => ({
+	literals: new Map(),
+	variable: undefined,
+	variableName: undefined,
+	exact: [],
+	rest: [],
+});
 
 /**
  * Compiles the table into a tree per method. The most specific pattern wins, segment by segment: a literal
@@ -38,18 +50,64 @@ export function compileClassifier(policies: PolicySet): Classify {
 	for (const operation of policies.operations) {
 		for (const pattern of operation.matches) insert(treeOf(trees, pattern.method), pattern, operation);
 	}
+	/** Every resource that some row is about, whatever its method. */
+	const resources = newNode();
+	for (const operation of policies.operations) {
+		for (const pattern of operation.matches) insert(resources, pattern, operation);
+	}
+	const parties = partiesNamed(policies.operations);
+
+	const unknown = (
+		{ path, segments }: CanonicalRequest,
+		method: string,
+		properties?: readonly (readonly string[])[],
+	): Classification => {
+		const names = properties?.map(names => names.join('.')).join(', ');
+		return {
+			kind: 'unknown',
+			reason:
+				names === undefined
+					? `no row of the authorization table covers ${method} ${path}`
+					: `no row of the authorization table covers ${names || '(none)'} in a PATCH of ${path}`,
+			row: suggestRow({
+				method,
+				segments,
+				variableAt: index => variableAt(resources, segments, index),
+				...(properties && { properties }),
+				parties,
+			}),
+		};
+	};
+
 	return request => {
 		const method = request.method === 'HEAD' ? 'GET' : request.method;
 		const tree = trees.get(method);
 		const rows = tree ? find(tree, request.segments, 0) : undefined;
 		if (!rows) {
+			const isCollection = nodesAt(resources, request.segments).some(node => node.variable !== undefined);
+			if (isCollection && (method === 'PATCH' || method === 'PUT')) {
+				return {
+					kind: 'not-offered',
+					reason: `${request.path} is a collection, which ${method} cannot change; change its members one by one`,
+				};
+			}
+			return unknown(request, method, method === 'PATCH' ? propertyPaths(request.body) : undefined);
+		}
+		if (method === 'GET' || method === 'DELETE' || request.body === undefined)
+			return method === 'PATCH' ? unknown(request, method, []) : { kind: 'known', operations: rows };
+		const inner = innerResource(resources, request);
+		if (inner !== undefined) {
 			return {
 				kind: 'unknown',
-				reason: `no row of the authorization table covers ${method} ${request.path}`,
-				row: `match: ${method} ${request.path}`,
+				reason: `${inner} in a ${method} of ${request.path} is a resource of its own, on which is decided by its own rows: send a request to its own path`,
+				row: undefined,
 			};
 		}
-		return method === 'PATCH' ? coverProperties(request, rows) : { kind: 'known', operations: rows };
+		if (method !== 'PATCH') return { kind: 'known', operations: rows };
+		const { operations, missing } = coverProperties(request, rows);
+		return missing.length > 0 || operations.length === 0
+			? unknown(request, method, missing)
+			: { kind: 'known', operations };
 	};
 }
 
@@ -70,6 +128,7 @@ function insert(tree: Node, pattern: RequestPattern, operation: Operation): void
 			return;
 		}
 		if (segment.kind === 'variable') {
+			node.variableName ??= segment.name;
 			node.variable ??= newNode();
 			node = node.variable;
 		} else {
@@ -94,53 +153,61 @@ function find(node: Node, segments: readonly string[], at: number): readonly Ope
 	return found ?? (node.rest.length > 0 ? node.rest : undefined);
 }
 
+/** All nodes that a path leads to, by literals and by variables. */
+function nodesAt(root: Node, segments: readonly string[]): readonly Node[] {
+	let nodes: readonly Node[] = [root];
+	for (const segment of segments) {
+		nodes = nodes.flatMap(({ literals, variable }) => {
+			const literal = literals.get(segment);
+			return [...(literal ? [literal] : []), ...(variable ? [variable] : [])];
+		});
+	}
+	return nodes;
+}
+
+/** What the table calls the segment at this place; undefined where it is one of the table's own words. */
+function variableAt(root: Node, segments: readonly string[], index: number): string | undefined {
+	const before = nodesAt(root, segments.slice(0, index));
+	if (before.some(({ literals }) => literals.has(segments[index] ?? ''))) return undefined;
+	return before.find(({ variableName }) => variableName !== undefined)?.variableName;
+}
+
+/**
+ * Where a body reaches into another resource (DSP0266 §7.11, deep operations): a row for the event service, say,
+ * must not let through what creates a subscription. Undefined: nowhere.
+ */
+function innerResource(root: Node, { method, segments, body }: CanonicalRequest): string | undefined {
+	if (segments.includes('Actions')) return undefined;
+	const embedded = embeddedResource(body);
+	if (embedded !== undefined) return embedded;
+	const own = nodesAt(root, segments);
+	// What a POST creates stands one below.
+	const nodes = method === 'POST' ? own.flatMap(({ variable }) => (variable ? [variable] : [])) : own;
+	for (const path of propertyPaths(body)) {
+		let reached = nodes;
+		for (const [depth, name] of path.entries()) {
+			reached = reached.flatMap(({ literals }) => literals.get(name) ?? []);
+			if (reached.some(node => node.exact.length + node.rest.length > 0))
+				return path.slice(0, depth + 1).join('.');
+		}
+	}
+	return undefined;
+}
+
 /**
  * A PATCH is authorized per property (one call can span power, boot and TPM): every property that the body
  * names must be covered, and all rows that cover one apply.
  */
-function coverProperties(request: CanonicalRequest, rows: readonly Operation[]): Classification {
-	const missing: string[] = [];
+function coverProperties(
+	request: CanonicalRequest,
+	rows: readonly Operation[],
+): { operations: readonly Operation[]; missing: readonly string[][] } {
+	const missing: string[][] = [];
 	const taken = new Set<Operation>();
 	for (const path of propertyPaths(request.body)) {
 		const covering = rows.filter(row => row.properties === undefined || covers(row.properties, path));
-		if (covering.length === 0) missing.push(path.join('.'));
+		if (covering.length === 0) missing.push(path);
 		for (const row of covering) taken.add(row);
 	}
-	if (missing.length > 0 || taken.size === 0) {
-		const names = missing.length > 0 ? missing : ['(none)'];
-		return {
-			kind: 'unknown',
-			reason: `no row of the authorization table covers ${names.join(', ')} in a PATCH of ${request.path}`,
-			row: `match: PATCH ${request.path}, properties: [${missing.join(', ')}]`,
-		};
-	}
-	return { kind: 'known', operations: rows.filter(row => taken.has(row)) };
-}
-
-/**
- * The paths of all leaves of a PATCH body. An array is a leaf: Redfish replaces array properties whole. So is
- * an empty object, which would otherwise slip through unclassified.
- */
-export function propertyPaths(body: JsonValue | undefined): string[][] {
-	const paths: string[][] = [];
-	const visit = (value: JsonValue, path: string[]): void => {
-		const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-		const entries = isObject ? Object.entries(value) : [];
-		if (entries.length === 0) paths.push(path);
-		for (const [name, child] of entries) visit(child, [...path, name]);
-	};
-	if (typeof body === 'object' && body !== null && !Array.isArray(body)) {
-		for (const [name, value] of Object.entries(body)) visit(value, [name]);
-	}
-	return paths;
-}
-
-/** `Boot.*` covers everything below Boot, and nothing but what lies below. */
-export function covers(patterns: readonly string[], path: readonly string[]): boolean {
-	// A name with a dot in it would read like a nested property: such a body is never covered.
-	if (path.some(name => name.includes('.') && !name.includes('@'))) return false;
-	const dotted = path.join('.');
-	return patterns.some(pattern =>
-		pattern.endsWith('.*') ? dotted.startsWith(pattern.slice(0, -1)) : pattern === dotted,
-	);
+	return { operations: rows.filter(row => taken.has(row)), missing };
 }

@@ -1,5 +1,5 @@
 import type { CanonicalRequest } from '../canonicalise/canonical-request.ts';
-import { covers, propertyPaths } from '../classify/classify.ts';
+import { covers, propertyPaths } from '../classify/properties.ts';
 import {
 	type DecisionInput,
 	decide,

@@ -3,6 +3,7 @@ import { parse } from '../../common/http/parse.ts';
 import { operatorRoute } from '../api/operator-route.ts';
 import type { CanonicalRequest } from '../canonicalise/canonical-request.ts';
 import { canonicalise } from '../canonicalise/canonicalise.ts';
+import { describeUnknown } from '../classify/suggest-row.ts';
 import { type ActivePolicies, type ConsiderDeps, lookAtFacts, occasionOf } from '../decide/consider.ts';
 import { whoHasSpoken } from '../decide/spoken.ts';
 import { proxyErrors } from '../errors.ts';
@@ -47,14 +48,14 @@ async function explainRequest(
 		as: party,
 		policyVersion: policies.set.version,
 	};
-	if (found.kind === 'unknown') {
+	if (found.kind !== 'known') {
 		return {
 			...about,
 			verdict: 'deny',
 			summary: `It would be denied: ${found.reason}.`,
 			needs: [],
 			lacking: {},
-			unknown: `${found.reason}; a row for it needs "${found.row}"`,
+			unknown: found.kind === 'unknown' ? describeUnknown(found) : found.reason,
 			rows: [],
 		};
 	}

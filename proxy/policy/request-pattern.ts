@@ -69,21 +69,32 @@ export function patternKey(pattern: RequestPattern): string {
 	return `${pattern.method} /${segments.join('/')}`;
 }
 
-/** Reads a PATCH row's property path: `Boot.BootSourceOverrideTarget` or `Boot.*`. */
+/**
+ * Reads a PATCH row's property path: `Boot.BootSourceOverrideTarget`, `Boot.*`, or with an annotation, whose dot is
+ * part of its name, `@Redfish.SettingsApplyTime.*`.
+ */
 export function checkPropertyPath(source: string): Parsed<string> {
 	return parsed(() => {
-		const names = source.split('.');
-		let offset = 0;
-		for (const [index, name] of names.entries()) {
-			if (name === '*' && index === names.length - 1 && index > 0) break;
-			if (!/^[A-Za-z][A-Za-z0-9_]*$/.test(name)) {
-				throw new ExpressionSyntaxError(
-					offset,
-					`"${name}" is not a property name; write for instance Boot.BootSourceOverrideTarget or Boot.*`,
-				);
-			}
-			offset += name.length + 1;
+		const names = namesOf(source);
+		const last = names.length - 1;
+		const isOpen = last > 0 && names[last] === '*';
+		const wrong = names.findIndex((name, index) => !(isOpen && index === last) && !propertyName.test(name));
+		if (wrong >= 0 || names.join('.') !== source) {
+			throw new ExpressionSyntaxError(
+				names.slice(0, Math.max(0, wrong)).reduce((offset, name) => offset + name.length + 1, 0),
+				`"${names[wrong] ?? source}" is not a property name; write for instance Boot.BootSourceOverrideTarget or Boot.*`,
+			);
 		}
 		return source;
 	});
+}
+
+const propertyName = /^(?=.)(?:[A-Za-z][A-Za-z0-9_]*)?(?:@[A-Za-z][A-Za-z0-9_]*\.[A-Za-z][A-Za-z0-9_]*)?$/;
+
+/**
+ * The names of a property path as the table has it. The dot of an annotation belongs to its name:
+ * `@Redfish.SettingsApplyTime.ApplyTime` has two names.
+ */
+export function namesOf(path: string): string[] {
+	return path.match(/[^.@]*@[^.]*\.[^.]*|[^.]+/g) ?? [];
 }

@@ -130,12 +130,25 @@ test.serial('a dump: collected by the provider, who alone gets its contents', as
 test.serial('what no row covers is denied with the row that is missing, and no BMC hears of it', async t => {
 	const before = executed().length;
 	for (const [method, path, body, row] of [
-		['GET', '/redfish/v1/Systems/system/Unheard', undefined, 'match: GET /redfish/v1/Systems/system/Unheard'],
-		['DELETE', system, undefined, `match: DELETE ${system}`],
-		['POST', system, {}, `match: POST ${system}`],
-		['PATCH', system, { Boot: { Unheard: 1 } }, 'properties: [Boot.Unheard]'],
-		['PATCH', system, { AssetTag: 'a', 'Boot.BootSourceOverrideTarget': 'Pxe' }, 'properties:'],
-		['PATCH', system, {}, 'properties'],
+		[
+			'GET',
+			`${system}/Unheard`,
+			undefined,
+			'\n  match: GET /redfish/v1/Systems/{system}/Unheard\n  p2c: HSO and CP',
+		],
+		['DELETE', system, undefined, '\n  match: DELETE /redfish/v1/Systems/{system}\n'],
+		['POST', system, {}, '\n  match: POST /redfish/v1/Systems/{system}\n'],
+		['PATCH', system, { Boot: { Unheard: 1 } }, '\n  properties: [Boot.Unheard]\n'],
+		['PATCH', system, { Oem: { Vendor: { Fast: true } } }, '\n  properties: [Oem.Vendor.Fast]\n'],
+		['PATCH', system, { AssetTag: 'a', 'Boot.BootSourceOverrideTarget': 'Pxe' }, 'covers Boot.BootSource'],
+		['PATCH', system, {}, 'covers (none)'],
+		['PATCH', '/redfish/v1/EventService', { Subscriptions: { Members: [] } }, 'resource of its own'],
+		[
+			'POST',
+			`${system}/Actions/Oem/Vendor.Do`,
+			{},
+			'match: POST /redfish/v1/Systems/{system}/Actions/Oem/Vendor.Do',
+		],
 		['HEAD', '/redfish/v1/Unheard', undefined, undefined],
 	] as const) {
 		const { status, json } = await site.at('hso-operator')(method, path, { body });

@@ -109,7 +109,11 @@ test('a weaker row that takes requests from a stricter one', async t => {
 
 test('a request that is served and has no row', async t => {
 	const served = ['redfish/v1/A', 'redfish/v1/B'];
-	t.deepEqual(await findings(t, ['A | GET /redfish/v1/A | HSO or CP'], {}, served), [
-		'warning no-row: no row covers GET /redfish/v1/B, which OpenBMC serves [it is denied to everybody; a row for it needs "match: GET /redfish/v1/B"]',
-	]);
+	const [found, ...more] = await findings(t, ['A | GET /redfish/v1/A | HSO or CP'], {}, served);
+	t.deepEqual(more, []);
+	t.regex(
+		found ?? '',
+		/^warning no-row: no row covers GET \/redfish\/v1\/B, which OpenBMC serves \[it is denied/,
+	);
+	t.regex(found ?? '', / match: GET \/redfish\/v1\/B /);
 });

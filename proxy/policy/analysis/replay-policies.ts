@@ -64,7 +64,7 @@ export function replayPolicies(set: PolicySet, decisions: readonly RecordedDecis
 		const why = cannotReplay(decision);
 		const found = classify(request);
 		if (why !== undefined) open.push({ decision, why });
-		else if (found.kind === 'unknown') {
+		else if (found.kind !== 'known') {
 			if (decision.verdict === 'deny') same++;
 			else changed.push({ decision, verdicts: ['deny'], detail: found.reason });
 		} else {

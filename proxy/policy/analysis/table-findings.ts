@@ -14,7 +14,7 @@ export function findInTable(set: PolicySet, served: readonly CanonicalRequest[])
 function withoutRow(served: readonly CanonicalRequest[], classify: Classify): readonly Finding[] {
 	return served.flatMap((request): Finding[] => {
 		const found = classify(request);
-		if (found.kind === 'known') return [];
+		if (found.kind !== 'unknown') return [];
 		return [
 			{
 				kind: 'no-row',
@@ -22,7 +22,10 @@ function withoutRow(served: readonly CanonicalRequest[], classify: Classify): re
 				operation: null,
 				where: undefined,
 				message: `no row covers ${requestText(request)}, which OpenBMC serves`,
-				example: [`it is denied to everybody; a row for it needs "${found.row}"`],
+				example: [
+					'it is denied to everybody; a row for it, with a p2c that asks for everybody:',
+					...(found.row?.split('\n') ?? []),
+				],
 			},
 		];
 	});
