@@ -7,6 +7,7 @@ import { type HttpServer, startHttpServer, type TlsIdentity } from '../redfish/h
 import type { Route } from '../redfish/route-table.ts';
 import { createService, type ExecutedRequest } from '../redfish/service.ts';
 import { createSessions } from '../redfish/sessions.ts';
+import { type Consoles, createConsoles } from './consoles/consoles.ts';
 import type { Device, Identity } from './device.ts';
 import { appendRecord, type NewRecord } from './event-log.ts';
 import { createEventStream } from './event-stream.ts';
@@ -70,6 +71,8 @@ export interface Bmc {
 	/** How often factory defaults were restored, and the manager restarted. */
 	readonly counts: { readonly resetsToDefaults: number; readonly managerResets: number };
 	powerState(): PowerStateName;
+	/** What stands at the other end of its WebSockets. */
+	readonly consoles: Pick<Consoles, 'open' | 'medium' | 'kvmInput'>;
 	/** How many listen to server-sent events. */
 	listeners(): number;
 	/** What the power button and a cut cord do: a reset that no request asked for. */
@@ -144,8 +147,10 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		touch();
 		const record = describePowerEvent(event, now, before);
 		if (record) report(record);
+		if (now !== before) consoles?.powerChanged(now, before);
 		if (now !== before) options.onPowerChange?.(now.kind, options.name);
 	};
+	let consoles: Consoles | undefined;
 	const power = createPower({
 		initial: state.power,
 		clock,
@@ -169,6 +174,7 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		failedLoginDelayMs: options.failedLoginDelayMs ?? 2000,
 		touch,
 		report,
+		restarted: () => consoles?.endAll('quit'),
 		resetToDefaults() {
 			const { resetsToDefaults, managerResets } = state;
 			Object.assign(state, factoryState(options.accounts, identity.serial, clock.now(), state.power), {
@@ -177,8 +183,11 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 			});
 			for (const session of sessions.list()) sessions.remove(session.id);
 			touch();
+			device.restarted();
 		},
 	};
+	const opened = createConsoles(device);
+	consoles = opened;
 	const findAccount = (name: string) => state.accounts.find(account => account.name === name);
 	const routes = allRoutes(device, findAccount);
 	const service = createService({
@@ -190,6 +199,7 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		touch,
 		failedLoginDelayMs: device.failedLoginDelayMs,
 		allows: method => allowsAuth(device, method),
+		sockets: opened.routes,
 	});
 	let server: HttpServer;
 	try {
@@ -221,6 +231,7 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 			return { resetsToDefaults: state.resetsToDefaults, managerResets: state.managerResets };
 		},
 		powerState: () => power.state().kind,
+		consoles: opened,
 		listeners: () => stream.listeners(),
 		press: type => power.reset(type),
 		fault(wanted) {

@@ -39,6 +39,8 @@ export interface Device {
 	touch(): void;
 	/** Adds to the event log and tells those who listen. */
 	report(record: NewRecord): LogRecord;
+	/** The BMC has restarted: open WebSockets end. */
+	restarted(): void;
 	/** Accounts, settings, log and certificates as they left the factory. */
 	resetToDefaults(): void;
 }

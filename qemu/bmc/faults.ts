@@ -26,7 +26,7 @@ export function createFaults(clock: Clock): FaultInjector {
 	let faulty = false;
 	const render = createRenderer(() => clock.now());
 	const cut = (answer: AnyAnswer): AnyAnswer => {
-		if ('stream' in answer || 'raw' in answer) return answer;
+		if (!('status' in answer)) return answer;
 		const text = render(answer satisfies Answer, false);
 		// Half of the body where there is one, so that its Content-Length promises more than comes.
 		const end = text.endsWith('\r\n\r\n') ? text.length - 3 : Math.ceil(text.length * 0.75);

@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net';
+
 /** One HTTP answer before it is put on the wire. */
 export interface Answer {
 	readonly status: number;
@@ -26,7 +28,13 @@ export interface RawAnswer {
 	readonly raw: Buffer;
 }
 
-export type AnyAnswer = Answer | Stream | RawAnswer;
+/** From here on the connection speaks another protocol: whoever takes the socket answers by itself. */
+export interface UpgradeAnswer {
+	/** `rest` is what has come after the head of the request. */
+	upgrade(socket: Socket, rest: Buffer): void;
+}
+
+export type AnyAnswer = Answer | Stream | RawAnswer | UpgradeAnswer;
 
 const REASONS: Readonly<Record<number, string>> = {
 	200: 'OK',

@@ -12,6 +12,8 @@ export interface Caller {
 	readonly remoteAddress: string;
 	/** Logged in by cookie without the matching X-XSRF-TOKEN: good for reading only. */
 	readonly csrfMissing: boolean;
+	/** Logged in by cookie: a WebSocket, which can carry no header of the page's, must name the same token. */
+	readonly byCookie: boolean;
 	/** A password was given and did not fit. */
 	readonly wrongPassword: boolean;
 }
@@ -60,12 +62,19 @@ export function createGate(options: {
 	}
 
 	function identify(head: RequestHead, sessions: Sessions): Omit<Caller, 'remoteAddress'> {
-		const nobody = { account: undefined, session: undefined, csrfMissing: false, wrongPassword: false };
+		const nobody = {
+			account: undefined,
+			session: undefined,
+			csrfMissing: false,
+			byCookie: false,
+			wrongPassword: false,
+		};
 		const bySession = (token: string, csrf?: { given: string | undefined }) => {
 			const session = sessions.use(token);
 			const account = session && options.findAccount(session.account);
 			if (!session || !account?.enabled) return nobody;
-			return { ...nobody, account, session, csrfMissing: csrf !== undefined && csrf.given !== session.csrf };
+			const csrfMissing = csrf !== undefined && csrf.given !== session.csrf;
+			return { ...nobody, account, session, csrfMissing, byCookie: csrf !== undefined };
 		};
 		const token = allows('XToken') ? header(head, 'x-auth-token') : undefined;
 		if (token !== undefined) return bySession(token);

@@ -142,6 +142,13 @@ function serveConnection<Context>(
 			if (halfClosed) socket.destroy();
 			return;
 		}
+		if ('upgrade' in answer) {
+			finished = true;
+			socket.off('data', onData).off('end', onEnd).off('timeout', onIdle).setTimeout(0);
+			answer.upgrade(socket, waiting);
+			waiting = Buffer.alloc(0);
+			return;
+		}
 		if ('raw' in answer) {
 			finished = true;
 			socket.end(answer.raw);
@@ -208,24 +215,27 @@ function serveConnection<Context>(
 		if (waiting.length < MAX_WAITING && socket.isPaused()) socket.resume();
 	};
 
-	socket.on('data', bytes => {
+	const onData = (bytes: Buffer): void => {
 		if (finished) return;
 		waiting = waiting.length === 0 ? bytes : Buffer.concat([waiting, bytes]);
 		if (busy && waiting.length >= MAX_WAITING) socket.pause();
 		advance();
-	});
-	socket.on('end', () => {
+	};
+	const onEnd = (): void => {
 		halfClosed = true;
 		if (endStream) return void socket.destroy();
 		advance();
-	});
+	};
+	const onIdle = (): void => void socket.destroy();
+	socket.on('data', onData);
+	socket.on('end', onEnd);
 	socket.on('error', () => socket.destroy());
 	socket.on('close', () => {
 		finished = true;
 		endStream?.();
 		endStream = undefined;
 	});
-	socket.setTimeout(options.idleMs ?? 60_000, () => socket.destroy());
+	socket.setTimeout(options.idleMs ?? 60_000).on('timeout', onIdle);
 }
 
 function keepsAlive(head: RequestHead): boolean {

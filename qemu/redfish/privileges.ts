@@ -5,10 +5,19 @@ export type Privilege =
 	| 'ConfigureManager'
 	| 'ConfigureUsers'
 	| 'ConfigureSelf'
-	| 'ConfigureComponents';
+	| 'ConfigureComponents'
+	// bmcweb's name for being in the group of the host console, which its administrators are.
+	| 'OpenBMCHostConsole';
 
 export const ROLES: Readonly<Record<Role, readonly Privilege[]>> = {
-	Administrator: ['Login', 'ConfigureManager', 'ConfigureUsers', 'ConfigureSelf', 'ConfigureComponents'],
+	Administrator: [
+		'Login',
+		'ConfigureManager',
+		'ConfigureUsers',
+		'ConfigureSelf',
+		'ConfigureComponents',
+		'OpenBMCHostConsole',
+	],
 	Operator: ['Login', 'ConfigureSelf', 'ConfigureComponents'],
 	ReadOnly: ['Login', 'ConfigureSelf'],
 };
@@ -22,6 +31,8 @@ export const CONFIGURE_MANAGER: Requirement = [['ConfigureManager']];
 export const CONFIGURE_COMPONENTS: Requirement = [['ConfigureComponents']];
 export const CONFIGURE_USERS: Requirement = [['ConfigureUsers']];
 export const MANAGER_OR_SELF: Requirement = [['ConfigureManager'], ['ConfigureSelf']];
+export const HOST_CONSOLE: Requirement = [['OpenBMCHostConsole']];
+export const COMPONENTS_AND_MANAGER: Requirement = [['ConfigureComponents', 'ConfigureManager']];
 export const USERS_OR_SELF: Requirement = [['ConfigureUsers'], ['ConfigureSelf']];
 export const MANAGER_OR_COMPONENTS: Requirement = [['ConfigureManager'], ['ConfigureComponents']];
 

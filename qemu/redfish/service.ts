@@ -5,14 +5,16 @@ import { type AuthMethod, type Caller, createGate } from './gate.ts';
 import type { HttpHandler } from './http-server.ts';
 import { type JsonObject, renderJson } from './json.ts';
 import { failed, type Outcome } from './outcome.ts';
-import { mayUse, type Role } from './privileges.ts';
+import { COMPONENTS_AND_MANAGER, HOST_CONSOLE, mayUse, type Role } from './privileges.ts';
 import { applyQuery, parseQuery, type Query } from './query-parameters.ts';
 import { etagOf, finish, missing } from './render-outcome.ts';
 import { parseBody, readValues } from './request-body.ts';
 import { header, type RequestHead } from './request-head.ts';
 import { type Call, createRouteTable, type Route } from './route-table.ts';
 import type { Sessions } from './sessions.ts';
+import type { SocketRoute } from './socket-route.ts';
 import { parseTarget, type Target } from './target.ts';
+import { acceptWebSocket } from './websocket.ts';
 
 /** One request that reached a handler, as it was understood. */
 export interface ExecutedRequest {
@@ -40,6 +42,8 @@ export interface ServiceOptions {
 	readonly failedLoginDelayMs: number;
 	/** Which ways to log in are on; all when absent. */
 	readonly allows?: ((method: AuthMethod) => boolean) | undefined;
+	/** Paths that take WebSockets; none when absent. */
+	readonly sockets?: readonly SocketRoute[];
 }
 
 export interface RedfishService {
@@ -65,6 +69,14 @@ export function createService(options: ServiceOptions): RedfishService {
 	const executed: ExecutedRequest[] = [];
 	const cache = new Map<string, { generation: number; answer: Answer; target: Target }>();
 	const gate = createGate(options);
+	const sockets = createRouteTable(
+		(options.sockets ?? []).map(({ pattern, guard }) => ({
+			method: 'GET',
+			pattern,
+			requirement: guard === 'hostconsole' ? HOST_CONSOLE : COMPONENTS_AND_MANAGER,
+			handle: () => ({ status: 404 }),
+		})),
+	);
 
 	function journal(entry: ExecutedRequest): void {
 		if (executed.length >= JOURNAL * 2) executed.splice(0, JOURNAL);
@@ -94,9 +106,10 @@ export function createService(options: ServiceOptions): RedfishService {
 		body: Buffer,
 		caller: Caller,
 	): AnyAnswer | Promise<AnyAnswer> {
+		if (wantsWebSocket(head)) return upgrade(head, target, caller);
 		const redfish = isRedfish(target.path);
 		const { route: chosen, params, allow } = table.find(head.method, target.path);
-		// Server-sent events and WebSockets have a router of their own there, which knows no other resource.
+		// Server-sent events have a router of their own there, which knows no other resource.
 		if (wantsStream(head) && !chosen?.stream) return NOT_FOUND;
 		const headers: [string, string][] = [];
 		if (redfish || allow.length > 0) headers.push(['Allow', allow.join(', ')]);
@@ -161,6 +174,38 @@ export function createService(options: ServiceOptions): RedfishService {
 			return settled;
 		};
 		return outcome instanceof Promise ? outcome.then(settle) : settle(outcome);
+	}
+
+	/** WebSockets have a router of their own there, which knows no resource. */
+	function upgrade(head: RequestHead, target: Target, caller: Caller): AnyAnswer {
+		const { route: found, params } = sockets.find('GET', target.path);
+		const chosen = found && options.sockets?.find(({ pattern }) => pattern === found.pattern);
+		const note = (status: number): void =>
+			journal({
+				method: 'GET',
+				path: target.path,
+				query: target.query,
+				body: undefined,
+				account: caller.account?.name,
+				status,
+			});
+		const refused = (answer: Answer): Answer => {
+			note(answer.status);
+			return answer;
+		};
+		if (!chosen) return refused(NOT_FOUND);
+		if (!mayUse(caller.account?.role ?? 'ReadOnly', found.requirement))
+			return refused({ status: 403, headers: [] });
+		const token = header(head, 'sec-websocket-protocol');
+		if (caller.byCookie && token !== caller.session?.csrf) return refused(UNAUTHORIZED);
+		return {
+			upgrade(socket, rest) {
+				acceptWebSocket(head, socket, rest, options.clock, opened => {
+					note(101);
+					chosen.open(opened, params);
+				});
+			},
+		};
 	}
 
 	function complete(
@@ -253,6 +298,7 @@ export function createService(options: ServiceOptions): RedfishService {
 				session: undefined,
 				remoteAddress: '',
 				csrfMissing: false,
+				byCookie: false,
 				wrongPassword: false,
 			};
 			const call = makeCall(head, target, params, Buffer.alloc(0), caller, () => undefined);
@@ -281,12 +327,15 @@ function isOpen(method: string, path: string): boolean {
 }
 
 function isConditional(head: RequestHead): boolean {
-	return header(head, 'if-none-match') !== undefined || wantsStream(head);
+	return header(head, 'if-none-match') !== undefined || wantsStream(head) || wantsWebSocket(head);
+}
+
+function wantsWebSocket(head: RequestHead): boolean {
+	return head.method === 'GET' && header(head, 'upgrade')?.toLowerCase() === 'websocket';
 }
 
 function wantsStream(head: RequestHead): boolean {
 	if (head.method !== 'GET') return false;
-	if (header(head, 'upgrade')?.toLowerCase() === 'websocket') return true;
 	const accept = header(head, 'accept');
 	return accept?.split(',').some(type => type.split(';')[0]?.trim() === 'text/event-stream') ?? false;
 }

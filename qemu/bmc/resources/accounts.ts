@@ -254,7 +254,8 @@ function roleRoutes(): Route[] {
 							Name: 'User Role',
 							Description: `${id} User Role`,
 							IsPredefined: true,
-							AssignedPrivileges: [...ROLES[id]],
+							// Being in the group of the host console is no privilege of Redfish's.
+							AssignedPrivileges: ROLES[id].filter(name => name !== 'OpenBMCHostConsole'),
 							OemPrivileges: [],
 						}
 					: undefined,

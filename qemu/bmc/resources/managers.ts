@@ -70,6 +70,7 @@ export function managerRoutes(device: Device): Route[] {
 				message: `The BMC was restarted (${type}).`,
 				args: [type],
 			});
+			device.restarted();
 			return success();
 		}),
 		act('POST', `${M}/Actions/Manager.ResetToDefaults`, CONFIGURE_MANAGER, call => {
