@@ -1,13 +1,16 @@
 /** Time as every service sees it. Injected, so that tests can turn the hands. */
 export interface Clock {
-	/** Milliseconds since the Unix epoch. */
+	/** Milliseconds since the Unix epoch: the time of day, which jumps when somebody sets the system's clock. */
 	now(): number;
+	/** Milliseconds since some moment of this process: never set, never goes back. What durations are measured by. */
+	elapsed(): number;
 	/** Calls `fn` once after `ms` milliseconds; the returned function cancels. Never keeps the process alive. */
 	after(ms: number, fn: () => void): () => void;
 }
 
 export const systemClock: Clock = {
 	now: () => Date.now(),
+	elapsed: () => performance.now(),
 	after(ms, fn) {
 		const timer = setTimeout(fn, ms);
 		timer.unref();
@@ -17,19 +20,24 @@ export const systemClock: Clock = {
 
 /** A clock that moves only when a test says so. */
 export class FakeClock implements Clock {
-	#now: number;
+	#wall: number;
+	#elapsed = 0;
 	#timers: { at: number; fn: () => void }[] = [];
 
 	constructor(start = Date.parse('2026-01-01T00:00:00Z')) {
-		this.#now = start;
+		this.#wall = start;
 	}
 
 	now(): number {
-		return this.#now;
+		return this.#wall + this.#elapsed;
+	}
+
+	elapsed(): number {
+		return this.#elapsed;
 	}
 
 	after(ms: number, fn: () => void): () => void {
-		const timer = { at: this.#now + ms, fn };
+		const timer = { at: this.#elapsed + ms, fn };
 		this.#timers.push(timer);
 		return () => {
 			this.#timers = this.#timers.filter(t => t !== timer);
@@ -38,14 +46,19 @@ export class FakeClock implements Clock {
 
 	/** Moves time on by `ms`, running what falls due in order of its time. */
 	advance(ms: number): void {
-		const end = this.#now + ms;
+		const end = this.#elapsed + ms;
 		for (;;) {
 			const due = this.#timers.filter(t => t.at <= end).sort((a, b) => a.at - b.at)[0];
 			if (!due) break;
 			this.#timers = this.#timers.filter(t => t !== due);
-			this.#now = due.at;
+			this.#elapsed = due.at;
 			due.fn();
 		}
-		this.#now = end;
+		this.#elapsed = end;
+	}
+
+	/** Somebody sets the system's clock: the time of day is another at once, and no time has passed. */
+	jump(ms: number): void {
+		this.#wall += ms;
 	}
 }

@@ -10,6 +10,7 @@ import { requestMetrics } from '../common/metrics/request-metrics.ts';
 import type { Store } from '../common/store/store.ts';
 import { renderRedfishError } from './answer/redfish-error.ts';
 import { createAuditRoutes } from './api/audit-routes.ts';
+import { createLockoutRoutes } from './api/lockout-routes.ts';
 import { requireOperator } from './api/operator-route.ts';
 import { createApiRoutes } from './api/routes.ts';
 import { createApprover } from './approve/approver.ts';
@@ -22,10 +23,11 @@ import type { PublishedLog } from './audit/published-log.ts';
 import { createAuthenticator } from './authenticate/authenticate.ts';
 import { createBasicCheck } from './authenticate/basic.ts';
 import { createCertificateCheck } from './authenticate/certificate.ts';
+import { openLockouts } from './authenticate/lockouts.ts';
 import { createPasswordCheck } from './authenticate/password-check.ts';
 import type { Roster } from './authenticate/roster.ts';
 import { createSessionService, operatorOrThrow } from './authenticate/session-service.ts';
-import { openSessions } from './authenticate/sessions.ts';
+import { openSessions, type SessionBinding } from './authenticate/sessions.ts';
 import type { JsonValue } from './canonicalise/canonical-request.ts';
 import { openClaims } from './claims/claims.ts';
 import type { ReservedSource } from './claims/reservations.ts';
@@ -90,7 +92,12 @@ export interface ProxyDeps {
 		readonly signed?: 'required' | 'optional' | undefined;
 		readonly maxPerOperator: number;
 	};
-	readonly sessions: { readonly idleTimeout: number; readonly lifetime: number };
+	readonly sessions: {
+		readonly idleTimeout: number;
+		readonly lifetime: number;
+		/** `address` when absent. */
+		readonly boundTo?: SessionBinding;
+	};
 	readonly limits: ForwardLimits;
 	readonly clock: Clock;
 	readonly logger: Logger;
@@ -135,9 +142,24 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		roster: () => roster,
 		idleTimeout: deps.sessions.idleTimeout,
 		absoluteTimeout: deps.sessions.lifetime,
+		...(deps.sessions.boundTo && { boundTo: deps.sessions.boundTo }),
+		onElsewhere: ({ operator: { name: operator } }, { network: from }) => {
+			audit.append({ kind: 'login', operator, outcome: 'SessionElsewhere', from });
+			logger.warn({ operator, from }, 'a session was used from elsewhere than it was opened from');
+		},
 		onFault: fault => logger.error({ err: fault }, 'an ended session could not be erased'),
 	});
-	const checkPassword = createPasswordCheck({ clock, roster: () => roster });
+	const lockouts = await openLockouts({
+		store,
+		clock,
+		roster: () => roster,
+		onLock(lock) {
+			audit.append({ kind: 'lockout', action: 'lock', ...lock, by: null });
+			logger.warn(lock, 'wrong passwords: log-ins have to wait');
+		},
+		onFault: fault => logger.error({ err: fault }, 'a lockout could not be kept over a restart'),
+	});
+	const checkPassword = createPasswordCheck({ lockouts, roster: () => roster });
 	const roots = Object.entries(deps.parties).flatMap(([name, { rootPem }]) =>
 		rootPem ? [{ name, rootPem }] : [],
 	);
@@ -237,6 +259,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	const management = createApp({
 		routes: [
 			...createAuditRoutes(deps.published),
+			...createLockoutRoutes({ lockouts, audit, roster: () => roster }),
 			...createApiRoutes({
 				site: { name: deps.name, version: deps.version, parties: deps.parties },
 				policies,

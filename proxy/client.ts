@@ -2,6 +2,8 @@ import type { z } from 'zod';
 import { BimetalError } from '../common/errors/bimetal-error.ts';
 import {
 	bmcList,
+	type LockoutView,
+	lockoutList,
 	operatorView,
 	policiesView,
 	problem,
@@ -12,6 +14,7 @@ import {
 	requestView,
 	reviewView,
 	serviceView,
+	unlockView,
 } from './api/schemas.ts';
 import type { JsonValue } from './canonicalise/canonical-request.ts';
 import { type AuditCalls, createAuditCalls } from './client/audit-calls.ts';
@@ -26,7 +29,7 @@ import {
 import { type ExplanationView, explanationView } from './explain/schemas.ts';
 import { createGovernanceClient, type GovernanceClient } from './governance/governance-client.ts';
 
-export type { RequestState, RequestView, ReviewView } from './api/schemas.ts';
+export type { LockoutView, RequestState, RequestView, ReviewView } from './api/schemas.ts';
 export { approvalPurpose, renderStatement, type Statement } from './approve/statement.ts';
 export type { JsonValue } from './canonicalise/canonical-request.ts';
 export type { AuditCalls } from './client/audit-calls.ts';
@@ -110,6 +113,10 @@ export interface ProxyClient {
 	policies(): Promise<PoliciesView>;
 	/** What would come of a Redfish call, and why; nothing is executed. `as`: another party asks. */
 	explain(call: RedfishCall & { as?: string | undefined }): Promise<ExplanationView>;
+	/** Operators of the own party who have to wait after wrong passwords. */
+	lockouts(): Promise<readonly LockoutView[]>;
+	/** Lets an operator of the own party try again, at one address or everywhere. False: nothing was locked. */
+	unlock(operator: string, from?: string): Promise<boolean>;
 	/** Versions and changes of the policies, and break-glass. */
 	readonly governance: GovernanceClient;
 	readonly audit: AuditCalls;
@@ -162,6 +169,11 @@ export function createProxyClient(options: TransportOptions): ProxyClient {
 		policies: () => get(policiesView, '/p2c/v1/policies'),
 		explain: call =>
 			ask(explanationView, { method: 'POST', path: '/p2c/v1/explain', body: { ...call } as JsonValue }),
+		lockouts: async () => (await get(lockoutList, '/p2c/v1/lockouts')).lockouts,
+		unlock: async (operator, from) => {
+			const body = { operator, ...(from !== undefined && { from }) };
+			return (await ask(unlockView, { method: 'POST', path: '/p2c/v1/lockouts/unlock', body })).unlocked;
+		},
 		governance: createGovernanceClient(ask),
 		audit: createAuditCalls(get),
 		login: () => openSession(transport),

@@ -171,8 +171,10 @@ const siteSchema = (folder: string) =>
 			.strictObject({
 				idleTimeout: duration.default(30 * 60_000),
 				lifetime: duration.default(24 * 3_600_000),
+				/** What a token is good for besides: the address (and client certificate, where one was shown) of its log-in. */
+				boundTo: z.enum(['address', 'certificate', 'none']).default('address'),
 			})
-			.default({ idleTimeout: 30 * 60_000, lifetime: 24 * 3_600_000 }),
+			.default({ idleTimeout: 30 * 60_000, lifetime: 24 * 3_600_000, boundTo: 'address' }),
 		limits: z
 			.strictObject({
 				/** Longest wait for a BMC. */

@@ -102,7 +102,7 @@ export function addRequestCommands(program: Command, { context, run }: Registrat
 
 	const operator = program
 		.command('operator')
-		.description('Keep the key with which you sign decisions')
+		.description('Sign decisions; let operators of your party log in again')
 		.helpCommand(false);
 	const keygen = operator
 		.command('keygen')
@@ -120,6 +120,32 @@ export function addRequestCommands(program: Command, { context, run }: Registrat
 			),
 		);
 	withExamples(withJson(keygen), [`${bimetal} operator keygen --as cp --encrypt`]);
+
+	const lockouts = operator
+		.command('lockouts')
+		.summary('Show operators of your party who have to wait after wrong passwords')
+		.description(
+			'Shows which operators of your party have to wait after wrong passwords, from which address and until when. ' +
+				'Log-ins from other addresses go on.',
+		)
+		.action(
+			run(async (options: Options) =>
+				(await import('../commands/lockouts.ts')).listLockouts(context, options),
+			),
+		);
+	withExamples(withConnection(lockouts), [`${bimetal} operator lockouts --as cp`]);
+	const unlock = operator
+		.command('unlock')
+		.summary('Let an operator of your party try again')
+		.description('Lets an operator of your party log in again at once. It is recorded who did it.')
+		.argument('<name>', 'operator')
+		.option('--from <address>', 'at this address only, as operator lockouts shows it')
+		.action(
+			run(async (name: string, options: Options & { from?: string }) =>
+				(await import('../commands/lockouts.ts')).unlock(context, name, options),
+			),
+		);
+	withExamples(withConnection(unlock), [`${bimetal} operator unlock cp-operator --from 10.0.0.7`]);
 
 	program.commandsGroup('The site:');
 	const bmcs = program

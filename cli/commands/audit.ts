@@ -116,6 +116,18 @@ function describe(record: AuditEntry['record']): [who: string, what: string, out
 				record.bmc ? `${record.action} ${record.bmc}` : record.action,
 				[record.outcome, ...record.detail].join('; '),
 			];
+		case 'lockout':
+			return [
+				record.by ?? record.operator ?? '(nobody)',
+				`log-ins of ${record.operator ?? '(nobody)'} from ${record.from ?? 'anywhere'}`,
+				record.until === null ? 'unlocked' : `locked until ${new Date(record.until).toISOString()}`,
+			];
+		case 'outage':
+			return [
+				'',
+				`nothing was recorded since ${record.since}`,
+				`${record.refused} refused: ${record.reason}`,
+			];
 		case 'doors':
 			return [
 				record.operator ?? '',

@@ -9,16 +9,19 @@ export class BimetalError extends Error {
 	readonly status: number;
 	/** False: the client sees only the status; the message goes to the log. */
 	readonly expose: boolean;
+	/** For Retry-After (RFC 9110 section 10.2.3): after how many seconds another attempt has a chance. */
+	readonly retryAfterSeconds: number | undefined;
 
 	constructor(
 		code: string,
 		message: string,
-		options: { status?: number; expose?: boolean; cause?: unknown } = {},
+		options: { status?: number; expose?: boolean; cause?: unknown; retryAfterSeconds?: number } = {},
 	) {
 		super(message, options.cause === undefined ? undefined : { cause: options.cause });
 		this.name = 'BimetalError';
 		this.code = code;
 		this.status = options.status ?? 500;
 		this.expose = options.expose ?? this.status < 500;
+		this.retryAfterSeconds = options.retryAfterSeconds;
 	}
 }

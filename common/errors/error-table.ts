@@ -12,7 +12,10 @@ export interface ErrorEntry {
 
 export type ErrorTable = Readonly<Record<string, ErrorEntry>>;
 
-type MakeError = (message: string, options?: { readonly cause?: unknown }) => BimetalError;
+type MakeError = (
+	message: string,
+	options?: { readonly cause?: unknown; readonly retryAfterSeconds?: number },
+) => BimetalError;
 
 /**
  * Makers for the errors of a table, one per code: `throw errors.PortTaken('port 8443 is taken')`. Each service
@@ -25,6 +28,7 @@ export function errorsOf<const T extends ErrorTable>(table: T): { readonly [Code
 				status: entry.status,
 				...(entry.expose === undefined ? {} : { expose: entry.expose }),
 				...(options.cause === undefined ? {} : { cause: options.cause }),
+				...(options.retryAfterSeconds !== undefined && { retryAfterSeconds: options.retryAfterSeconds }),
 			});
 		return [code, make] as const;
 	});

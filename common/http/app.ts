@@ -78,6 +78,7 @@ export function createApp(deps: AppDeps): Express {
 		if (response.headersSent) return next(thrown);
 		const problem = problemOf(error);
 		if (problem.status === 401) response.set('WWW-Authenticate', challenge);
+		if (error.retryAfterSeconds !== undefined) response.set('Retry-After', String(error.retryAfterSeconds));
 		response.status(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
 	});
 	return app;

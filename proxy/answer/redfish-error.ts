@@ -14,6 +14,7 @@ export function renderRedfishError(fault: unknown, headers: Record<string, strin
 		: 'The proxy could not handle the request because of a fault of its own; see its log.';
 	return redfishMessage(error.status, error.code, text, {
 		...(error.status === 401 && { 'www-authenticate': 'Basic realm="Bimetal", charset="UTF-8"' }),
+		...(error.retryAfterSeconds !== undefined && { 'retry-after': String(error.retryAfterSeconds) }),
 		...headers,
 	});
 }

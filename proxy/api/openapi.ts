@@ -64,6 +64,20 @@ const described: readonly Described[] = [
 	},
 	{
 		method: 'get',
+		path: '/p2c/v1/lockouts',
+		summary: 'Operators of the own party who have to wait after wrong passwords',
+		answer: schemas.lockoutList,
+	},
+	{
+		method: 'post',
+		path: '/p2c/v1/lockouts/unlock',
+		summary: 'Let an operator of the own party try again',
+		body: schemas.unlockBody,
+		answer: schemas.unlockView,
+		errors: { 404: 'The party has no such operator' },
+	},
+	{
+		method: 'get',
 		path: '/p2c/v1/policies',
 		summary: 'The authorization table and all policies',
 		answer: schemas.policiesView,

@@ -179,6 +179,22 @@ export const bmcView = z.strictObject({
 export type BmcView = z.infer<typeof bmcView>;
 export const bmcList = z.strictObject({ bmcs: z.array(bmcView) });
 
+export const lockoutView = z.strictObject({
+	operator: z.string(),
+	/** An address, or the /64 of it; null: wherever the operator has not logged in from before. */
+	from: z.string().nullable(),
+	failures: z.int(),
+	until: z.iso.datetime(),
+});
+export type LockoutView = z.infer<typeof lockoutView>;
+export const lockoutList = z.strictObject({ lockouts: z.array(lockoutView) });
+export const unlockBody = z.strictObject({
+	operator: z.string().min(1).max(64),
+	/** As the list shows it; at every address when absent. */
+	from: z.string().min(1).max(64).optional(),
+});
+export const unlockView = z.strictObject({ unlocked: z.boolean() });
+
 export const serviceView = z.strictObject({
 	site: z.string(),
 	version: z.string(),

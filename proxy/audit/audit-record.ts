@@ -136,6 +136,29 @@ export const auditRecord = z.discriminatedUnion('kind', [
 		at: z.iso.datetime(),
 		detail: z.array(z.string()),
 	}),
+	/** From `since` until this record nothing could be recorded, and nothing that needs a record was done. */
+	z.strictObject({
+		kind: z.literal('outage'),
+		reason: z.string(),
+		since: z.iso.datetime(),
+		/** Records that were refused meanwhile. */
+		refused: z.int(),
+	}),
+	/** Who has to wait after wrong passwords, and who was let in again. */
+	z.strictObject({
+		kind: z.literal('lockout'),
+		action: z.enum(['lock', 'unlock']),
+		/** Null when the name given is nobody's: what was typed there may be a password. */
+		operator: z.string().nullable(),
+		party: z.string().nullable(),
+		/** The client's address, or the /64 of it; null: wherever the operator has not logged in from before. */
+		from: z.string().nullable(),
+		failures: z.int(),
+		/** Milliseconds since the epoch; null when it has ended. */
+		until: z.int().nullable(),
+		/** The operator who unlocked it. */
+		by: z.string().nullable(),
+	}),
 	/** Ways into an enrolled BMC beside the proxy: whenever another set of them is found open. */
 	z.strictObject({
 		kind: z.literal('doors'),

@@ -102,6 +102,22 @@ export const anyRecord: fc.Arbitrary<AuditRecord> = fc.oneof(
 		open: fc.array(text, { maxLength: 3 }),
 		operator: fc.option(text),
 	}),
+	fc.record({
+		kind: fc.constant('lockout' as const),
+		action: fc.constantFrom('lock' as const, 'unlock' as const),
+		operator: fc.option(text),
+		party: fc.option(text),
+		from: fc.option(text),
+		failures: fc.nat(),
+		until: fc.option(fc.nat()),
+		by: fc.option(text),
+	}),
+	fc.record({
+		kind: fc.constant('outage' as const),
+		reason: text,
+		since: fc.constant('2026-01-01T00:00:00.000Z'),
+		refused: fc.nat(),
+	}),
 	fc.nat().map(decision),
 	fc.tuple(fc.nat(), fc.option(text), text, fc.array(text, { maxLength: 2 })).map(
 		([n, body, value, query]) =>

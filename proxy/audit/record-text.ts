@@ -103,6 +103,19 @@ function inOrder(record: AuditRecord): unknown {
 				kind,
 				outcome: record.outcome,
 			};
+		case 'outage':
+			return { kind, reason: record.reason, refused: record.refused, since: record.since };
+		case 'lockout':
+			return {
+				action: record.action,
+				by: record.by,
+				failures: record.failures,
+				from: record.from,
+				kind,
+				operator: record.operator,
+				party: record.party,
+				until: record.until,
+			};
 		case 'doors':
 			return { bmc: record.bmc, kind, open: record.open, operator: record.operator, state: record.state };
 		default:

@@ -241,7 +241,11 @@ test('a checkpoint that cannot be written is told of, and the next one is tried'
 		const faults: unknown[] = [];
 		const time = new FakeClock();
 		let broken = false;
-		const clock = { now: () => (broken ? Number.NaN : time.now()), after: time.after.bind(time) };
+		const clock = {
+			now: () => (broken ? Number.NaN : time.now()),
+			elapsed: () => time.elapsed(),
+			after: time.after.bind(time),
+		};
 		const { log, published } = await openSignedLog(
 			depsOf(folder, { clock, onFault: fault => faults.push(fault) }),
 		);

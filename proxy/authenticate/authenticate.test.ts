@@ -8,6 +8,7 @@ import { openStore } from '../../common/store/open-store.ts';
 import { type Authenticator, type Credentials, createAuthenticator } from './authenticate.ts';
 import { createBasicCheck } from './basic.ts';
 import type { CertificateVerdict } from './certificate.ts';
+import { openLockouts } from './lockouts.ts';
 import { createPasswordCheck } from './password-check.ts';
 import { createRoster } from './roster.ts';
 import { openSessions } from './sessions.ts';
@@ -15,6 +16,7 @@ import { openSessions } from './sessions.ts';
 const password = await hashPassword('right');
 const roster = createRoster([{ name: 'hso-operator', party: 'HSO', password }], ['HSO']);
 const operator = { name: 'hso-operator', party: 'HSO' };
+const here = { socket: {}, remoteAddress: '127.0.0.1' };
 const basic = `Basic ${btoa('hso-operator:right')}`;
 
 function withAuthenticator(
@@ -31,7 +33,8 @@ function withAuthenticator(
 		const store = await openStore({ engine: 'lowdb', file: join(folder, 'store.json') });
 		const deps = { clock: new FakeClock(), roster: () => roster };
 		const sessions = await openSessions({ ...deps, store });
-		const checkPassword = createPasswordCheck(deps);
+		const lockouts = await openLockouts(deps);
+		const checkPassword = createPasswordCheck({ ...deps, lockouts });
 		const authenticator = createAuthenticator({
 			sessions,
 			checkPassword,
@@ -59,7 +62,7 @@ withAuthenticator('who gives nothing is anonymous', async (t, ask) => {
 });
 
 withAuthenticator("a session's token is answered at once", async (t, ask, { logIn }) => {
-	const session = await logIn('hso-operator', 'right', '127.0.0.1');
+	const session = await logIn('hso-operator', 'right', here);
 	if (session.kind !== 'session') return t.fail(session.reason);
 	t.deepEqual(session.operator, operator);
 	t.deepEqual(ask({ authToken: session.token }), {
@@ -89,9 +92,9 @@ withAuthenticator(
 		const wrong = await ask({ authorization: `Basic ${btoa('hso-operator:wrong')}` });
 		t.like(wrong, { kind: 'refused', code: 'CredentialsWrong', status: 401 });
 		t.deepEqual(await ask({ authorization: `Basic ${btoa('nobody:wrong')}` }), wrong);
-		t.deepEqual(await logIn('nobody', 'wrong', '127.0.0.1'), wrong);
-		for (let i = 0; i < 5; i++) await logIn('hso-operator', 'wrong', '127.0.0.1');
-		t.like(await logIn('hso-operator', 'right', '127.0.0.1'), {
+		t.deepEqual(await logIn('nobody', 'wrong', here), wrong);
+		for (let i = 0; i < 5; i++) await logIn('hso-operator', 'wrong', here);
+		t.like(await logIn('hso-operator', 'right', here), {
 			code: 'Throttled',
 			status: 429,
 			retryAfterSeconds: 1,
@@ -102,7 +105,7 @@ withAuthenticator(
 withAuthenticator(
 	'two kinds of credential are refused, even if both are right',
 	async (t, ask, { logIn }) => {
-		const session = await logIn('hso-operator', 'right', '127.0.0.1');
+		const session = await logIn('hso-operator', 'right', here);
 		if (session.kind !== 'session') return t.fail(session.reason);
 		const refused = await ask({ authorization: basic, authToken: session.token });
 		t.like(refused, { kind: 'refused', code: 'CredentialsAmbiguous', status: 400 });
@@ -110,7 +113,7 @@ withAuthenticator(
 );
 
 withAuthenticator('other schemes are no credential that holds', async (t, ask, { logIn }) => {
-	const session = await logIn('hso-operator', 'right', '127.0.0.1');
+	const session = await logIn('hso-operator', 'right', here);
 	if (session.kind !== 'session') return t.fail(session.reason);
 	for (const scheme of ['Token', 'Bearer']) {
 		t.like(await ask({ authorization: `${scheme} ${session.token}` }), { kind: 'refused', status: 401 });
@@ -127,7 +130,7 @@ withAuthenticator(
 		t.like(ask({ authToken: 'x' }), { code: 'CredentialsAmbiguous', status: 400 });
 		t.like(await ask({ authorization: basic }), { code: 'CredentialsAmbiguous', status: 400 });
 	},
-	() => ({ kind: 'right', entry }),
+	() => ({ kind: 'right', entry, fingerprint: 'aa' }),
 );
 
 withAuthenticator(
@@ -137,4 +140,36 @@ withAuthenticator(
 		t.like(await ask({ authorization: basic }), { kind: 'refused', status: 400 });
 	},
 	() => ({ kind: 'wrong', reason: 'expired' }),
+);
+
+withAuthenticator('a token is good only where it was made', async (t, ask, { logIn }) => {
+	const session = await logIn('hso-operator', 'right', here);
+	if (session.kind !== 'session') return t.fail(session.reason);
+	t.like(ask({ authToken: session.token, remoteAddress: '127.0.0.2' }), {
+		code: 'SessionUnknown',
+		status: 401,
+	});
+	t.like(ask({ authToken: session.token, remoteAddress: '::ffff:127.0.0.1' }), { kind: 'operator' });
+});
+
+const shown: { certificate: CertificateVerdict } = {
+	certificate: { kind: 'right', entry, fingerprint: 'aa' },
+};
+withAuthenticator(
+	'a session that was opened with a certificate is used with that certificate only',
+	async (t, ask, { logIn }) => {
+		const session = await logIn('hso-operator', 'right', here);
+		if (session.kind !== 'session') return t.fail(session.reason);
+		t.like(ask({ authToken: session.token }), { kind: 'operator', how: 'session' });
+		shown.certificate = { kind: 'right', entry, fingerprint: 'bb' };
+		t.like(ask({ authToken: session.token }), { kind: 'refused', status: 400 });
+		shown.certificate = { kind: 'none' };
+		t.like(ask({ authToken: session.token }), { kind: 'refused', status: 401 });
+		shown.certificate = { kind: 'wrong', reason: 'expired' };
+		t.like(ask({ authToken: session.token }), { kind: 'refused', status: 400 });
+		t.like(await logIn('hso-operator', 'right', here), { code: 'CertificateWrong', status: 401 });
+		shown.certificate = { kind: 'right', entry, fingerprint: 'aa' };
+		t.like(await logIn('somebody-else', 'right', here), { code: 'CredentialsAmbiguous', status: 400 });
+	},
+	() => shown.certificate,
 );

@@ -2,7 +2,8 @@ import type { Operator } from '../operator.ts';
 import type { BasicCheck } from './basic.ts';
 import type { CertificateVerdict, PeerSocket } from './certificate.ts';
 import type { PasswordCheck, PasswordVerdict } from './password-check.ts';
-import type { Sessions } from './sessions.ts';
+import type { Origin, Sessions } from './sessions.ts';
+import { networkOf } from './throttle.ts';
 
 /** Who asks. Expected outcomes, refusals included, are values; only a broken store throws. */
 export type Authentication =
@@ -48,7 +49,7 @@ export interface Authenticator {
 	/** At once for a session, a certificate and a Basic header seen lately; a promise only while a password is checked. */
 	authenticate(credentials: Credentials): Authentication | Promise<Authentication>;
 	/** A new Redfish session for a name and password. */
-	logIn(name: string, password: string, remoteAddress: string | undefined): Promise<LogIn>;
+	logIn(name: string, password: string, from: Pick<Credentials, 'socket' | 'remoteAddress'>): Promise<LogIn>;
 }
 
 export interface AuthenticatorDeps {
@@ -61,33 +62,50 @@ export interface AuthenticatorDeps {
 /**
  * Exactly one credential per request, since two that disagree would let a client be whoever suits it: a client
  * certificate, X-Auth-Token, or Authorization: Basic. Cookies are no credential (no request of a web page can
- * then act in its reader's name), nor are the Token and Bearer schemes.
+ * then act in its reader's name), nor are the Token and Bearer schemes. A session opened over a connection that has
+ * shown a certificate is the one exception: it is used with that certificate, of the same operator, only.
  */
 export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
 	const { sessions, checkBasic, checkPassword, checkCertificate } = deps;
 	return {
 		authenticate({ authorization, authToken, socket, remoteAddress }) {
 			const certificate = checkCertificate(socket);
-			const given = Number(authorization !== undefined) + Number(authToken !== undefined);
-			if (given + Number(certificate.kind !== 'none') > 1) return ambiguous;
 			if (authToken !== undefined) {
-				const session = sessions.use(authToken);
-				if (session === undefined) return sessionUnknown;
+				if (authorization !== undefined || certificate.kind === 'wrong') return ambiguous;
+				const session = sessions.use(authToken, originOf(certificate, remoteAddress));
+				if (session === undefined) return certificate.kind === 'none' ? sessionUnknown : ambiguous;
+				if (certificate.kind === 'right') {
+					const isSame =
+						session.origin.certificate === certificate.fingerprint &&
+						session.operator.name === certificate.entry.operator.name;
+					if (!isSame) return ambiguous;
+				}
 				return { kind: 'operator', operator: session.operator, how: 'session', sessionId: session.id };
 			}
 			if (authorization !== undefined) {
+				if (certificate.kind !== 'none') return ambiguous;
 				const verdict = checkBasic(authorization, remoteAddress);
 				return verdict instanceof Promise ? verdict.then(fromPassword) : fromPassword(verdict);
 			}
 			return fromCertificate(certificate);
 		},
-		async logIn(name, password, remoteAddress) {
+		async logIn(name, password, { socket, remoteAddress }) {
+			const certificate = checkCertificate(socket);
+			if (certificate.kind === 'wrong')
+				return { kind: 'refused', code: 'CertificateWrong', reason: certificate.reason, status: 401 };
+			// Somebody else's certificate would make every use of the session ambiguous.
+			if (certificate.kind === 'right' && certificate.entry.operator.name !== name) return ambiguous;
 			const verdict = await checkPassword(name, password, remoteAddress);
 			if (verdict.kind !== 'right') return refuse(verdict);
-			const { session, token } = await sessions.open(verdict.entry);
+			const { session, token } = await sessions.open(verdict.entry, originOf(certificate, remoteAddress));
 			return { kind: 'session', id: session.id, token, operator: session.operator };
 		},
 	};
+}
+
+function originOf(certificate: CertificateVerdict, remoteAddress: string | undefined): Origin {
+	const fingerprint = certificate.kind === 'right' ? certificate.fingerprint : null;
+	return { network: networkOf(remoteAddress), certificate: fingerprint };
 }
 
 const ambiguous: Refused = Object.freeze({
@@ -99,7 +117,7 @@ const ambiguous: Refused = Object.freeze({
 const sessionUnknown: Refused = Object.freeze({
 	kind: 'refused',
 	code: 'SessionUnknown',
-	reason: 'The session has ended or never was',
+	reason: 'The session has ended, never was, or was opened from another address: log in again',
 	status: 401,
 });
 const anonymous: Authentication = Object.freeze({ kind: 'anonymous' });

@@ -12,7 +12,12 @@ export interface PeerSocket {
 
 export type CertificateVerdict =
 	| { readonly kind: 'none' }
-	| { readonly kind: 'right'; readonly entry: RosterEntry }
+	| {
+			readonly kind: 'right';
+			readonly entry: RosterEntry;
+			/** SHA-256 over its DER, hex. */
+			readonly fingerprint: string;
+	  }
 	| { readonly kind: 'wrong'; readonly reason: string };
 
 export interface CertificateCheckDeps {
@@ -84,7 +89,7 @@ export function createCertificateCheck(
 		if (entry.certificate !== undefined && entry.certificate !== proof.fingerprint) {
 			return wrong('the operator uses another certificate');
 		}
-		return { kind: 'right', entry };
+		return { kind: 'right', entry, fingerprint: proof.fingerprint };
 	};
 }
 

@@ -2,6 +2,7 @@ import test from 'ava';
 import { FakeClock } from '../../common/clock.ts';
 import { hashPassword } from '../../common/identity/passwords.ts';
 import { createBasicCheck } from './basic.ts';
+import { openLockouts } from './lockouts.ts';
 import { createPasswordCheck } from './password-check.ts';
 import { createRoster, type OperatorEntry } from './roster.ts';
 import { createThrottle, networkOf } from './throttle.ts';
@@ -16,10 +17,12 @@ const entries: OperatorEntry[] = [
 const header = (name: string, secret: string) =>
 	`Basic ${Buffer.from(`${name}:${secret}`).toString('base64')}`;
 
-function setUp(options: { concurrency?: number; queue?: number } = {}) {
+async function setUp(options: { concurrency?: number; queue?: number } = {}) {
 	const clock = new FakeClock();
 	const site = { roster: createRoster(entries, ['HSO', 'CP']) };
-	const deps = { clock, roster: () => site.roster, ...options };
+	const roster = () => site.roster;
+	const lockouts = await openLockouts({ clock, roster });
+	const deps = { clock, roster, lockouts, ...options };
 	let checks = 0;
 	const checkPassword = createPasswordCheck(deps);
 	const checkBasic = createBasicCheck({
@@ -33,7 +36,7 @@ function setUp(options: { concurrency?: number; queue?: number } = {}) {
 }
 
 test('right, wrong, unknown and without a password', async t => {
-	const { checkPassword } = setUp();
+	const { checkPassword } = await setUp();
 	t.is((await checkPassword('hso-operator', password, '127.0.0.1')).kind, 'right');
 	t.is((await checkPassword('hso-operator', 'x', '127.0.0.1')).kind, 'wrong');
 	t.is((await checkPassword('nobody', password, '127.0.0.1')).kind, 'wrong');
@@ -42,7 +45,7 @@ test('right, wrong, unknown and without a password', async t => {
 });
 
 test('an unknown operator costs the same work as a wrong password', async t => {
-	const { checkPassword } = setUp();
+	const { checkPassword } = await setUp();
 	await checkPassword('warm', 'up', 'a');
 	const time = async (name: string) => {
 		let best = Number.POSITIVE_INFINITY;
@@ -59,7 +62,7 @@ test('an unknown operator costs the same work as a wrong password', async t => {
 });
 
 test('after five wrong passwords the operator has to wait at that address, and longer each time', async t => {
-	const { clock, checkPassword } = setUp();
+	const { clock, checkPassword } = await setUp();
 	for (let i = 0; i < 6; i++) t.is((await checkPassword('hso-operator', 'x', '10.0.0.1')).kind, 'wrong');
 	t.deepEqual(await checkPassword('hso-operator', password, '10.0.0.1'), {
 		kind: 'throttled',
@@ -84,13 +87,13 @@ test('after five wrong passwords the operator has to wait at that address, and l
 });
 
 test('an unknown operator is throttled alike', async t => {
-	const { checkPassword } = setUp();
+	const { checkPassword } = await setUp();
 	for (let i = 0; i < 6; i++) await checkPassword('nobody', 'x', '10.0.0.1');
 	t.deepEqual(await checkPassword('nobody', 'x', '10.0.0.1'), { kind: 'throttled', retryAfter: 1000 });
 });
 
 test('guesses sent at once count as well', async t => {
-	const { checkPassword } = setUp();
+	const { checkPassword } = await setUp();
 	const guesses = await Promise.all(
 		Array.from({ length: 20 }, (_, i) => checkPassword('hso-operator', `guess ${i}`, '10.0.0.1')),
 	);
@@ -99,7 +102,7 @@ test('guesses sent at once count as well', async t => {
 });
 
 test('more than can be checked or wait are busy, and that is no failure of theirs', async t => {
-	const { checkPassword } = setUp({ concurrency: 1, queue: 1 });
+	const { checkPassword } = await setUp({ concurrency: 1, queue: 1 });
 	const at = ['1', '2', '3', '3', '3', '3', '3', '3'].map(host => `10.0.0.${host}`);
 	const verdicts = await Promise.all(at.map(address => checkPassword('hso-operator', password, address)));
 	t.deepEqual(
@@ -110,7 +113,7 @@ test('more than can be checked or wait are busy, and that is no failure of their
 });
 
 test('a right Basic header is checked once, then answered at once for a minute', async t => {
-	const { clock, checkBasic, checks } = setUp();
+	const { clock, checkBasic, checks } = await setUp();
 	const right = header('hso-operator', password);
 	const [first, second] = await Promise.all([checkBasic(right, 'a'), checkBasic(right, 'a')]);
 	t.is(first?.kind, 'right');
@@ -126,7 +129,7 @@ test('a right Basic header is checked once, then answered at once for a minute',
 });
 
 test('a changed roster ends what was remembered', async t => {
-	const { site, checkBasic } = setUp();
+	const { site, checkBasic } = await setUp();
 	const right = header('hso-operator', password);
 	await checkBasic(right, 'a');
 	site.roster = createRoster([{ name: 'hso-operator', party: 'HSO' }], ['HSO']);
@@ -134,7 +137,7 @@ test('a changed roster ends what was remembered', async t => {
 });
 
 test('a roster that changes while a password is checked has the last word', async t => {
-	const { site, checkBasic } = setUp();
+	const { site, checkBasic } = await setUp();
 	const right = header('hso-operator', password);
 	const verdict = checkBasic(right, 'a');
 	site.roster = createRoster([], []);
@@ -143,7 +146,7 @@ test('a roster that changes while a password is checked has the last word', asyn
 });
 
 test('headers that are not Basic with a name and a password are wrong, without a check', async t => {
-	const { checkBasic, checks } = setUp();
+	const { checkBasic, checks } = await setUp();
 	for (const bad of [
 		'',
 		'Basic',

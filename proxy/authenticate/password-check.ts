@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../../common/clock.ts';
 import { hashPassword, verifyPassword } from '../../common/identity/passwords.ts';
+import type { Lockouts } from './lockouts.ts';
 import type { Roster, RosterEntry } from './roster.ts';
-import { createThrottle, networkOf } from './throttle.ts';
+import { networkOf } from './throttle.ts';
 
 export type PasswordVerdict =
 	| { readonly kind: 'right'; readonly entry: RosterEntry }
@@ -20,80 +20,69 @@ export type PasswordCheck = (
 ) => Promise<PasswordVerdict>;
 
 export interface PasswordCheckDeps {
-	readonly clock: Clock;
+	readonly lockouts: Lockouts;
 	readonly roster: () => Roster;
 	/** Checks under way at a time, each with 16 MiB and a thread of libuv's four; 2. */
 	readonly concurrency?: number;
-	/** Checks that may wait for their turn; 32. */
+	/** Checks that may wait for their turn, a quarter of them from one address; 32. */
 	readonly queue?: number;
 }
 
 /**
  * Checks passwords without telling an unknown operator from a wrong password, by answer or by time, and
- * without letting guesses take the machine over.
- *
- * Failures count for the operator at an address (5 free, then waits up to 15 minutes), for the address (20
- * free, up to 5 minutes) and for the operator from anywhere (50 free, up to 1 minute only, since anyone can
- * cause them: they slow a spread guess down and never lock its victim out for long).
+ * without letting guesses take the machine over. Who has to wait, `lockouts` says.
  */
 export function createPasswordCheck(deps: PasswordCheckDeps): PasswordCheck {
-	const { clock, roster } = deps;
-	const minute = 60_000;
-	const pairs = createThrottle(clock, { free: 5, delay: 1000, maxDelay: 15 * minute });
-	const addresses = createThrottle(clock, { free: 20, delay: 1000, maxDelay: 5 * minute });
-	const accounts = createThrottle(clock, { free: 50, delay: 1000, maxDelay: minute });
+	const { lockouts, roster } = deps;
 	const takeTurn = createTurns(deps.concurrency ?? 2, deps.queue ?? 32);
 	const decoy = hashPassword(randomBytes(32).toString('hex'));
 
 	return async (name, password, address) => {
 		const from = networkOf(address);
-		const pair = `${from} ${name}`;
-		const retryAfter = Math.max(pairs.wait(pair), addresses.wait(from), accounts.wait(name));
-		if (retryAfter > 0) return { kind: 'throttled', retryAfter };
 		// Counted before the check, so that guesses sent at once count as well.
-		pairs.attempt(pair);
-		addresses.attempt(from);
-		accounts.attempt(name);
+		const retryAfter = lockouts.attempt(name, from);
+		if (retryAfter > 0) return { kind: 'throttled', retryAfter };
 
 		const hash = roster().find(name)?.password;
 		const right = await takeTurn(
+			from,
 			async () => (await verifyPassword(password, hash ?? (await decoy))) && hash !== undefined,
 		);
 		if (right === undefined) {
-			for (const [throttle, key] of [
-				[pairs, pair],
-				[addresses, from],
-				[accounts, name],
-			] as const)
-				throttle.forgive(key);
+			lockouts.forgive(name, from);
 			return { kind: 'busy' };
 		}
 		// The roster may have changed meanwhile: what was verified must still be what it says.
 		const entry = roster().find(name);
-		if (!right || entry?.password !== hash || entry === undefined) return { kind: 'wrong' };
-		pairs.clear(pair);
-		accounts.clear(name);
-		// Only this attempt: who owns one account must not wipe out the guesses at others.
-		addresses.forgive(from);
+		if (!right || entry?.password !== hash || entry === undefined) {
+			lockouts.failed(name, from);
+			return { kind: 'wrong' };
+		}
+		lockouts.succeeded(name, from);
 		return { kind: 'right', entry };
 	};
 }
 
-/** Runs work, `concurrency` at a time; undefined when `queue` more are waiting. */
+/**
+ * Runs work, `concurrency` at a time; undefined when `queue` more are waiting, or a quarter as many from one address:
+ * a flood of log-ins from there leaves room for others.
+ */
 function createTurns(concurrency: number, queue: number) {
+	const queueEach = Math.max(1, Math.ceil(queue / 4));
 	let running = 0;
-	const waiting: (() => void)[] = [];
-	return async <T>(work: () => Promise<T>): Promise<T | undefined> => {
+	const waiting: { readonly from: string; go(): void }[] = [];
+	return async <T>(from: string, work: () => Promise<T>): Promise<T | undefined> => {
 		if (running >= concurrency) {
-			if (waiting.length >= queue) return undefined;
+			const own = waiting.filter(each => each.from === from).length;
+			if (waiting.length >= queue || own >= queueEach) return undefined;
 			// Whoever ends hands its turn over, so `running` stays as it is.
-			await new Promise<void>(resolve => waiting.push(resolve));
+			await new Promise<void>(resolve => waiting.push({ from, go: resolve }));
 		} else running++;
 		try {
 			return await work();
 		} finally {
 			const next = waiting.shift();
-			if (next) next();
+			if (next) next.go();
 			else running--;
 		}
 	};

@@ -6,7 +6,7 @@ import type { RequestHead } from '../canonicalise/canonicalise.ts';
 import { proxyErrors } from '../errors.ts';
 import { addPrefix } from '../forward/links.ts';
 import type { Operator } from '../operator.ts';
-import type { Authentication, Authenticator, Refused } from './authenticate.ts';
+import type { Authentication, Authenticator, Credentials, Refused } from './authenticate.ts';
 import type { Session, Sessions } from './sessions.ts';
 
 export interface SessionServiceDeps {
@@ -23,7 +23,11 @@ export interface SessionServiceDeps {
  */
 export interface SessionService {
 	isLogin(head: RequestHead): boolean;
-	logIn(request: CanonicalRequest, from: string | undefined, prefix: string): Promise<Answer>;
+	logIn(
+		request: CanonicalRequest,
+		from: Pick<Credentials, 'socket' | 'remoteAddress'>,
+		prefix: string,
+	): Promise<Answer>;
 	/** Undefined when the request is not about sessions. */
 	answer(request: CanonicalRequest, operator: Operator, prefix: string): Promise<Answer> | undefined;
 }
@@ -96,7 +100,7 @@ export function createSessionService(deps: SessionServiceDeps): SessionService {
 			deps.onLogin({
 				operator,
 				outcome: result.kind === 'session' ? 'session' : result.code,
-				from: from ?? '',
+				from: from.remoteAddress ?? '',
 			});
 			if (result.kind === 'refused') throw refusalOf(result);
 			const session = sessions.get(result.id);
@@ -144,7 +148,7 @@ const refusalOf = ({ code, reason, status, retryAfterSeconds }: Refused): Bimeta
 		: new BimetalError(
 				code,
 				retryAfterSeconds === undefined ? reason : `${reason} (${retryAfterSeconds} s)`,
-				{ status, expose: true },
+				{ status, expose: true, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) },
 			);
 
 const renderService = (idleTimeout: number): JsonValue => ({

@@ -15,8 +15,27 @@ const sessionDocument = z.strictObject({
 	credentials: z.string(),
 	/** Milliseconds since the epoch. */
 	createdAt: z.int(),
+	/** Where it was opened from; null: before that was kept. */
+	origin: z
+		.strictObject({ network: z.string(), certificate: z.string().nullable() })
+		.nullable()
+		.default(null),
 });
 const sessionCollection = defineCollection('sessions', sessionDocument);
+
+/** Where a request comes from. */
+export interface Origin {
+	/** As `networkOf` names it: an IPv4 address, or the /64 of an IPv6 address. */
+	readonly network: string;
+	/** SHA-256 of the client certificate that the connection has shown, hex; null when it has shown none. */
+	readonly certificate: string | null;
+}
+
+/**
+ * What a session's token is good for besides: `address` binds it to the address, and to the client certificate where
+ * one was shown, that it was opened from; `certificate` to the latter only; `none` to nothing.
+ */
+export type SessionBinding = 'address' | 'certificate' | 'none';
 
 export interface Session {
 	/** The last segment of `/redfish/v1/SessionService/Sessions/{id}`; not a secret. */
@@ -24,13 +43,17 @@ export interface Session {
 	readonly operator: Operator;
 	readonly createdAt: number;
 	readonly lastUsedAt: number;
+	readonly origin: Origin;
 }
 
 export interface Sessions {
 	/** Opens a session that is on disk when the promise resolves. The token is told this once. */
-	open(entry: RosterEntry): Promise<{ readonly session: Session; readonly token: string }>;
-	/** The session of a token, which counts as used now; undefined when there is none (any more). Never waits. */
-	use(token: string): Session | undefined;
+	open(entry: RosterEntry, from: Origin): Promise<{ readonly session: Session; readonly token: string }>;
+	/**
+	 * The session of a token, which counts as used now; undefined when there is none (any more), or when it is used
+	 * from elsewhere than it is bound to. Never waits.
+	 */
+	use(token: string, from: Origin): Session | undefined;
 	get(id: string): Session | undefined;
 	/** Live sessions, of one party when given, by id. */
 	list(party?: string): Session[];
@@ -53,6 +76,10 @@ export interface SessionsDeps {
 	readonly perOperator?: number;
 	/** Told when an ended session could not be erased; it stays ended until the next start. */
 	readonly onFault?: (error: unknown) => void;
+	/** `address` when absent. */
+	readonly boundTo?: SessionBinding;
+	/** Somebody used a session's token from elsewhere; once for each session and address. */
+	readonly onElsewhere?: (session: Session, from: Origin) => void;
 }
 
 const minute = 60_000;
@@ -61,7 +88,15 @@ interface Live extends Session {
 	lastUsedAt: number;
 	readonly tokenHash: string;
 	readonly credentials: string;
+	/** What has been said about this session's use from elsewhere. */
+	readonly elsewhere: Set<string>;
+	/** On the clock that nobody sets: when it was last used, and when it is over however it is used. */
+	usedAt: number;
+	readonly endsAt: number;
 }
+
+/** Reports of one session's use from elsewhere. */
+const maxElsewhere = 16;
 
 /**
  * Redfish sessions (DSP0266 "Session management") that end at the proxy: a BMC never sees them. They outlive a
@@ -72,6 +107,7 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
 	const idleTimeout = deps.idleTimeout ?? 30 * minute;
 	const absoluteTimeout = deps.absoluteTimeout ?? 12 * 60 * minute;
 	const perOperator = deps.perOperator ?? 32;
+	const boundTo = deps.boundTo ?? 'address';
 	const byId = new Map<string, Live>();
 	const byToken = new Map<string, Live>();
 	const writing = new Set<Promise<unknown>>();
@@ -103,9 +139,12 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
 		if (session === undefined) return undefined;
 		const now = clock.now();
 		const entry = roster().find(session.operator.name);
+		const elapsed = clock.elapsed();
+		// By the time of day as well: it is what counts over a restart, and what ends first is right.
 		const counts =
 			entry?.version === session.credentials &&
-			now - session.lastUsedAt < idleTimeout &&
+			elapsed - session.usedAt < idleTimeout &&
+			elapsed < session.endsAt &&
 			now - session.createdAt < absoluteTimeout;
 		if (counts) return session;
 		eraseLater(session);
@@ -114,14 +153,39 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
 
 	const makeRoom = (operator: string): void => {
 		const own = [...byId.values()].filter(session => session.operator.name === operator);
-		own.sort((a, b) => a.lastUsedAt - b.lastUsedAt);
+		own.sort((a, b) => a.usedAt - b.usedAt);
 		for (const session of own.slice(0, Math.max(0, own.length - perOperator + 1))) eraseLater(session);
 	};
 
 	for (const { id, document } of await store.read(tx => tx.list(sessionCollection))) {
-		const { operator: name, party, tokenHash, credentials, createdAt } = document;
-		remember({ id, operator: { name, party }, tokenHash, credentials, createdAt, lastUsedAt: clock.now() });
+		const { operator: name, party, tokenHash, credentials, createdAt, origin } = document;
+		const now = clock.now();
+		const session: Live = {
+			id,
+			operator: { name, party },
+			tokenHash,
+			credentials,
+			createdAt,
+			lastUsedAt: now,
+			origin: origin ?? { network: '', certificate: null },
+			elsewhere: new Set(),
+			usedAt: clock.elapsed(),
+			endsAt: clock.elapsed() + absoluteTimeout - Math.max(0, now - createdAt),
+		};
+		remember(session);
+		if (origin === null && boundTo !== 'none') eraseLater(session);
 	}
+
+	const isAtHome = ({ origin }: Live, from: Origin): boolean =>
+		boundTo === 'none' ||
+		(origin.certificate === from.certificate &&
+			(boundTo === 'certificate' || origin.network === from.network));
+	const report = (session: Live, from: Origin): void => {
+		const key = `${from.network} ${from.certificate}`;
+		if (session.elsewhere.has(key) || session.elsewhere.size >= maxElsewhere) return;
+		session.elsewhere.add(key);
+		deps.onElsewhere?.(session, from);
+	};
 
 	const sweep = (): void => {
 		for (const session of [...byId.values()]) current(session);
@@ -131,7 +195,7 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
 	sweep();
 
 	return {
-		async open({ operator, version }) {
+		async open({ operator, version }, origin) {
 			const token = randomBytes(32).toString('base64url');
 			const now = clock.now();
 			const id = randomBytes(12).toString('hex');
@@ -142,6 +206,10 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
 				credentials: version,
 				createdAt: now,
 				lastUsedAt: now,
+				origin,
+				elsewhere: new Set<string>(),
+				usedAt: clock.elapsed(),
+				endsAt: clock.elapsed() + absoluteTimeout,
 			};
 			makeRoom(operator.name);
 			await store.transact(tx =>
@@ -151,14 +219,21 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
 					tokenHash: session.tokenHash,
 					credentials: version,
 					createdAt: now,
+					origin: { ...origin },
 				}),
 			);
 			remember(session);
 			return { session, token };
 		},
-		use(token) {
+		use(token, from) {
 			const session = current(byToken.get(hashToken(token)));
-			if (session) session.lastUsedAt = clock.now();
+			if (session === undefined) return undefined;
+			if (!isAtHome(session, from)) {
+				report(session, from);
+				return undefined;
+			}
+			session.lastUsedAt = clock.now();
+			session.usedAt = clock.elapsed();
 			return session;
 		},
 		get: id => current(byId.get(id)),

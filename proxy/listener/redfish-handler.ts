@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { Answer } from '../answer/answer.ts';
@@ -52,7 +53,8 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 		);
 		if (deps.sessions.isLogin(head)) {
 			const body = canonicaliseBody(head, await readBody(request, Math.min(head.bodyLimit, loginBodyLimit)));
-			return deps.sessions.logIn(body, request.socket.remoteAddress, address.prefix);
+			const from = { socket: request.socket as TLSSocket, remoteAddress: request.socket.remoteAddress };
+			return deps.sessions.logIn(body, from, address.prefix);
 		}
 		const { bmc, prefix } = address;
 		if (isOpen(head) && bmc && !hasCredential(head))

@@ -66,6 +66,7 @@ test('a changed file is noticed, after a moment of quiet', async t => {
 	});
 	const clock: Clock = {
 		now: () => fake.now(),
+		elapsed: () => fake.elapsed(),
 		after(ms, fn) {
 			const cancel = fake.after(ms, fn);
 			scheduled();

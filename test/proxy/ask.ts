@@ -24,6 +24,8 @@ export interface AskOptions {
 	readonly headers?: Readonly<Record<string, string>>;
 	/** Breaks the connection off as soon as the request is on its way; the answer is then an error. */
 	readonly abortAfterSending?: boolean;
+	/** The client's own address, one of 127.0.0.0/8. */
+	readonly from?: string;
 }
 
 export type Ask = (who: Identified, method: string, target: string, options?: AskOptions) => Promise<Reply>;
@@ -53,6 +55,7 @@ export function createAsk(base: string, ca: string): { ask: Ask; close(): void }
 		const [, origin = base, path = target] = /^(https:\/\/[^/]*)(.*)$/.exec(target) ?? [];
 		const { hostname, port } = new URL(origin);
 		const how: RequestOptions = { host: hostname, port, path, method, headers, agent: agentOf(who) };
+		if (options.from !== undefined) how.localAddress = options.from;
 		return new Promise((resolve, reject) => {
 			const sent = request(how, response => {
 				const chunks: Buffer[] = [];
