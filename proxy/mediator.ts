@@ -60,8 +60,9 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		recordDecision(call, [], { kind: 'deny', reason: found.reason, policies: [] }, policies).durable.catch(
 			noted,
 		);
-		if (found.kind === 'not-offered') throw proxyErrors.MethodNotAllowed(found.reason);
-		throw proxyErrors.UnknownOperation(describeUnknown(found));
+		const text = describeUnknown(found);
+		if (found.kind === 'unknown') throw proxyErrors.UnknownOperation(text);
+		throw proxyErrors.MethodNotAllowed(text, { headers: { allow: found.methods.join(', ') } });
 	};
 
 	/** A decision is on the record before anything follows from it; what changes a BMC waits for the disk. */

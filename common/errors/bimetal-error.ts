@@ -11,11 +11,19 @@ export class BimetalError extends Error {
 	readonly expose: boolean;
 	/** For Retry-After (RFC 9110 section 10.2.3): after how many seconds another attempt has a chance. */
 	readonly retryAfterSeconds: number | undefined;
+	/** Response headers that belong to it, for instance the Allow of a 405; lower-case names. */
+	readonly headers: Readonly<Record<string, string>>;
 
 	constructor(
 		code: string,
 		message: string,
-		options: { status?: number; expose?: boolean; cause?: unknown; retryAfterSeconds?: number } = {},
+		options: {
+			status?: number;
+			expose?: boolean;
+			cause?: unknown;
+			retryAfterSeconds?: number;
+			headers?: Readonly<Record<string, string>>;
+		} = {},
 	) {
 		super(message, options.cause === undefined ? undefined : { cause: options.cause });
 		this.name = 'BimetalError';
@@ -23,5 +31,6 @@ export class BimetalError extends Error {
 		this.status = options.status ?? 500;
 		this.expose = options.expose ?? this.status < 500;
 		this.retryAfterSeconds = options.retryAfterSeconds;
+		this.headers = options.headers ?? {};
 	}
 }

@@ -14,7 +14,11 @@ export type ErrorTable = Readonly<Record<string, ErrorEntry>>;
 
 type MakeError = (
 	message: string,
-	options?: { readonly cause?: unknown; readonly retryAfterSeconds?: number },
+	options?: {
+		readonly cause?: unknown;
+		readonly retryAfterSeconds?: number;
+		readonly headers?: Readonly<Record<string, string>>;
+	},
 ) => BimetalError;
 
 /**
@@ -29,6 +33,7 @@ export function errorsOf<const T extends ErrorTable>(table: T): { readonly [Code
 				...(entry.expose === undefined ? {} : { expose: entry.expose }),
 				...(options.cause === undefined ? {} : { cause: options.cause }),
 				...(options.retryAfterSeconds !== undefined && { retryAfterSeconds: options.retryAfterSeconds }),
+				...(options.headers === undefined ? {} : { headers: options.headers }),
 			});
 		return [code, make] as const;
 	});

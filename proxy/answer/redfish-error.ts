@@ -15,6 +15,7 @@ export function renderRedfishError(fault: unknown, headers: Record<string, strin
 	return redfishMessage(error.status, error.code, text, {
 		...(error.status === 401 && { 'www-authenticate': 'Basic realm="Bimetal", charset="UTF-8"' }),
 		...(error.retryAfterSeconds !== undefined && { 'retry-after': String(error.retryAfterSeconds) }),
+		...error.headers,
 		...headers,
 	});
 }
@@ -33,6 +34,7 @@ const baseMessages: Readonly<Record<string, string>> = {
 	QueryCombinationInvalid: 'QueryCombinationInvalid',
 	QueryNotSupportedOnResource: 'QueryNotSupportedOnResource',
 	PreconditionFailed: 'PreconditionFailed',
+	ODataVersionUnknown: 'HeaderInvalid',
 	BodyTooLarge: 'PayloadTooLarge',
 };
 

@@ -62,7 +62,9 @@ export function createTaskService(deps: { waiting: WaitingRequests; approver: Ap
 					return { status: 204, headers: { 'odata-version': '4.0' }, body: undefined };
 				}
 			}
-			throw proxyErrors.MethodNotAllowed(`${request.method} is not possible on a task`);
+			throw proxyErrors.MethodNotAllowed(`${request.method} is not possible on a task`, {
+				headers: { allow: kind === 'TaskMonitors' ? 'GET, HEAD, DELETE' : 'GET, HEAD' },
+			});
 		},
 		async list(call, answer) {
 			const { request, operator, bmc, prefix } = call;

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { type Answer, jsonAnswer } from '../answer/answer.ts';
 import type { CanonicalRequest, JsonValue } from '../canonicalise/canonical-request.ts';
-import type { RequestHead } from '../canonicalise/canonicalise.ts';
 import { proxyErrors } from '../errors.ts';
 import { addPrefix } from '../forward/links.ts';
 import type { Operator } from '../operator.ts';
@@ -22,7 +21,7 @@ export interface SessionServiceDeps {
  * BMC's own sessions are the proxy's alone.
  */
 export interface SessionService {
-	isLogin(head: RequestHead): boolean;
+	isLogin(head: { readonly method: string | undefined; readonly path: string }): boolean;
 	logIn(
 		request: CanonicalRequest,
 		from: Pick<Credentials, 'socket' | 'remoteAddress'>,
@@ -128,7 +127,9 @@ export function createSessionService(deps: SessionServiceDeps): SessionService {
 }
 
 const notHere = ({ method, path }: CanonicalRequest) =>
-	proxyErrors.MethodNotAllowed(`${method} is not possible on ${path}: the proxy keeps the sessions`);
+	proxyErrors.MethodNotAllowed(`${method} is not possible on ${path}: the proxy keeps the sessions`, {
+		headers: { allow: 'GET, HEAD, POST, DELETE' },
+	});
 
 /** The operator, or the refusal as an error for the answer stage. */
 export function operatorOrThrow(authentication: Authentication): Operator {

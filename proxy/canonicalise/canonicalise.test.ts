@@ -229,8 +229,14 @@ const attempts: [what: string, attempt: Attempt, outcome: string][] = [
 	['a length that is not the body', { ...sending('POST', '{}'), body: '{"a":1}' }, 'LengthInvalid'],
 	['a PATCH without anything', { method: 'PATCH' }, 'LengthRequired'],
 	['a PATCH with an empty body', { method: 'PATCH', headers: ['Content-Length: 0'] }, 'BodyMissing'],
-	['a GET with a body', { headers: ['Content-Length: 2'], body: '{}' }, 'BodyNotOnMethod'],
-	['a GET with a chunked body', { headers: ['Transfer-Encoding: chunked'], body: '{}' }, 'BodyNotOnMethod'],
+	['a GET with a body, which is ignored', { headers: ['Content-Length: 2'], body: '{}' }, 'accepted'],
+	[
+		'too long a body, though ignored',
+		{ headers: ['Transfer-Encoding: chunked'], body: new Uint8Array(65537) },
+		'BodyTooLarge',
+	],
+	['another OData', { headers: ['OData-Version: 4.01'] }, 'ODataVersionUnknown'],
+	['our OData', { headers: ['OData-Version: 4.0'] }, 'accepted'],
 	['a GET that says it has no body', { headers: ['Content-Length: 0'] }, 'accepted'],
 	[
 		'a DELETE with a body',

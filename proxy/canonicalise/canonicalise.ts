@@ -25,13 +25,15 @@ export interface RequestHead {
 	readonly query: Query;
 	readonly fields: HeaderFields;
 	/** What the body is going to be, should there be one. */
-	readonly bodyKind: 'none' | 'json' | 'opaque';
+	readonly bodyKind: 'none' | 'ignored' | 'json' | 'opaque';
 	/** Bytes; read one more than this at most, `canonicaliseBody` refuses what is longer. */
 	readonly bodyLimit: number;
 }
 
 /** bmcweb's limits in bytes. */
 const jsonLimit = 1024 * 1024;
+/** A body that is read only to be dropped. */
+const ignoredLimit = 64 * 1024;
 const opaqueLimit = 30 * 1024 * 1024;
 
 /**
@@ -55,6 +57,8 @@ export function canonicaliseHead(raw: RawRequest, options: CanonicaliseOptions =
 	const reads = method === 'GET' || method === 'HEAD';
 	if (query.length > 0 && !reads) throw refusal('QueryNotOnMethod');
 	if (fields.upgrade !== undefined) throw refusal('UpgradeRefused');
+	if (fields.odataVersion !== undefined && fields.odataVersion.trim() !== '4.0')
+		throw refusal('ODataVersionUnknown');
 	if (fields.expect !== undefined && fields.expect.toLowerCase() !== '100-continue')
 		throw refusal('ExpectationUnknown');
 	if (fields.ifNoneMatch !== undefined && !reads) throw refusal('IfNoneMatchNotOnMethod');
@@ -70,8 +74,8 @@ export function canonicaliseBody(head: RequestHead, body?: Uint8Array): Canonica
 	if (length > head.bodyLimit) throw refusal(head.bodyKind === 'none' ? 'BodyNotOnMethod' : 'BodyTooLarge');
 	if (fields.contentLength !== undefined && Number(fields.contentLength) !== length)
 		throw refusal('LengthInvalid');
-	if (body === undefined || length === 0) {
-		if (method === 'PATCH' || method === 'PUT' || head.bodyKind === 'opaque') throw refusal('BodyMissing');
+	if (body === undefined || length === 0 || head.bodyKind === 'ignored') {
+		if (method === 'PATCH' || head.bodyKind === 'opaque') throw refusal('BodyMissing');
 		return { ...request, body: undefined, bytes: undefined, contentType: undefined };
 	}
 	if (head.bodyKind === 'opaque')
@@ -115,23 +119,26 @@ function readBodyKind(
 	options: CanonicaliseOptions,
 ): RequestHead['bodyKind'] {
 	const { contentLength, contentEncoding, transferEncoding, contentType } = fields;
+	const reads = method === 'GET' || method === 'HEAD';
 	const carries = method === 'POST' || method === 'PATCH' || method === 'PUT';
 	if (contentEncoding !== undefined && contentEncoding.toLowerCase() !== 'identity')
 		throw refusal('ContentCodingUnknown');
 	if (transferEncoding !== undefined) {
 		if (contentLength !== undefined) throw refusal('LengthAmbiguous');
 		if (transferEncoding.toLowerCase() !== 'chunked') throw refusal('TransferCodingUnknown');
+		if (reads) return 'ignored';
 		return carries ? readContentType(method, path, contentType, options) : 'none';
 	}
 	if (contentLength === undefined) {
-		if (method === 'PATCH' || method === 'PUT') throw refusal('LengthRequired');
+		if (method === 'PATCH') throw refusal('LengthRequired');
 		return 'none';
 	}
 	if (!/^[0-9]{1,12}$/.test(contentLength)) throw refusal('LengthInvalid');
 	const length = Number(contentLength);
 	if (length === 0) return 'none';
-	if (!carries) throw refusal('BodyNotOnMethod');
-	const kind = readContentType(method, path, contentType, options);
+	if (!carries && !reads) throw refusal('BodyNotOnMethod');
+	// DSP0266, "GET (read requests) overview": whatever body a GET has is ignored, and goes nowhere.
+	const kind = reads ? 'ignored' : readContentType(method, path, contentType, options);
 	if (length > limitOf(kind)) throw refusal('BodyTooLarge');
 	return kind;
 }
@@ -154,7 +161,16 @@ function readContentType(
 }
 
 function limitOf(kind: RequestHead['bodyKind']): number {
-	return kind === 'none' ? 0 : kind === 'json' ? jsonLimit : opaqueLimit;
+	switch (kind) {
+		case 'none':
+			return 0;
+		case 'ignored':
+			return ignoredLimit;
+		case 'json':
+			return jsonLimit;
+		case 'opaque':
+			return opaqueLimit;
+	}
 }
 
 function isObject(value: JsonValue): boolean {

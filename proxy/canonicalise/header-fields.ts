@@ -13,6 +13,7 @@ export interface HeaderFields {
 	readonly ifNoneMatch: string | undefined;
 	readonly expect: string | undefined;
 	readonly upgrade: string | undefined;
+	readonly odataVersion: string | undefined;
 }
 
 /**
@@ -31,6 +32,7 @@ const singular = [
 	'if-none-match',
 	'expect',
 	'upgrade',
+	'odata-version',
 	'cookie',
 	'x-xsrf-token',
 	'content-range',
@@ -57,14 +59,7 @@ const overriding = [
 ];
 
 /** Common headers that nothing here reads; listed so that most names need no lower-casing. */
-const irrelevant = [
-	'accept',
-	'accept-encoding',
-	'accept-language',
-	'connection',
-	'user-agent',
-	'odata-version',
-];
+const irrelevant = ['accept', 'accept-encoding', 'accept-language', 'connection', 'user-agent'];
 
 const ignored = -1;
 const forbidden = -2;
@@ -122,5 +117,6 @@ export function readHeaderFields(rawHeaders: readonly string[], lineLength = 0):
 		ifNoneMatch: found[8],
 		expect: found[9],
 		upgrade: found[10],
+		odataVersion: found[11],
 	};
 }

@@ -32,14 +32,15 @@ export const refusals = {
 	HeaderForbidden: [400, 'A header asks for another method or target than the request line names'],
 	HostMissing: [400, 'The Host header is missing or malformed'],
 	UpgradeRefused: [400, 'A Redfish call cannot be upgraded to another protocol'],
+	ODataVersionUnknown: [412, 'The only version of OData that is spoken here is 4.0'],
 	ExpectationUnknown: [417, 'The only expectation that can be met is 100-continue'],
 	IfNoneMatchNotOnMethod: [400, 'If-None-Match goes with GET and HEAD only'],
 
 	LengthInvalid: [400, 'Content-Length is not a whole number, or not the length of the body'],
 	LengthAmbiguous: [400, 'Content-Length and Transfer-Encoding must not appear together'],
-	LengthRequired: [411, 'PATCH and PUT need a body and its Content-Length'],
+	LengthRequired: [411, 'PATCH needs a body and its Content-Length'],
 	TransferCodingUnknown: [501, 'The only transfer coding that can be read is chunked'],
-	BodyNotOnMethod: [400, 'GET, HEAD and DELETE have no body'],
+	BodyNotOnMethod: [400, 'DELETE has no body'],
 	BodyMissing: [400, 'This request needs a body'],
 	BodyTooLarge: [413, 'The body is larger than allowed'],
 	BodyNotObject: [400, 'The body must be a JSON object'],
@@ -65,5 +66,25 @@ export function refusal(code: Refusal, detail?: string): BimetalError {
 	return new BimetalError(code, detail === undefined ? message : `${message}: ${detail}`, {
 		status,
 		expose: true,
+		...(code === 'MethodNotAllowed' && { headers: { allow: 'GET, HEAD, POST, PATCH, DELETE' } }),
 	});
 }
+
+/**
+ * Refusals that say nothing of how bytes are framed or where they go: only somebody who is known learns of them
+ * (DSP0266 "HTTP header authentication requirements": credentials come before other headers).
+ */
+export const refusedAfterLogIn: ReadonlySet<string> = new Set<Refusal>([
+	'MethodNotAllowed',
+	'MethodUnknown',
+	'QueryNotOnMethod',
+	'UpgradeRefused',
+	'ExpectationUnknown',
+	'IfNoneMatchNotOnMethod',
+	'ODataVersionUnknown',
+	'LengthRequired',
+	'BodyNotOnMethod',
+	'BodyTooLarge',
+	'ContentCodingUnknown',
+	'ContentTypeUnsupported',
+]);

@@ -17,8 +17,17 @@ export type Classification =
 			/** A row for `operations.yaml`, in YAML, that would cover it; undefined when none could. */
 			readonly row: string | undefined;
 	  }
-	/** A collection is created in and read, never changed itself (DSP0266 §7.5.1): 405. */
-	| { readonly kind: 'not-offered'; readonly reason: string };
+	/**
+	 * The resource is there, what is asked of it is not: 405 (DSP0266, "Modification error responses"). A
+	 * collection is created in and read, never changed itself.
+	 */
+	| {
+			readonly kind: 'not-offered';
+			readonly reason: string;
+			readonly row: string | undefined;
+			/** What is offered, in the order of Redfish; for the Allow header. */
+			readonly methods: readonly string[];
+	  };
 
 export type Classify = (request: CanonicalRequest) => Classification;
 
@@ -61,7 +70,7 @@ export function compileClassifier(policies: PolicySet): Classify {
 		{ path, segments }: CanonicalRequest,
 		method: string,
 		properties?: readonly (readonly string[])[],
-	): Classification => {
+	): Classification & { kind: 'unknown' } => {
 		const names = properties?.map(names => names.join('.')).join(', ');
 		return {
 			kind: 'unknown',
@@ -79,6 +88,12 @@ export function compileClassifier(policies: PolicySet): Classify {
 		};
 	};
 
+	/** For which methods are there rows that cover the path? */
+	const methodsAt = (segments: readonly string[]): string[] =>
+		['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE'].filter(method =>
+			find(treeOf(trees, method === 'HEAD' ? 'GET' : method), segments, 0),
+		);
+
 	return request => {
 		const method = request.method === 'HEAD' ? 'GET' : request.method;
 		const tree = trees.get(method);
@@ -89,8 +104,12 @@ export function compileClassifier(policies: PolicySet): Classify {
 				return {
 					kind: 'not-offered',
 					reason: `${request.path} is a collection, which ${method} cannot change; change its members one by one`,
+					row: undefined,
+					methods: methodsAt(request.segments),
 				};
 			}
+			const methods = methodsAt(request.segments);
+			if (methods.length > 0) return { ...unknown(request, method), kind: 'not-offered', methods };
 			return unknown(request, method, method === 'PATCH' ? propertyPaths(request.body) : undefined);
 		}
 		if (method === 'GET' || method === 'DELETE' || request.body === undefined)

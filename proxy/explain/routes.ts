@@ -55,7 +55,7 @@ async function explainRequest(
 			summary: `It would be denied: ${found.reason}.`,
 			needs: [],
 			lacking: {},
-			unknown: found.kind === 'unknown' ? describeUnknown(found) : found.reason,
+			unknown: describeUnknown(found),
 			rows: [],
 		};
 	}

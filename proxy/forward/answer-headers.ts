@@ -28,6 +28,8 @@ export function safeHeaders(headers: IncomingHttpHeaders, prefix: string): Recor
 		const value = headers[name];
 		if (typeof value === 'string') safe[name] = value;
 	}
+	// bmcweb leaves it out of some answers; DSP0266 wants it on all ("Response headers").
+	if (safe['content-type']?.startsWith('application/json')) safe['odata-version'] ??= '4.0';
 	if (safe.link !== undefined) safe.link = safe.link.replaceAll('</redfish/', `<${prefix}/redfish/`);
 	const { location } = headers;
 	// Only a place on the same BMC: an absolute URL would name the BMC itself, which clients must not go to.

@@ -85,7 +85,12 @@ test('a filtered answer: members dropped, masks applied, counts right, no tag of
 	t.is(sight.bmcEtag, '"bmc"');
 	const { headers } = renderSight(call, sight);
 	t.is(headers.etag, sight.etag);
-	t.deepEqual(Object.keys(headers).sort(), ['content-type', 'etag', 'x-content-type-options']);
+	t.deepEqual(Object.keys(headers).sort(), [
+		'content-type',
+		'etag',
+		'odata-version',
+		'x-content-type-options',
+	]);
 	t.is(sent.length, 1);
 });
 

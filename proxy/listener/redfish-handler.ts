@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../common/clock.ts';
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { Answer } from '../answer/answer.ts';
 import { renderRedfishError } from '../answer/redfish-error.ts';
@@ -9,7 +10,9 @@ import type { SessionService } from '../authenticate/session-service.ts';
 import type { Call } from '../call.ts';
 import type { CanonicalRequest } from '../canonicalise/canonical-request.ts';
 import { canonicaliseBody, canonicaliseHead, type RequestHead } from '../canonicalise/canonicalise.ts';
+import { readHeaderFields } from '../canonicalise/header-fields.ts';
 import { plainRequest } from '../canonicalise/plain-request.ts';
+import { refusedAfterLogIn } from '../canonicalise/refusals.ts';
 import { proxyErrors } from '../errors.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
 import { removePrefix } from '../forward/links.ts';
@@ -21,7 +24,10 @@ import { writeAnswer } from './write-answer.ts';
 
 export interface RedfishHandlerDeps {
 	/** Throws Unauthenticated (or a throttle's refusal). Synchronous where it can be: it is on every request's way. */
-	readonly authenticate: (head: RequestHead, request: IncomingMessage) => Operator | Promise<Operator>;
+	readonly authenticate: (
+		head: Pick<RequestHead, 'fields'>,
+		request: IncomingMessage,
+	) => Operator | Promise<Operator>;
 	readonly sessions: SessionService;
 	readonly tasks: TaskService;
 	readonly mediator: Mediator;
@@ -47,10 +53,16 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 		response: ServerResponse,
 		address: Address,
 	): Promise<Answer | 'passed'> => {
-		const head = canonicaliseHead(
-			{ method: request.method, url: address.url, rawHeaders: request.rawHeaders },
-			{ opaqueUploads: isUpload },
-		);
+		let head: RequestHead;
+		try {
+			head = canonicaliseHead(
+				{ method: request.method, url: address.url, rawHeaders: request.rawHeaders },
+				{ opaqueUploads: isUpload },
+			);
+		} catch (fault) {
+			await requireKnown(fault, request, address);
+			throw fault;
+		}
 		if (deps.sessions.isLogin(head)) {
 			const body = canonicaliseBody(head, await readBody(request, Math.min(head.bodyLimit, loginBodyLimit)));
 			const from = { socket: request.socket as TLSSocket, remoteAddress: request.socket.remoteAddress };
@@ -80,6 +92,14 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 		if (canonical.path === '/redfish/v1/TaskService/Tasks' && isRead)
 			return deps.tasks.list(call, deps.mediator.answer);
 		return deps.mediator.mediate(call, response);
+	};
+
+	/** Who is nobody learns that first, not what else is wrong with the request. */
+	const requireKnown = async (fault: unknown, request: IncomingMessage, address: Address): Promise<void> => {
+		if (!(fault instanceof BimetalError && refusedAfterLogIn.has(fault.code))) return;
+		if (deps.sessions.isLogin({ method: request.method, path: address.url })) return;
+		const fields = readHeaderFields(request.rawHeaders);
+		await deps.authenticate({ fields }, request);
 	};
 
 	const finish = (request: IncomingMessage, response: ServerResponse, result: Answer | 'passed'): void => {
