@@ -1,7 +1,8 @@
-// As much of http-proxy 1.18.1 as the benchmark calls; it brings no types.
+// As much of http-proxy 1.18.1 as the benchmark and the tests call; it brings no types.
 declare module 'http-proxy-legacy' {
 	import type { Agent, IncomingMessage, ServerResponse } from 'node:http';
 	import type { Socket } from 'node:net';
+	import type { Stream } from 'node:stream';
 
 	interface LegacyProxy {
 		web(request: IncomingMessage, response: ServerResponse): void;
@@ -11,7 +12,12 @@ declare module 'http-proxy-legacy' {
 		): this;
 	}
 	const legacy: {
-		createProxyServer(options: { target: string; agent: Agent; secure: boolean }): LegacyProxy;
+		createProxyServer(options: {
+			target: string;
+			agent: Agent;
+			secure: boolean;
+			buffer?: Stream;
+		}): LegacyProxy;
 	};
 	export default legacy;
 }

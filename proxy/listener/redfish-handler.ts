@@ -64,7 +64,8 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 			throw fault;
 		}
 		if (deps.sessions.isLogin(head)) {
-			const body = canonicaliseBody(head, await readBody(request, Math.min(head.bodyLimit, loginBodyLimit)));
+			const bodyLimit = Math.min(head.bodyLimit, loginBodyLimit);
+			const body = canonicaliseBody({ ...head, bodyLimit }, await readBody(request, bodyLimit));
 			const from = { socket: request.socket as TLSSocket, remoteAddress: request.socket.remoteAddress };
 			return deps.sessions.logIn(body, from, address.prefix);
 		}

@@ -6,6 +6,8 @@ export interface Spy {
 	readonly url: string;
 	/** Everything that was sent to the BMC, connection by connection. */
 	received(): string;
+	/** What each connection carried since it was last taken; `received` forgets it. */
+	take(): Buffer[];
 	close(): Promise<void>;
 }
 
@@ -38,6 +40,7 @@ export async function startSpy(target: string): Promise<Spy> {
 	return {
 		url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
 		received: () => connections.map(chunks => Buffer.concat(chunks).toString('latin1')).join('\n'),
+		take: () => connections.map(chunks => Buffer.concat(chunks.splice(0))).filter(bytes => bytes.length > 0),
 		close: () =>
 			new Promise<void>(resolve => {
 				for (const socket of sockets) socket.destroy();
