@@ -180,9 +180,6 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		deps.onRequest(request);
 	};
 	const waiting = createWaitingRequests({ store, clock, ...deps.approvals, onChange });
-	const lost = await waiting.recover();
-	if (lost > 0)
-		logger.warn({ lost }, 'requests were being sent when the proxy stopped; their outcome is unknown');
 	const personOf = ({ name, party }: Operator) => {
 		const entry = roster.find(name);
 		return entry?.operator.party === party ? entry.person : undefined;
@@ -193,6 +190,12 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		reserved: deps.reserved ?? {},
 		onFault: fault => logger.warn({ err: fault }, 'a claim that has ended could not be taken from the disk'),
 	});
+	for (const { id: requestId, bmc, state, claim, createdAt } of await waiting.recover()) {
+		const status = state === 'failed' ? 503 : 504;
+		logger.warn({ requestId, bmc, state }, 'the proxy had stopped while it executed this request');
+		audit.append({ kind: 'answer', requestId, bmc, status, tookMs: Math.max(0, clock.now() - createdAt) });
+		if (state === 'failed' && claim !== undefined) await claims.release(claim);
+	}
 	const consider = createConsider({ readExternal: deps.readExternal, personOf, clock, claims });
 	const policies = () => active;
 	const doors = startDoorsService(deps.doors, { bmcs, audit, registry, clock, logger });
@@ -224,6 +227,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		clock,
 		approvalValidFor: deps.approvals.approvalValidFor,
 		signed: deps.approvals.signed ?? 'optional',
+		onFault: fault => logger.error({ err: fault }, 'the outcome of a request could not be kept yet'),
 		keyOf({ name, party }) {
 			const entry = roster.find(name);
 			return entry?.operator.party === party ? entry.key : undefined;

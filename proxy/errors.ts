@@ -75,6 +75,12 @@ export const proxyErrorTable = {
 		expose: true,
 		meaning: 'Decisions cannot be recorded, so none is made. See to the disk of the audit log.',
 	},
+	NotExecuted: {
+		status: 503,
+		expose: true,
+		meaning:
+			'The proxy stopped, or could not note that it was sending: certainly nothing was executed. Make it again.',
+	},
 	BmcNoAnswer: {
 		status: 504,
 		expose: true,

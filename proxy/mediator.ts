@@ -47,8 +47,15 @@ export interface Mediator {
 	answer(call: Call): Promise<Answer>;
 	/** What an operator would be shown of a resource at once; undefined when nothing. Throws when it cannot be read. */
 	look(call: Call): Promise<Sight | undefined>;
-	/** Executes a request that waited, decided again just before; the answer is its requester's. */
-	execute(call: Call, verdict: Verdict & { kind: 'execute' }): Promise<Answer>;
+	/**
+	 * Executes a request that waited, decided again just before; the answer is its requester's. `beforeSending` is
+	 * awaited when all else is done: from then on it may have been executed. When it rejects, nothing is sent.
+	 */
+	execute(
+		call: Call,
+		verdict: Verdict & { kind: 'execute' },
+		beforeSending: () => Promise<unknown>,
+	): Promise<Answer>;
 }
 
 export function createMediator(deps: MediatorDeps): Mediator {
@@ -174,8 +181,10 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		call: Call,
 		posts: Posts,
 		to: ServerResponse | undefined,
+		beforeSending?: () => Promise<unknown>,
 	): Promise<Answer | 'passed'> => {
 		const ifMatch = await mapIfMatch(call);
+		await beforeSending?.();
 		const read = isRead(call);
 		try {
 			// A change is seen through to its end, though its client may go: only then is its lane free again.
@@ -196,15 +205,16 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		call: Call,
 		{ posts, claim }: Verdict & { kind: 'execute' },
 		to: ServerResponse | undefined,
+		beforeSending?: () => Promise<unknown>,
 	): Promise<Answer | 'passed'> => {
-		if (!claim) return send(call, posts, to);
+		if (!claim) return send(call, posts, to, beforeSending);
 		try {
 			await claim.durable.catch(cause => {
 				throw proxyErrors.AuditUnavailable('what it would hold could not be kept, so nothing was done', {
 					cause,
 				});
 			});
-			const answer = await send(call, posts, to);
+			const answer = await send(call, posts, to, beforeSending);
 			if (answer !== 'passed' && answer.status >= 400 && answer.status < 500) claim.release();
 			return answer;
 		} catch (fault) {
@@ -299,7 +309,8 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		mediate,
 		answer: async call => kept(await mediate(call, undefined)),
 		look,
-		execute: async (call, verdict) => kept(await sendClaimed(call, verdict, undefined)),
+		execute: async (call, verdict, beforeSending) =>
+			kept(await sendClaimed(call, verdict, undefined, beforeSending)),
 	};
 }
 

@@ -40,5 +40,5 @@ export function storeUnsupported(file: string, reason: string, cause?: unknown):
 export function storeFailed(file: string, uncertain: boolean, cause: unknown): BimetalError {
 	const reason = cause instanceof Error ? cause.message : String(cause);
 	const after = uncertain ? '; the store must be opened again' : '';
-	return new BimetalError('StoreFailed', `${file}: ${reason}${after}`, { cause });
+	return new BimetalError('StoreFailed', `${file}: ${reason}${after}`, { status: 503, expose: false, cause });
 }

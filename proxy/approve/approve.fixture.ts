@@ -91,6 +91,10 @@ export function createBench(
 		persons: new Map<string, string>(),
 		policies: activate(policySet('one')),
 		auditFault: undefined as Error | undefined,
+		/** The proxy has been killed, as far as what it wanted to do later is concerned. */
+		dead: false,
+		/** Awaited before a request that was decided on is sent. */
+		beforeSending: (): Promise<void> => Promise.resolve(),
 		/** Awaited while facts are read. */
 		whileReading: (): Promise<void> => Promise.resolve(),
 	};
@@ -134,10 +138,14 @@ export function createBench(
 			return Object.fromEntries(names.map(name => [name, value]));
 		},
 	});
+	/** What a dead proxy wanted to try again is never tried. */
+	const after: FakeClock['after'] = (ms, fn) => clock.after(ms, () => world.dead || fn());
 	const approverDeps = {
 		waiting,
 		mediator: {
-			async execute(call: Call) {
+			async execute(call: Call, _verdict: unknown, beforeSending: () => Promise<unknown>) {
+				await world.beforeSending();
+				await beforeSending();
 				// As it is on disk at the moment when the BMC is sent something.
 				const [executing] = await waiting.list({ state: 'executing', limit: 10 });
 				bmc.sent.push({ call, request: executing });
@@ -150,7 +158,7 @@ export function createBench(
 		bmcs,
 		audit,
 		lanes: createLanes(),
-		clock,
+		clock: { now: () => clock.now(), elapsed: () => clock.elapsed(), after },
 		approvalValidFor: options.approvalValidFor,
 		signed: options.signed ?? 'optional',
 		keyOf: ({ name }: Operator) => world.keys.get(name),

@@ -10,10 +10,10 @@ import type { RequestDocument } from './request-document.ts';
 
 type State = RequestDocument['state'];
 
-/** The diagram. `executing` → `executing` is a crash that nobody has recovered from yet. */
+/** The diagram. `executing` → `executing` notes that it is being sent from now on. */
 const edges: Readonly<Record<State, readonly State[]>> = {
 	waiting: ['waiting', 'executing', 'denied', 'withdrawn', 'expired'],
-	executing: ['executed', 'failed', 'unknown'],
+	executing: ['executing', 'executed', 'failed', 'unknown'],
 	executed: [],
 	denied: [],
 	withdrawn: [],
@@ -175,12 +175,13 @@ const commands = [
 		}),
 	),
 	fc.constantFrom<Model['bmc']>('answers', 'unreachable', 'silent', 'crash').map(mode =>
-		command(`the BMC: ${mode}`, async (model, { bmc, store }) => {
+		command(`the BMC: ${mode}`, async (model, { bmc, store, world }) => {
 			model.bmc = mode;
 			bmc.answer = async () => {
 				if (mode === 'unreachable') throw bmcUnreachable('node1', 'refused');
 				if (mode === 'silent') throw bmcNoAnswer('node1', 'too long');
 				if (mode === 'crash') {
+					world.dead = true;
 					store.beforeCommit = () => {
 						throw new Error('the proxy is dead');
 					};
@@ -237,6 +238,7 @@ function checkHistory({ store, bmc, records }: Bench): void {
 		if (!request || Buffer.compare(Buffer.from(call.request.bytes ?? []), bytesOf(request)) !== 0) {
 			throw new Error('something else was sent than what was stored');
 		}
+		if (typeof request.sentAt !== 'number') throw new Error('it was sent before that was on disk');
 		const record = decided.filter(({ requestId }) => requestId === request.id);
 		if (record.length !== 1 || record[0]?.verdict !== 'execute' || record[0].digest !== request.digest) {
 			throw new Error('it is not on the record');

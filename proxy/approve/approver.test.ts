@@ -310,7 +310,7 @@ test('a decision that cannot be recorded is not carried out, and ends the reques
 	t.is(ended.state, 'failed');
 	t.is(ended.outcome?.status, 503);
 	t.is(bmc.sent.length, 0);
-	t.is(await restart().recover(), 0);
+	t.deepEqual(await restart().recover(), []);
 });
 
 for (const [what, fault, state] of [
@@ -329,7 +329,7 @@ for (const [what, fault, state] of [
 		t.false(JSON.stringify(ended).includes('secret'));
 		t.deepEqual(await approver.approve(held.id, cp, held.digest, null), ended);
 		t.is(await codeOf(approver.approve(held.id, cpTwo, held.digest, null)), 'RequestNotWaiting');
-		t.is(await restart().recover(), 0);
+		t.deepEqual(await restart().recover(), []);
 		t.is(bmc.sent.length, 1);
 	});
 }
@@ -343,24 +343,76 @@ test('a read whose resource is hidden from its requester is executed, with 404 f
 	t.is(ended.outcome?.status, 404);
 });
 
-test('an answer that cannot be kept leaves the request executing, which after a restart is unknown', async t => {
-	const { approver, bmc, hold, store, restart } = createBench();
+test('an answer that cannot be kept is kept once that is possible, and until then a crash leaves it unknown', async t => {
+	const { approver, bmc, hold, store, restart, clock, waiting } = createBench();
+	for (const isKilled of [true, false]) {
+		const held = await hold(hso);
+		bmc.answer = async () => {
+			store.beforeCommit = () => {
+				throw new Error('disk full');
+			};
+			return { status: 204, headers: {}, body: undefined };
+		};
+		t.is((await approver.approve(held.id, cp, held.digest, null)).state, 'executed');
+		clock.advance(10_000);
+		await settled();
+		store.beforeCommit = undefined;
+		t.is((await approver.approve(held.id, cp, held.digest, null)).state, 'executing');
+		t.is(await codeOf(approver.approve(held.id, cpTwo, held.digest, null)), 'RequestNotWaiting');
+		if (isKilled) t.like(await restart().recover(), [{ id: held.id, state: 'unknown' }]);
+		clock.advance(30_000);
+		await settled();
+		t.is((await waiting.get(held.id))?.state, isKilled ? 'unknown' : 'executed');
+	}
+	t.is(bmc.sent.length, 2);
+});
+
+test('killed before it was sent, a request is known not to have been; killed after, it is not known', async t => {
+	for (const [when, state] of [
+		['before', 'failed'],
+		['after', 'unknown'],
+	] as const) {
+		const { approver, bmc, hold, world, restart } = createBench();
+		const held = await hold(hso);
+		const dies = new Promise<never>(() => undefined);
+		let isThere: () => void = () => undefined;
+		const there = new Promise<void>(resolve => {
+			isThere = resolve;
+		});
+		const wait = () => {
+			isThere();
+			return dies;
+		};
+		if (when === 'before') world.beforeSending = wait;
+		else bmc.answer = wait;
+		approver.approve(held.id, cp, held.digest, null).catch(() => undefined);
+		await there;
+		t.like(await restart().recover(), [{ id: held.id, state }]);
+		t.is(bmc.sent.length, when === 'before' ? 0 : 1);
+	}
+});
+
+test('what cannot be noted as being sent is not sent', async t => {
+	const { approver, bmc, hold, store, world, clock, waiting } = createBench();
 	const held = await hold(hso);
-	bmc.answer = async () => {
+	world.beforeSending = async () => {
 		store.beforeCommit = () => {
 			throw new Error('disk full');
 		};
-		return { status: 204, headers: {}, body: undefined };
 	};
-	await t.throwsAsync(approver.approve(held.id, cp, held.digest, null));
+	const ended = await approver.approve(held.id, cp, held.digest, null);
+	t.is(ended.state, 'failed');
+	t.is(ended.outcome?.status, 503);
+	t.is(bmc.sent.length, 0);
 	store.beforeCommit = undefined;
-	t.is((await approver.approve(held.id, cp, held.digest, null)).state, 'executing');
-	t.is(await codeOf(approver.approve(held.id, cpTwo, held.digest, null)), 'RequestNotWaiting');
-	const after = restart();
-	t.is(await after.recover(), 1);
-	t.is((await after.get(held.id))?.state, 'unknown');
-	t.is(bmc.sent.length, 1);
+	clock.advance(1000);
+	await settled();
+	t.is((await waiting.get(held.id))?.state, 'failed');
 });
+
+const settled = async (): Promise<void> => {
+	for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+};
 
 test('a request that could not be marked as executing is not sent, and can be approved later', async t => {
 	const { approver, bmc, hold, store, waiting } = createBench();

@@ -39,6 +39,8 @@ export interface ApproverDeps {
 	readonly keyOf: (operator: Operator) => string | undefined;
 	/** `required`: nobody decides unsigned. Who has a key signs in any case. */
 	readonly signed: 'required' | 'optional';
+	/** The outcome of a request could not be kept yet; it is tried again. */
+	readonly onFault?: (fault: unknown) => void;
 }
 
 /** What operators do with requests that wait. Each throws a BimetalError that says what is wrong. */
@@ -203,9 +205,11 @@ export function createApprover(deps: ApproverDeps): Approver {
 	const execute = async (request: RequestDocument, call: Call, verdict: Verdict & { kind: 'execute' }) => {
 		const start = clock.now();
 		// On disk before the first byte is sent: a request found `executing` after a crash is never sent again.
-		await begin(request.id, verdict, before => ({
+		const begun = await begin(request.id, verdict, before => ({
 			...before,
 			state: 'executing',
+			sentAt: null,
+			...(verdict.claim?.id !== undefined && { claim: verdict.claim.id }),
 			authorizations: request.authorizations,
 			needs: [],
 			lacking: {},
@@ -234,8 +238,15 @@ export function createApprover(deps: ApproverDeps): Approver {
 			);
 		} catch (fault) {
 			verdict.claim?.release();
-			return settle(request.id, 'failed', renderRedfishError(fault), reasonOf(fault));
+			return settle(begun, 'failed', renderRedfishError(fault), reasonOf(fault));
 		}
+		// From here on nobody can know, if the proxy dies, whether it was executed.
+		const beforeSending = (): Promise<unknown> =>
+			waiting.markSent(request.id).catch(cause => {
+				throw proxyErrors.NotExecuted('that it is being sent could not be kept, so it was not sent', {
+					cause,
+				});
+			});
 		const recordAnswer = (status: number) =>
 			audit.append({
 				kind: 'answer',
@@ -246,26 +257,30 @@ export function createApprover(deps: ApproverDeps): Approver {
 			});
 		let answer: Answer;
 		try {
-			answer = await deps.mediator.execute(call, verdict);
+			answer = await deps.mediator.execute(call, verdict, beforeSending);
 		} catch (fault) {
 			answer = renderRedfishError(fault);
 			recordAnswer(answer.status);
 			// What a reader may not see, or asked for in a wrong way, is an answer like any other.
-			if (isRead(call) && answer.status < 500) return settle(request.id, 'executed', answer);
-			return settle(request.id, wasNotSent(fault) ? 'failed' : 'unknown', answer, reasonOf(fault));
+			if (isRead(call) && answer.status < 500) return settle(begun, 'executed', answer);
+			return settle(begun, wasNotSent(fault) ? 'failed' : 'unknown', answer, reasonOf(fault));
 		}
 		recordAnswer(answer.status);
-		return settle(request.id, 'executed', answer);
+		return settle(begun, 'executed', answer);
 	};
 
-	const settle = (
-		id: string,
+	/**
+	 * How it came out is kept, however long the store is away: whoever asks is told as soon as that is possible. Should
+	 * the proxy stop before, it is found `executing` and handled as after a crash.
+	 */
+	const settle = async (
+		begun: RequestDocument,
 		state: 'executed' | 'failed' | 'unknown',
 		answer: Answer,
 		reason?: string,
 	): Promise<RequestDocument> => {
 		const at = clock.now();
-		return waiting.change(id, 'executing', before => ({
+		const next = (before: RequestDocument): RequestDocument => ({
 			...before,
 			state,
 			ended: reason === undefined ? null : { by: null, reason, at },
@@ -275,7 +290,27 @@ export function createApprover(deps: ApproverDeps): Approver {
 				body: answer.body ? Buffer.from(answer.body).toString('base64') : null,
 				at,
 			},
-		}));
+		});
+		try {
+			return await waiting.change(begun.id, 'executing', next);
+		} catch (fault) {
+			if (isLost(fault)) throw fault;
+			deps.onFault?.(fault);
+			settleLater(begun.id, next, firstRetry);
+			return next(begun);
+		}
+	};
+
+	const settleLater = (
+		id: string,
+		next: (request: RequestDocument) => RequestDocument,
+		delay: number,
+	): void => {
+		clock.after(delay, () => {
+			waiting.change(id, 'executing', next).catch(fault => {
+				if (!isLost(fault)) settleLater(id, next, Math.min(2 * delay, longestRetry));
+			});
+		});
 	};
 
 	/**
@@ -319,6 +354,14 @@ export function createApprover(deps: ApproverDeps): Approver {
 			}),
 	};
 }
+
+/** Milliseconds after which an outcome that could not be kept is tried again; doubles. */
+const firstRetry = 1000;
+const longestRetry = 30_000;
+
+/** Somebody else has ended it, or it is gone: there is nothing to try again. */
+const isLost = (fault: unknown): boolean =>
+	fault instanceof BimetalError && ['RequestNotWaiting', 'NoSuchRequest', 'StoreClosed'].includes(fault.code);
 
 const startedTooLate = 'its last approval had arrived, but it could not be executed in time';
 

@@ -49,6 +49,13 @@ export const requestDocument = z.strictObject({
 	needs: z.array(z.array(z.string())),
 	/** By party in `needs` that is a P²C itself: who of it must still authorize. */
 	lacking: z.record(z.string(), z.string()).default({}),
+	/**
+	 * Since when it may have been sent; null while it certainly was not. Absent where that was not kept: nothing is
+	 * known then.
+	 */
+	sentAt: z.int().nullable().optional(),
+	/** What it holds of shared quantities, to be freed when it turns out that it was not sent. */
+	claim: z.string().optional(),
 	clause: z.string().nullable(),
 	/** `private`: its party hides it from the others (decide/hidden-policies.ts). */
 	policies: z.array(policyView.extend({ private: z.boolean().optional() })),

@@ -122,6 +122,8 @@ function monitor(request: RequestDocument, prefix: string): Answer {
 			return redfishMessage(410, 'RequestExpired', describe(request));
 		case 'denied':
 			return redfishMessage(403, 'RequestDenied', describe(request));
+		case 'failed':
+			return redfishMessage(503, 'NotExecuted', describe(request));
 		default:
 			return redfishMessage(504, 'OutcomeUnknown', describe(request));
 	}

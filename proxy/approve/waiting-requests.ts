@@ -50,12 +50,17 @@ export interface WaitingRequests {
 		from: RequestDocument['state'],
 		next: (request: RequestDocument) => RequestDocument,
 	): Promise<RequestDocument>;
+	/** Notes that an executing request may have been sent from now on; nobody is told. */
+	markSent(id: string): Promise<void>;
 	/** Ends what has waited too long. */
 	expire(): Promise<number>;
 	/** An approval that came in time is in hand: until the function is called, `expire` leaves the request alone. */
 	spare(id: string): () => void;
-	/** After a crash: what was being sent may have been executed, and is never sent again. */
-	recover(): Promise<number>;
+	/**
+	 * After a crash: what was being sent may have been executed (`unknown`), what was about to be was not (`failed`);
+	 * neither is ever sent again. Gives those that it has ended.
+	 */
+	recover(): Promise<readonly RequestDocument[]>;
 }
 
 export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequests {
@@ -85,8 +90,8 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 		isScanned = true;
 	};
 
-	const change: WaitingRequests['change'] = async (id, from, next) => {
-		const changed = await store.transact(async tx => {
+	const replace: WaitingRequests['change'] = (id, from, next) =>
+		store.transact(async tx => {
 			const request = await tx.get(requests, id);
 			if (!request) throw noSuchRequest(id);
 			if (request.state !== from) throw notIn(request, from);
@@ -94,6 +99,9 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 			await tx.put(requests, id, after);
 			return after;
 		});
+
+	const change: WaitingRequests['change'] = async (id, from, next) => {
+		const changed = await replace(id, from, next);
 		follow(changed);
 		onChange(changed);
 		return changed;
@@ -103,10 +111,10 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 	const endAll = async (
 		ids: readonly string[],
 		from: RequestDocument['state'],
-		to: 'expired' | 'unknown',
+		to: 'expired' | 'unknown' | 'failed',
 		reason: string,
-	): Promise<number> => {
-		let ended = 0;
+	): Promise<readonly RequestDocument[]> => {
+		const ended: RequestDocument[] = [];
 		for (const id of ids) {
 			const work = change(id, from, request => ({
 				...request,
@@ -116,7 +124,8 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 				ended: { by: null, reason, at: clock.now() },
 			}));
 			// Someone may have been faster.
-			if (await work.catch(ignoreLost)) ended++;
+			const changed = await work.catch(ignoreLost);
+			if (changed) ended.push(changed);
 			expiries.delete(id);
 		}
 		return ended;
@@ -179,11 +188,14 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 			}
 		},
 		change,
+		async markSent(id) {
+			await replace(id, 'executing', before => ({ ...before, sentAt: clock.now() }));
+		},
 		async expire() {
 			await scanOnce();
 			const now = clock.now();
 			const due = [...expiries].flatMap(([id, at]) => (at <= now && !spared.has(id) ? [id] : []));
-			return endAll(due, 'waiting', 'expired', 'it was not approved in time');
+			return (await endAll(due, 'waiting', 'expired', 'it was not approved in time')).length;
 		},
 		spare(id) {
 			spared.set(id, (spared.get(id) ?? 0) + 1);
@@ -196,12 +208,22 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 		async recover() {
 			const where = { index: 'state', equals: 'executing' };
 			const found = await store.read(tx => tx.list(requests, { where }));
-			return endAll(
-				found.map(({ id }) => id),
-				'executing',
-				'unknown',
-				'the proxy stopped while it was being sent: it may have been executed; look at the resource',
-			);
+			const idsOf = (wasSent: boolean) =>
+				found.flatMap(({ id, document }) => ((document.sentAt !== null) === wasSent ? [id] : []));
+			return [
+				...(await endAll(
+					idsOf(false),
+					'executing',
+					'failed',
+					'the proxy stopped before it was sent: nothing was executed; make it again',
+				)),
+				...(await endAll(
+					idsOf(true),
+					'executing',
+					'unknown',
+					'the proxy stopped while it was being sent: it may have been executed; look at the resource',
+				)),
+			];
 		},
 	};
 }

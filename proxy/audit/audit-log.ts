@@ -8,7 +8,7 @@ import { type Head, seal } from './chain.ts';
 import { auditClosed, auditFailed, auditFull, auditLocked, auditTooLong } from './errors.ts';
 import { type LogFile, logFilePath, longestLine, openLogFile } from './log-files.ts';
 import { recordText } from './record-text.ts';
-import { recoverLog } from './recover.ts';
+import { cutFile, recoverLog } from './recover.ts';
 
 export interface AuditLog {
 	/**
@@ -17,7 +17,10 @@ export interface AuditLog {
 	 * A rejection that nobody looks at does no harm. `seq` is the record's number, unless it was refused at once.
 	 */
 	append(record: AuditRecord, options?: AppendOptions): { durable: Promise<void>; seq?: number };
-	/** False once the disk has failed, until the log is opened again. */
+	/**
+	 * False once the disk has failed: until there is room again where it was full, which the log finds out by itself,
+	 * else until the log is opened again.
+	 */
 	healthy(): boolean;
 	/** The newest record that is on disk. */
 	head(): Head;
@@ -32,6 +35,14 @@ export interface AppendOptions {
 	 */
 	readonly patient?: boolean;
 }
+
+/** Milliseconds after which a disk that was full is tried again; doubles. */
+const firstMend = 1000;
+const longestMend = 10_000;
+
+/** What a disk, a quota or a limit says that has no more room; nothing else is certain to leave the rest whole. */
+const isFull = (error: unknown): boolean =>
+	['ENOSPC', 'EDQUOT', 'EFBIG'].includes((error as NodeJS.ErrnoException | undefined)?.code ?? '');
 
 /** Milliseconds that a patient record waits at most before it is written. */
 const patience = 20;
@@ -81,7 +92,9 @@ export async function openAuditLog(deps: AuditLogDeps): Promise<AuditLog> {
 		const { head, file } = await recoverLog(folder, new Date(clock.now()).toISOString());
 		const path = file?.path ?? logFilePath(folder, head.seq + 1);
 		const openFile = deps.openFile ?? openLogFile;
-		return appendTo(deps, head, await openFile(path), file?.size ?? 0, () => lock.release());
+		return appendTo(deps, head, { path, size: file?.size ?? 0, file: await openFile(path) }, () =>
+			lock.release(),
+		);
 	} catch (error) {
 		await lock.release();
 		throw error;
@@ -91,14 +104,13 @@ export async function openAuditLog(deps: AuditLogDeps): Promise<AuditLog> {
 function appendTo(
 	deps: AuditLogDeps,
 	end: Head,
-	firstFile: LogFile,
-	firstSize: number,
+	newest: { readonly path: string; readonly size: number; readonly file: LogFile },
 	release: () => Promise<void>,
 ): AuditLog {
 	const { folder, clock, observer, openFile = openLogFile } = deps;
 	const { largestFile = 64 * 1024 * 1024, largestQueue = 16 * 1024 * 1024 } = deps;
-	let file = firstFile;
-	let size = firstSize;
+	/** `size`: bytes that are certainly on disk. */
+	let { file, path, size } = newest;
 	let sealed = end;
 	let onDisk = end;
 	let gathering: Group | undefined;
@@ -106,15 +118,23 @@ function appendTo(
 	let writing: Promise<void> | undefined;
 	let refusal: BimetalError | undefined;
 	let failed = false;
+	/** Since when nothing is taken because the disk is full, and how many records were refused since. */
+	let outage: { readonly since: string; readonly reason: string; refused: number } | undefined;
+	let mending: Promise<void> | undefined;
+	let cancelMend: (() => void) | undefined;
 	/** Somebody waits for the group that is being gathered. */
 	let hurried = false;
 	let cancelWait: (() => void) | undefined;
+	let closing: Promise<void> | undefined;
+	const isoTime = isoTimeOnce();
 
 	async function writeGroup(group: Group): Promise<void> {
 		const bytes = Buffer.from(group.lines.join(''));
 		if (size > 0 && size + bytes.length > largestFile) {
 			await file.close();
-			file = await openFile(logFilePath(folder, group.first));
+			const next = logFilePath(folder, group.first);
+			file = await openFile(next);
+			path = next;
 			size = 0;
 		}
 		await file.write(bytes);
@@ -137,14 +157,58 @@ function appendTo(
 				observer?.durable(group.hashes);
 			} catch (error) {
 				// After a failed sync nobody knows what is on disk, and a second one may succeed without it.
-				if (!failed) refusal = auditFailed(error);
-				failed = true;
+				if (!failed) {
+					refusal = auditFailed(error);
+					failed = true;
+					if (isFull(error)) {
+						const { message: reason } = refusal;
+						outage = { since: isoTime(clock.now()), reason, refused: 0 };
+						mendLater(firstMend);
+					}
+				}
+				if (outage) outage.refused += group.lines.length;
 				group.reject(refusal as BimetalError);
 			}
 			queued -= group.length;
 		}
 		writing = undefined;
 		if (gathering) writeSoon();
+	}
+
+	const mendLater = (delay: number): void => {
+		cancelMend = clock.after(delay, () => {
+			mending = mend().catch(() => {
+				if (!closing) mendLater(Math.min(2 * delay, longestMend));
+			});
+		});
+	};
+
+	/**
+	 * Takes away what the failing writes may have left behind the last record that is certainly on disk (nobody was
+	 * told that it is), and goes on with a record of what was missed. Throws while there is still no room.
+	 */
+	async function mend(): Promise<void> {
+		while (gathering) writeNow();
+		await writing;
+		if (closing || !outage) return;
+		await file.close().catch(() => undefined);
+		await cutFile(path, size);
+		file = await openFile(path);
+		const { since, reason, refused: count } = outage;
+		const next = seal(
+			onDisk,
+			isoTime(clock.now()),
+			recordText({ kind: 'outage', since, reason, refused: count }),
+		);
+		await file.write(Buffer.from(next.line));
+		await file.sync();
+		size += Buffer.byteLength(next.line);
+		onDisk = next.head;
+		sealed = next.head;
+		outage = undefined;
+		failed = false;
+		if (!closing) refusal = undefined;
+		observer?.durable([next.head.hash]);
 	}
 
 	const writeNow = (): void => {
@@ -158,11 +222,12 @@ function appendTo(
 		if (!writing) cancelWait ??= clock.after(patience, writeNow);
 	};
 
-	const isoTime = isoTimeOnce();
-	let closing: Promise<void> | undefined;
 	return {
 		append(record, { patient = false } = {}) {
-			if (refusal) return refused(refusal);
+			if (refusal) {
+				if (outage) outage.refused++;
+				return refused(refusal);
+			}
 			if (queued >= largestQueue) return refused(auditFull());
 			const next = seal(sealed, isoTime(clock.now()), recordText(record));
 			// A character takes at most three bytes.
@@ -184,9 +249,11 @@ function appendTo(
 		head: () => onDisk,
 		close() {
 			refusal ??= auditClosed();
+			cancelMend?.();
 			closing ??= (async () => {
 				if (gathering) writeNow();
 				await writing;
+				await mending;
 				try {
 					await observer?.closing();
 				} finally {

@@ -28,7 +28,7 @@ export async function recoverLog(folder: string, time: string): Promise<Recovere
 		if (step.kind === 'record') head = { seq: step.sealed.seq, hash: step.sealed.hash };
 		else {
 			await writeFileDurably(`${step.file}.${time.replaceAll(':', '')}.torn`, step.bytes);
-			await cut(step.file, step.offset);
+			await cutFile(step.file, step.offset);
 		}
 	}
 	if (!head && last.first > 1) throw auditCorrupt(last.path, 1, 'the files before it are empty');
@@ -41,14 +41,15 @@ export async function cutLogAfter(folder: string, seq: number): Promise<void> {
 	for (const { path, first } of (await listLogFiles(folder)).reverse()) {
 		if (first > seq) await rm(path);
 		else {
-			await cut(path, await offsetOf(path, seq + 1));
+			await cutFile(path, await offsetOf(path, seq + 1));
 			break;
 		}
 	}
 	await syncFolder(folder);
 }
 
-async function cut(path: string, size: number): Promise<void> {
+/** Shortens a file, and has that on disk. */
+export async function cutFile(path: string, size: number): Promise<void> {
 	const handle = await open(path, 'r+');
 	try {
 		await handle.truncate(size);

@@ -99,6 +99,7 @@ export async function openClaims(deps: ClaimsDeps): Promise<Claims> {
 			kept.push({ ...document, id });
 			return keep(id, document, over);
 		},
+		release,
 	};
 
 	function markShown(name: string, source: ReservedSource, value: ExternalValue): void {
@@ -118,15 +119,22 @@ export async function openClaims(deps: ClaimsDeps): Promise<Claims> {
 		});
 		durable.catch(() => undefined); // whoever claims awaits it
 		return {
+			id,
 			durable,
 			release() {
+				durable.then(() => release(id)).catch(deps.onFault);
 				kept = kept.map(each => (each.id === id ? { ...each, reserved: [] } : each));
-				if (document.reserved.length === 0) return;
-				durable
-					.then(() => store.transact(tx => tx.put(claimsKept, id, { ...document, reserved: [] })))
-					.catch(deps.onFault);
 			},
 		};
+	}
+
+	async function release(id: string): Promise<void> {
+		kept = kept.map(each => (each.id === id ? { ...each, reserved: [] } : each));
+		await store.transact(async tx => {
+			const document = await tx.get(claimsKept, id);
+			if (document && document.reserved.length > 0)
+				await tx.put(claimsKept, id, { ...document, reserved: [] });
+		});
 	}
 }
 

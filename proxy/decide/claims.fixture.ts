@@ -5,4 +5,5 @@ export const noClaims: Claims = {
 	overlay: external => external,
 	executions: () => [],
 	claim: () => ({ durable: Promise.resolve(), release: () => undefined }),
+	release: async () => undefined,
 };

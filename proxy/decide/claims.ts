@@ -16,6 +16,8 @@ export interface Claims {
 	executions(): readonly Execution[];
 	/** To be called in the same turn as the decision. `external` is what it was made on, without the overlay. */
 	claim(call: Call, rows: ClaimedRows, external: External): Claim;
+	/** As `release` of the claim of this id, after a restart. On disk when it resolves. */
+	release(id: string): Promise<void>;
 }
 
 export interface ClaimedRows {
@@ -26,6 +28,8 @@ export interface ClaimedRows {
 
 /** One request's hold on what is shared. */
 export interface Claim {
+	/** By which `Claims.release` finds it again; undefined when it holds nothing. */
+	readonly id?: string;
 	/** Resolves once it is on disk; nothing is sent before. */
 	readonly durable: Promise<void>;
 	/** Certainly nothing was executed: what was reserved is free again. That it was let through still counts. */

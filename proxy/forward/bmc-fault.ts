@@ -37,4 +37,4 @@ export function classifyFault(bmc: string, fault: unknown, started: boolean): Bi
 /** True of faults after which certainly nothing was executed. */
 export const wasNotSent = (fault: unknown): boolean =>
 	fault instanceof BimetalError &&
-	['BmcUnreachable', 'PreconditionFailed', 'AuditUnavailable'].includes(fault.code);
+	['BmcUnreachable', 'PreconditionFailed', 'AuditUnavailable', 'NotExecuted'].includes(fault.code);
