@@ -10,6 +10,7 @@ const areas: Readonly<Record<string, () => Promise<{ area: BenchArea }>>> = {
 	proxy: () => import('./proxy.ts'),
 	approvals: () => import('./approvals.ts'),
 	policy: () => import('./policy.ts'),
+	'one-core': () => import('./one-core.ts'),
 };
 
 const help = `Usage: npm run bench -- [options]

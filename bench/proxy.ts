@@ -5,13 +5,13 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Agent, request } from 'undici';
 import { generatePassword } from '../common/identity/passwords.ts';
-import { createTestTls, type TestTls, writeSiteFolder } from '../test/site-folder.ts';
+import { createTestTls, writeSiteFolder } from '../test/site-folder.ts';
 import type { BenchArea, BenchCase } from './harness/bench-case.ts';
 import { getJson, httpFigures, httpSide } from './harness/http-side.ts';
 import type { ReverseProxyOptions, ReverseProxyReady } from './harness/reverse-proxy.ts';
 import { type ServerProcess, startServer } from './harness/server-process.ts';
+import { openSession } from './harness/session.ts';
 import type { BmcServerOptions } from './servers/bmc.ts';
 
 /** Of each proxy to the BMC, which serves 200 in all: room for every proxy's and the load generator's own. */
@@ -145,26 +145,4 @@ async function openCases(
 			return { ...rest, Members: shown, 'Members@odata.count': shown.length };
 		}),
 	];
-}
-
-async function openSession(
-	origin: string,
-	tls: TestTls,
-	UserName: string,
-	Password: string,
-): Promise<string> {
-	const dispatcher = new Agent({ connect: { ca: tls.ca } });
-	try {
-		const { statusCode, headers, body } = await request(`${origin}/redfish/v1/SessionService/Sessions`, {
-			method: 'POST',
-			headers: { 'content-type': 'application/json' },
-			body: JSON.stringify({ UserName, Password }),
-			dispatcher,
-		});
-		const text = await body.text();
-		assert.equal(statusCode, 201, `${origin} opened no session: ${statusCode} ${text}`);
-		return String(headers['x-auth-token']);
-	} finally {
-		await dispatcher.close();
-	}
 }

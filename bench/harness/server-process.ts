@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -6,11 +6,18 @@ import { fileURLToPath } from 'node:url';
 
 /** A server of a benchmark in a process of its own. */
 export interface ServerProcess<Ready> {
-	/** What it said when it was ready: the JSON line that it printed. */
+	/** What it said when it was ready: the JSON line that it printed; `pid` in it is the process to measure instead. */
 	readonly ready: Ready;
-	/** Processor time that it has used so far, in microseconds; NaN where there is no /proc. */
+	/** Processor time that it and its children have used so far, in microseconds; NaN where there is no /proc. */
 	cpuTime(): number;
+	/** Memory that it and its children hold in RAM, in bytes; NaN where there is no /proc. */
+	residentMemory(): number;
 	close(): Promise<void>;
+}
+
+export interface StartOptions {
+	/** The only processor core that it, and what it starts, may use; any when absent. */
+	readonly core?: number | undefined;
 }
 
 /**
@@ -18,11 +25,15 @@ export interface ServerProcess<Ready> {
  * hold keys and passwords), and waits for its JSON line. It must end when its standard input does, so that it
  * does not outlive us whatever happens.
  */
-export async function startServer<Ready>(name: string, options: unknown): Promise<ServerProcess<Ready>> {
+export async function startServer<Ready>(
+	name: string,
+	options: unknown,
+	{ core }: StartOptions = {},
+): Promise<ServerProcess<Ready>> {
 	const file = fileURLToPath(new URL(`../servers/${name}.ts`, import.meta.url));
-	const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file], {
-		stdio: ['pipe', 'pipe', 'inherit'],
-	});
+	const command = [process.execPath, '--disable-warning=ExperimentalWarning', file];
+	const [program = '', ...args] = core === undefined ? command : ['taskset', '-c', String(core), ...command];
+	const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
 	const exited = once(child, 'exit');
 	child.stdin.on('error', () => {}); // it has gone; the exit says so
 	child.stdin.write(`${JSON.stringify(options)}\n`);
@@ -30,9 +41,12 @@ export async function startServer<Ready>(name: string, options: unknown): Promis
 		once(createInterface(child.stdout), 'line').then(([text]) => String(text)),
 		exited.then(([code]) => Promise.reject(new Error(`bench/servers/${name}.ts ended with ${code}`))),
 	]);
+	const ready = JSON.parse(line) as Ready & { readonly pid?: number };
+	const measured = ready.pid ?? child.pid;
 	return {
-		ready: JSON.parse(line) as Ready,
-		cpuTime: () => cpuTime(child),
+		ready,
+		cpuTime: () => sum(treeOf(measured), cpuTimeOf),
+		residentMemory: () => sum(treeOf(measured), residentMemoryOf),
 		async close() {
 			child.stdin.end();
 			const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
@@ -42,13 +56,30 @@ export async function startServer<Ready>(name: string, options: unknown): Promis
 	};
 }
 
+/** The process and all its descendants. */
+function treeOf(pid: number | undefined): number[] {
+	if (pid === undefined) return [];
+	const children = read(`/proc/${pid}/task/${pid}/children`).trim();
+	return [pid, ...(children === '' ? [] : children.split(' ').flatMap(child => treeOf(Number(child))))];
+}
+
 /** user and system time of the process, from /proc, in its ticks of 10 ms. */
-function cpuTime(child: ChildProcess): number {
+function cpuTimeOf(pid: number): number {
+	const stat = read(`/proc/${pid}/stat`);
+	const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+	return (Number(fields[11]) + Number(fields[12])) * 10_000;
+}
+
+const residentMemoryOf = (pid: number): number =>
+	Number(/^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1]) * 1024;
+
+function read(file: string): string {
 	try {
-		const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8');
-		const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-		return (Number(fields[11]) + Number(fields[12])) * 10_000;
+		return readFileSync(file, 'utf8');
 	} catch {
-		return Number.NaN;
+		return '';
 	}
 }
+
+const sum = (pids: readonly number[], measure: (pid: number) => number): number =>
+	pids.reduce((total, pid) => total + measure(pid), 0);
