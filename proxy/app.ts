@@ -14,6 +14,7 @@ import { createLockoutRoutes } from './api/lockout-routes.ts';
 import { requireOperator } from './api/operator-route.ts';
 import { createApiRoutes } from './api/routes.ts';
 import { createApprover } from './approve/approver.ts';
+import { createFollowTask } from './approve/follow-task.ts';
 import { type RequestDocument, requests } from './approve/request-document.ts';
 import { createReviewer } from './approve/review.ts';
 import { createTaskService } from './approve/task-service.ts';
@@ -199,8 +200,9 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	const consider = createConsider({ readExternal: deps.readExternal, personOf, clock, claims });
 	const policies = () => active;
 	const doors = startDoorsService(deps.doors, { bmcs, audit, registry, clock, logger });
+	const bmcTasks = createBmcTasks({ store, clock, lanes, policies: () => active.set });
 	const mediator = createMediator({
-		bmcTasks: createBmcTasks({ store, clock }),
+		bmcTasks,
 		policies,
 		consider,
 		waiting,
@@ -215,6 +217,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		},
 		breakGlass: deps.governance?.windows,
 	});
+	const follow = createFollowTask({ waiting, bmcTasks, bmcs, audit, clock });
 	const approver = createApprover({
 		waiting,
 		mediator,
@@ -251,7 +254,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 			idleTimeout: deps.sessions.idleTimeout,
 			onLogin: login => audit.append({ kind: 'login', ...login }),
 		}),
-		tasks: createTaskService({ waiting, approver }),
+		tasks: createTaskService({ waiting, approver, follow }),
 		mediator,
 		clock,
 		logger,

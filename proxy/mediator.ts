@@ -16,7 +16,7 @@ import { proxyErrors } from './errors.ts';
 import { matchesIfMatch } from './filter/etag.ts';
 import { expand } from './filter/expand.ts';
 import { wasNotSent } from './forward/bmc-fault.ts';
-import type { BmcTasks } from './forward/bmc-tasks.ts';
+import { type BmcTasks, isMonitor } from './forward/bmc-tasks.ts';
 import { canPass, type Posts, pass, perform, renderSight, type Sight } from './forward/perform.ts';
 import { verdictUnder } from './governance/break-glass.ts';
 import type { Windows } from './governance/windows.ts';
@@ -153,14 +153,19 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		return { verdict, policies, operations, decision: recorded.seq };
 	};
 
+	/** What the proxy itself hides of the BMC's tasks comes on top of the parties' post-policies. */
+	const withOwnPosts = async (call: Call, posts: Posts): Promise<Posts> =>
+		call.request.segments[2] === 'TaskService' ? [...posts, ...(await deps.bmcTasks.postsFor(call))] : posts;
+
 	/** What this operator would see of another resource; undefined when it would not be shown at once. */
 	const look = async (call: Call): Promise<Sight | undefined> => {
 		const { verdict } = await decideOn(call).catch(fault => {
 			if (fault instanceof BimetalError && fault.status < 500) return { verdict: undefined };
 			throw fault;
 		});
-		if (verdict?.kind !== 'execute') return undefined;
-		const sight = await perform(call, verdict.posts, undefined);
+		// A task monitor that is merely looked at would have given away its result.
+		if (verdict?.kind !== 'execute' || isMonitor(call.request.path)) return undefined;
+		const sight = await perform(call, await withOwnPosts(call, verdict.posts), undefined);
 		return sight.status === 200 ? sight : undefined;
 	};
 
@@ -179,13 +184,19 @@ export function createMediator(deps: MediatorDeps): Mediator {
 
 	const send = async (
 		call: Call,
-		posts: Posts,
+		decided: Posts,
 		to: ServerResponse | undefined,
 		beforeSending?: () => Promise<unknown>,
 	): Promise<Answer | 'passed'> => {
 		const ifMatch = await mapIfMatch(call);
 		await beforeSending?.();
 		const read = isRead(call);
+		if (read && isMonitor(call.request.path)) {
+			const { answer } = await deps.bmcTasks.collect(call);
+			if (answer.status === 404 && !answer.body) throw proxyErrors.NotFound('there is no such resource');
+			return answer;
+		}
+		const posts = read ? await withOwnPosts(call, decided) : decided;
 		try {
 			// A change is seen through to its end, though its client may go: only then is its lane free again.
 			if (to && read && canPass(call, posts)) {
@@ -193,7 +204,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 				return 'passed';
 			}
 			const sight = await perform(call, posts, ifMatch);
-			if (sight.status === 202) await deps.bmcTasks.began(call, sight.headers.location);
+			if (sight.status === 202) await deps.bmcTasks.began(call, sight, posts);
 			return renderSight(call, read && sight.status === 200 ? await widen(call, sight) : sight);
 		} finally {
 			if (!read) deps.onChanged(call.bmc.target.name);

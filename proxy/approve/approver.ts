@@ -17,6 +17,7 @@ import type { Operator } from '../operator.ts';
 import { durably } from '../record.ts';
 import { checkSignature, type Proof, type Signed } from './check-signature.ts';
 import { notNeeded, notWaiting, refuseUnfit } from './fitness.ts';
+import { monitorNamed } from './follow-task.ts';
 import { concernsParty, type RequestDocument } from './request-document.ts';
 import type { Statement } from './statement.ts';
 import { callOf } from './stored-call.ts';
@@ -266,7 +267,7 @@ export function createApprover(deps: ApproverDeps): Approver {
 			return settle(begun, wasNotSent(fault) ? 'failed' : 'unknown', answer, reasonOf(fault));
 		}
 		recordAnswer(answer.status);
-		return settle(begun, 'executed', answer);
+		return settle(begun, 'executed', answer, undefined, monitorNamed(answer, call.prefix));
 	};
 
 	/**
@@ -278,11 +279,13 @@ export function createApprover(deps: ApproverDeps): Approver {
 		state: 'executed' | 'failed' | 'unknown',
 		answer: Answer,
 		reason?: string,
+		follows: string | null = null,
 	): Promise<RequestDocument> => {
 		const at = clock.now();
 		const next = (before: RequestDocument): RequestDocument => ({
 			...before,
 			state,
+			follows,
 			ended: reason === undefined ? null : { by: null, reason, at },
 			outcome: {
 				status: answer.status,

@@ -76,6 +76,10 @@ export const requestDocument = z.strictObject({
 			at: z.int(),
 		})
 		.nullable(),
+	/** The BMC's task monitor, while the BMC answered with a task that has not ended: `outcome` is its 202. */
+	follows: z.string().nullable().default(null),
+	/** How that task ended, as the BMC told it: `Completed`, `Exception`… */
+	bmcTaskState: z.string().nullable().default(null),
 });
 export type RequestDocument = z.infer<typeof requestDocument>;
 

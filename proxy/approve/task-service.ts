@@ -7,6 +7,7 @@ import { applyQueryOptions, parseQueryOptions } from '../filter/query-options.ts
 import { addPrefix } from '../forward/links.ts';
 import type { Operator } from '../operator.ts';
 import type { Approver } from './approver.ts';
+import type { FollowTask } from './follow-task.ts';
 import { concernsParty, isRequestId, type RequestDocument } from './request-document.ts';
 import { describe, renderTask, taskPath } from './task.ts';
 import { accepted, type WaitingRequests } from './waiting-requests.ts';
@@ -31,7 +32,11 @@ export interface TaskService {
 	list(call: Call, answer: (call: Call) => Promise<Answer>): Promise<Answer>;
 }
 
-export function createTaskService(deps: { waiting: WaitingRequests; approver: Approver }): TaskService {
+export function createTaskService(deps: {
+	waiting: WaitingRequests;
+	approver: Approver;
+	follow: FollowTask;
+}): TaskService {
 	const find = async (
 		id: string,
 		bmc: string,
@@ -51,12 +56,12 @@ export function createTaskService(deps: { waiting: WaitingRequests; approver: Ap
 				return undefined;
 			const read = request.method === 'GET' || request.method === 'HEAD';
 			if (kind === 'Tasks' && read) {
-				const task = await find(id, bmc, found => concerns(found, operator));
+				const task = await deps.follow(await find(id, bmc, found => concerns(found, operator)));
 				return jsonAnswer(200, addPrefix(renderTask(task), prefix), { 'cache-control': 'no-store' });
 			}
 			if (kind === 'TaskMonitors') {
 				const monitored = await find(id, bmc, found => found.requester.name === operator.name);
-				if (read) return monitor(monitored, prefix);
+				if (read) return monitor(await deps.follow(monitored), prefix);
 				if (request.method === 'DELETE') {
 					await deps.approver.withdraw(id, operator, 'its task monitor was deleted');
 					return { status: 204, headers: { 'odata-version': '4.0' }, body: undefined };
@@ -104,6 +109,7 @@ const concerns = (request: RequestDocument, operator: Operator): boolean =>
 
 /** 202 while it goes on; then the BMC's own answer, or why there is none (DSP0266 §12.2). */
 function monitor(request: RequestDocument, prefix: string): Answer {
+	if (request.follows !== null) return accepted(request, prefix);
 	if (request.outcome) {
 		const { status, headers, body } = request.outcome;
 		return {

@@ -22,8 +22,8 @@ const taskStates: Readonly<Record<RequestDocument['state'], [state: string, stat
  * @param at where the resource is given: a TaskMonitor gives the Task as its own while it goes on
  */
 export function renderTask(request: RequestDocument, at = taskPath(request.id)): JsonValue {
-	const [state, status] = taskStates[request.state];
-	const failed = request.outcome !== null && request.outcome.status >= 400;
+	const [state, status] = request.follows === null ? taskStates[request.state] : taskStates.executing;
+	const failed = hasFailed(request);
 	return {
 		'@odata.id': at,
 		'@odata.type': '#Task.v1_4_3.Task',
@@ -32,7 +32,7 @@ export function renderTask(request: RequestDocument, at = taskPath(request.id)):
 		TaskState: failed ? 'Exception' : state,
 		TaskStatus: failed ? 'Warning' : status,
 		StartTime: new Date(request.createdAt).toISOString(),
-		...((request.outcome || request.ended) && {
+		...(((request.outcome && request.follows === null) || request.ended) && {
 			EndTime: new Date(request.outcome?.at ?? request.ended?.at ?? request.createdAt).toISOString(),
 		}),
 		TaskMonitor: taskMonitorPath(request.id),
@@ -62,6 +62,10 @@ export function renderTask(request: RequestDocument, at = taskPath(request.id)):
 	};
 }
 
+/** What the BMC did not do: it said so, or its task ended otherwise than completed. */
+const hasFailed = ({ outcome, bmcTaskState }: RequestDocument): boolean =>
+	(outcome !== null && outcome.status >= 400) || (bmcTaskState !== null && bmcTaskState !== 'Completed');
+
 /** One sentence on where the request stands. */
 export function describe(request: RequestDocument): string {
 	switch (request.state) {
@@ -77,6 +81,9 @@ export function describe(request: RequestDocument): string {
 		case 'executing':
 			return 'Approved; being sent to the BMC.';
 		case 'executed':
+			if (request.follows !== null) return 'Approved and sent; the BMC has begun a task for it.';
+			if (request.bmcTaskState !== null)
+				return `Executed under "${request.clause}"; the BMC's task ended as ${request.bmcTaskState}.`;
 			return `Executed under "${request.clause}"; the BMC answered ${request.outcome?.status}.`;
 		default:
 			return `${request.state[0]?.toUpperCase()}${request.state.slice(1)}: ${request.ended?.reason ?? 'no reason given'}`;

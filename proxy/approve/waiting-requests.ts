@@ -299,6 +299,8 @@ function newDocument(
 		policies: viewPolicies(verdict.policies),
 		ended: null,
 		outcome: null,
+		follows: null,
+		bmcTaskState: null,
 	};
 }
 

@@ -50,6 +50,8 @@ export interface BmcOptions {
 	readonly shutdownTimeMs?: number;
 	/** How long a firmware update or a dump takes, in milliseconds. */
 	readonly taskTimeMs?: number;
+	/** DELETE of a task cancels it, as other BMCs than OpenBMC offer. */
+	readonly cancellableTasks?: boolean;
 	/** How long a wrong password waits, in milliseconds. */
 	readonly failedLoginDelayMs?: number;
 	/** The power state at the very first start. */
@@ -158,7 +160,12 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		shutdownTimeMs: options.shutdownTimeMs ?? 2000,
 		onEvent: onPower,
 	});
-	const tasks = createTasks({ clock, durationMs: options.taskTimeMs ?? 3000, touch });
+	const tasks = createTasks({
+		clock,
+		durationMs: options.taskTimeMs ?? 3000,
+		touch,
+		fails: faults.failTasks,
+	});
 	const device: Device = {
 		name: options.name,
 		identity,
@@ -171,10 +178,14 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		startedAt: clock.now(),
 		seeds: options.accounts,
 		httpsCertificate: options.tls?.cert,
+		hasCancellableTasks: options.cancellableTasks ?? false,
 		failedLoginDelayMs: options.failedLoginDelayMs ?? 2000,
 		touch,
 		report,
-		restarted: () => consoles?.endAll('quit'),
+		restarted() {
+			consoles?.endAll('quit');
+			tasks.forget();
+		},
 		resetToDefaults() {
 			const { resetsToDefaults, managerResets } = state;
 			Object.assign(state, factoryState(options.accounts, identity.serial, clock.now(), state.power), {

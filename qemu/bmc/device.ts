@@ -34,6 +34,8 @@ export interface Device {
 	/** The certificate that HTTPS shows, in PEM, where there is one. */
 	readonly httpsCertificate: string | undefined;
 	/** Milliseconds that a wrong password waits. */
+	/** DELETE of a task cancels it; bmcweb does not offer that. */
+	readonly hasCancellableTasks: boolean;
 	readonly failedLoginDelayMs: number;
 	/** Something that a resource shows has changed. */
 	touch(): void;

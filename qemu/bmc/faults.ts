@@ -11,11 +11,14 @@ export interface Faults {
 	readonly dropMidAnswer?: boolean;
 	/** Every connection is cut, and no new one is served. */
 	readonly down?: boolean;
+	/** What a task was to do fails when its time is over. */
+	readonly failTasks?: boolean;
 }
 
 export interface FaultInjector {
 	set(faults: Faults): void;
 	isDown(): boolean;
+	failTasks(): boolean;
 	apply(answer: () => AnyAnswer | Promise<AnyAnswer>): AnyAnswer | Promise<AnyAnswer>;
 }
 
@@ -45,6 +48,7 @@ export function createFaults(clock: Clock): FaultInjector {
 			faulty = Boolean(faults.delayMs || faults.garbage || faults.dropMidAnswer);
 		},
 		isDown: () => current.down === true,
+		failTasks: () => current.failTasks === true,
 		apply: answer => (faulty ? carryOut(answer) : answer()),
 	};
 }

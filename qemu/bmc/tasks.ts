@@ -14,6 +14,8 @@ export interface Task {
 	readonly jsonBody: string;
 	readonly name: string;
 	ended: number | undefined;
+	/** How it ended; of what goes on, `Running`. */
+	state: 'Running' | 'Completed' | 'Exception' | 'Cancelled';
 	/** A monitor gives its result once. */
 	collected: boolean;
 }
@@ -24,6 +26,10 @@ export interface Tasks {
 	list(): readonly Task[];
 	find(id: string): Task | undefined;
 	percent(task: Task): number;
+	/** Ends what is running before its time; false when it has ended. */
+	cancel(task: Task): boolean;
+	/** A restart of the BMC: nothing of them is left, and counting begins at 0 again. */
+	forget(): void;
 	stop(): void;
 }
 
@@ -44,10 +50,16 @@ export function createTasks(options: {
 	readonly clock: Clock;
 	readonly durationMs: number;
 	readonly touch: () => void;
+	/** Asked when a task's time is over: does what it was to do fail? */
+	readonly fails: () => boolean;
 }): Tasks {
 	const { clock, durationMs } = options;
 	const tasks: Task[] = [];
-	const cancels = new Set<() => void>();
+	const cancels = new Map<Task, () => void>();
+	const stop = () => {
+		for (const cancel of cancels.values()) cancel();
+		cancels.clear();
+	};
 	let nextId = 0;
 	return {
 		start(call, name, done) {
@@ -62,17 +74,19 @@ export function createTasks(options: {
 				jsonBody: call.body.length <= MAX_BODY && call.json().ok ? call.body.toString('utf8') : '',
 				name,
 				ended: undefined,
+				state: 'Running',
 				collected: false,
 			};
 			tasks.push(task);
 			if (tasks.length > KEPT) tasks.shift();
 			const cancel = clock.after(durationMs, () => {
-				cancels.delete(cancel);
+				cancels.delete(task);
 				task.ended = clock.now();
-				done();
+				task.state = options.fails() ? 'Exception' : 'Completed';
+				if (task.state === 'Completed') done();
 				options.touch();
 			});
-			cancels.add(cancel);
+			cancels.set(task, cancel);
 			return task;
 		},
 		list: () => tasks,
@@ -81,9 +95,22 @@ export function createTasks(options: {
 			if (task.ended !== undefined) return 100;
 			return Math.min(99, Math.floor(((clock.now() - task.started) / durationMs) * 100));
 		},
-		stop() {
-			for (const cancel of cancels) cancel();
+		cancel(task) {
+			const cancel = cancels.get(task);
+			if (!cancel) return false;
+			cancel();
+			cancels.delete(task);
+			task.ended = clock.now();
+			task.state = 'Cancelled';
+			options.touch();
+			return true;
 		},
+		forget() {
+			stop();
+			tasks.length = 0;
+			nextId = 0;
+		},
+		stop,
 	};
 }
 
@@ -93,7 +120,7 @@ export function taskSummary(task: Task): JsonObject {
 		'@odata.id': `/redfish/v1/TaskService/Tasks/${task.id}`,
 		'@odata.type': '#Task.v1_4_3.Task',
 		Id: String(task.id),
-		TaskState: task.ended === undefined ? 'Running' : 'Completed',
-		TaskStatus: 'OK',
+		TaskState: task.state,
+		TaskStatus: task.state === 'Exception' ? 'Critical' : 'OK',
 	};
 }

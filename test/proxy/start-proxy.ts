@@ -18,7 +18,7 @@ import { createRoster } from '../../proxy/authenticate/roster.ts';
 import type { DoorsOptions } from '../../proxy/enrol/doors-service.ts';
 import { loadPolicies } from '../../proxy/policy/load-policies.ts';
 import type { PolicySet } from '../../proxy/policy/policy-set.ts';
-import { type Bmc, startBmc } from '../../qemu/bmc/bmc.ts';
+import { type Bmc, type BmcOptions, startBmc } from '../../qemu/bmc/bmc.ts';
 import { type Ask, type AskOptions, createAsk, type Identified, type Reply } from './ask.ts';
 import { type Spy, startSpy } from './spy.ts';
 
@@ -93,6 +93,8 @@ export interface TestProxyOptions {
 	readonly policies?: PolicySet;
 	readonly reserved?: ProxyDeps['reserved'];
 	readonly doors?: DoorsOptions;
+	/** What the emulated BMCs are like, all three of them. */
+	readonly bmc?: Partial<BmcOptions>;
 }
 
 let shipped: Promise<PolicySet> | undefined;
@@ -143,6 +145,7 @@ async function open(
 			accounts: [{ name: 'root', password: bmcPassword, role: 'Administrator' }],
 			clock,
 			failedLoginDelayMs: 0,
+			...options.bmc,
 		});
 		opened.push(() => bmc.close());
 		const spy = await startSpy(bmc.url);

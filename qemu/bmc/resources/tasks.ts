@@ -1,7 +1,7 @@
 import { collection, type JsonObject } from '../../redfish/json.ts';
-import { accepted, notFound } from '../../redfish/outcome.ts';
-import { LOGIN } from '../../redfish/privileges.ts';
-import { resource } from '../../redfish/route-kinds.ts';
+import { accepted, done, notFound } from '../../redfish/outcome.ts';
+import { CONFIGURE_MANAGER, LOGIN } from '../../redfish/privileges.ts';
+import { act, resource } from '../../redfish/route-kinds.ts';
 import type { Route } from '../../redfish/route-table.ts';
 import { type Device, timestamp } from '../device.ts';
 import { type Task, taskSummary } from '../tasks.ts';
@@ -43,6 +43,7 @@ export function taskRoutes(device: Device): Route[] {
 			},
 			{ type: 'Task', volatile: true },
 		),
+		...(device.hasCancellableTasks ? cancelRoutes(device) : []),
 		{
 			method: 'GET',
 			pattern: `${SERVICE}/TaskMonitors/{}`,
@@ -62,6 +63,16 @@ export function taskRoutes(device: Device): Route[] {
 			},
 		},
 	];
+}
+
+/** What DSP0266 §12.2 allows, and bmcweb does not have: DELETE of a task or its monitor cancels it. */
+function cancelRoutes(device: Device): Route[] {
+	return ['Tasks', 'TaskMonitors'].map(kind =>
+		act('DELETE', `${SERVICE}/${kind}/{}`, CONFIGURE_MANAGER, call => {
+			const task = device.tasks.find(call.params[0] ?? '');
+			return task && device.tasks.cancel(task) ? done() : notFound('Task', call.params[0] ?? '');
+		}),
+	);
 }
 
 function showTask(device: Device, task: Task): JsonObject {
