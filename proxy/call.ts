@@ -1,4 +1,4 @@
-import type { CanonicalRequest } from './canonicalise/canonical-request.ts';
+import type { CanonicalRequest, JsonValue } from './canonicalise/canonical-request.ts';
 import { plainRequest } from './canonicalise/plain-request.ts';
 import type { BmcConnection } from './forward/bmc-connection.ts';
 import type { Operator } from './operator.ts';
@@ -10,11 +10,21 @@ export interface Call {
 	readonly bmc: BmcConnection;
 	/** The path prefix under which the client addressed the BMC (`/bmc/node1`), which its links must carry; or ''. */
 	readonly prefix: string;
+	/** Resources of the proxy that stand in the collection asked for, beside the BMC's. */
+	readonly own?: OwnResources | undefined;
+}
+
+/** Resources of the proxy itself among a BMC's (its tasks). */
+export interface OwnResources {
+	/** The collection with them in it. */
+	add(collection: JsonValue): JsonValue;
+	/** Undefined for what is the BMC's. */
+	look(path: string): JsonValue | undefined;
 }
 
 /** The same call, asking for another resource of the same BMC: decided on by itself, like any other. */
 export function readOf(call: Call, path: string): Call {
-	return { ...call, request: plainRequest('GET', path) };
+	return { ...call, own: undefined, request: plainRequest('GET', path) };
 }
 
 /**

@@ -59,7 +59,6 @@ export const proxyErrorTable = {
 		expose: true,
 		meaning: 'The BMC offers it, the proxy does not yet: it could not be filtered for its reader.',
 	},
-	UnknownQuery: { status: 501, expose: true, meaning: 'The query option is not offered.' },
 	BmcUnreachable: {
 		status: 502,
 		expose: true,

@@ -14,7 +14,7 @@ import type { Verdict } from './decide/decide.ts';
 import type { Lanes } from './decide/lanes.ts';
 import { proxyErrors } from './errors.ts';
 import { matchesIfMatch } from './filter/etag.ts';
-import { expand } from './filter/expand.ts';
+import { parseQueryOptions } from './filter/query-options.ts';
 import { wasNotSent } from './forward/bmc-fault.ts';
 import { type BmcTasks, isMonitor } from './forward/bmc-tasks.ts';
 import { canPass, type Posts, pass, perform, renderSight, type Sight } from './forward/perform.ts';
@@ -22,6 +22,8 @@ import { verdictUnder } from './governance/break-glass.ts';
 import type { Windows } from './governance/windows.ts';
 import type { Operation } from './policy/policy-set.ts';
 import { durably } from './record.ts';
+import { showChange } from './show-change.ts';
+import { widen } from './widen.ts';
 
 export interface MediatorDeps {
 	/** The policies in force. */
@@ -51,12 +53,11 @@ export interface Mediator {
 	 * Executes a request that waited, decided again just before; the answer is its requester's. `beforeSending` is
 	 * awaited when all else is done: from then on it may have been executed. When it rejects, nothing is sent.
 	 */
-	execute(
-		call: Call,
-		verdict: Verdict & { kind: 'execute' },
-		beforeSending: () => Promise<unknown>,
-	): Promise<Answer>;
+	execute(call: Call, verdict: Verdict & { kind: 'execute' }, beforeSending: BeforeSending): Promise<Answer>;
 }
+
+/** Awaited when all but the sending is done. */
+type BeforeSending = () => Promise<unknown>;
 
 export function createMediator(deps: MediatorDeps): Mediator {
 	const { audit, waiting, clock } = deps;
@@ -169,54 +170,99 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		return sight.status === 200 ? sight : undefined;
 	};
 
-	/** The BMC's tag for the tag that this operator was shown (bypasses: the tag of a masked resource is an oracle). */
-	const mapIfMatch = async (call: Call): Promise<string | undefined> => {
-		const condition = call.request.ifMatch;
-		if (condition === undefined || condition.trim() === '*') return condition;
-		const sight = await look(readOf(call, call.request.path));
-		if (sight?.etag === undefined || !matchesIfMatch(condition, sight.etag)) {
-			throw proxyErrors.PreconditionFailed(
-				'the resource has changed since you read it, or is not yours to see',
-			);
-		}
-		return sight.bmcEtag;
+	/** The post-policies under which this operator would read a path at once; undefined when it would not. */
+	const postsOfReading = async (call: Call, path: string): Promise<Posts | undefined> => {
+		const policies = deps.policies();
+		const read = readOf(call, path);
+		const found = policies.classify(read.request);
+		if (found.kind !== 'known') return undefined;
+		const verdict = await deps.consider(policies, found.operations, read, [call.operator]);
+		return verdict.kind === 'execute' ? withOwnPosts(read, verdict.posts) : undefined;
 	};
 
-	const send = async (
+	/**
+	 * The BMC's tag for the tag that this operator was shown (bypasses: the tag of a masked resource is an oracle). To
+	 * whom nothing is hidden the BMC's own tags are shown, and it compares them itself.
+	 */
+	const mapIfMatch = async (call: Call): Promise<{ tag: string | undefined; isOurs: boolean }> => {
+		const condition = call.request.ifMatch;
+		if (condition === undefined || condition.trim() === '*') return { tag: condition, isOurs: false };
+		const sight = await look(readOf(call, call.request.path));
+		if (sight && !sight.isFiltered) return { tag: condition, isOurs: false };
+		if (sight?.etag === undefined || !matchesIfMatch(condition, sight.etag)) throw preconditionFailed();
+		return { tag: sight.bmcEtag, isOurs: true };
+	};
+
+	/** A change under the tag that its client was shown; what changed in between of what is hidden is not its matter. */
+	const performIfMatch = async (
+		call: Call,
+		posts: Posts,
+		beforeSending: BeforeSending | undefined,
+	): Promise<Sight> => {
+		for (let attempt = 1; ; attempt++) {
+			const { tag, isOurs } = await mapIfMatch(call);
+			if (attempt === 1) await beforeSending?.();
+			const sight = await perform(call, posts, tag);
+			if (sight.status !== 412 || !isOurs) return sight;
+			if (attempt >= maxAttempts) throw preconditionFailed();
+		}
+	};
+
+	const read = async (
 		call: Call,
 		decided: Posts,
 		to: ServerResponse | undefined,
-		beforeSending?: () => Promise<unknown>,
+		beforeSending?: BeforeSending,
 	): Promise<Answer | 'passed'> => {
-		const ifMatch = await mapIfMatch(call);
+		const { ifMatch } = call.request;
 		await beforeSending?.();
-		const read = isRead(call);
-		if (read && isMonitor(call.request.path)) {
+		if (isMonitor(call.request.path)) {
 			const { answer } = await deps.bmcTasks.collect(call);
 			if (answer.status === 404 && !answer.body) throw proxyErrors.NotFound('there is no such resource');
 			return answer;
 		}
-		const posts = read ? await withOwnPosts(call, decided) : decided;
+		const posts = await withOwnPosts(call, decided);
+		if (to && canPass(call, posts)) {
+			await pass(call, to, ifMatch);
+			return 'passed';
+		}
+		const sight = await perform(call, posts, undefined);
+		if (sight.status !== 200) return renderSight(call, sight);
+		const widened = await widen(call, sight, look);
+		if (ifMatch !== undefined && !matchesIfMatch(ifMatch, widened.etag ?? '')) throw preconditionFailed();
+		return renderSight(call, widened);
+	};
+
+	/** A change is seen through to its end, though its client may go: only then is its lane free again. */
+	const change = async (call: Call, posts: Posts, beforeSending?: BeforeSending): Promise<Answer> => {
+		const { request, bmc } = call;
+		const work = () => performIfMatch(call, posts, beforeSending);
 		try {
-			// A change is seen through to its end, though its client may go: only then is its lane free again.
-			if (to && read && canPass(call, posts)) {
-				await pass(call, to, ifMatch);
-				return 'passed';
-			}
-			const sight = await perform(call, posts, ifMatch);
+			// Between the look at a tag and the change nothing else comes through, where the BMC has no tags of its own.
+			const sight = isEdit(request.method)
+				? await deps.lanes.run(`resource ${bmc.target.name} ${request.path}`, work)
+				: await work();
 			if (sight.status === 202) await deps.bmcTasks.began(call, sight, posts);
-			return renderSight(call, read && sight.status === 200 ? await widen(call, sight) : sight);
+			return renderSight(call, await showChange(call, sight, path => postsOfReading(call, path)));
 		} finally {
-			if (!read) deps.onChanged(call.bmc.target.name);
+			deps.onChanged(bmc.target.name);
 		}
 	};
+
+	const send = (
+		call: Call,
+		posts: Posts,
+		to: ServerResponse | undefined,
+		beforeSending?: BeforeSending,
+	): Promise<Answer | 'passed'> =>
+		isRead(call) ? read(call, posts, to, beforeSending) : change(call, posts, beforeSending);
 
 	/** Sends what has a claim, once that is on disk; what certainly was not executed holds it no longer. */
 	const sendClaimed = async (
 		call: Call,
 		{ posts, claim }: Verdict & { kind: 'execute' },
 		to: ServerResponse | undefined,
-		beforeSending?: () => Promise<unknown>,
+		beforeSending?: BeforeSending,
 	): Promise<Answer | 'passed'> => {
 		if (!claim) return send(call, posts, to, beforeSending);
 		try {
@@ -232,25 +278,6 @@ export function createMediator(deps: MediatorDeps): Mediator {
 			if (wasNotSent(fault)) claim.release();
 			throw fault;
 		}
-	};
-
-	/** `only` and `$expand` show other resources: each is decided on like a request of its own. */
-	const widen = async (call: Call, sight: Sight): Promise<Sight> => {
-		const option = (name: string) => call.request.query.find(([key]) => key === name)?.[1];
-		let widened = sight;
-		if (option('only') !== undefined) widened = (await onlyMember(call, sight)) ?? sight;
-		const levels = option('$expand');
-		if (levels === undefined || widened.json === undefined) return widened;
-		const json = await expand(widened.json, levels, async path => (await look(readOf(call, path)))?.json);
-		return { status: widened.status, headers: widened.headers, json, etag: undefined, bmcEtag: undefined };
-	};
-
-	const onlyMember = async (call: Call, sight: Sight): Promise<Sight | undefined> => {
-		const members = (sight.json as { Members?: { '@odata.id'?: unknown }[] } | undefined)?.Members;
-		const path = members?.length === 1 ? members[0]?.['@odata.id'] : undefined;
-		return typeof path === 'string' && path.startsWith('/redfish/v1/')
-			? await look(readOf(call, path))
-			: undefined;
 	};
 
 	/** Does the decision count on a quantity that other requests change as well? */
@@ -299,9 +326,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 	};
 
 	const mediate = async (call: Call, to: ServerResponse | undefined): Promise<Answer | 'passed'> => {
-		if (call.request.query.some(([name]) => name === '$filter')) {
-			throw proxyErrors.UnknownQuery('$filter is not offered here');
-		}
+		parseQueryOptions(call.request.query); // throws before anything is asked of anybody
 		// A stream never ends, and what is collected to be filtered must.
 		if (call.request.path === '/redfish/v1/EventService/SSE') {
 			throw proxyErrors.NotOffered('event streams are not offered here: read the event log instead');
@@ -327,5 +352,13 @@ export function createMediator(deps: MediatorDeps): Mediator {
 
 /** Nothing more to do: `healthy` has turned false, and the next decision is refused. */
 const noted = (): void => undefined;
+
+/** How often a change is tried whose target keeps changing in what its client does not see. */
+const maxAttempts = 4;
+
+const preconditionFailed = () =>
+	proxyErrors.PreconditionFailed('the resource has changed since you read it, or is not yours to see');
+
+const isEdit = (method: string): boolean => method === 'PATCH' || method === 'PUT' || method === 'DELETE';
 
 const isRead = ({ request }: Call): boolean => request.method === 'GET' || request.method === 'HEAD';

@@ -3,7 +3,9 @@ import { redfishMessage } from '../answer/redfish-error.ts';
 import type { Call } from '../call.ts';
 import type { CanonicalRequest, JsonValue } from '../canonicalise/canonical-request.ts';
 import { proxyErrors } from '../errors.ts';
-import { applyQueryOptions, parseQueryOptions } from '../filter/query-options.ts';
+import { answerQuery } from '../filter/answer-query.ts';
+import { parseQueryOptions } from '../filter/query-options.ts';
+import { isObject } from '../filter/resource-type.ts';
 import { addPrefix } from '../forward/links.ts';
 import type { Operator } from '../operator.ts';
 import type { Approver } from './approver.ts';
@@ -57,7 +59,12 @@ export function createTaskService(deps: {
 			const read = request.method === 'GET' || request.method === 'HEAD';
 			if (kind === 'Tasks' && read) {
 				const task = await deps.follow(await find(id, bmc, found => concerns(found, operator)));
-				return jsonAnswer(200, addPrefix(renderTask(task), prefix), { 'cache-control': 'no-store' });
+				const options = parseQueryOptions(request.query);
+				const shown = await answerQuery(renderTask(task), options, {
+					path: request.path,
+					look: async () => undefined,
+				});
+				return jsonAnswer(200, addPrefix(shown, prefix), { 'cache-control': 'no-store' });
 			}
 			if (kind === 'TaskMonitors') {
 				const monitored = await find(id, bmc, found => found.requester.name === operator.name);
@@ -72,7 +79,7 @@ export function createTaskService(deps: {
 			});
 		},
 		async list(call, answer) {
-			const { request, operator, bmc, prefix } = call;
+			const { operator, bmc } = call;
 			const waiting = await deps.waiting.list({
 				state: 'waiting',
 				limit: 1000,
@@ -80,26 +87,18 @@ export function createTaskService(deps: {
 				party: operator.party,
 			});
 			if (waiting.length === 0) return answer(call);
-			const isExpanded = request.query.some(([name, value]) => name === '$expand' && !value.startsWith('~'));
-			const query = request.query.filter(([name]) => name === '$expand');
-			const { options } = parseQueryOptions(request.query.filter(([name]) => name !== '$expand'));
-			const given = await answer({
-				...call,
-				request: { ...request, method: 'GET', query, ifNoneMatch: undefined },
-			});
-			if (given.status !== 200 || !given.body) return given;
-
-			const body = JSON.parse(Buffer.from(given.body).toString('utf8')) as { Members?: JsonValue[] };
-			const own = waiting.map(one => (isExpanded ? renderTask(one) : { '@odata.id': taskPath(one.id) }));
-			const members = [...(body.Members ?? []), ...own.map(task => addPrefix(task, prefix))];
-			const whole = { ...body, Members: members, 'Members@odata.count': members.length };
-			const [single] = waiting;
-			const { etag: _etag, ...headers } = given.headers;
-			const shown =
-				options.only && single && members.length === 1
-					? addPrefix(renderTask(single), prefix)
-					: applyQueryOptions(whole, options, prefix + request.path).answer;
-			return jsonAnswer(200, shown, headers);
+			const own = new Map(waiting.map(one => [taskPath(one.id), one]));
+			const add = (collection: JsonValue): JsonValue => {
+				if (!isObject(collection) || !Array.isArray(collection.Members)) return collection;
+				const links = [...own.keys()].map(path => ({ '@odata.id': path }));
+				const members = [...(collection.Members as readonly JsonValue[]), ...links];
+				return { ...collection, Members: members, 'Members@odata.count': members.length };
+			};
+			const look = (path: string): JsonValue | undefined => {
+				const task = own.get(path);
+				return task && renderTask(task);
+			};
+			return answer({ ...call, own: { add, look } });
 		},
 	};
 }

@@ -13,7 +13,7 @@ const segment = fc
 	.string({ unit: fc.constantFrom(...nameCharacters), minLength: 1, maxLength: 12 })
 	.filter(s => s !== '.' && s !== '..');
 const parameter = fc.oneof(
-	fc.constantFrom('only', 'excerpt').map(name => [name, ''] as const),
+	fc.constantFrom('only').map(name => [name, ''] as const),
 	fc.tuple(fc.constantFrom('$top', '$skip'), fc.nat({ max: 999999 }).map(String)),
 	fc.tuple(fc.constant('$filter'), fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 })),
 	fc.tuple(fc.constant('$select'), fc.constantFrom('Id', 'Status/Health', '@odata.id,Name')),

@@ -3,15 +3,17 @@ import { refusal } from './refusals.ts';
 /** Decoded parameters, at most one of each name, sorted by name. */
 export type Query = readonly (readonly [name: string, value: string])[];
 
-/** The query parameters of DSP0266 "Query parameters" that are understood, with what each may be set to. */
+/**
+ * The query parameters of DSP0266 "Query parameters" that are understood, with the form of what each may be set to;
+ * whether it is in range says `filter/query-options.ts`. No BMC receives them.
+ */
 const parameters: Readonly<Record<string, RegExp>> = {
 	only: /^$/,
-	excerpt: /^$/,
 	$select: /^[A-Za-z0-9@#._/,* -]{1,1024}$/,
-	$expand: /^[*.~](?:\(\$levels=[0-9]{1,2}\))?$/,
+	$expand: /^[*.~](?:\(\$levels=[0-9]{1,9}\))?$/,
 	$filter: /^[^\p{Cc}]{1,1024}$/u,
-	$top: /^[0-9]{1,9}$/,
-	$skip: /^[0-9]{1,9}$/,
+	$top: /^-?[0-9]{1,30}$/,
+	$skip: /^-?[0-9]{1,30}$/,
 };
 
 /** RFC 3986 §3.4 without the fragment mark. */

@@ -8,7 +8,7 @@ export const filterErrorTable = {
 	},
 	QueryParameterOutOfRange: {
 		status: 400,
-		meaning: '$top or $skip is below zero, or too large a number.',
+		meaning: 'A number in a query parameter is out of the range that the message gives.',
 	},
 	QueryCombinationInvalid: {
 		status: 400,
@@ -16,7 +16,8 @@ export const filterErrorTable = {
 	},
 	QueryNotSupportedOnResource: {
 		status: 400,
-		meaning: 'only, $top and $skip are for collections, and the resource is none.',
+		meaning:
+			'only, $filter, $top and $skip are for collections (of at most 1000 members to look at); the message says what is wrong.',
 	},
 	AnswerTooComplex: {
 		status: 502,

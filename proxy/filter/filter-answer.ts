@@ -1,8 +1,10 @@
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
-import type { MaskPolicy, PostPolicy, PredicatePolicy } from '../policy/policy-set.ts';
+import type { PostPolicy, PredicatePolicy } from '../policy/policy-set.ts';
 import { filterErrors } from './errors.ts';
-import { applyMask, inMaskOrder } from './mask.ts';
-import { impliedSchema, isObject, type JsonObject, linkTarget, schemasOf } from './resource-type.ts';
+import { applyMask } from './mask.ts';
+import { hideMessageTexts, isMessageList } from './messages.ts';
+import { createRulesCache, type ImpliedRules, type PostRules, type TypeRules } from './post-rules.ts';
+import { isObject, type JsonObject, linkTarget, typeOf } from './resource-type.ts';
 
 const maxDepth = 64;
 const maxNodes = 1_000_000;
@@ -19,6 +21,8 @@ export interface FilterInput {
 export interface FilterOutput {
 	readonly answer: JsonValue;
 	readonly changed: boolean;
+	/** Something in the answer is of a kind that a policy is about, whether it changed or not. */
+	readonly isConcerned: boolean;
 	/** The resource asked for is itself one that a predicate drops: 404. `answer` is then null. */
 	readonly hidden: boolean;
 	/**
@@ -28,111 +32,122 @@ export interface FilterOutput {
 	readonly unresolved: readonly string[];
 }
 
+/** A memo by the policies' own lists: what a version's policies say of a type is worked out once. */
+const rulesFor = createRulesCache();
+
 /**
  * Applies post-policies to an answer: predicates drop members, judging what the BMC said, then masks replace
- * properties. A policy finds its resources by `@odata.type`, at any depth.
+ * properties. A policy finds its resources by `@odata.type`, at any depth. What a BMC has made of the whole resource
+ * (its `@odata.etag`, the texts of messages) goes as well. Parts that nothing is about are the very same values.
  * @throws BimetalError `AnswerTooComplex` (502)
  */
-export function filterAnswer({ answer, posts, resolved = new Map() }: FilterInput): FilterOutput {
-	const all = posts.flat();
-	if (all.length === 0) return { answer, changed: false, hidden: false, unresolved: [] };
+export function filterAnswer({ answer, posts, resolved = none }: FilterInput): FilterOutput {
+	if (posts.every(list => list.length === 0)) {
+		return { answer, changed: false, isConcerned: false, hidden: false, unresolved: [] };
+	}
 	const state: State = {
-		predicates: all.filter(post => post.kind === 'predicate'),
-		masks: inMaskOrder(all.filter(post => post.kind === 'mask')),
+		rules: rulesFor(posts),
 		resolved,
 		unresolved: new Set(),
 		nodes: 0,
+		isConcerned: false,
 	};
 	const filtered = filterValue(answer, undefined, 0, state);
 	const hidden = filtered === dropped;
 	return {
 		answer: hidden ? null : filtered,
 		changed: hidden || filtered !== answer,
+		isConcerned: state.isConcerned,
 		hidden,
 		unresolved: [...state.unresolved],
 	};
 }
 
+const none: ReadonlyMap<string, JsonValue> = new Map();
+const nobodySaid: ReadonlySet<string> = new Set();
 const dropped = Symbol('dropped');
 type Filtered = JsonValue | typeof dropped;
 
 interface State {
-	readonly predicates: readonly PredicatePolicy[];
-	readonly masks: readonly MaskPolicy[];
+	readonly rules: PostRules;
 	readonly resolved: ReadonlyMap<string, JsonValue>;
 	readonly unresolved: Set<string>;
 	nodes: number;
+	isConcerned: boolean;
 }
 
 /** Gives the very same value when nothing in it changes. */
-function filterValue(value: JsonValue, implied: string | undefined, depth: number, state: State): Filtered {
+function filterValue(
+	value: JsonValue,
+	implied: ImpliedRules | undefined,
+	depth: number,
+	state: State,
+): Filtered {
 	if (typeof value !== 'object' || value === null) return value;
 	if (depth > maxDepth || ++state.nodes > maxNodes) {
 		throw filterErrors.AnswerTooComplex('the BMC answered with more than can be filtered');
 	}
 	if (!isObject(value)) return filterList(value as readonly JsonValue[], implied, depth, state);
-	if (implied !== undefined && !isShown(value, implied, state)) return dropped;
-	const schemas = schemasOf(value, implied);
-	// A link in a collection was judged by what it leads to.
-	const isLink = implied !== undefined && linkTarget(value) !== undefined;
-	if (!isLink && !holdAll(state.predicates, schemas, value)) return dropped;
-	return maskAll(state.masks, schemas, filterProperties(value, schemas, depth, state));
+	const rules = state.rules.ofType(typeOf(value), implied?.schema);
+	if (rules.predicates.length > 0 || rules.masks.length > 0) state.isConcerned = true;
+	// A link in a collection is judged by what it leads to.
+	const target = implied === undefined ? undefined : linkTarget(value);
+	if (implied !== undefined && target !== undefined) {
+		if (!isLinkShown(target, implied, state)) return dropped;
+	} else if (!holdAll(rules.predicates, value)) return dropped;
+	let masked = filterProperties(value, rules, depth, state);
+	for (const mask of rules.masks) masked = applyMask(masked, mask.path, mask.value);
+	return masked;
 }
 
 /** A member that is only a link cannot be judged by itself; unknown means hidden. */
-function isShown(member: JsonObject, implied: string, state: State): boolean {
-	const target = linkTarget(member);
-	if (target === undefined || !state.predicates.some(predicate => predicate.schema === implied)) return true;
+function isLinkShown(target: string, implied: ImpliedRules, state: State): boolean {
+	if (implied.predicates.length === 0) return true;
 	const resource = state.resolved.get(target);
 	if (resource === undefined) {
 		state.unresolved.add(target);
 		return false;
 	}
-	return isObject(resource) && holdAll(state.predicates, schemasOf(resource, implied), resource);
+	if (!isObject(resource)) return false;
+	return holdAll(state.rules.ofType(typeOf(resource), implied.schema).predicates, resource);
 }
 
-function holdAll(
-	predicates: readonly PredicatePolicy[],
-	schemas: readonly string[],
-	resource: JsonObject,
-): boolean {
-	return predicates.every(predicate => !schemas.includes(predicate.schema) || predicate.holds(resource));
-}
-
-function maskAll(masks: readonly MaskPolicy[], schemas: readonly string[], resource: JsonObject): JsonObject {
-	let masked = resource;
-	for (const mask of masks)
-		if (schemas.includes(mask.schema)) masked = applyMask(masked, mask.path, mask.value);
-	return masked;
+function holdAll(predicates: readonly PredicatePolicy[], resource: JsonObject): boolean {
+	for (const predicate of predicates) if (!predicate.holds(resource)) return false;
+	return true;
 }
 
 function filterList(
 	list: readonly JsonValue[],
-	implied: string | undefined,
+	implied: ImpliedRules | undefined,
 	depth: number,
 	state: State,
 ): JsonValue {
-	let isSame = true;
-	const kept: JsonValue[] = [];
-	for (const element of list) {
+	let kept: JsonValue[] | undefined;
+	for (let i = 0; i < list.length; i++) {
+		const element = list[i] as JsonValue;
 		const filtered = filterValue(element, implied, depth + 1, state);
-		if (filtered !== element) isSame = false;
-		if (filtered !== dropped) kept.push(filtered);
+		if (filtered !== element) kept ??= list.slice(0, i);
+		if (kept && filtered !== dropped) kept.push(filtered);
 	}
-	return isSame ? list : kept;
+	return kept ?? list;
 }
 
-function filterProperties(
-	resource: JsonObject,
-	schemas: readonly string[],
-	depth: number,
-	state: State,
-): JsonObject {
+function filterProperties(resource: JsonObject, rules: TypeRules, depth: number, state: State): JsonObject {
 	let copy: { [key: string]: JsonValue } | undefined;
 	for (const key of Object.keys(resource)) {
 		const before = resource[key] as JsonValue;
-		const implied = impliedSchema(schemas, key);
-		const after = filterValue(before, implied, depth + 1, state);
+		if (typeof before !== 'object' || before === null) {
+			if (key === '@odata.etag') {
+				copy ??= { ...resource };
+				delete copy[key];
+			}
+			continue;
+		}
+		const implied = key === 'Members' ? rules.members : key === 'Events' ? rules.events : undefined;
+		const after = isToldOfHidden(key, before, rules)
+			? hideMessageTexts(before as readonly JsonValue[], nobodySaid)
+			: filterValue(before, implied, depth + 1, state);
 		if (after !== before) {
 			copy ??= { ...resource };
 			if (after === dropped) {
@@ -140,24 +155,24 @@ function filterProperties(
 				delete copy[`${key}@odata.count`];
 			} else copy[key] = after;
 		}
-		const count = `${key}@odata.count`;
+		if (!Array.isArray(after)) continue;
+		const isJudged = implied !== undefined && implied.predicates.length > 0;
+		if (isJudged) state.isConcerned = true;
 		// Even where nothing was dropped here: the BMC's count may tell of members on pages not shown.
-		if (Array.isArray(after) && Object.hasOwn(resource, count) && isJudged(after, before, implied, state)) {
-			if (resource[count] !== after.length) {
-				copy ??= { ...resource };
-				copy[count] = after.length;
-			}
+		const count = `${key}@odata.count`;
+		if (
+			(isJudged || after.length !== (before as readonly JsonValue[]).length) &&
+			Object.hasOwn(resource, count)
+		) {
+			copy ??= { ...resource };
+			copy[count] = after.length;
 		}
 	}
+	if (copy) state.isConcerned = true;
 	return copy ?? resource;
 }
 
-function isJudged(
-	after: readonly JsonValue[],
-	before: JsonValue,
-	implied: string | undefined,
-	state: State,
-): boolean {
-	if (Array.isArray(before) && before.length !== after.length) return true;
-	return state.predicates.some(predicate => predicate.schema === implied);
+/** Messages quote what they are about: anything in the answer, or in the resource that they are part of. */
+function isToldOfHidden(key: string, value: JsonValue, { masks }: TypeRules): boolean {
+	return isMessageList(key, value) && (key !== 'Messages' || masks.length > 0);
 }

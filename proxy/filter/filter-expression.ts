@@ -4,7 +4,7 @@ import { filterErrors } from './errors.ts';
 import { isObject } from './resource-type.ts';
 
 /** Whether a resource meets a `$filter`. Never throws. */
-type ResourceTest = (resource: JsonValue) => boolean;
+export type ResourceTest = (resource: JsonValue) => boolean;
 
 const maxLength = 1024;
 const maxNesting = 32;

@@ -11,13 +11,18 @@ export function isObject(value: JsonValue | undefined): value is JsonObject {
  * `#Event.v1_4_0.EventRecord` both Event and EventRecord (DSP0266, "Type identifiers in JSON": namespace,
  * version, type). A resource that does not say is taken for `implied`.
  */
-export function schemasOf(resource: JsonObject, implied: string | undefined): readonly string[] {
-	const type = Object.hasOwn(resource, '@odata.type') ? resource['@odata.type'] : undefined;
-	if (typeof type !== 'string') return implied === undefined ? [] : [implied];
+export function schemasOfType(type: string | undefined, implied: string | undefined): readonly string[] {
+	if (type === undefined) return implied === undefined ? [] : [implied];
 	const parts = type.slice(type.lastIndexOf('#') + 1).split('.');
 	const names = [parts[0] ?? '', parts.at(-1) ?? ''];
 	// What stands in a collection is of its kind, whatever else it says that it is.
 	return [...new Set(implied === undefined ? names : [...names, implied])];
+}
+
+/** `@odata.type`, where it is a text. */
+export function typeOf(resource: JsonObject): string | undefined {
+	const type = Object.hasOwn(resource, '@odata.type') ? resource['@odata.type'] : undefined;
+	return typeof type === 'string' ? type : undefined;
 }
 
 /**

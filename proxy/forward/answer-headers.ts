@@ -36,3 +36,17 @@ export function safeHeaders(headers: IncomingHttpHeaders, prefix: string): Recor
 	if (location?.startsWith('/redfish/')) safe.location = prefix + location;
 	return safe;
 }
+
+/** Of an answer that is filtered: nothing that a BMC could make of what is hidden. */
+export function filteredHeaders(headers: IncomingHttpHeaders, prefix: string): Record<string, string> {
+	const safe = safeHeaders(headers, prefix);
+	delete safe['content-disposition'];
+	delete safe['content-encoding'];
+	// Links to schemas say what kind of thing it is; any other could be one of its properties.
+	if (safe.link !== undefined && !schemaLinks.test(safe.link)) delete safe.link;
+	return safe;
+}
+
+const schemaLink =
+	'<[^<>]*/redfish/v1/(?:JsonSchemas/[^<>]*|\\$metadata(?:#[^<>]*)?)> *; *rel="?describedby"?';
+const schemaLinks = new RegExp(`^${schemaLink}(?: *, *${schemaLink})*$`);

@@ -185,7 +185,7 @@ const gone: Answer = { status: 404, headers: {}, body: undefined };
 /** A hidden or missing resource reads the same: 404. */
 function missing(fault: unknown): Sight {
 	if (!(fault instanceof BimetalError && fault.status === 404)) throw fault;
-	return { status: 404, headers: {}, json: undefined, etag: undefined, bmcEtag: undefined };
+	return { status: 404, headers: {}, json: undefined, etag: undefined, bmcEtag: undefined, isFiltered: true };
 }
 
 /** DSP0266 §12.2: the body of a 202 is the Task. bmcweb names the Task there, others the monitor. */

@@ -5,9 +5,11 @@ import type { CanonicalRequest, JsonValue } from '../canonicalise/canonical-requ
 import { proxyErrors } from '../errors.ts';
 import { matchesIfNoneMatch, strongETag } from '../filter/etag.ts';
 import { filterAnswer } from '../filter/filter-answer.ts';
-import { applyQueryOptions, parseQueryOptions } from '../filter/query-options.ts';
+import { forEach } from '../filter/look-up.ts';
+import { hideErrorTexts, saidBy } from '../filter/messages.ts';
+import { showProtocolFeatures } from '../filter/protocol-features.ts';
 import type { PostPolicy } from '../policy/policy-set.ts';
-import { passHeaders, safeHeaders } from './answer-headers.ts';
+import { filteredHeaders, passHeaders, safeHeaders } from './answer-headers.ts';
 import { type BmcConnection, parseAnswer } from './bmc-connection.ts';
 import { bmcGarbage } from './bmc-fault.ts';
 import { addPrefix } from './links.ts';
@@ -23,21 +25,24 @@ export interface Sight {
 	readonly headers: Readonly<Record<string, string>>;
 	/** The answer's JSON after the post-policies; undefined where the answer has no body. */
 	readonly json: JsonValue | undefined;
-	/** `json` as text, where it had to be made already. */
-	readonly text?: string;
+	/** `json` as bytes, where they are there already. */
+	readonly bytes?: Uint8Array | undefined;
 	/** Bytes that are not JSON (a log attachment, an XML document), which only an unfiltered answer may be. */
 	readonly opaque?: Uint8Array;
-	/** The proxy's own entity tag where the answer was filtered, else the BMC's. */
+	/** The proxy's own entity tag where the answer is not the BMC's as it came, else the BMC's. */
 	readonly etag: string | undefined;
 	/** The BMC's tag, for an If-Match that is mapped back. Never leaves the proxy for a filtered resource. */
 	readonly bmcEtag: string | undefined;
+	/** A post-policy applied, whether it changed anything or not. */
+	readonly isFiltered: boolean;
 }
 
-/** True when the answer can be passed on byte for byte: nobody filters it and its links need no prefix. */
-export const canPass = (call: Call, posts: Posts): boolean =>
-	posts.length === 0 &&
-	call.prefix === '' &&
-	!call.request.query.some(([name]) => name === 'only' || name === '$expand');
+/** True when the answer can be passed on byte for byte: nobody filters it, and nothing in it is the proxy's to say. */
+export const canPass = ({ prefix, request }: Call, posts: Posts): boolean =>
+	posts.length === 0 && prefix === '' && request.query.length === 0 && request.path !== serviceRoot;
+
+/** Its ProtocolFeaturesSupported are the proxy's. */
+const serviceRoot = '/redfish/v1';
 
 /** Sends what was decided on and passes the answer on as it is. Returns its status. */
 export function pass(call: Call, to: ServerResponse, ifMatch: string | undefined): Promise<number> {
@@ -50,33 +55,34 @@ export async function perform(call: Call, posts: Posts, ifMatch: string | undefi
 	const { request, bmc } = call;
 	// HEAD goes upstream as GET: only the filtered body knows its length and its tag.
 	const method = request.method === 'HEAD' ? 'GET' : request.method;
-	const forward = renderForward({ ...request, method }, { query: [], ifMatch });
-	const answer = await bmc.send(forward);
+	const answer = await bmc.send(renderForward({ ...request, method }, { query: [], ifMatch }));
+	const { status } = answer;
+	const isFiltered = posts.length > 0;
 	// In the very words in which a hidden resource is answered for: the BMC's own would tell the two apart.
-	if (posts.length > 0 && method === 'GET' && answer.status === 404) throw noSuchResource();
-	const headers = safeHeaders(answer.headers, call.prefix);
+	if (isFiltered && method === 'GET' && status === 404) throw noSuchResource();
+	const headers = (isFiltered ? filteredHeaders : safeHeaders)(answer.headers, call.prefix);
 	const bmcEtag = headers.etag;
 	delete headers.etag;
-	if (answer.body.length === 0) {
-		return {
-			status: answer.status,
-			headers,
-			json: undefined,
-			etag: posts.length > 0 ? undefined : bmcEtag,
-			bmcEtag,
-		};
+	const etag = isFiltered ? undefined : bmcEtag;
+	const sight = { status, headers, json: undefined, etag, bmcEtag, isFiltered };
+	if (answer.body.length === 0) return sight;
+	if (!isFiltered && headers['content-type']?.startsWith('application/json') !== true) {
+		return { ...sight, opaque: answer.body };
 	}
-	if (posts.length === 0 && headers['content-type']?.startsWith('application/json') !== true) {
-		return { status: answer.status, headers, json: undefined, opaque: answer.body, etag: bmcEtag, bmcEtag };
+	const parsed = parseAnswer(bmc.target.name, answer.body);
+	if (method !== 'GET' || status !== 200) {
+		if (!isFiltered) return { ...sight, json: parsed, etag: undefined };
+		if (status >= 400) return { ...sight, json: hideErrorTexts(parsed, saidBy(request)) };
+		return { ...sight, json: (await filter(bmc, parsed, posts).catch(fault => refuse(call, fault))).answer };
 	}
-	let json = parseAnswer(bmc.target.name, answer.body);
-	if (posts.length > 0) json = await filter(bmc, json, posts).catch(fault => refuse(call, fault));
-	if (method !== 'GET' || answer.status !== 200) {
-		return { status: answer.status, headers, json, etag: undefined, bmcEtag };
-	}
-	if (posts.length === 0) return { status: 200, headers, json, etag: bmcEtag, bmcEtag };
-	const text = JSON.stringify(json);
-	return { status: 200, headers, json, text, etag: strongETag(text), bmcEtag };
+	const whole = isFiltered || request.query.length > 0 ? await gatherPages(bmc, parsed) : parsed;
+	const { answer: filtered, isConcerned } = await filter(bmc, whole, posts);
+	const json = request.path === serviceRoot ? showProtocolFeatures(filtered) : filtered;
+	// Where no policy is about anything in it, the BMC's own bytes are what its reader may see. Not so where one is and
+	// changes nothing by chance: how the bytes are written would then tell what they might have held.
+	const isAsItCame = json === parsed && !isConcerned;
+	const bytes = isAsItCame ? answer.body : Buffer.from(JSON.stringify(json));
+	return { ...sight, json, bytes, etag: isFiltered || !isAsItCame ? strongETag(bytes) : bmcEtag };
 }
 
 const noSuchResource = () => proxyErrors.NotFound('there is no such resource');
@@ -93,28 +99,28 @@ export async function performOpen(
 	bmc: BmcConnection,
 	prefix: string,
 ): Promise<Answer> {
-	const answer = await bmc.send(renderForward(request));
-	const headers = safeHeaders(answer.headers, prefix);
-	const isJson = headers['content-type']?.startsWith('application/json') === true && answer.body.length > 0;
-	if (prefix === '' || !isJson) return { status: answer.status, headers, body: answer.body };
-	const json = addPrefix(parseAnswer(bmc.target.name, answer.body), prefix);
-	return { status: answer.status, headers, body: Buffer.from(JSON.stringify(json)) };
+	const call: Call = { request, bmc, prefix, operator: { name: '', party: '' } };
+	return renderSight(call, await perform(call, [], undefined));
 }
 
-async function filter(bmc: BmcConnection, whole: JsonValue, posts: Posts): Promise<JsonValue> {
-	const answer = await gatherPages(bmc, whole);
+async function filter(
+	bmc: BmcConnection,
+	answer: JsonValue,
+	posts: Posts,
+): Promise<{ readonly answer: JsonValue; readonly isConcerned: boolean }> {
+	if (posts.length === 0) return { answer, isConcerned: false };
 	let result = filterAnswer({ answer, posts });
 	if (result.unresolved.length > 0) {
 		const resolved = new Map<string, JsonValue>();
-		for (const uri of result.unresolved) resolved.set(uri, await bmc.read(uri));
+		await forEach(result.unresolved, async uri => void resolved.set(uri, await bmc.read(uri)));
 		result = filterAnswer({ answer, posts, resolved });
 		if (result.unresolved.length > 0) throw bmcGarbage(bmc.target.name, 'members that cannot be filtered');
 	}
 	if (result.hidden) throw noSuchResource();
-	return result.answer;
+	return result;
 }
 
-/** Renders a sight for its client: query options after masking, own entity tags, the prefix on links. */
+/** Renders a sight for its client: its entity tag against the client's, the prefix on links. */
 export function renderSight(call: Call, sight: Sight): Answer {
 	const { request } = call;
 	const isRead = request.method === 'GET' || request.method === 'HEAD';
@@ -124,17 +130,12 @@ export function renderSight(call: Call, sight: Sight): Answer {
 	const isFresh =
 		ifNoneMatch !== undefined && sight.etag !== undefined && matchesIfNoneMatch(ifNoneMatch, sight.etag);
 	if (isRead && sight.status === 200 && isFresh) {
+		delete headers['content-type'];
 		return { status: 304, headers, body: undefined };
 	}
 	if (sight.json === undefined) return { status: sight.status, headers, body: sight.opaque };
-	let json = sight.json;
-	if (isRead && sight.status === 200) {
-		// `only` has been followed by the mediator, which decides on the member as on a request of its own.
-		const { options } = parseQueryOptions(request.query.filter(([name]) => name !== 'only'));
-		json = applyQueryOptions(json, options, request.path).answer;
-	}
-	if (call.prefix !== '') json = addPrefix(json, call.prefix);
 	headers['content-type'] = 'application/json';
-	const text = json === sight.json && sight.text !== undefined ? sight.text : JSON.stringify(json);
-	return { status: sight.status, headers, body: Buffer.from(text) };
+	const bytes = call.prefix === '' ? sight.bytes : undefined;
+	const body = bytes ?? Buffer.from(JSON.stringify(addPrefix(sight.json, call.prefix)));
+	return { status: sight.status, headers, body };
 }

@@ -138,17 +138,91 @@ test('$select, only and $expand show what a request of its own would show', asyn
 	t.deepEqual(Object.keys(host.json.Entries), ['@odata.id'], 'what would have to wait stays a link');
 });
 
-test('query options that are not offered are refused by name', async t => {
-	for (const [query, status] of [
-		['$filter=Severity%20eq%20%27Critical%27', 501],
-		['$unheard=1', 501],
-		['$top=-1', 400],
-		['$top=1&$top=2', 400],
-		['$expand=x', 400],
+test('wrong query options are refused with the message of the Base registry, and reach no BMC', async t => {
+	const before = site.bmcs.node3.executed.length;
+	for (const [target, status, message] of [
+		[`${entries}?$unheard=1`, 501, 'QueryNotSupported'],
+		[`${entries}?$top=-1`, 400, 'QueryParameterOutOfRange'],
+		[`${entries}?$top=x`, 400, 'QueryParameterValueFormatError'],
+		[`${entries}?$top=1&$top=2`, 400, 'QueryCombinationInvalid'],
+		[`${entries}?only&$top=1`, 400, 'QueryCombinationInvalid'],
+		[`${entries}?$expand=x`, 400, 'QueryParameterValueFormatError'],
+		[`${entries}?$expand=.($levels=7)`, 400, 'QueryParameterOutOfRange'],
+		[`${entries}?$filter=Severity%20like%20%27Critical%27`, 400, 'QueryParameterValueFormatError'],
 	] as const) {
-		t.is((await get('hso-operator', `${entries}?${query}`)).status, status, query);
+		const refused = await site.at('hso-operator', 'node3')('GET', target);
+		t.is(refused.status, status, target);
+		t.is(refused.json.error['@Message.ExtendedInfo'][0].MessageId, `Base.1.19.${message}`, target);
 	}
-	t.is((await get('hso-operator', `${chassis}?unheard=1`)).status, 200, 'DSP0266 has unknown ones ignored');
+	t.is(site.bmcs.node3.executed.length, before);
+	for (const option of ['only', '$top=1', '$skip=1', '$filter=Id%20eq%20%271%27']) {
+		const refused = await get('hso-operator', `${system}?${option}`);
+		t.is(refused.json.error.code, 'Base.1.19.QueryNotSupportedOnResource', option);
+	}
+	const ignored = await get('hso-operator', `${chassis}?unheard=1&excerpt`);
+	t.is(ignored.status, 200, 'DSP0266 has unknown ones ignored');
+	t.is(ignored.text, (await get('hso-operator', chassis)).text);
+});
+
+test('$filter sees what its reader sees: nothing is found by what is hidden', async t => {
+	const filtered = (who: string, target: string, filter: string) =>
+		get(who, `${target}?$filter=${encodeURIComponent(filter)}`);
+	const all = await get('hso-operator', entries);
+	const [one] = ids(all);
+	t.deepEqual(ids(await filtered('hso-operator', entries, `@odata.id eq '${one}'`)), [one]);
+	t.deepEqual(ids(await filtered('hso-operator', entries, "Severity ne 'Critical'")), []);
+	const masked = await filtered('cp-operator', entries, 'Oem ne null');
+	t.is(masked.json['Members@odata.count'], 0, 'what is masked is null to a filter as well');
+	// Members that are links are looked at, each decided on like a request of its own.
+	const found = await filtered('cp-operator', '/redfish/v1/Chassis', 'Certificates eq null');
+	t.deepEqual(found.json.Members, (await get('cp-operator', '/redfish/v1/Chassis')).json.Members);
+	t.is((await filtered('cp-operator', '/redfish/v1/Chassis', 'Certificates ne null')).json.Members.length, 0);
+	t.is(
+		(await filtered('hso-operator', '/redfish/v1/Chassis', 'Certificates ne null')).json.Members.length,
+		1,
+	);
+	const page = await get('hso-operator', `${entries}?$filter=${encodeURIComponent("Id ne 'x'")}&$top=1`);
+	const next: string = page.json['Members@odata.nextLink'];
+	t.deepEqual(ids(await get('hso-operator', next)), ids(all).slice(1, 2), next);
+});
+
+test('$expand goes down as many levels as it says, and each resource is decided on', async t => {
+	const deep = await get('hso-operator', '/redfish/v1/Systems?$expand=.($levels=3)');
+	const [first] = deep.json.Members;
+	t.is(first['@odata.type'].split('.')[0], '#ComputerSystem');
+	const { Entries } = first.LogServices.Members.find((log: { Id: string }) => log.Id === 'HostLogger');
+	t.deepEqual(Object.keys(Entries), ['@odata.id'], 'HostLogger waits for CP: still a link');
+	const whole = await get('hso-operator', '/redfish/v1/Systems?$expand=.($levels=4)');
+	t.false(
+		whole.text.includes('"Severity":"Warning"'),
+		'entries that are not critical are hidden at any depth',
+	);
+	const same = await get('hso-operator', '/redfish/v1/Systems?$expand=.($levels=4)');
+	t.is(whole.headers.etag, same.headers.etag);
+	const fresh = await get('hso-operator', '/redfish/v1/Systems?$expand=.($levels=4)', {
+		'if-none-match': String(whole.headers.etag),
+	});
+	t.is(fresh.status, 304);
+});
+
+test('the service root says what the proxy offers, to everybody alike', async t => {
+	const own = JSON.parse(await (await direct('/redfish/v1')).text());
+	for (const who of [null, 'hso-operator', 'cp-operator']) {
+		const root = await site.at(who)('GET', '/redfish/v1');
+		const { ProtocolFeaturesSupported, ...rest } = root.json;
+		t.like(ProtocolFeaturesSupported, {
+			ExpandQuery: { ExpandAll: true, Levels: true, Links: true, MaxLevels: 6, NoLinks: true },
+			FilterQuery: true,
+			OnlyMemberQuery: true,
+			SelectQuery: true,
+			ExcerptQuery: false,
+		});
+		const { ProtocolFeaturesSupported: _, ...others } = own;
+		t.deepEqual(rest, others);
+		const head = await site.at(who)('HEAD', '/redfish/v1');
+		t.is(head.headers['content-length'], root.headers['content-length']);
+		t.is(head.headers.etag, root.headers.etag);
+	}
 });
 
 /** Every string in an answer, with where it stands. */
