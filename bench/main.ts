@@ -1,7 +1,10 @@
 // `npm run bench`: every benchmark of the project, each held against a peer measured in the same run.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { BenchArea, BenchResult, Effort } from './harness/bench-case.ts';
 import { runCase } from './harness/bench-case.ts';
+import { drawGrowth } from './harness/growth-chart.ts';
 import { printTable } from './harness/result-table.ts';
 
 /** By the folder that is measured. A new benchmark joins here. */
@@ -11,6 +14,7 @@ const areas: Readonly<Record<string, () => Promise<{ area: BenchArea }>>> = {
 	approvals: () => import('./approvals.ts'),
 	policy: () => import('./policy.ts'),
 	'one-core': () => import('./one-core.ts'),
+	growth: () => import('./growth.ts'),
 };
 
 const help = `Usage: npm run bench -- [options]
@@ -18,6 +22,7 @@ const help = `Usage: npm run bench -- [options]
   --only AREA   one area (again for more): ${Object.keys(areas).join(', ')}
   --case TEXT   only cases whose name contains it
   --quick       fewer and shorter rounds: for a first look, not for a claim
+  --plots DIR   of growth: a curve for each case as SVG into this folder
   --json        each figure as a JSON line: bench, case, value, unit, peer, ratio (ours divided by the peer's)
   --help        this`;
 
@@ -27,6 +32,7 @@ async function main(): Promise<number> {
 			only: { type: 'string', multiple: true },
 			case: { type: 'string', default: '' },
 			quick: { type: 'boolean', default: false },
+			plots: { type: 'string' },
 			json: { type: 'boolean', default: false },
 			help: { type: 'boolean', default: false },
 		},
@@ -46,7 +52,7 @@ async function main(): Promise<number> {
 		: { rounds: 5, seconds: 4, warmUp: 3 };
 	for (const name of chosen) {
 		const load = areas[name];
-		if (load) await runArea(name, (await load()).area, values.case, effort, values.json);
+		if (load) await runArea(name, (await load()).area, effort, values);
 	}
 	return 0;
 }
@@ -54,9 +60,8 @@ async function main(): Promise<number> {
 async function runArea(
 	name: string,
 	area: BenchArea,
-	part: string,
 	effort: Effort,
-	json: boolean,
+	{ case: part, json, plots }: { case: string; json: boolean; plots?: string | undefined },
 ): Promise<void> {
 	const { cases, close } = await area.open();
 	try {
@@ -64,6 +69,11 @@ async function runArea(
 			const results = await runCase(name, benchCase, effort);
 			if (json) for (const result of results) console.log(JSON.stringify(jsonLine(result)));
 			else printTable(results, effort);
+			if (plots !== undefined && name === 'growth') {
+				const file = join(plots, `growth-${benchCase.name.replaceAll(' ', '-')}.svg`);
+				await writeFile(file, drawGrowth(results));
+				console.error(`bench: wrote ${file}`);
+			}
 		}
 	} finally {
 		await close();

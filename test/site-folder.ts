@@ -25,8 +25,12 @@ export async function createTestTls(): Promise<TestTls> {
 
 export interface SiteFolderOptions {
 	readonly tls: TestTls;
-	/** By name; `password` is that of the BMC's root account. */
-	readonly bmcs: Readonly<Record<string, { readonly url: string; readonly password: string }>>;
+	/** HSO and CP when absent. */
+	readonly parties?: readonly string[];
+	/** By name; `password` is that of the BMC's root account. Those with a `host` have no port of their own. */
+	readonly bmcs: Readonly<
+		Record<string, { readonly url: string; readonly password: string; readonly host?: string }>
+	>;
 	/** A folder, or files by their path in it: `operations.yaml`, `hso/power.yaml`. */
 	readonly policies: string | Readonly<Record<string, string>>;
 	readonly external?: Readonly<Record<string, unknown>>;
@@ -42,7 +46,7 @@ export interface SiteFolder {
 	readonly operators: readonly { readonly name: string; readonly party: string; readonly password: string }[];
 }
 
-/** Writes what `bimetal proxy -c site.yaml` needs: parties HSO and CP with an operator each, all ports free. */
+/** Writes what `bimetal proxy -c site.yaml` needs: an operator for each party, all ports free. */
 export async function writeSiteFolder(folder: string, options: SiteFolderOptions): Promise<SiteFolder> {
 	const write = async (name: string, text: string, mode = 0o600) => {
 		const file = path.join(folder, name);
@@ -50,7 +54,8 @@ export async function writeSiteFolder(folder: string, options: SiteFolderOptions
 		await writeFile(file, text, { mode });
 		return file;
 	};
-	const operators = ['HSO', 'CP'].map(party => ({
+	const parties = options.parties ?? ['HSO', 'CP'];
+	const operators = parties.map(party => ({
 		name: `${party.toLowerCase()}-operator`,
 		party,
 		password: generatePassword(),
@@ -87,13 +92,13 @@ export async function writeSiteFolder(folder: string, options: SiteFolderOptions
 			audit: { folder: 'audit' },
 			listen: { port: 0 },
 			tls: { certificate: 'proxy.crt.pem', key: 'proxy.key.pem' },
-			parties: { HSO: {}, CP: {} },
+			parties: Object.fromEntries(parties.map(party => [party, {}])),
 			operators: 'operators.yaml',
 			policies,
 			bmcs: Object.fromEntries(
-				Object.entries(options.bmcs).map(([name, { url }]) => [
+				Object.entries(options.bmcs).map(([name, { url, host }]) => [
 					name,
-					{ url, ca: 'ca.pem', password: `${name}.password`, listen: { port: 0 } },
+					{ url, ca: 'ca.pem', password: `${name}.password`, ...(host ? { host } : { listen: { port: 0 } }) },
 				]),
 			),
 			...(options.external && { external: options.external }),

@@ -16,7 +16,16 @@ test('compares the medians of the rounds after the first, which only warms', asy
 		{ rounds: 3, seconds: 0, warmUp: 0 },
 	);
 	t.deepEqual(results, [
-		{ bench: 'proxy', case: 'GET', value: 30, unit: 'requests/s', peer: 'peer', ratio: 3, better: 'higher' },
+		{
+			bench: 'proxy',
+			case: 'GET',
+			value: 30,
+			unit: 'requests/s',
+			ours: 'ours',
+			peer: 'peer',
+			ratio: 3,
+			better: 'higher',
+		},
 	]);
 });
 

@@ -36,6 +36,8 @@ export interface BenchResult {
 	/** Median of the rounds. */
 	readonly value: number;
 	readonly unit: string;
+	/** Name of our side. */
+	readonly ours: string;
 	readonly peer: string;
 	/** Ours divided by the peer's, in that unit. */
 	readonly ratio: number;
@@ -81,6 +83,7 @@ export async function runCase(bench: string, benchCase: BenchCase, effort: Effor
 			case: figure.name === '' ? benchCase.name : `${benchCase.name}, ${figure.name}`,
 			value: ours,
 			unit: figure.unit,
+			ours: benchCase.ours.name,
 			peer: peer.name,
 			ratio: ours / medianOf(peer, figure),
 			better: figure.better,

@@ -11,7 +11,7 @@ import type { LoadOptions, LoadReport } from './http-side.ts';
  * closes its connections in the middle of requests when the time is over. Throws when wrk is missing.
  */
 export async function loadByWrk(
-	{ url, headers, connections, seconds }: Omit<LoadOptions, 'ca'>,
+	{ url, headers, hosts, connections, seconds }: Omit<LoadOptions, 'ca'>,
 	core: number,
 ): Promise<LoadReport> {
 	const folder = await mkdtemp(path.join(tmpdir(), 'bimetal-wrk-'));
@@ -21,6 +21,7 @@ export async function loadByWrk(
 		const lines = Object.entries(headers).map(
 			([name, value]) => `wrk.headers[${quote(name)}] = ${quote(value)}`,
 		);
+		if (hosts) lines.push(takeTurns(hosts));
 		await writeFile(script, lines.join('\n'), { mode: 0o600 });
 		const args = ['-t1', `-c${connections}`, `-d${Math.ceil(seconds)}s`, '--latency', '-s', script, url];
 		const wrk = spawn('taskset', ['-c', String(core), 'wrk', ...args], {
@@ -33,6 +34,15 @@ export async function loadByWrk(
 		await rm(folder, { recursive: true });
 	}
 }
+
+const takeTurns = (hosts: readonly string[]): string => `
+local hosts = {${hosts.map(quote).join(',')}}
+local turn = 0
+request = function()
+	turn = turn % #hosts + 1
+	wrk.headers["Host"] = hosts[turn]
+	return wrk.format("GET")
+end`;
 
 const quote = (value: string): string => `"${value.replaceAll(/["\\]/g, '\\$&')}"`;
 

@@ -3,8 +3,8 @@ import { lstat, readdir, readFile, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { ConfigError, type ConfigProblem } from '../../common/config/config-error.ts';
 
-/** Bytes; a policy file is written by hand. */
-export const maxFileSize = 256 * 1024;
+/** Bytes; room for a table of ten thousand rows, which is one file. */
+export const maxFileSize = 2 * 1024 * 1024;
 const maxFiles = 1000;
 
 /** What of the folder decides on requests, read once, so that parsing and the version agree. */
