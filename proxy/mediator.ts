@@ -7,6 +7,7 @@ import { accepted, type WaitingRequests } from './approve/waiting-requests.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import { policyRecords, requestDigest, requestText } from './audit/request-text.ts';
 import { type Call, readOf } from './call.ts';
+import { propertiesUnder } from './classify/properties.ts';
 import { describeUnknown } from './classify/suggest-row.ts';
 import type { Claims } from './decide/claims.ts';
 import type { ActivePolicies, Consider } from './decide/consider.ts';
@@ -321,7 +322,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 				return accepted(held, call.prefix);
 			}
 			case 'deny':
-				throw proxyErrors.PolicyDenied(verdict.reason);
+				throw proxyErrors.PolicyDenied(verdict.reason + describeFailed(call, operations, verdict));
 		}
 	};
 
@@ -348,6 +349,18 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		execute: async (call, verdict, beforeSending) =>
 			kept(await sendClaimed(call, verdict, undefined, beforeSending)),
 	};
+}
+
+/** Of a PATCH over several rows, the properties for which it is denied. */
+function describeFailed(
+	{ request }: Call,
+	operations: readonly Operation[],
+	{ failed = [] }: Verdict & { kind: 'deny' },
+): string {
+	if (request.method !== 'PATCH' || failed.length === operations.length) return '';
+	const rows = operations.filter(({ name }) => failed.includes(name));
+	const names = rows.flatMap(({ properties }) => propertiesUnder(request.body, properties));
+	return names.length === 0 ? '' : `. The whole is denied for ${names.join(', ')}; a request is never split`;
 }
 
 /** Nothing more to do: `healthy` has turned false, and the next decision is refused. */

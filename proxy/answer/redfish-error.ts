@@ -38,6 +38,7 @@ const baseMessages: Readonly<Record<string, string>> = {
 	PreconditionFailed: 'PreconditionFailed',
 	ODataVersionUnknown: 'HeaderInvalid',
 	BodyTooLarge: 'PayloadTooLarge',
+	NoOperation: 'NoOperation',
 };
 
 export function redfishMessage(

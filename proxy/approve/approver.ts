@@ -21,7 +21,13 @@ import { monitorNamed } from './follow-task.ts';
 import { concernsParty, type RequestDocument } from './request-document.ts';
 import type { Statement } from './statement.ts';
 import { callOf } from './stored-call.ts';
-import { authorizationOf, noSuchRequest, viewPolicies, type WaitingRequests } from './waiting-requests.ts';
+import {
+	authorizationOf,
+	noSuchRequest,
+	partsOf,
+	viewPolicies,
+	type WaitingRequests,
+} from './waiting-requests.ts';
 
 export interface ApproverDeps {
 	readonly waiting: WaitingRequests;
@@ -171,7 +177,8 @@ export function createApprover(deps: ApproverDeps): Approver {
 			case 'wait': {
 				const needs = verdict.needs.map(alternative => [...alternative]);
 				const { lacking } = verdict;
-				return waiting.change(id, 'waiting', before => ({ ...before, ...changes, needs, lacking }));
+				const parts = partsOf(call.request, operations, verdict);
+				return waiting.change(id, 'waiting', before => ({ ...before, ...changes, needs, lacking, parts }));
 			}
 			case 'deny':
 				return end(id, 'denied', null, verdict.reason, changes);

@@ -56,6 +56,13 @@ export const requestDocument = z.strictObject({
 	sentAt: z.int().nullable().optional(),
 	/** What it holds of shared quantities, to be freed when it turns out that it was not sent. */
 	claim: z.string().optional(),
+	/**
+	 * Of a PATCH over several rows, row by row: the properties that the row is about, and who would complete it;
+	 * empty alternatives where it is satisfied. The whole waits for `needs`: it is never split.
+	 */
+	parts: z
+		.array(z.strictObject({ properties: z.array(z.string()), needs: z.array(z.array(z.string())) }))
+		.default([]),
 	clause: z.string().nullable(),
 	/** `private`: its party hides it from the others (decide/hidden-policies.ts). */
 	policies: z.array(policyView.extend({ private: z.boolean().optional() })),

@@ -56,6 +56,11 @@ export function renderTask(request: RequestDocument, at = taskPath(request.id)):
 				RequestId: request.id,
 				Digest: request.digest,
 				NeedsAuthorizationOf: request.needs,
+				...(request.parts.length > 0 && {
+					Properties: request.parts.flatMap(({ properties, needs }) =>
+						properties.map(property => ({ Property: property, NeedsAuthorizationOf: needs })),
+					),
+				}),
 				ExpiresAt: new Date(request.expiresAt).toISOString(),
 			},
 		},
@@ -76,7 +81,7 @@ export function describe(request: RequestDocument): string {
 				failing.length > 0
 					? ` (${failing.map(policy => `${policy.party}: ${policy.reason}`).join('; ')})`
 					: '';
-			return `Waiting for ${waitsFor(request)} to approve${why}.`;
+			return `Waiting for ${waitsFor(request)} to approve${why}.${describeParts(request)}`;
 		}
 		case 'executing':
 			return 'Approved; being sent to the BMC.';
@@ -88,6 +93,18 @@ export function describe(request: RequestDocument): string {
 		default:
 			return `${request.state[0]?.toUpperCase()}${request.state.slice(1)}: ${request.ended?.reason ?? 'no reason given'}`;
 	}
+}
+
+/** Which properties hold up which: whoever needs the others now can send those by themselves. */
+function describeParts({ parts }: RequestDocument): string {
+	const open = parts.filter(({ needs }) => needs.length > 0);
+	if (open.length === 0 || open.length === parts.length) return '';
+	const held = open.map(({ properties, needs }) => {
+		const who = needs.map(alternative => alternative.join(' and ')).join(', or ');
+		return `${properties.join(', ')} ${properties.length === 1 ? 'needs' : 'need'} ${who}`;
+	});
+	const free = parts.filter(({ needs }) => needs.length === 0).flatMap(({ properties }) => properties);
+	return ` ${held.join('; ')}. Nobody more is needed for ${free.join(', ')}, but a request is never split.`;
 }
 
 /** `CP`, `CP and SI`, or `CP (one more of security), or SI`. */

@@ -4,7 +4,9 @@ import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { Store } from '../../common/store/store.ts';
 import { type Answer, jsonAnswer } from '../answer/answer.ts';
 import type { Call } from '../call.ts';
+import type { CanonicalRequest } from '../canonicalise/canonical-request.ts';
 import { digestRequest } from '../canonicalise/digest.ts';
+import { propertiesUnder } from '../classify/properties.ts';
 import type { EvaluatedPolicy, Verdict } from '../decide/decide.ts';
 import { proxyErrors } from '../errors.ts';
 import { addPrefix } from '../forward/links.ts';
@@ -295,6 +297,7 @@ function newDocument(
 		authorizations: [authorizationOf(operator, now, null)],
 		needs: verdict.needs.map(alternative => [...alternative]),
 		lacking: { ...verdict.lacking },
+		parts: partsOf(call.request, decided.operations, verdict),
 		clause: null,
 		policies: viewPolicies(verdict.policies),
 		ended: null,
@@ -308,6 +311,19 @@ function partiesOf({ party }: Operator, operations: readonly Operation[]): strin
 	const clauses = operations.flatMap(({ authorization }) => authorization.clauses);
 	const named = clauses.flatMap(({ authorizations, policies }) => [...authorizations, ...policies]);
 	return [...new Set([party, ...named])].sort();
+}
+
+/** Which properties of a PATCH wait for whom; nothing where all of it falls under one row. */
+export function partsOf(
+	{ method, body }: CanonicalRequest,
+	operations: readonly Operation[],
+	{ open }: Pick<Verdict & { kind: 'wait' }, 'open'>,
+): RequestDocument['parts'] {
+	if (method !== 'PATCH' || operations.length < 2) return [];
+	return operations.map(({ name, properties }) => ({
+		properties: propertiesUnder(body, properties),
+		needs: (Object.hasOwn(open, name) ? (open[name] ?? []) : []).map(alternative => [...alternative]),
+	}));
 }
 
 export const authorizationOf = (

@@ -82,12 +82,25 @@ export function canonicaliseBody(head: RequestHead, body?: Uint8Array): Canonica
 		return { ...request, body: undefined, bytes: body, contentType: fields.contentType };
 	const parsed = parseStrictJson(body);
 	if (!isObject(parsed)) throw refusal('BodyNotObject');
+	const content = method === 'PATCH' ? withoutAnnotations(parsed) : parsed;
 	return {
 		...request,
-		body: parsed,
-		bytes: Buffer.from(JSON.stringify(parsed)),
+		body: content,
+		bytes: Buffer.from(JSON.stringify(content)),
 		contentType: 'application/json',
 	};
+}
+
+/**
+ * Clients send back what they have read: the resource's own `@odata.id`, `@odata.type` and the like mean nothing in a
+ * PATCH (DSP0266 §7.5), and bmcweb drops them. Left in, they would be properties that no row covers.
+ */
+function withoutAnnotations(body: Readonly<Record<string, JsonValue>>): Readonly<Record<string, JsonValue>> {
+	const names = Object.keys(body);
+	const kept = names.filter(name => !name.startsWith('@odata.'));
+	if (kept.length === names.length) return body;
+	if (kept.length === 0) throw refusal('NoOperation');
+	return Object.fromEntries(kept.map(name => [name, body[name] as JsonValue]));
 }
 
 function readMethod(method: string | undefined): CanonicalRequest['method'] {
@@ -173,6 +186,6 @@ function limitOf(kind: RequestHead['bodyKind']): number {
 	}
 }
 
-function isObject(value: JsonValue): boolean {
+function isObject(value: JsonValue): value is { readonly [name: string]: JsonValue } {
 	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -44,6 +44,7 @@ export const refusals = {
 	BodyMissing: [400, 'This request needs a body'],
 	BodyTooLarge: [413, 'The body is larger than allowed'],
 	BodyNotObject: [400, 'The body must be a JSON object'],
+	NoOperation: [400, 'The body holds annotations alone, which change nothing'],
 	ContentCodingUnknown: [415, 'The body must not be compressed'],
 	ContentTypeUnsupported: [415, 'The body must be application/json in UTF-8'],
 

@@ -34,6 +34,16 @@ export function patternOf(path: readonly string[]): string | undefined {
 	return checkPropertyPath(text).ok && covers([text], path) ? text : undefined;
 }
 
+/** The properties of a PATCH's body that a row is about; undefined for the patterns of a row that is about all. */
+export function propertiesUnder(
+	body: JsonValue | undefined,
+	patterns: readonly string[] | undefined,
+): string[] {
+	return propertyPaths(body)
+		.filter(path => patterns === undefined || covers(patterns, path))
+		.map(path => path.join('.'));
+}
+
 /**
  * Where in a body another resource than the request's own stands (DSP0266 §7.11, "deep operations"): a list of
  * members, or an object that names its resource and says more of it. Undefined: nowhere.

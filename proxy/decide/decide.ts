@@ -32,12 +32,16 @@ export type Verdict =
 			readonly needs: readonly (readonly string[])[];
 			/** By party in `needs`, where not any operator will do: `one more of security`. */
 			readonly lacking: Readonly<Record<string, string>>;
+			/** By row that is not satisfied, what would complete that row: `needs` is what completes them all. */
+			readonly open: Readonly<Record<string, readonly (readonly string[])[]>>;
 			readonly policies: readonly EvaluatedPolicy[];
 	  }
 	| {
 			readonly kind: 'deny';
 			/** For people, whoever they are: the rule, the party and the expression that failed, unless it is private. */
 			readonly reason: string;
+			/** The rows that no clause can satisfy. */
+			readonly failed?: readonly string[];
 			readonly policies: readonly EvaluatedPolicy[];
 	  };
 
@@ -72,6 +76,7 @@ export function decide(input: DecisionInput): Verdict {
 	const taken: Clause[] = [];
 	const posts: (readonly PostPolicy[])[] = [];
 	const failed: Operation[] = [];
+	const open: Record<string, readonly (readonly string[])[]> = {};
 	let needs: (readonly string[])[] = [[]];
 	for (const operation of input.operations) {
 		const clauses = operation.authorization.closed ? [] : operation.authorization.clauses;
@@ -92,12 +97,16 @@ export function decide(input: DecisionInput): Verdict {
 			.filter(clause => clause.policies.every(party => holds(operation, party)))
 			.map(clause => clause.authorizations.filter(party => !input.authorizations.has(party)));
 		if (completions.length === 0) failed.push(operation);
+		else open[operation.name] = minimal(completions);
 		needs = minimal(needs.flatMap(have => completions.map(more => [...new Set([...have, ...more])].sort())));
 	}
 
-	if (failed.length > 0) return { kind: 'deny', reason: explainDenial(failed, policies), policies };
+	if (failed.length > 0) {
+		const names = failed.map(({ name }) => name);
+		return { kind: 'deny', reason: explainDenial(failed, policies), failed: names, policies };
+	}
 	if (taken.length < input.operations.length)
-		return { kind: 'wait', needs, lacking: lackingOf(needs, input), policies };
+		return { kind: 'wait', needs, lacking: lackingOf(needs, input), open, policies };
 	if (taken.length === 0)
 		return { kind: 'deny', reason: 'the request falls under no row of the authorization table', policies };
 	return {

@@ -59,6 +59,7 @@ test('the Task of a waiting request tells nobody', async t => {
 	const { policies } = denied(set);
 	const request = {
 		state: 'waiting',
+		parts: [],
 		needs: [['CP']],
 		lacking: {},
 		policies,

@@ -1,5 +1,5 @@
 import type { CanonicalRequest } from '../canonicalise/canonical-request.ts';
-import { covers, propertyPaths } from '../classify/properties.ts';
+import { propertiesUnder } from '../classify/properties.ts';
 import {
 	type DecisionInput,
 	decide,
@@ -73,12 +73,7 @@ function explainRow(operation: Operation, input: ExplainInput): RowView {
 	return {
 		operation: operation.name,
 		pattern: operation.matches.find(pattern => matches(pattern, request))?.source ?? '',
-		properties:
-			request.method === 'PATCH'
-				? propertyPaths(request.body)
-						.filter(path => properties === undefined || covers(properties, path))
-						.map(path => path.join('.'))
-				: null,
+		properties: request.method === 'PATCH' ? propertiesUnder(request.body, properties) : null,
 		p2c: authorization.source,
 		handledBy: operation.handledBy,
 		clauses: authorization.clauses.map((clause): ClauseView => {

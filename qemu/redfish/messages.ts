@@ -41,6 +41,11 @@ const BASE = {
 		'Warning',
 		'Ensure that the property is in the request body and has a valid value and resubmit the request if the operation failed.',
 	],
+	NoOperation: [
+		'The request body submitted holds nothing to act upon, and nothing was changed.',
+		'Warning',
+		'Add properties in the JSON object and resubmit the request.',
+	],
 	EmptyJSON: [
 		'The request body submitted contained an empty JSON object and the service is unable to process it.',
 		'Warning',

@@ -266,7 +266,11 @@ export function createService(options: ServiceOptions): RedfishService {
 				if (head.method === 'PATCH' && Object.keys(content.value).length === 0) {
 					return { ok: false, outcome: failed(400, 'EmptyJSON') };
 				}
-				return readValues(content.value, shape, required);
+				if (head.method !== 'PATCH') return readValues(content.value, shape, required);
+				// As bmcweb: what a client sends back of a resource's own annotations is dropped.
+				const own = Object.entries(content.value).filter(([name]) => !name.startsWith('@odata.'));
+				if (own.length === 0) return { ok: false, outcome: failed(400, 'NoOperation') };
+				return readValues(Object.fromEntries(own), shape, required);
 			},
 			read,
 		};
