@@ -94,7 +94,9 @@ function splitAnswers(text: string, methods: readonly string[] = []): WireAnswer
 		}
 		rest = rest.slice(end + 4);
 		if (status >= 100 && status < 200) continue;
-		const isBodiless = status === 204 || status === 304 || methods[answers.length] === 'HEAD';
+		// No body here begins like this: a status line follows where the length is that of a body not sent to HEAD.
+		const isHead = methods[answers.length] === 'HEAD' || rest.startsWith('HTTP/1.1 ');
+		const isBodiless = status === 204 || status === 304 || isHead;
 		const body = isBodiless ? { bytes: '', length: 0 } : takeBody(rest, headers);
 		if (!body) return answers;
 		rest = rest.slice(body.length);
