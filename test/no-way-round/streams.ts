@@ -385,7 +385,7 @@ function mutate(text: string, { at, kind, length, bytes }: Mutation): string {
 }
 
 /** Byte streams for one connection. */
-export const anyStream: fc.Arbitrary<Stream> = fc
+const anyStream: fc.Arbitrary<Stream> = fc
 	.record({
 		door: fc.constantFrom('main', 'node1', 'node3'),
 		prefix: fc.constantFrom('/bmc/node1', '/bmc/node2'),
