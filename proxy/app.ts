@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Registry } from 'prom-client';
@@ -6,6 +7,7 @@ import { createApp, type Route } from '../common/http/app.ts';
 import { type Listening, listen } from '../common/http/listen.ts';
 import { createOpsServer } from '../common/http/ops-server.ts';
 import type { Logger } from '../common/log/logger.ts';
+import { aggregateMetrics } from '../common/metrics/registry.ts';
 import { requestMetrics } from '../common/metrics/request-metrics.ts';
 import type { Store } from '../common/store/store.ts';
 import { renderRedfishError } from './answer/redfish-error.ts';
@@ -26,7 +28,7 @@ import { createBasicCheck } from './authenticate/basic.ts';
 import { createCertificateCheck } from './authenticate/certificate.ts';
 import { openLockouts } from './authenticate/lockouts.ts';
 import { createPasswordCheck } from './authenticate/password-check.ts';
-import type { Roster } from './authenticate/roster.ts';
+import type { Roster, RosterEntry } from './authenticate/roster.ts';
 import { createSessionService, operatorOrThrow } from './authenticate/session-service.ts';
 import { openSessions, type SessionBinding } from './authenticate/sessions.ts';
 import type { JsonValue } from './canonicalise/canonical-request.ts';
@@ -45,6 +47,7 @@ import {
 	type ForwardLimits,
 } from './forward/bmc-connection.ts';
 import { createBmcTasks } from './forward/bmc-tasks.ts';
+import { coalesceReads } from './forward/coalesce.ts';
 import type { Windows } from './governance/windows.ts';
 import { createTlsServer, type TlsMaterial } from './listener/listeners.ts';
 import { createRedfishHandler } from './listener/redfish-handler.ts';
@@ -53,6 +56,10 @@ import { writeAnswer } from './listener/write-answer.ts';
 import { createMediator } from './mediator.ts';
 import type { Operator } from './operator.ts';
 import type { PolicySet } from './policy/policy-set.ts';
+import { type Crew, startCrew } from './processes/crew.ts';
+import type { Update } from './processes/message.ts';
+import { shareLimits } from './processes/share-limits.ts';
+import { listenShared } from './processes/shared-port.ts';
 import { countRecords, showState } from './service-metrics.ts';
 
 export interface Address {
@@ -109,6 +116,12 @@ export interface ProxyDeps {
 		| undefined;
 	/** What keeps watch over the other ways into enrolled BMCs. */
 	readonly doors?: DoorsOptions | undefined;
+	/** Processes that serve besides this one, which then does what they hand over; none when absent. */
+	readonly workers?:
+		| { readonly size: number; readonly logLevel: 'debug' | 'info' | 'warn' | 'error' }
+		| undefined;
+	/** Identical concurrent reads share an exchange with the BMC: see forward/coalesce.ts. */
+	readonly coalesce?: boolean | undefined;
 	/** Readiness checks besides the proxy's own, by name. */
 	readonly checks: Readonly<Record<string, () => unknown>>;
 }
@@ -119,9 +132,15 @@ export interface P2cProxy {
 		main: Address,
 		ops: Address,
 	): Promise<{ url: string; ops: string; bmcs: Readonly<Record<string, string>> }>;
-	/** Takes another version of the policies; requests that wait under the old one must be made again. */
-	usePolicies(set: PolicySet): void;
-	useRoster(roster: Roster): void;
+	/**
+	 * Takes another version of the policies; requests that wait under the old one must be made again. In force here
+	 * at once, and in every worker when the promise resolves. Never rejects.
+	 */
+	usePolicies(set: PolicySet): Promise<void>;
+	/** As usePolicies. */
+	useRoster(roster: Roster): Promise<void>;
+	/** Process ids of the workers that serve. */
+	workers(): readonly number[];
 	/** GET of a resource of one BMC with the proxy's own credential, for External sources. */
 	readBmc(bmc: string, path: string): Promise<JsonValue>;
 	close(): Promise<void>;
@@ -133,7 +152,16 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	const audit = countRecords(deps.audit, registry);
 	let active = activate(deps.policies);
 	let roster = deps.roster;
-	const bmcs = new Map(deps.bmcs.map(target => [target.name, connectBmc(target, deps.limits)]));
+	const { size: workers = 0 } = deps.workers ?? {};
+	const limits = shareLimits(deps.limits, workers);
+	if (!limits) throw new RangeError('there are too few connections to a BMC for that many processes');
+	const connect = (target: BmcTarget) => {
+		const bmc = connectBmc(target, limits.home);
+		return deps.coalesce ? coalesceReads(bmc) : bmc;
+	};
+	const bmcs = new Map(deps.bmcs.map(target => [target.name, connect(target)]));
+	let crew: Crew | undefined;
+	const tell = async (update: Update): Promise<void> => crew?.tell(update);
 	showState(registry, store, [...bmcs.values()]);
 	const lanes = createLanes();
 
@@ -149,6 +177,13 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 			logger.warn({ operator, from }, 'a session was used from elsewhere than it was opened from');
 		},
 		onFault: fault => logger.error({ err: fault }, 'an ended session could not be erased'),
+		follower:
+			workers > 0
+				? {
+						opened: session => void tell({ what: 'session-opened', session }),
+						ended: id => tell({ what: 'session-ended', id }),
+					}
+				: undefined,
 	});
 	const lockouts = await openLockouts({
 		store,
@@ -161,13 +196,20 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		onFault: fault => logger.error({ err: fault }, 'a lockout could not be kept over a restart'),
 	});
 	const checkPassword = createPasswordCheck({ lockouts, roster: () => roster });
+	const basicSecret = randomBytes(32);
 	const roots = Object.entries(deps.parties).flatMap(([name, { rootPem }]) =>
 		rootPem ? [{ name, rootPem }] : [],
 	);
 	const authenticator = createAuthenticator({
 		sessions,
 		checkPassword,
-		checkBasic: createBasicCheck({ clock, roster: () => roster, checkPassword }),
+		checkBasic: createBasicCheck({
+			clock,
+			roster: () => roster,
+			checkPassword,
+			secret: basicSecret,
+			onVerified: workers > 0 ? verified => void tell({ what: 'basic-verified', verified }) : undefined,
+		}),
 		checkCertificate: createCertificateCheck({ clock, roster: () => roster, parties: roots }),
 	});
 
@@ -341,11 +383,48 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 
 	const tls: TlsMaterial = { ...deps.tls, partyRoots: roots.map(({ rootPem }) => rootPem) };
 	const listening: Listening[] = [];
+	const startWorkers = ({ size, logLevel }: NonNullable<ProxyDeps['workers']>): Promise<Crew> =>
+		startCrew({
+			size,
+			config: {
+				tls,
+				parties: roots,
+				bmcs: deps.bmcs.map(
+					({ username: _username, password: _password, listen: _listen, ...target }) => target,
+				),
+				limits: limits.worker,
+				coalesce: deps.coalesce ?? false,
+				idleTimeout: deps.sessions.idleTimeout,
+				sessionLifetime: deps.sessions.lifetime,
+				sessionBinding: deps.sessions.boundTo ?? 'address',
+				reservedOperations: Object.values(deps.reserved ?? {}).flatMap(({ rules }) =>
+					rules.operations.flatMap(({ operation }) => operation),
+				),
+				basicSecret,
+				logLevel,
+			},
+			state: () => ({
+				policies: active.set.sources,
+				roster: entriesOf(roster),
+				sessions: sessions.records(),
+			}),
+			audit,
+			bmcs,
+			touch: id => sessions.touch(id),
+			clock,
+			logger,
+		});
 	const open = async (
+		door: string,
 		address: Address,
 		handle: (request: IncomingMessage, response: ServerResponse) => void,
 	) => {
-		const opened = await listen(createTlsServer(tls, handle), { ...address, clock });
+		const server = createTlsServer(tls, handle);
+		const shared = crew;
+		shared?.serve(door, server);
+		const opened = shared
+			? await listenShared({ ...address, give: socket => shared.give(door, socket), alone: server, clock })
+			: await listen(server, { ...address, clock });
 		listening.push(opened);
 		return urlOf('https', opened);
 	};
@@ -363,31 +442,40 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 
 	return {
 		async listen(main, ops) {
-			mainUrl = await open(main, handleMain);
+			crew = deps.workers && (await startWorkers(deps.workers));
+			mainUrl = await open('', main, handleMain);
 			for (const { name, listen: own } of deps.bmcs) {
 				const bmc = bmcs.get(name);
 				if (!own || !bmc) continue;
 				const handle = (request: IncomingMessage, response: ServerResponse) =>
 					handleRedfish(request, response, { bmc, prefix: '', url: request.url ?? '' });
-				bmcUrls.set(name, await open(own, handle));
+				bmcUrls.set(name, await open(name, own, handle));
 			}
 			const checks = {
 				store: () => store.read(tx => tx.count(requests)),
 				audit: () => {
 					if (!audit.healthy()) throw new Error('the audit log cannot be written');
 				},
+				...(crew && { workers: () => crew?.check() }),
 				...deps.checks,
 			};
-			const opsServer = await listen(createOpsServer({ registry, checks, clock }), { ...ops, clock });
+			const metrics = crew ? aggregateMetrics(registry, async () => crew?.metrics() ?? []) : registry;
+			const opsServer = await listen(createOpsServer({ registry: metrics, checks, clock }), {
+				...ops,
+				clock,
+			});
 			listening.push(opsServer);
 			return { url: mainUrl, ops: urlOf('http', opsServer), bmcs: Object.fromEntries(bmcUrls) };
 		},
 		usePolicies(set) {
 			active = activate(set);
+			return tell({ what: 'policies', policies: set.sources });
 		},
 		useRoster(next) {
 			roster = next;
+			return tell({ what: 'roster', roster: entriesOf(next) });
 		},
+		workers: () => crew?.serving() ?? [],
 		async readBmc(name, path) {
 			const bmc = bmcs.get(name);
 			if (!bmc) throw proxyErrors.UnknownBmc(`there is no BMC ${name}`);
@@ -396,12 +484,21 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		async close() {
 			cancelExpiry();
 			doors.close();
-			await Promise.all(listening.map(server => server.close(3000)));
+			const ports = Promise.all(listening.map(server => server.close(3000)));
+			await crew?.close(3000);
+			await ports;
 			await Promise.all([...bmcs.values()].map(bmc => bmc.close()));
 			await sessions.close();
 		},
 	};
 }
+
+/** What workers are told of operators: no hash of a password. */
+const entriesOf = (roster: Roster): RosterEntry[] =>
+	roster.operators.flatMap(({ name }) => {
+		const entry = roster.find(name);
+		return entry ? [{ ...entry, password: undefined }] : [];
+	});
 
 /** Every listener of the proxy is TLS. */
 const peerOf = (request: IncomingMessage): TLSSocket => request.socket as TLSSocket;

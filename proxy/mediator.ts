@@ -81,7 +81,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		verdict: Verdict,
 		policies: ActivePolicies,
 		held?: RequestDocument,
-	): { durable: Promise<void>; seq?: number } => {
+	): { durable: Promise<void>; seq?: number; taken?: Promise<void> } => {
 		const recorded = audit.append(
 			{
 				kind: 'decision',
@@ -145,8 +145,10 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		const verdict = how.mayOverride ? await override(call, policies, operations, decided) : decided;
 		if (verdict.kind === 'wait') return { verdict, policies, operations }; // recorded once it has an id
 		const recorded = recordDecision(call, operations, verdict, policies);
-		if (isRead(call)) recorded.durable.catch(noted);
-		else {
+		if (isRead(call)) {
+			recorded.durable.catch(noted);
+			if (recorded.taken) await durably({ durable: recorded.taken });
+		} else {
 			await recorded.durable.catch(fault => {
 				if (verdict.kind === 'execute') verdict.claim?.release();
 				throw fault;

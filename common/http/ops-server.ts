@@ -15,7 +15,7 @@ export interface CheckResult {
 }
 
 export interface OpsDeps {
-	readonly registry: Registry;
+	readonly registry: Pick<Registry, 'metrics' | 'contentType'>;
 	/** By name, for instance `store`, `broker`, `policies`. */
 	readonly checks: Readonly<Record<string, Check>>;
 	/** Milliseconds that one check may take; 2,000 when absent. */
@@ -50,7 +50,7 @@ export function createOpsServer(deps: OpsDeps): Server {
 	return createServer(app);
 }
 
-async function sendMetrics(registry: Registry, response: Response): Promise<void> {
+async function sendMetrics(registry: OpsDeps['registry'], response: Response): Promise<void> {
 	const text = await registry.metrics();
 	response.set('Content-Type', registry.contentType).end(text);
 }

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { AggregatorRegistry, collectDefaultMetrics, Registry } from 'prom-client';
 
 /**
  * A service's metrics. `process: true` adds those of the process itself (memory, event loop, garbage
@@ -9,4 +9,18 @@ export function createRegistry(options: { service: string; process?: boolean }):
 	registry.setDefaultLabels({ service: options.service });
 	if (options.process === true) collectDefaultMetrics({ register: registry });
 	return registry;
+}
+
+/** A registry's metrics with those of other processes of the service, as their getMetricsAsJSON gives them. */
+export function aggregateMetrics(
+	own: Registry,
+	others: () => Promise<readonly (readonly object[])[]>,
+): Pick<Registry, 'metrics' | 'contentType'> {
+	return {
+		contentType: own.contentType,
+		async metrics() {
+			const all = [await own.getMetricsAsJSON(), ...(await others())];
+			return AggregatorRegistry.aggregate(all as object[]).metrics();
+		},
+	};
 }

@@ -122,7 +122,9 @@ export function createBench(
 		pass: () => Promise.reject(new Error('not through here')),
 		read: () => Promise.reject(new Error('not through here')),
 		session: () => undefined,
+		token: () => Promise.reject(new Error('not through here')),
 		state: () => 'up',
+		noteState: () => undefined,
 		close: async () => undefined,
 	};
 	const bmcs = new Map([['node1', connection]]);

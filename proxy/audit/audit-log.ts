@@ -15,8 +15,13 @@ export interface AuditLog {
 	 * Puts the record on its way to the disk; takes some microseconds. `durable` resolves once it is there, and rejects with
 	 * AuditFailed, AuditFull, AuditTooLong or AuditClosed when it is not: then what it records must not happen.
 	 * A rejection that nobody looks at does no harm. `seq` is the record's number, unless it was refused at once.
+	 * `taken`, where the log is another process's, resolves once that has it in hand: what else follows at once has
+	 * to wait for this.
 	 */
-	append(record: AuditRecord, options?: AppendOptions): { durable: Promise<void>; seq?: number };
+	append(
+		record: AuditRecord,
+		options?: AppendOptions,
+	): { durable: Promise<void>; seq?: number; taken?: Promise<void> };
 	/**
 	 * False once the disk has failed: until there is room again where it was full, which the log finds out by itself,
 	 * else until the log is opened again.

@@ -53,7 +53,7 @@ export interface Authenticator {
 }
 
 export interface AuthenticatorDeps {
-	readonly sessions: Sessions;
+	readonly sessions: Pick<Sessions, 'use' | 'open'>;
 	readonly checkBasic: BasicCheck;
 	readonly checkPassword: PasswordCheck;
 	readonly checkCertificate: (socket: PeerSocket) => CertificateVerdict;

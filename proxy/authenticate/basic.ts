@@ -9,17 +9,38 @@ export type BasicCheck = (
 	address: string | undefined,
 ) => PasswordVerdict | Promise<PasswordVerdict>;
 
+/** A header that was verified, told without the header. */
+export interface VerifiedBasic {
+	/** Its HMAC. */
+	readonly mark: string;
+	readonly operator: string;
+	/** The roster entry's version. */
+	readonly credentials: string;
+	/** Milliseconds since the epoch. */
+	readonly until: number;
+}
+
 export interface BasicCheckDeps {
 	readonly clock: Clock;
 	readonly roster: () => Roster;
 	readonly checkPassword: PasswordCheck;
 	/** Milliseconds for which a verified header is taken without checking again; 60 s. */
 	readonly cacheFor?: number;
+	/** Key of the HMACs, where other processes of this proxy know them as well; drawn when absent. */
+	readonly secret?: Uint8Array | undefined;
+	readonly onVerified?: ((verified: VerifiedBasic) => void) | undefined;
 }
 
 const maxCached = 1000;
 const basicPattern = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** The HMAC by which a header is remembered. */
+export function createBasicMarks(secret: Uint8Array): (header: string) => string {
+	// As a key object: given raw bytes, each HMAC would set its key up anew, which costs ten times the HMAC itself.
+	const key = createSecretKey(secret);
+	return header => createHmac('sha256', key).update(header).digest('base64');
+}
 
 /**
  * Basic authentication, RFC 7617. A client repeats the header with every request while checking it takes 50 ms,
@@ -29,8 +50,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 export function createBasicCheck(deps: BasicCheckDeps): BasicCheck {
 	const { clock, roster, checkPassword } = deps;
 	const cacheFor = deps.cacheFor ?? 60_000;
-	// As a key object: given raw bytes, each HMAC would set its key up anew, which costs ten times the HMAC itself.
-	const key = createSecretKey(randomBytes(32));
+	const markOf = createBasicMarks(deps.secret ?? randomBytes(32));
 	const verified = new Map<string, { readonly entry: RosterEntry; readonly until: number }>();
 	const underWay = new Map<string, Promise<PasswordVerdict>>();
 	let verifiedUnder = roster();
@@ -44,7 +64,10 @@ export function createBasicCheck(deps: BasicCheckDeps): BasicCheck {
 		if (credentials === undefined) return { kind: 'wrong' };
 		const verdict = await checkPassword(credentials.name, credentials.password, address);
 		if (verdict.kind === 'right' && roster() === verifiedUnder) {
-			verified.set(mark, { entry: verdict.entry, until: clock.now() + cacheFor });
+			const { entry } = verdict;
+			const until = clock.now() + cacheFor;
+			verified.set(mark, { entry, until });
+			deps.onVerified?.({ mark, operator: entry.operator.name, credentials: entry.version, until });
 			if (verified.size > maxCached) verified.delete(verified.keys().next().value ?? mark);
 		}
 		return verdict;
@@ -56,7 +79,7 @@ export function createBasicCheck(deps: BasicCheckDeps): BasicCheck {
 			underWay.clear();
 			verifiedUnder = roster();
 		}
-		const mark = createHmac('sha256', key).update(header).digest('base64');
+		const mark = markOf(header);
 		const known = verified.get(mark);
 		if (known && clock.now() < known.until) return { kind: 'right', entry: known.entry };
 		verified.delete(mark);

@@ -81,7 +81,13 @@ export function createRoster(entries: readonly OperatorEntry[], parties: readonl
 		if (!entry.disabled) byName.set(entry.name, toRosterEntry(entry));
 	}
 	if (problems.length > 0) throw new BimetalError('RosterInvalid', problems.join('; '), { expose: false });
-	const operators = [...byName.values()].map(entry => entry.operator);
+	return rosterOf([...byName.values()]);
+}
+
+/** The roster of entries that were checked before. */
+export function rosterOf(entries: readonly RosterEntry[]): Roster {
+	const byName = new Map(entries.map(entry => [entry.operator.name, entry]));
+	const operators = entries.map(entry => entry.operator);
 	operators.sort((a, b) => (a.name < b.name ? -1 : 1));
 	return Object.freeze({ find: (name: string) => byName.get(name), operators: Object.freeze(operators) });
 }

@@ -46,6 +46,25 @@ export interface Session {
 	readonly origin: Origin;
 }
 
+/** A session as another process of this proxy knows it: enough to recognise its token, not enough to use it. */
+export interface SessionRecord {
+	readonly id: string;
+	readonly operator: Operator;
+	/** SHA-256 of the token, base64url. */
+	readonly tokenHash: string;
+	/** The roster entry's version at log-in. */
+	readonly credentials: string;
+	readonly createdAt: number;
+	readonly origin: Origin;
+}
+
+/** Who keeps a copy of the sessions. */
+export interface SessionFollower {
+	opened(session: SessionRecord): void;
+	/** Resolves once no copy takes its token any more. Never rejects. */
+	ended(id: string): Promise<void>;
+}
+
 export interface Sessions {
 	/** Opens a session that is on disk when the promise resolves. The token is told this once. */
 	open(entry: RosterEntry, from: Origin): Promise<{ readonly session: Session; readonly token: string }>;
@@ -57,8 +76,12 @@ export interface Sessions {
 	get(id: string): Session | undefined;
 	/** Live sessions, of one party when given, by id. */
 	list(party?: string): Session[];
-	/** False when there was none. Ended at once; on disk when the promise resolves. */
+	/** False when there was none. Ended at once; on disk, and everywhere, when the promise resolves. */
 	end(id: string): Promise<boolean>;
+	/** It was used in another process. */
+	touch(id: string): void;
+	/** All that are open, for a copy. */
+	records(): SessionRecord[];
 	/** Waits for what is being written. The store stays open. */
 	close(): Promise<void>;
 }
@@ -80,14 +103,13 @@ export interface SessionsDeps {
 	readonly boundTo?: SessionBinding;
 	/** Somebody used a session's token from elsewhere; once for each session and address. */
 	readonly onElsewhere?: (session: Session, from: Origin) => void;
+	readonly follower?: SessionFollower | undefined;
 }
 
 const minute = 60_000;
 
-interface Live extends Session {
+interface Live extends Session, SessionRecord {
 	lastUsedAt: number;
-	readonly tokenHash: string;
-	readonly credentials: string;
 	/** What has been said about this session's use from elsewhere. */
 	readonly elsewhere: Set<string>;
 	/** On the clock that nobody sets: when it was last used, and when it is over however it is used. */
@@ -120,7 +142,9 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
 	const erase = (session: Live): Promise<boolean> => {
 		byId.delete(session.id);
 		byToken.delete(session.tokenHash);
-		const erased = store.transact(tx => tx.delete(sessionCollection, session.id));
+		const told = deps.follower?.ended(session.id);
+		const kept = store.transact(tx => tx.delete(sessionCollection, session.id));
+		const erased = told ? Promise.all([kept, told]).then(([found]) => found) : kept;
 		const settled = erased.then(
 			() => undefined,
 			() => undefined,
@@ -176,10 +200,6 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
 		if (origin === null && boundTo !== 'none') eraseLater(session);
 	}
 
-	const isAtHome = ({ origin }: Live, from: Origin): boolean =>
-		boundTo === 'none' ||
-		(origin.certificate === from.certificate &&
-			(boundTo === 'certificate' || origin.network === from.network));
 	const report = (session: Live, from: Origin): void => {
 		const key = `${from.network} ${from.certificate}`;
 		if (session.elsewhere.has(key) || session.elsewhere.size >= maxElsewhere) return;
@@ -223,12 +243,13 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
 				}),
 			);
 			remember(session);
+			deps.follower?.opened(recordOf(session));
 			return { session, token };
 		},
 		use(token, from) {
 			const session = current(byToken.get(hashToken(token)));
 			if (session === undefined) return undefined;
-			if (!isAtHome(session, from)) {
+			if (!isAtHome(boundTo, session.origin, from)) {
 				report(session, from);
 				return undefined;
 			}
@@ -248,6 +269,13 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
 			await erase(session);
 			return true;
 		},
+		touch(id) {
+			const session = byId.get(id);
+			if (!session) return;
+			session.lastUsedAt = clock.now();
+			session.usedAt = clock.elapsed();
+		},
+		records: () => [...byId.values()].map(recordOf),
 		async close() {
 			cancelSweep();
 			await Promise.all(writing);
@@ -255,7 +283,21 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
 	};
 }
 
+/** Whether a session that was opened from `origin` is good for a request that comes from there. */
+export const isAtHome = (boundTo: SessionBinding, origin: Origin, from: Origin): boolean =>
+	boundTo === 'none' ||
+	(origin.certificate === from.certificate && (boundTo === 'certificate' || origin.network === from.network));
+
+const recordOf = ({ id, operator, tokenHash, credentials, createdAt, origin }: Live): SessionRecord => ({
+	id,
+	operator,
+	tokenHash,
+	credentials,
+	createdAt,
+	origin,
+});
+
 /** Looking up the hash, not the token, also keeps the look-up's time from telling anything of the token. */
-function hashToken(token: string): string {
+export function hashToken(token: string): string {
 	return hash('sha256', token, 'base64url');
 }

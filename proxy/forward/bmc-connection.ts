@@ -40,6 +40,14 @@ export interface ForwardRequest {
 	readonly body: Uint8Array | undefined;
 }
 
+export type BmcState = 'up' | 'down' | 'unknown';
+
+/**
+ * Where the token of the proxy's session on a BMC comes from. BMCs allow few sessions, so that all processes of a
+ * proxy share one.
+ */
+export type TokenSource = (refused: string | undefined) => Promise<string>;
+
 /** One BMC's pool of kept-alive connections, one request in flight on each, and the proxy's session on it. */
 export interface BmcConnection {
 	readonly target: Pick<BmcTarget, 'name' | 'rack' | 'url'>;
@@ -55,13 +63,25 @@ export interface BmcConnection {
 	read(path: string): Promise<JsonValue>;
 	/** Path of the proxy's own session on the BMC, while it has one. */
 	session(): string | undefined;
+	/**
+	 * The token of that session for another process of this proxy: another one than `refused`, which the BMC no
+	 * longer takes. Throws BmcUnreachable.
+	 */
+	token(refused: string | undefined): Promise<string>;
 	/** As the last exchange left it. */
-	state(): 'up' | 'down' | 'unknown';
+	state(): BmcState;
+	/** Another process of this proxy has exchanged something with the BMC. */
+	noteState(state: BmcState): void;
 	/** Ends the session on the BMC and all connections. */
 	close(): Promise<void>;
 }
 
-export function connectBmc(target: BmcTarget, limits: ForwardLimits): BmcConnection {
+/** Without `tokenSource` it logs in by itself. */
+export function connectBmc(
+	target: BmcTarget,
+	limits: ForwardLimits,
+	tokenSource?: TokenSource,
+): BmcConnection {
 	const pool = new Pool(target.url, {
 		connections: limits.connections,
 		pipelining: 1,
@@ -70,11 +90,12 @@ export function connectBmc(target: BmcTarget, limits: ForwardLimits): BmcConnect
 		keepAliveTimeout: 30_000,
 		connect: connectorOf(target, Math.min(limits.timeout, 5000)),
 	});
-	let state: 'up' | 'down' | 'unknown' = 'unknown';
-	let session: { token: string; location: string } | undefined;
-	let loggingIn: Promise<void> | undefined;
+	let state: BmcState = 'unknown';
+	let token: string | undefined;
+	let location: string | undefined;
+	let renewing: Promise<string> | undefined;
 
-	const logIn = async (): Promise<void> => {
+	const logIn = async (): Promise<string> => {
 		const sent = collectAnswer(pool, target.name, limits, {
 			method: 'POST',
 			path: '/redfish/v1/SessionService/Sessions',
@@ -85,18 +106,25 @@ export function connectBmc(target: BmcTarget, limits: ForwardLimits): BmcConnect
 		const answer = await sent.catch(fault => {
 			throw bmcUnreachable(target.name, `the log-in failed: ${(fault as Error).message}`, fault);
 		});
-		const token = answer.headers['x-auth-token'];
-		if (answer.status !== 201 || typeof token !== 'string') {
+		const opened = answer.headers['x-auth-token'];
+		if (answer.status !== 201 || typeof opened !== 'string') {
 			throw bmcUnreachable(target.name, `it refuses the proxy's log-in with status ${answer.status}`);
 		}
-		session = { token, location: String(answer.headers.location ?? '') };
+		location = String(answer.headers.location ?? '');
+		return opened;
 	};
 	/** One log-in at a time: all who need the session wait for the same one. */
-	const ensureSession = (): Promise<void> => {
-		loggingIn ??= logIn().finally(() => {
-			loggingIn = undefined;
-		});
-		return loggingIn;
+	const renew = (refused: string | undefined): Promise<string> => {
+		if (token !== undefined && token !== refused) return Promise.resolve(token);
+		renewing ??= (tokenSource ? tokenSource(refused) : logIn())
+			.then(renewed => {
+				token = renewed;
+				return renewed;
+			})
+			.finally(() => {
+				renewing = undefined;
+			});
+		return renewing;
 	};
 
 	const attempt = async <R extends { status: number }>(
@@ -104,14 +132,11 @@ export function connectBmc(target: BmcTarget, limits: ForwardLimits): BmcConnect
 		run: (exchange: Exchange) => Promise<R>,
 	): Promise<R> => {
 		try {
-			if (!session) await ensureSession();
-			let used = session?.token;
+			const used = token ?? (await renew(undefined));
 			let result = await run(withToken(request, used));
 			if (result.status === 401) {
 				// The BMC has forgotten the session (it restarted): a 401 was certainly not executed, so once more.
-				if (session?.token === used) await ensureSession();
-				used = session?.token;
-				result = await run(withToken(request, used));
+				result = await run(withToken(request, await renew(used)));
 				if (result.status === 401) throw bmcUnreachable(target.name, "it refuses the proxy's session");
 			}
 			state = 'up';
@@ -141,19 +166,21 @@ export function connectBmc(target: BmcTarget, limits: ForwardLimits): BmcConnect
 			if (answer.status !== 200) throw bmcGarbage(target.name, `status ${answer.status} for ${path}`);
 			return parseAnswer(target.name, answer.body);
 		},
-		session: () => session?.location,
+		session: () => location,
+		token: renew,
 		state: () => state,
+		noteState(seen) {
+			state = seen;
+		},
 		async close() {
-			if (session?.location.startsWith('/redfish/v1/SessionService/Sessions/')) {
+			// Whoever logged in ends the session.
+			if (location?.startsWith('/redfish/v1/SessionService/Sessions/')) {
 				await collectAnswer(
 					pool,
 					target.name,
 					{ ...limits, timeout: 1000 },
 					{
-						...withToken(
-							{ method: 'DELETE', target: session.location, headers: {}, body: undefined },
-							session.token,
-						),
+						...withToken({ method: 'DELETE', target: location, headers: {}, body: undefined }, token),
 					},
 				).catch(() => undefined); // the BMC ends idle sessions by itself
 			}

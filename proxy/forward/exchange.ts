@@ -143,3 +143,16 @@ export function passAnswer(
 		});
 	});
 }
+
+/** Passes on an answer that was kept whole. */
+export function passWhole(
+	{ status, headers, body }: BmcAnswer,
+	to: ServerResponse,
+	headersFor: (headers: IncomingHttpHeaders) => Record<string, string>,
+): number {
+	to.writeHead(status, { ...headersFor(headers), ...(hasBody(status) && { 'content-length': body.length }) });
+	to.end(body);
+	return status;
+}
+
+const hasBody = (status: number): boolean => status !== 204 && status !== 304;

@@ -31,7 +31,7 @@ export interface GovernorDeps {
 	/** Reads and compiles a policy folder; throws a ConfigError with every problem. */
 	readonly load: (folder: string) => Promise<PolicySet>;
 	/** Called with each version that comes into force after the start. */
-	readonly onTaken: (set: PolicySet) => void;
+	readonly onTaken: (set: PolicySet) => void | Promise<void>;
 }
 
 /** A version that was checked and can come into force. */
@@ -173,7 +173,7 @@ export async function openGovernor(deps: GovernorDeps): Promise<Governor> {
 			{ version: id, policyVersion: next.version, scopes },
 			'another version of the policies is in force',
 		);
-		if (!isFirst) deps.onTaken(next);
+		if (!isFirst) await deps.onTaken(next);
 		return entry;
 	};
 

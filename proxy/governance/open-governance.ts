@@ -41,8 +41,8 @@ export interface GovernanceDeps {
 	readonly isActive: (operator: Operator) => boolean;
 	/** Publishes an event; never throws. */
 	readonly publish: (topic: string, payload: unknown) => void;
-	/** Told of each version that comes into force after the start. */
-	readonly onPolicies: (set: PolicySet) => void;
+	/** Told of each version that comes into force after the start; it is in force everywhere once this resolves. */
+	readonly onPolicies: (set: PolicySet) => void | Promise<void>;
 }
 
 export interface Governance {
@@ -65,10 +65,10 @@ export async function openGovernance(deps: GovernanceDeps): Promise<Governance> 
 	const { audit, logger, clock, store } = deps;
 	const kept = await openKeptVersions(deps.versions);
 	let inUse = '';
-	const takePolicies = (set: PolicySet): void => {
+	const takePolicies = async (set: PolicySet): Promise<void> => {
 		if (set.version === inUse) return;
 		inUse = set.version;
-		deps.onPolicies(set);
+		await deps.onPolicies(set);
 		audit.append({ kind: 'policies', version: set.version, outcome: 'loaded', problems: [] });
 		logger.info({ version: set.version }, 'changed policies are in force');
 	};
@@ -86,8 +86,8 @@ export async function openGovernance(deps: GovernanceDeps): Promise<Governance> 
 		clock,
 		signed: governor && { initial: governor.current(), read: governor.readFolder },
 		onChange: set => {
-			takePolicies(set);
-			keeping = keeping.then(() => keep(set));
+			const taken = takePolicies(set);
+			keeping = keeping.then(() => taken).then(() => keep(set));
 		},
 		onProblems: fault => {
 			const problems = [fault instanceof Error ? fault.message : String(fault)];
@@ -128,7 +128,7 @@ export async function openGovernance(deps: GovernanceDeps): Promise<Governance> 
 async function startGovernor(
 	deps: GovernanceDeps,
 	kept: KeptVersions,
-	onTaken: (set: PolicySet) => void,
+	onTaken: (set: PolicySet) => Promise<void>,
 ): Promise<Governor> {
 	const governor = await openGovernor({
 		...deps,

@@ -19,6 +19,7 @@ import { removePrefix } from '../forward/links.ts';
 import { performOpen } from '../forward/perform.ts';
 import type { Mediator } from '../mediator.ts';
 import type { Operator } from '../operator.ts';
+import { HandOver } from '../processes/hand-over.ts';
 import { readBody } from './read-body.ts';
 import { writeAnswer } from './write-answer.ts';
 
@@ -33,6 +34,8 @@ export interface RedfishHandlerDeps {
 	readonly mediator: Mediator;
 	readonly clock: Clock;
 	readonly logger: Logger;
+	/** In a process that leaves requests to another: called for those that throw HandOver. */
+	readonly handOver?: (request: IncomingMessage, response: ServerResponse) => void;
 	readonly observe: (observed: { method: string; route: string; status: string; ms: number }) => void;
 }
 
@@ -108,13 +111,20 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 	};
 	return (request, response, address) => {
 		const began = deps.clock.now();
+		let isHandedOver = false;
 		response.once('close', () => {
+			if (isHandedOver) return;
 			const status = response.writableFinished ? String(response.statusCode) : 'aborted';
 			const route = address.bmc ? 'redfish' : 'no-bmc';
 			deps.observe({ method: request.method ?? '', route, status, ms: deps.clock.now() - began });
 		});
 		answer(request, response, address)
-			.catch((fault: unknown) => {
+			.catch((fault: unknown): Answer | 'passed' => {
+				if (fault instanceof HandOver && deps.handOver) {
+					isHandedOver = true;
+					deps.handOver(request, response);
+					return 'passed';
+				}
 				const rendered = renderRedfishError(fault);
 				if (rendered.status >= 500 && !response.destroyed) {
 					deps.logger.error(

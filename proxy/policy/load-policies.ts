@@ -1,20 +1,13 @@
 import { ConfigError, type ConfigProblem } from '../../common/config/config-error.ts';
-import type { Units } from './expression/units.ts';
 import { readHelpersFile } from './helpers-file.ts';
-import { type PolicyFiles, readPolicyFiles } from './load-policy-files.ts';
+import { type PolicySources, type PolicySurroundings, readPolicyFiles } from './load-policy-files.ts';
 import { readMembersFile } from './members-file.ts';
 import { readOperations } from './operations-file.ts';
 import { type PartyRule, readPartyFile } from './party-file.ts';
 import type { Operation, PartyPolicy, PolicySet } from './policy-set.ts';
 
-export interface PolicyFolder {
+export interface PolicyFolder extends PolicySurroundings {
 	readonly folder: string;
-	/** The declared parties, in capitals. */
-	readonly parties: readonly string[];
-	/** The names behind `External.` that the site declares. */
-	readonly externalSources: readonly string[];
-	/** Units of their quantities, by path: `External.PDU.Outlets.Power` → `W`. */
-	readonly units?: Units | undefined;
 }
 
 /**
@@ -22,13 +15,15 @@ export interface PolicyFolder {
  * @throws ConfigError with every problem of every file.
  */
 export async function loadPolicies({ folder, ...site }: PolicyFolder): Promise<PolicySet> {
-	return compilePolicies(await readPolicyFiles(folder, site.parties), site);
+	return compilePolicies({ files: await readPolicyFiles(folder, site.parties), site });
 }
 
-function compilePolicies(
-	files: PolicyFiles,
-	{ parties, externalSources, units }: Omit<PolicyFolder, 'folder'>,
-): PolicySet {
+/** @throws ConfigError with every problem of every file. */
+export function compilePolicies(from: PolicySources): PolicySet {
+	const {
+		files,
+		site: { parties, externalSources, units },
+	} = from;
 	const table = readOperations(files.operations, parties);
 	const surroundings = { externalSources, units, operations: table.names };
 	const helpers = files.helpers.map(file => readHelpersFile(file, surroundings));
@@ -56,6 +51,7 @@ function compilePolicies(
 	const sources = new Set(rules.flatMap(rule => rule.pre?.needs.external ?? []));
 	return Object.freeze({
 		version: files.version,
+		sources: from,
 		operations: Object.freeze(operations),
 		externalSources: Object.freeze([...sources].sort()),
 		members: new Map(members.flatMap(file => (file.members ? [[file.members.party, file.members]] : []))),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstat, readdir, readFile, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { ConfigError, type ConfigProblem } from '../../common/config/config-error.ts';
+import type { Units } from './expression/units.ts';
 
 /** Bytes; room for a table of ten thousand rows, which is one file. */
 export const maxFileSize = 2 * 1024 * 1024;
@@ -28,6 +29,22 @@ export interface PolicyFile {
 /** A file in a party's folder. */
 export interface PartysFile extends PolicyFile {
 	readonly party: string;
+}
+
+/** What of a site its policies may name. */
+export interface PolicySurroundings {
+	/** The declared parties, in capitals. */
+	readonly parties: readonly string[];
+	/** The names behind `External.` that the site declares. */
+	readonly externalSources: readonly string[];
+	/** Units of their quantities, by path: `External.PDU.Outlets.Power` → `W`. */
+	readonly units?: Units | undefined;
+}
+
+/** What a policy set is compiled from, as plain data: another process can compile the same one from it. */
+export interface PolicySources {
+	readonly files: PolicyFiles;
+	readonly site: PolicySurroundings;
 }
 
 /** Files at the top that people and tools keep beside the table. */

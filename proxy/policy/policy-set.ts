@@ -1,6 +1,7 @@
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
 import type { Tree } from './expression/tree.ts';
 import type { Facts } from './facts.ts';
+import type { PolicySources } from './load-policy-files.ts';
 
 /** Where a rule was written, for messages: 1-based line and column. */
 export interface SourceLocation {
@@ -19,6 +20,8 @@ export interface PolicySet {
 	readonly externalSources: readonly string[];
 	/** Parties that are a P²C themselves; any operator speaks for the others. */
 	readonly members: ReadonlyMap<string, PartyMembers>;
+	/** What it was compiled from, where it was read from files. */
+	readonly sources?: PolicySources;
 }
 
 /** What a party says in its `members.yaml`: who of its operators speak for it together. */
