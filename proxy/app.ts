@@ -55,6 +55,7 @@ import { createRouter } from './listener/route.ts';
 import { writeAnswer } from './listener/write-answer.ts';
 import { createMediator } from './mediator.ts';
 import type { Operator } from './operator.ts';
+import type { PolicySources } from './policy/load-policy-files.ts';
 import type { PolicySet } from './policy/policy-set.ts';
 import { type Crew, startCrew } from './processes/crew.ts';
 import type { Update } from './processes/message.ts';
@@ -404,7 +405,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 				logLevel,
 			},
 			state: () => ({
-				policies: active.set.sources,
+				policies: sourcesOf(active.set),
 				roster: entriesOf(roster),
 				sessions: sessions.records(),
 			}),
@@ -413,6 +414,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 			touch: id => sessions.touch(id),
 			clock,
 			logger,
+			registry,
 		});
 	const open = async (
 		door: string,
@@ -469,7 +471,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		},
 		usePolicies(set) {
 			active = activate(set);
-			return tell({ what: 'policies', policies: set.sources });
+			return tell({ what: 'policies', policies: sourcesOf(set) });
 		},
 		useRoster(next) {
 			roster = next;
@@ -492,6 +494,10 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		},
 	};
 }
+
+/** What workers are told of policies; nothing of a set that was changed after it was compiled. */
+const sourcesOf = ({ sources, version }: PolicySet): PolicySources | undefined =>
+	sources?.files.version === version ? sources : undefined;
 
 /** What workers are told of operators: no hash of a password. */
 const entriesOf = (roster: Roster): RosterEntry[] =>

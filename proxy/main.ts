@@ -21,7 +21,7 @@ import type { Operator } from './operator.ts';
 import { unknownMembers } from './policy/members.ts';
 import type { PolicySet } from './policy/policy-set.ts';
 import { offerSnapshots } from './recovery/snapshot-socket.ts';
-import { readSite, type Site } from './site.ts';
+import { processesOf, readSite, type Site } from './site.ts';
 
 export interface RunningProxy {
 	readonly url: string;
@@ -65,7 +65,7 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 		parties,
 		clock,
 		onChange: changed => {
-			proxy?.useRoster(changed);
+			void proxy?.useRoster(changed);
 			logger.info({ operators: changed.operators.length }, 'changed operators are in force');
 		},
 		onProblems: fault =>
@@ -121,7 +121,7 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 				if (unmeant.length > 0)
 					logger.error({ unmeant }, 'reservations of the site file name no row any more');
 				warnOfStrangers(set);
-				proxy?.usePolicies(set);
+				return proxy?.usePolicies(set);
 			},
 		});
 		opened.push(() => governance.close());
@@ -193,8 +193,8 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 		});
 		const { close: closeProxy } = proxy;
 		opened.push(closeProxy);
-		proxy.usePolicies(governance.current());
-		proxy.useRoster(roster.current());
+		await proxy.usePolicies(governance.current());
+		await proxy.useRoster(roster.current());
 
 		const addresses = await proxy.listen(site.listen, site.ops);
 		audit.append({ kind: 'start', version: readVersion() });
@@ -248,12 +248,22 @@ const enrolmentsOf = (site: Site): Record<string, Enrolment> =>
 
 type SiteDeps = Pick<
 	ProxyDeps,
-	'name' | 'version' | 'parties' | 'tls' | 'bmcs' | 'approvals' | 'sessions' | 'limits'
+	| 'name'
+	| 'version'
+	| 'parties'
+	| 'tls'
+	| 'bmcs'
+	| 'approvals'
+	| 'sessions'
+	| 'limits'
+	| 'workers'
+	| 'coalesce'
 >;
 
 /** What the site file says, with the files that it names read. */
 function depsOfSite(site: Site): SiteDeps {
 	const { client } = site.tls;
+	const processes = processesOf(site);
 	const identity = client && {
 		certificate: readFileSync(client.certificate, 'utf8'),
 		key: readFileSync(client.key, 'utf8'),
@@ -287,6 +297,8 @@ function depsOfSite(site: Site): SiteDeps {
 			answer: site.limits.answer,
 			connections: site.limits.bmcConnections,
 		},
+		workers: processes > 1 ? { size: processes, logLevel: site.log.level } : undefined,
+		coalesce: site.coalesce,
 	};
 }
 

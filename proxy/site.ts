@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '../common/config/read-config.ts';
@@ -185,6 +186,10 @@ const siteSchema = (folder: string) =>
 				bmcConnections: z.int().min(1).max(150).default(16),
 			})
 			.default({ bmcTimeout: 10_000, answer: 16 * 1024 * 1024, bmcConnections: 16 }),
+		/** Processes that serve clients: 1 is the proxy alone, more are workers beside it; `auto`: one for each core. */
+		processes: z.union([z.literal('auto'), z.int().min(1).max(64)]).default(1),
+		/** Identical reads that come while one is under way share the next exchange with the BMC. */
+		coalesce: z.boolean().default(false),
 		log: z
 			.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
 			.default({ level: 'info' }),
@@ -194,6 +199,10 @@ export type Site = z.output<ReturnType<typeof siteSchema>> & {
 	/** Where the site file stands. */
 	readonly folder: string;
 };
+
+/** How many processes the site is to be served by. */
+export const processesOf = ({ processes }: Pick<Site, 'processes'>): number =>
+	processes === 'auto' ? availableParallelism() : processes;
 
 /** Reads and checks `site.yaml`; throws a ConfigError that lists every problem with file, line and column. */
 export function readSite(file: string): Site {

@@ -54,7 +54,12 @@ async function check(commands: readonly (readonly [string, ...string[]])[]): Pro
 }
 
 /** Runs ava and counts each test. `node` is the interpreter, `cwd` where the files are. */
-async function runTests(node: string, cwd: string, files: readonly string[]): Promise<string> {
+async function runTests(
+	node: string,
+	cwd: string,
+	files: readonly string[],
+	env: NodeJS.ProcessEnv = {},
+): Promise<string> {
 	const tap = createTapReader(lines => {
 		say();
 		for (const line of lines) say(`  ${line}`);
@@ -62,6 +67,7 @@ async function runTests(node: string, cwd: string, files: readonly string[]): Pr
 	const ava = path.join(root, 'node_modules', 'ava', 'entrypoints', 'cli.js');
 	const result = await runCommand(node, ['--import', nameHangingTests, ava, '--tap', ...files], {
 		cwd,
+		env: { ...process.env, ...env },
 		// The test files' own output goes to standard error, so that it cannot pass for results.
 		onLine: tap.line,
 		onErrorLine: line => say(`  | ${line}`),
@@ -100,6 +106,12 @@ if (only.length === 0) {
 	);
 }
 await stage('tests', () => runTests(process.execPath, root, only));
+if (only.length === 0) {
+	// Whatever holds of a proxy alone holds of one with workers.
+	await stage('tests, workers', () =>
+		runTests(process.execPath, root, ['test/proxy'], { BIMETAL_TEST_WORKERS: '2' }),
+	);
+}
 if (only.length === 0 && node20) {
 	await stage('tests, Node 20', async () => {
 		const folder = path.join(root, 'node_modules', '.cache', 'bimetal-node20');

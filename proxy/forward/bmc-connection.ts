@@ -76,12 +76,15 @@ export interface BmcConnection {
 	close(): Promise<void>;
 }
 
-/** Without `tokenSource` it logs in by itself. */
-export function connectBmc(
-	target: BmcTarget,
-	limits: ForwardLimits,
-	tokenSource?: TokenSource,
-): BmcConnection {
+/** How a connection is one of several to its BMC, in other processes of this proxy. */
+export interface BmcShare {
+	/** Where the token comes from, instead of a log-in of its own. */
+	readonly tokenSource: TokenSource;
+	/** Told when an exchange has left the state another than before. */
+	readonly onState: (state: BmcState) => void;
+}
+
+export function connectBmc(target: BmcTarget, limits: ForwardLimits, share?: BmcShare): BmcConnection {
 	const pool = new Pool(target.url, {
 		connections: limits.connections,
 		pipelining: 1,
@@ -116,7 +119,7 @@ export function connectBmc(
 	/** One log-in at a time: all who need the session wait for the same one. */
 	const renew = (refused: string | undefined): Promise<string> => {
 		if (token !== undefined && token !== refused) return Promise.resolve(token);
-		renewing ??= (tokenSource ? tokenSource(refused) : logIn())
+		renewing ??= (share ? share.tokenSource(refused) : logIn())
 			.then(renewed => {
 				token = renewed;
 				return renewed;
@@ -125,6 +128,11 @@ export function connectBmc(
 				renewing = undefined;
 			});
 		return renewing;
+	};
+
+	const note = (seen: BmcState): void => {
+		if (seen !== state) share?.onState(seen);
+		state = seen;
 	};
 
 	const attempt = async <R extends { status: number }>(
@@ -139,10 +147,10 @@ export function connectBmc(
 				result = await run(withToken(request, await renew(used)));
 				if (result.status === 401) throw bmcUnreachable(target.name, "it refuses the proxy's session");
 			}
-			state = 'up';
+			note('up');
 			return result;
 		} catch (fault) {
-			state = 'down';
+			note('down');
 			throw fault;
 		}
 	};

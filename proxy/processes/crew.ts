@@ -1,5 +1,6 @@
 import type { Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
@@ -19,6 +20,7 @@ export interface CrewDeps {
 	readonly touch: (session: string) => void;
 	readonly clock: Clock;
 	readonly logger: Logger;
+	readonly registry: Registry;
 }
 
 /** The worker processes of a proxy: this process is their home. */
@@ -45,8 +47,11 @@ const backOff = { first: 100, longest: 10_000, forgottenAfter: 60_000 };
 export async function startCrew(deps: CrewDeps): Promise<Crew> {
 	const { clock, logger } = deps;
 	const doors = new Map<string, TlsServer>();
-	const home = await openHomeSocket(door => doors.get(door), logger);
+	const handedOver = countWork(deps.registry, () => serving().length);
+	const home = await openHomeSocket(door => doors.get(door), handedOver, logger);
 	const members = new Map<number, Member>();
+	const serving = (): number[] =>
+		[...members.values()].flatMap(({ ready, pid }) => (ready() && pid !== undefined ? [pid] : []));
 	let closing = false;
 	const cancels = new Set<() => void>();
 	let next = 0;
@@ -137,8 +142,7 @@ export async function startCrew(deps: CrewDeps): Promise<Crew> {
 			await Promise.all([...members.values()].map(member => member.tell(update)));
 		},
 		metrics: () => Promise.all([...members.values()].map(member => member.metrics())),
-		serving: () =>
-			[...members.values()].flatMap(({ ready, pid }) => (ready() && pid !== undefined ? [pid] : [])),
+		serving,
 		check() {
 			const out = missing();
 			if (out.length > 0) throw new Error(`out and being started again: worker ${out.join(', ')}`);
@@ -158,4 +162,22 @@ function relog(logger: Logger, line: string): void {
 	} = JSON.parse(line) as Record<string, unknown>;
 	const method = level === 'debug' || level === 'warn' || level === 'error' ? level : 'info';
 	logger[method](fields, String(msg));
+}
+
+/** Returns what to call for each request that a worker hands over. */
+function countWork(registry: Registry, serving: () => number): () => void {
+	new Gauge({
+		name: 'bimetal_workers',
+		help: 'Worker processes that serve',
+		registers: [registry],
+		collect() {
+			this.set(serving());
+		},
+	});
+	const handedOver = new Counter({
+		name: 'bimetal_handed_over_total',
+		help: 'Requests that workers have handed over to their home',
+		registers: [registry],
+	});
+	return () => handedOver.inc();
 }

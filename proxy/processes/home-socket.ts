@@ -18,6 +18,7 @@ export interface HomeSocket {
  */
 export async function openHomeSocket(
 	serverOf: (door: string) => TlsServer | undefined,
+	onRequest: () => void,
 	logger: Logger,
 ): Promise<HomeSocket> {
 	// mkdtemp makes it 0700.
@@ -33,6 +34,7 @@ export async function openHomeSocket(
 				const to = serverOf(peer.door);
 				if (!to) return socket.destroy();
 				impersonate(socket, peer);
+				onRequest();
 				return to.emit('secureConnection', socket);
 			},
 			fault => {

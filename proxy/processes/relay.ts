@@ -38,9 +38,8 @@ export function createRelay({ path }: { readonly path: string }): Relay {
 
 function relayRequest(path: string, request: IncomingMessage, response: ServerResponse, door: string): void {
 	const home = connect(path);
-	const asked = httpRequest(
-		{ method: request.method, agent: false, createConnection: () => answersOf(home) },
-		answer => passOn(answer, response),
+	const asked = httpRequest({ method: request.method, createConnection: () => answersOf(home) }, answer =>
+		passOn(answer, response),
 	);
 	asked.on('continue', () => response.writeContinue());
 	// Home is gone, or broke off: so does the answer. What was executed, home's log says.

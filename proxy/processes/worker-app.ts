@@ -12,7 +12,7 @@ import { createBasicMarks, type VerifiedBasic } from '../authenticate/basic.ts';
 import { createCertificateCheck } from '../authenticate/certificate.ts';
 import { type Roster, type RosterEntry, rosterOf } from '../authenticate/roster.ts';
 import { type ActivePolicies, activate, type Consider, createConsider } from '../decide/consider.ts';
-import { type BmcConnection, connectBmc, type TokenSource } from '../forward/bmc-connection.ts';
+import { type BmcConnection, type BmcShare, connectBmc } from '../forward/bmc-connection.ts';
 import { coalesceReads } from '../forward/coalesce.ts';
 import { createTlsServer } from '../listener/listeners.ts';
 import { type Address, createRedfishHandler } from '../listener/redfish-handler.ts';
@@ -29,7 +29,7 @@ export interface WorkerDeps {
 	readonly config: WorkerConfig;
 	/** Home's log: see record-channel.ts. */
 	readonly audit: Pick<AuditLog, 'append' | 'healthy'>;
-	readonly tokenOf: (bmc: string) => TokenSource;
+	readonly shareOf: (bmc: string) => BmcShare;
 	readonly touched: (sessions: readonly string[]) => void;
 	readonly clock: Clock;
 	readonly logger: Logger;
@@ -39,7 +39,6 @@ export interface WorkerDeps {
 export interface Worker {
 	/** The server of a port, which listens nowhere: connections are given to it. */
 	serverOf(door: string): TlsServer | undefined;
-	readonly bmcs: ReadonlyMap<string, BmcConnection>;
 	/** The update is in force when it returns. */
 	take(update: Update): void;
 	close(): Promise<void>;
@@ -70,7 +69,7 @@ export function createWorker(deps: WorkerDeps): Worker {
 			const bmc = connectBmc(
 				{ ...target, username: '', password: '' },
 				config.limits,
-				deps.tokenOf(target.name),
+				deps.shareOf(target.name),
 			);
 			return [target.name, config.coalesce ? coalesceReads(bmc) : bmc];
 		}),
@@ -101,6 +100,7 @@ export function createWorker(deps: WorkerDeps): Worker {
 					overlay: external => external,
 					executions: () => [],
 					claim: () => nothingClaimed,
+					release: async () => undefined,
 				},
 			}),
 			new Set(config.reservedOperations),
@@ -112,6 +112,7 @@ export function createWorker(deps: WorkerDeps): Worker {
 			overlay: () => forHome('claims'),
 			executions: () => forHome('claims'),
 			claim: () => forHome('claims'),
+			release: () => forHome('claims'),
 		},
 		waiting: refusing('requests that wait'),
 		bmcTasks: refusing('tasks of BMCs'),
@@ -172,7 +173,6 @@ export function createWorker(deps: WorkerDeps): Worker {
 	);
 
 	return {
-		bmcs,
 		serverOf: door => servers.get(door),
 		take(update) {
 			switch (update.what) {
@@ -230,11 +230,18 @@ function activated(sources: PolicySources | undefined): ActivePolicies | undefin
 	};
 }
 
+/** Where the proxy adds to, or takes from, what the BMC has, by what it keeps. */
+const ownServices = new Set(['SessionService', 'TaskService', 'EventService', 'UpdateService']);
+
+/** Query options for which nothing but the resource itself is looked at. */
+const ownOptions = new Set(['$select', '$top', '$skip']);
+
 /** Whatever is not let through at once, and whatever counts or reserves something, is decided on at home. */
 function considerReads(consider: Consider, reserved: ReadonlySet<string>): Consider {
 	return async (policies, operations, call, authorizers, how) => {
-		const { query } = call.request;
-		if (query.some(([name]) => name === 'only' || name === '$expand')) forHome('other resources as well');
+		const { query, segments } = call.request;
+		if (ownServices.has(segments[2] ?? '')) forHome('a service of which the proxy keeps some itself');
+		if (!query.every(([name]) => ownOptions.has(name))) forHome('other resources as well');
 		for (const { name, handledBy, policies: each } of operations) {
 			if (handledBy === 'proxy' || reserved.has(name) || policies.counted.has(name))
 				forHome('what is counted');

@@ -37,33 +37,25 @@ function start(config: WorkerConfig): void {
 	records.on('error', () => undefined);
 	const calls = new Map<number, { resolve: (token: string) => void; reject: (fault: Error) => void }>();
 	let lastCall = 0;
+	const token = (bmc: string, refused: string | undefined): Promise<string> =>
+		new Promise((resolve, reject) => {
+			lastCall++;
+			calls.set(lastCall, { resolve, reject: fault => reject(bmcUnreachable(bmc, fault.message, fault)) });
+			tell({ kind: 'token', call: lastCall, bmc, refused });
+		});
 	const worker = createWorker({
 		config,
 		audit: createRecordSender({ to: records, from: records, clock }),
-		tokenOf: bmc => refused =>
-			new Promise((resolve, reject) => {
-				lastCall++;
-				calls.set(lastCall, { resolve, reject });
-				tell({ kind: 'token', call: lastCall, bmc, refused });
-			}).catch(fault => {
-				throw bmcUnreachable(bmc, (fault as Error).message, fault);
-			}) as Promise<string>,
+		shareOf: bmc => ({
+			tokenSource: refused => token(bmc, refused),
+			onState: state => tell({ kind: 'bmc-state', bmc, state }),
+		}),
 		touched: sessions => tell({ kind: 'touched', sessions }),
 		clock,
 		logger,
 		registry,
 	});
 	const connections = adoptConnections(door => worker.serverOf(door));
-	const states = new Map<string, string>();
-	const watch = setInterval(() => {
-		for (const [name, bmc] of worker.bmcs) {
-			const state = bmc.state();
-			if (states.get(name) === state) continue;
-			states.set(name, state);
-			if (state !== 'unknown') tell({ kind: 'bmc-state', bmc: name, state });
-		}
-	}, 500);
-	watch.unref();
 
 	process.on('message', (message: ToWorker, handle: TLSSocket | undefined) => {
 		switch (message.kind) {
@@ -90,7 +82,6 @@ function start(config: WorkerConfig): void {
 					.catch(fault => logger.error({ err: fault }, 'metrics could not be read'));
 				break;
 			case 'close':
-				clearInterval(watch);
 				connections
 					.close(message.graceMs)
 					.then(() => worker.close())

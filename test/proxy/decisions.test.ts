@@ -192,7 +192,7 @@ test.serial(
 				? { ...operation, authorization: { source: 'closed', closed: true, clauses: [] } }
 				: operation,
 		);
-		site.proxy.usePolicies({ ...policies, version: 'another', operations });
+		await site.proxy.usePolicies({ ...policies, version: 'another', operations });
 		t.teardown(() => site.proxy.usePolicies(policies));
 		t.is((await site.at('cp-operator', 'node3')('GET', console)).status, 403);
 		const approved = await site.ask('cp-operator', 'POST', `/p2c/v1/requests/${id}/approve`, {

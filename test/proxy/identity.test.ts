@@ -141,7 +141,7 @@ test.serial('who leaves is out at once, whatever is open still', async t => {
 		body: { ResetType: 'GracefulRestart' },
 	});
 	t.is(wait.status, 202);
-	site.proxy.useRoster(
+	await site.proxy.useRoster(
 		createRoster(
 			entries.filter(({ name }) => name !== 'cp-two'),
 			parties,

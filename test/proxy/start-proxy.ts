@@ -95,6 +95,9 @@ export interface TestProxyOptions {
 	readonly doors?: DoorsOptions;
 	/** What the emulated BMCs are like, all three of them. */
 	readonly bmc?: Partial<BmcOptions>;
+	/** Worker processes; BIMETAL_TEST_WORKERS, or none, when absent. */
+	readonly workers?: number;
+	readonly coalesce?: boolean;
 }
 
 let shipped: Promise<PolicySet> | undefined;
@@ -203,6 +206,7 @@ async function open(
 	const seen: RequestDocument[] = [];
 	const changed: string[] = [];
 	const policies = options.policies ?? (await loadShipped());
+	const workers = options.workers ?? Number(process.env.BIMETAL_TEST_WORKERS ?? 0);
 	const proxy = await createProxy({
 		name: 'test',
 		version: '0.0.0',
@@ -245,6 +249,8 @@ async function open(
 		logger: createLogger({ service: 'proxy', destination: { write: line => void lines.push(line) } }),
 		registry: createRegistry({ service: 'proxy' }),
 		doors: options.doors,
+		workers: workers > 0 ? { size: workers, logLevel: 'info' } : undefined,
+		coalesce: options.coalesce,
 		reserved: options.reserved,
 		checks: {},
 	});
