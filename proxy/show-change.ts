@@ -4,6 +4,7 @@ import { parseTarget } from './canonicalise/target.ts';
 import { filterAnswer } from './filter/filter-answer.ts';
 import { hideErrorTexts, saidBy } from './filter/messages.ts';
 import { isObject } from './filter/resource-type.ts';
+import { hideHeaders } from './forward/answer-headers.ts';
 import type { Posts, Sight } from './forward/perform.ts';
 
 /**
@@ -16,15 +17,21 @@ export async function showChange(
 	sight: Sight,
 	postsOfReading: (path: string) => Promise<Posts | undefined>,
 ): Promise<Sight> {
-	const { json, status } = sight;
-	if (json === undefined || (status < 400 && !sight.isFiltered && isPlainSuccess(json))) return sight;
-	const path = pathOf(json, call);
+	const { json, status, opaque, ...rest } = sight;
+	const isWords = opaque !== undefined && status >= 400;
+	const tellsNothing = json === undefined ? !isWords : status < 400 && isPlainSuccess(json);
+	if (tellsNothing && !sight.isFiltered && sight.etag === undefined) {
+		return { ...sight, headers: hideHeaders(sight.headers) };
+	}
+	const path = json === undefined ? targetOf(call.request) : pathOf(json, call);
 	const posts = path === undefined ? undefined : await postsOfReading(path);
 	if (posts?.length === 0 && !sight.isFiltered) return sight;
-	const shown = { ...sight, bytes: undefined, isFiltered: true };
+	const headers = hideHeaders(sight.headers);
+	const shown = { ...rest, status, json, headers, etag: undefined, bytes: undefined, isFiltered: true };
+	if (json === undefined) return opaque === undefined || isWords ? shown : { ...shown, opaque };
 	if (status >= 400 || isMessages(json))
 		return { ...shown, json: hideErrorTexts(json, saidBy(call.request)) };
-	if (!isResource(json)) return sight; // an action's result: the operation's own post-policies have seen it
+	if (!isResource(json)) return { ...shown, json }; // an action's result: the operation's own post-policies have seen it
 	const filtered = posts && filterAnswer({ answer: json, posts });
 	// It was carried out; only that is told.
 	return { ...shown, json: !filtered || filtered.hidden ? undefined : filtered.answer };

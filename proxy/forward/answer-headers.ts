@@ -37,14 +37,11 @@ export function safeHeaders(headers: IncomingHttpHeaders, prefix: string): Recor
 	return safe;
 }
 
-/** Of an answer that is filtered: nothing that a BMC could make of what is hidden. */
-export function filteredHeaders(headers: IncomingHttpHeaders, prefix: string): Record<string, string> {
-	const safe = safeHeaders(headers, prefix);
-	delete safe['content-disposition'];
-	delete safe['content-encoding'];
+/** What is left of safe headers for somebody from whom something is hidden: nothing that a BMC could make of that. */
+export function hideHeaders(safe: Readonly<Record<string, string>>): Record<string, string> {
+	const { 'content-disposition': _name, 'content-encoding': _coding, etag: _tag, link, ...others } = safe;
 	// Links to schemas say what kind of thing it is; any other could be one of its properties.
-	if (safe.link !== undefined && !schemaLinks.test(safe.link)) delete safe.link;
-	return safe;
+	return link !== undefined && schemaLinks.test(link) ? { ...others, link } : others;
 }
 
 const schemaLink =

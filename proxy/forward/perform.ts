@@ -9,7 +9,7 @@ import { forEach } from '../filter/look-up.ts';
 import { hideErrorTexts, saidBy } from '../filter/messages.ts';
 import { showProtocolFeatures } from '../filter/protocol-features.ts';
 import type { PostPolicy } from '../policy/policy-set.ts';
-import { filteredHeaders, passHeaders, safeHeaders } from './answer-headers.ts';
+import { hideHeaders, passHeaders, safeHeaders } from './answer-headers.ts';
 import { type BmcConnection, parseAnswer } from './bmc-connection.ts';
 import { bmcGarbage } from './bmc-fault.ts';
 import { addPrefix } from './links.ts';
@@ -39,7 +39,14 @@ export interface Sight {
 
 /** True when the answer can be passed on byte for byte: nobody filters it, and nothing in it is the proxy's to say. */
 export const canPass = ({ prefix, request }: Call, posts: Posts): boolean =>
-	posts.length === 0 && prefix === '' && request.query.length === 0 && request.path !== serviceRoot;
+	posts.length === 0 &&
+	prefix === '' &&
+	request.query.length === 0 &&
+	request.path !== serviceRoot &&
+	// What BMCs hand out in pages: the names in their links to the next one may be any, and none reaches them.
+	!request.path.endsWith('/Entries') &&
+	// bmcweb answers HEAD on a route of its own, without length and tag.
+	request.method !== 'HEAD';
 
 /** Its ProtocolFeaturesSupported are the proxy's. */
 const serviceRoot = '/redfish/v1';
@@ -60,9 +67,8 @@ export async function perform(call: Call, posts: Posts, ifMatch: string | undefi
 	const isFiltered = posts.length > 0;
 	// In the very words in which a hidden resource is answered for: the BMC's own would tell the two apart.
 	if (isFiltered && method === 'GET' && status === 404) throw noSuchResource();
-	const headers = (isFiltered ? filteredHeaders : safeHeaders)(answer.headers, call.prefix);
-	const bmcEtag = headers.etag;
-	delete headers.etag;
+	const { etag: bmcEtag, ...safe } = safeHeaders(answer.headers, call.prefix);
+	const headers = isFiltered ? hideHeaders(safe) : safe;
 	const etag = isFiltered ? undefined : bmcEtag;
 	const sight = { status, headers, json: undefined, etag, bmcEtag, isFiltered };
 	if (answer.body.length === 0) return sight;
@@ -75,7 +81,7 @@ export async function perform(call: Call, posts: Posts, ifMatch: string | undefi
 		if (status >= 400) return { ...sight, json: hideErrorTexts(parsed, saidBy(request)) };
 		return { ...sight, json: (await filter(bmc, parsed, posts).catch(fault => refuse(call, fault))).answer };
 	}
-	const whole = isFiltered || request.query.length > 0 ? await gatherPages(bmc, parsed) : parsed;
+	const whole = await gatherPages(bmc, parsed);
 	const { answer: filtered, isConcerned } = await filter(bmc, whole, posts);
 	const json = request.path === serviceRoot ? showProtocolFeatures(filtered) : filtered;
 	// Where no policy is about anything in it, the BMC's own bytes are what its reader may see. Not so where one is and

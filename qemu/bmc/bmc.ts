@@ -56,6 +56,10 @@ export interface BmcOptions {
 	readonly failedLoginDelayMs?: number;
 	/** The power state at the very first start. */
 	readonly power?: 'On' | 'Off';
+	/** Which query parameters it knows: bmcweb's (with `only`, `$top`, `$skip`, `$select`, `$expand`), or none. */
+	readonly query?: 'bmcweb' | 'none' | undefined;
+	/** Collections of more members than this come in pages; whole when absent. */
+	readonly pageSize?: number | undefined;
 	/** A JSON file that keeps settings, accounts, log and power state from one start to the next. */
 	readonly stateFile?: string | undefined;
 	readonly logger?: Pick<Logger, 'info' | 'error'> | undefined;
@@ -180,6 +184,7 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		httpsCertificate: options.tls?.cert,
 		hasCancellableTasks: options.cancellableTasks ?? false,
 		failedLoginDelayMs: options.failedLoginDelayMs ?? 2000,
+		hasQuery: options.query !== 'none',
 		touch,
 		report,
 		restarted() {
@@ -210,6 +215,8 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		touch,
 		failedLoginDelayMs: device.failedLoginDelayMs,
 		allows: method => allowsAuth(device, method),
+		query: options.query,
+		pageSize: options.pageSize,
 		sockets: opened.routes,
 	});
 	let server: HttpServer;

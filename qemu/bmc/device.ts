@@ -37,6 +37,8 @@ export interface Device {
 	/** DELETE of a task cancels it; bmcweb does not offer that. */
 	readonly hasCancellableTasks: boolean;
 	readonly failedLoginDelayMs: number;
+	/** It knows query parameters. */
+	readonly hasQuery: boolean;
 	/** Something that a resource shows has changed. */
 	touch(): void;
 	/** Adds to the event log and tells those who listen. */

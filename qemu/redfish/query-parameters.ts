@@ -50,6 +50,28 @@ export function parseQuery(target: Target): Query | { readonly refusal: Outcome 
 	return query;
 }
 
+/**
+ * As a service without query parameters has it: names with `$` are refused (DSP0266, "Query parameter overview"), others
+ * ignored. Its collections may still come in pages, whose links are the service's own to write.
+ */
+export function parseNoQuery(target: Target): Query | { readonly refusal: Outcome } {
+	const unknown = target.query.find(([name]) => name.startsWith('$'));
+	return unknown ? badFormat(501, unknown[0], unknown[1]) : NONE;
+}
+
+/** One page of a collection of more than `size` members; `page` of the query says which. */
+export function pageOf(body: JsonObject, size: number, target: Target): JsonObject {
+	if (!Array.isArray(body.Members) || body.Members.length <= size) return body;
+	const asked = Number(target.query.find(([name]) => name === 'page')?.[1] ?? 0);
+	const start = Number.isSafeInteger(asked) && asked > 0 ? asked * size : 0;
+	const more = start + size < body.Members.length;
+	return {
+		...body,
+		Members: body.Members.slice(start, start + size),
+		...(more ? { 'Members@odata.nextLink': `${target.path}?page=${start / size + 1}` } : {}),
+	};
+}
+
 function badFormat(status: number, name: string, value: string): { refusal: Outcome } {
 	return { refusal: failed(status, 'QueryParameterValueFormatError', quoted(value), name) };
 }

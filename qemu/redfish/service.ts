@@ -6,7 +6,7 @@ import type { HttpHandler } from './http-server.ts';
 import { type JsonObject, renderJson } from './json.ts';
 import { failed, type Outcome } from './outcome.ts';
 import { COMPONENTS_AND_MANAGER, HOST_CONSOLE, mayUse, type Role } from './privileges.ts';
-import { applyQuery, parseQuery, type Query } from './query-parameters.ts';
+import { applyQuery, pageOf, parseNoQuery, parseQuery, type Query } from './query-parameters.ts';
 import { etagOf, finish, missing } from './render-outcome.ts';
 import { parseBody, readValues } from './request-body.ts';
 import { header, type RequestHead } from './request-head.ts';
@@ -40,6 +40,10 @@ export interface ServiceOptions {
 	readonly touch: () => void;
 	/** Milliseconds that a wrong password waits (PAM's delay). */
 	readonly failedLoginDelayMs: number;
+	/** Which query parameters there are: bmcweb's, or none as on many a BMC. */
+	readonly query?: 'bmcweb' | 'none' | undefined;
+	/** Collections of more members than this come in pages; whole when absent. */
+	readonly pageSize?: number | undefined;
 	/** Which ways to log in are on; all when absent. */
 	readonly allows?: ((method: AuthMethod) => boolean) | undefined;
 	/** Paths that take WebSockets; none when absent. */
@@ -136,7 +140,7 @@ export function createService(options: ServiceOptions): RedfishService {
 		});
 		const query: Query | { refusal: Outcome } = chosen.outside
 			? parseQuery({ path: '', query: [] })
-			: parseQuery(target);
+			: (options.query === 'none' ? parseNoQuery : parseQuery)(target);
 		if ('refusal' in query) return finish(query.refusal, headers, undefined, head);
 		if (chosen.stream) return chosen.stream(call);
 		const ifMatch = header(head, 'if-match');
@@ -233,7 +237,9 @@ export function createService(options: ServiceOptions): RedfishService {
 				return finish({ status: 200, body: body ?? only }, memberHeaders, memberRoute, head);
 			}
 		}
-		const body = applyQuery(outcome.body, query, call.read);
+		const size = options.pageSize;
+		const paged = size === undefined ? outcome.body : pageOf(outcome.body, size, call.target);
+		const body = applyQuery(paged, query, call.read);
 		if (!body) return finish(failed(400, 'QueryNotSupportedOnResource'), headers, undefined, head);
 		return finish({ ...outcome, body }, headers, chosen, head);
 	}

@@ -61,11 +61,13 @@ function serviceRoot(device: Device): JsonObject {
 		ProtocolFeaturesSupported: {
 			DeepOperations: { DeepPATCH: false, DeepPOST: false },
 			ExcerptQuery: false,
-			ExpandQuery: { ExpandAll: true, Levels: true, Links: true, MaxLevels: 6, NoLinks: true },
+			...(device.hasQuery && {
+				ExpandQuery: { ExpandAll: true, Levels: true, Links: true, MaxLevels: 6, NoLinks: true },
+			}),
 			// Of the options of OpenBMC's query parameters, filtering is the one left off here.
 			FilterQuery: false,
-			OnlyMemberQuery: true,
-			SelectQuery: true,
+			OnlyMemberQuery: device.hasQuery,
+			SelectQuery: device.hasQuery,
 		},
 	};
 }
