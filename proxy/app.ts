@@ -39,6 +39,7 @@ import { createLanes } from './decide/lanes.ts';
 import { type DoorsOptions, startDoorsService } from './enrol/doors-service.ts';
 import { createRepairRoutes } from './enrol/routes.ts';
 import { proxyErrors } from './errors.ts';
+import { createEvents, type Events, type EventsDeps } from './events/events.ts';
 import { createExplainRoutes } from './explain/routes.ts';
 import {
 	type BmcConnection,
@@ -53,7 +54,7 @@ import { createTlsServer, type TlsMaterial } from './listener/listeners.ts';
 import { createRedfishHandler } from './listener/redfish-handler.ts';
 import { createRouter } from './listener/route.ts';
 import { writeAnswer } from './listener/write-answer.ts';
-import { createMediator } from './mediator.ts';
+import { createMediator, type Mediator } from './mediator.ts';
 import type { Operator } from './operator.ts';
 import type { PolicySources } from './policy/load-policy-files.ts';
 import type { PolicySet } from './policy/policy-set.ts';
@@ -108,6 +109,8 @@ export interface ProxyDeps {
 		readonly boundTo?: SessionBinding;
 	};
 	readonly limits: ForwardLimits;
+	/** Limits of event streams where the usual ones do not fit. */
+	readonly events?: Pick<EventsDeps, 'limits'> | undefined;
 	readonly clock: Clock;
 	readonly logger: Logger;
 	readonly registry: Registry;
@@ -244,7 +247,12 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	const policies = () => active;
 	const doors = startDoorsService(deps.doors, { bmcs, audit, registry, clock, logger });
 	const bmcTasks = createBmcTasks({ store, clock, lanes, policies: () => active.set });
-	const mediator = createMediator({
+	const events: Events = createEvents(
+		{ bmcs, policies, consider, audit, clock, random: Math.random, logger, registry, ...deps.events },
+		() => mediator,
+	);
+	const mediator: Mediator = createMediator({
+		own: events.own,
 		bmcTasks,
 		policies,
 		consider,
@@ -293,12 +301,20 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		},
 		sessions: createSessionService({
 			authenticator,
-			sessions,
+			sessions: {
+				...sessions,
+				async end(id) {
+					const wasOpen = await sessions.end(id);
+					events.check();
+					return wasOpen;
+				},
+			},
 			idleTimeout: deps.sessions.idleTimeout,
 			onLogin: login => audit.append({ kind: 'login', ...login }),
 		}),
 		tasks: createTaskService({ waiting, approver, follow }),
 		mediator,
+		events,
 		clock,
 		logger,
 		observe,
@@ -471,10 +487,12 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		},
 		usePolicies(set) {
 			active = activate(set);
+			events.check();
 			return tell({ what: 'policies', policies: sourcesOf(set) });
 		},
 		useRoster(next) {
 			roster = next;
+			events.check();
 			return tell({ what: 'roster', roster: entriesOf(next) });
 		},
 		workers: () => crew?.serving() ?? [],
@@ -486,6 +504,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		async close() {
 			cancelExpiry();
 			doors.close();
+			events.close();
 			const ports = Promise.all(listening.map(server => server.close(3000)));
 			await crew?.close(3000);
 			await ports;

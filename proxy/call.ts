@@ -28,12 +28,14 @@ export function readOf(call: Call, path: string): Call {
 }
 
 /**
- * The resource that a request is about: an action's is the one that offers it, an upload's the update service.
+ * The resource that a request is about: an action's is the one that offers it, an upload's the update service, a
+ * stream's the event service.
  * @returns a path
  */
 export function targetOf({ segments, path }: Pick<CanonicalRequest, 'segments' | 'path'>): string {
 	const action = segments.indexOf('Actions');
 	if (action > 0) return `/${segments.slice(0, action).join('/')}`;
+	if (path === '/redfish/v1/EventService/SSE') return '/redfish/v1/EventService';
 	return /^\/redfish\/v1\/UpdateService\/update(?:-multipart)?$/.test(path)
 		? '/redfish/v1/UpdateService'
 		: path;

@@ -7,6 +7,7 @@ import { accepted, type WaitingRequests } from './approve/waiting-requests.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import { policyRecords, requestDigest, requestText } from './audit/request-text.ts';
 import { type Call, readOf } from './call.ts';
+import type { CanonicalRequest } from './canonicalise/canonical-request.ts';
 import { propertiesUnder } from './classify/properties.ts';
 import { describeUnknown } from './classify/suggest-row.ts';
 import type { Claims } from './decide/claims.ts';
@@ -18,7 +19,16 @@ import { matchesIfMatch } from './filter/etag.ts';
 import { parseQueryOptions } from './filter/query-options.ts';
 import { wasNotSent } from './forward/bmc-fault.ts';
 import { type BmcTasks, isMonitor } from './forward/bmc-tasks.ts';
-import { canPass, type Posts, pass, perform, renderSight, type Sight } from './forward/perform.ts';
+import {
+	canPass,
+	type OwnAnswer,
+	type Posts,
+	pass,
+	perform,
+	performOwn,
+	renderSight,
+	type Sight,
+} from './forward/perform.ts';
 import { verdictUnder } from './governance/break-glass.ts';
 import type { Windows } from './governance/windows.ts';
 import type { Operation } from './policy/policy-set.ts';
@@ -32,6 +42,8 @@ export interface MediatorDeps {
 	readonly consider: Consider;
 	readonly waiting: WaitingRequests;
 	readonly bmcTasks: BmcTasks;
+	/** Resources that the proxy has in place of the BMC's. */
+	readonly own: OwnResources;
 	readonly audit: AuditLog;
 	readonly lanes: Lanes;
 	readonly claims: Claims;
@@ -42,12 +54,24 @@ export interface MediatorDeps {
 	readonly breakGlass?: Pick<Windows, 'use'> | undefined;
 }
 
+/** Resources of the proxy's own, decided on and filtered like any other. */
+export interface OwnResources {
+	has(request: CanonicalRequest): boolean;
+	/** What would come of it, were nothing filtered; throws a BimetalError. */
+	answer(call: Call): Promise<OwnAnswer>;
+}
+
 /** An authenticated, canonical call from decision to answer. */
 export interface Mediator {
 	/** Answers, or throws a BimetalError; 'passed' when the answer was written to `to` as it came. */
 	mediate(call: Call, to: ServerResponse): Promise<Answer | 'passed'>;
 	/** The same, with the answer always kept whole. */
 	answer(call: Call): Promise<Answer>;
+	/**
+	 * Decides, puts that on the record and sends nothing: for what goes on for as long as it lasts (a stream of events).
+	 * Such a thing cannot wait for others and no break-glass window lets it through: either makes it denied.
+	 */
+	decide(call: Call): Promise<Verdict & { kind: 'execute' | 'deny' }>;
 	/** What an operator would be shown of a resource at once; undefined when nothing. Throws when it cannot be read. */
 	look(call: Call): Promise<Sight | undefined>;
 	/**
@@ -137,8 +161,9 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		}
 		const policies = deps.policies();
 		const operations = classify(policies, call);
-		// What is the proxy's own has been answered before; of the rest only an own task's result is left.
-		if (operations.some(({ handledBy }) => handledBy === 'proxy')) await deps.bmcTasks.requireOwner(call);
+		// What is the proxy's own is answered before or by `own`; of the rest only an own task's result is left.
+		const isOwn = operations.some(({ handledBy }) => handledBy === 'proxy');
+		if (isOwn && !deps.own.has(call.request)) await deps.bmcTasks.requireOwner(call);
 		// Who merely looks something up for another request claims nothing.
 		const claim = how.mayOverride === true;
 		const decided = await deps.consider(policies, operations, call, [call.operator], { claim });
@@ -161,6 +186,11 @@ export function createMediator(deps: MediatorDeps): Mediator {
 	const withOwnPosts = async (call: Call, posts: Posts): Promise<Posts> =>
 		call.request.segments[2] === 'TaskService' ? [...posts, ...(await deps.bmcTasks.postsFor(call))] : posts;
 
+	const performed = (call: Call, posts: Posts, ifMatch: string | undefined): Promise<Sight> =>
+		deps.own.has(call.request)
+			? performOwn(call, posts, request => deps.own.answer(request))
+			: perform(call, posts, ifMatch);
+
 	/** What this operator would see of another resource; undefined when it would not be shown at once. */
 	const look = async (call: Call): Promise<Sight | undefined> => {
 		const { verdict } = await decideOn(call).catch(fault => {
@@ -169,7 +199,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		});
 		// A task monitor that is merely looked at would have given away its result.
 		if (verdict?.kind !== 'execute' || isMonitor(call.request.path)) return undefined;
-		const sight = await perform(call, await withOwnPosts(call, verdict.posts), undefined);
+		const sight = await performed(call, await withOwnPosts(call, verdict.posts), undefined);
 		return sight.status === 200 ? sight : undefined;
 	};
 
@@ -205,7 +235,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		for (let attempt = 1; ; attempt++) {
 			const { tag, isOurs } = await mapIfMatch(call);
 			if (attempt === 1) await beforeSending?.();
-			const sight = await perform(call, posts, tag);
+			const sight = await performed(call, posts, tag);
 			if (sight.status !== 412 || !isOurs) return sight;
 			if (attempt >= maxAttempts) throw preconditionFailed();
 		}
@@ -225,11 +255,11 @@ export function createMediator(deps: MediatorDeps): Mediator {
 			return answer;
 		}
 		const posts = await withOwnPosts(call, decided);
-		if (to && canPass(call, posts)) {
+		if (to && canPass(call, posts) && !deps.own.has(call.request)) {
 			await pass(call, to, ifMatch);
 			return 'passed';
 		}
-		const sight = await perform(call, posts, undefined);
+		const sight = await performed(call, posts, undefined);
 		if (sight.status !== 200) return renderSight(call, sight);
 		const widened = await widen(call, sight, look);
 		if (ifMatch !== undefined && !matchesIfMatch(ifMatch, widened.etag ?? '')) throw preconditionFailed();
@@ -330,10 +360,6 @@ export function createMediator(deps: MediatorDeps): Mediator {
 
 	const mediate = async (call: Call, to: ServerResponse | undefined): Promise<Answer | 'passed'> => {
 		parseQueryOptions(call.request.query); // throws before anything is asked of anybody
-		// A stream never ends, and what is collected to be filtered must.
-		if (call.request.path === '/redfish/v1/EventService/SSE') {
-			throw proxyErrors.NotOffered('event streams are not offered here: read the event log instead');
-		}
 		const inLane = !isRead(call) && readsShared(call);
 		return inLane
 			? deps.lanes.run(`rack ${call.bmc.target.rack}`, () => answerTo(call, to))
@@ -344,8 +370,20 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		if (answer === 'passed') throw new Error('an answer without a client to pass it to was passed on');
 		return answer;
 	};
+	const decideAlone: Mediator['decide'] = async call => {
+		const { verdict, policies, operations } = await decideOn(call);
+		if (verdict.kind !== 'wait') return verdict;
+		const needs = verdict.needs.map(parties => parties.join(' and ')).join(', or ');
+		const names = operations.map(({ name }) => `"${name}"`).join(' and ');
+		const reason = `${names} needs ${needs} as well, and what goes on for as long as it lasts cannot wait for others`;
+		const denied = { kind: 'deny', reason, policies: verdict.policies } as const;
+		recordDecision(call, operations, denied, policies).durable.catch(noted);
+		return denied;
+	};
+
 	return {
 		mediate,
+		decide: decideAlone,
 		answer: async call => kept(await mediate(call, undefined)),
 		look,
 		execute: async (call, verdict, beforeSending) =>

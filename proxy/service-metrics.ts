@@ -39,6 +39,7 @@ function outcomeOf(record: AuditRecord): string {
 			return record.state;
 		case 'governance':
 		case 'break-glass':
+		case 'events':
 		case 'lockout':
 			return record.action;
 		case 'answer':

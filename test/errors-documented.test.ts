@@ -6,6 +6,7 @@ import { eventErrorTable } from '../common/events/errors.ts';
 import { httpErrorTable } from '../common/http/errors.ts';
 import { enrolErrorTable } from '../proxy/enrol/errors.ts';
 import { proxyErrorTable } from '../proxy/errors.ts';
+import { eventErrorTable as followErrorTable } from '../proxy/events/errors.ts';
 import { filterErrorTable } from '../proxy/filter/errors.ts';
 import { governanceErrorTable } from '../proxy/governance/errors.ts';
 import { recoveryErrorTable } from '../proxy/recovery/errors.ts';
@@ -13,6 +14,7 @@ import { recoveryErrorTable } from '../proxy/recovery/errors.ts';
 const tables: Readonly<Record<string, ErrorTable>> = {
 	Proxy: proxyErrorTable,
 	'Filtering answers': filterErrorTable,
+	'Following events': followErrorTable,
 	'Management APIs and listening': httpErrorTable,
 	Events: eventErrorTable,
 	'Enrolling BMCs': enrolErrorTable,

@@ -128,6 +128,12 @@ function describe(record: AuditEntry['record']): [who: string, what: string, out
 				`nothing was recorded since ${record.since}`,
 				`${record.refused} refused: ${record.reason}`,
 			];
+		case 'events':
+			return [
+				record.operator ? `${record.operator} (${record.party})` : record.party,
+				`events of ${record.bmc}: ${record.id}`,
+				record.detail ? `${record.action}: ${record.detail}` : record.action,
+			];
 		case 'doors':
 			return [
 				record.operator ?? '',

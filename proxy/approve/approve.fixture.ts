@@ -121,6 +121,7 @@ export function createBench(
 		send: () => Promise.reject(new Error('not through here')),
 		pass: () => Promise.reject(new Error('not through here')),
 		read: () => Promise.reject(new Error('not through here')),
+		stream: () => Promise.reject(new Error('not through here')),
 		session: () => undefined,
 		token: () => Promise.reject(new Error('not through here')),
 		state: () => 'up',

@@ -159,6 +159,19 @@ export const auditRecord = z.discriminatedUnion('kind', [
 		/** The operator who unlocked it. */
 		by: z.string().nullable(),
 	}),
+	/** A stream of events that a client opened, or a subscription to have them pushed; see docs/events.md. */
+	z.strictObject({
+		kind: z.literal('events'),
+		action: z.enum(['follow', 'end', 'subscribe', 'change', 'unsubscribe', 'suspend', 'resume']),
+		id: z.string(),
+		bmc: z.string(),
+		/** Null when nobody did it: a receiver that did not answer, a client that went away. */
+		operator: z.string().nullable(),
+		/** Whose stream or subscription it is. */
+		party: z.string(),
+		/** Why it ended, or where the events go: scheme, host and port. */
+		detail: z.string(),
+	}),
 	/** Ways into an enrolled BMC beside the proxy: whenever another set of them is found open. */
 	z.strictObject({
 		kind: z.literal('doors'),

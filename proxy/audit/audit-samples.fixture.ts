@@ -113,6 +113,15 @@ export const anyRecord: fc.Arbitrary<AuditRecord> = fc.oneof(
 		by: fc.option(text),
 	}),
 	fc.record({
+		kind: fc.constant('events' as const),
+		action: fc.constantFrom('follow' as const, 'end' as const, 'subscribe' as const),
+		id: text,
+		bmc: text,
+		operator: fc.option(text),
+		party: text,
+		detail: text,
+	}),
+	fc.record({
 		kind: fc.constant('outage' as const),
 		reason: text,
 		since: fc.constant('2026-01-01T00:00:00.000Z'),

@@ -116,6 +116,16 @@ function inOrder(record: AuditRecord): unknown {
 				party: record.party,
 				until: record.until,
 			};
+		case 'events':
+			return {
+				action: record.action,
+				bmc: record.bmc,
+				detail: record.detail,
+				id: record.id,
+				kind,
+				operator: record.operator,
+				party: record.party,
+			};
 		case 'doors':
 			return { bmc: record.bmc, kind, open: record.open, operator: record.operator, state: record.state };
 		default:

@@ -2,7 +2,15 @@ import type { ServerResponse } from 'node:http';
 import { Pool } from 'undici';
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
 import { bmcGarbage, bmcUnreachable } from './bmc-fault.ts';
-import { type BmcAnswer, collectAnswer, type Exchange, passAnswer } from './exchange.ts';
+import {
+	type BmcAnswer,
+	collectAnswer,
+	type Exchange,
+	type OpenStream,
+	passAnswer,
+	type StreamSink,
+	streamAnswer,
+} from './exchange.ts';
 import { pinnedConnector } from './pinned-connector.ts';
 
 /** How one BMC is reached. The credential is the proxy's alone: it never leaves this module. */
@@ -61,6 +69,8 @@ export interface BmcConnection {
 	): Promise<number>;
 	/** GET of one resource; throws also when the status is not 200 or the body is not JSON. */
 	read(path: string): Promise<JsonValue>;
+	/** Opens a stream of server-sent events, on a connection of its own. Throws also when the status is not 200. */
+	stream(path: string, headers: Readonly<Record<string, string>>, sink: StreamSink): Promise<OpenStream>;
 	/** Path of the proxy's own session on the BMC, while it has one. */
 	session(): string | undefined;
 	/**
@@ -85,14 +95,18 @@ export interface BmcShare {
 }
 
 export function connectBmc(target: BmcTarget, limits: ForwardLimits, share?: BmcShare): BmcConnection {
-	const pool = new Pool(target.url, {
-		connections: limits.connections,
-		pipelining: 1,
-		headersTimeout: limits.timeout,
-		bodyTimeout: limits.timeout,
-		keepAliveTimeout: 30_000,
-		connect: connectorOf(target, Math.min(limits.timeout, 5000)),
-	});
+	const openPool = (connections: number): Pool =>
+		new Pool(target.url, {
+			connections,
+			pipelining: 1,
+			headersTimeout: limits.timeout,
+			bodyTimeout: limits.timeout,
+			keepAliveTimeout: 30_000,
+			connect: connectorOf(target, Math.min(limits.timeout, 5000)),
+		});
+	const pool = openPool(limits.connections);
+	/** A stream holds its connection for as long as it lasts: not one of those that requests wait for. */
+	let streams: Pool | undefined;
 	let state: BmcState = 'unknown';
 	let token: string | undefined;
 	let location: string | undefined;
@@ -174,6 +188,16 @@ export function connectBmc(target: BmcTarget, limits: ForwardLimits, share?: Bmc
 			if (answer.status !== 200) throw bmcGarbage(target.name, `status ${answer.status} for ${path}`);
 			return parseAnswer(target.name, answer.body);
 		},
+		async stream(path, headers, sink) {
+			streams ??= openPool(4);
+			const from = streams;
+			const request = { method: 'GET', target: path, headers, body: undefined };
+			const opened = await attempt(request, exchange =>
+				streamAnswer(from, target.name, limits, exchange, sink),
+			);
+			if (opened.status !== 200) throw bmcGarbage(target.name, `status ${opened.status} for ${path}`);
+			return opened;
+		},
 		session: () => location,
 		token: renew,
 		state: () => state,
@@ -192,7 +216,7 @@ export function connectBmc(target: BmcTarget, limits: ForwardLimits, share?: Bmc
 					},
 				).catch(() => undefined); // the BMC ends idle sessions by itself
 			}
-			await pool.destroy();
+			await Promise.all([pool.destroy(), streams?.destroy()]);
 		},
 	};
 }

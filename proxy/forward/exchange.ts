@@ -156,3 +156,68 @@ export function passWhole(
 }
 
 const hasBody = (status: number): boolean => status !== 204 && status !== 304;
+
+/** What comes of a stream once its head is there: bytes as they come, then its end, once. */
+export interface StreamSink {
+	onData(chunk: Uint8Array): void;
+	/** `fault` is absent when the BMC ended it, and when `close` was called. */
+	onEnd(fault?: Error): void;
+}
+
+export interface OpenStream {
+	readonly status: number;
+	close(): void;
+}
+
+/**
+ * Sends a GET whose answer goes on for as long as both stay, and resolves once its head has come. Any answer but an
+ * event stream ends there: nothing of it reaches `sink`, not even the end.
+ */
+export function streamAnswer(
+	pool: Pool,
+	bmc: string,
+	limits: { readonly timeout: number },
+	exchange: Exchange,
+	sink: StreamSink,
+): Promise<OpenStream> {
+	return new Promise((resolve, reject) => {
+		let started = false;
+		let isOpen = false;
+		let isOver = false;
+		const finish = (fault?: Error): void => {
+			if (isOver) return;
+			isOver = true;
+			if (isOpen) sink.onEnd(fault);
+		};
+		pool.dispatch(
+			// Between two events hours may pass: a dead connection is found by TCP's own keep-alive.
+			{ ...options(exchange), headersTimeout: limits.timeout, bodyTimeout: 0 },
+			{
+				onRequestStart() {
+					started = true;
+				},
+				onResponseStart(controller: Controller, status: number, headers: IncomingHttpHeaders) {
+					if (status < 200) return;
+					isOpen = status === 200 && headers['content-type']?.split(';')[0]?.trim() === 'text/event-stream';
+					const close = () => {
+						finish();
+						controller.abort(new Error('the stream is not needed any more'));
+					};
+					if (!isOpen) close();
+					if (status === 200 && !isOpen) reject(bmcGarbage(bmc, 'no event stream'));
+					else resolve({ status, close });
+				},
+				onResponseData(_controller: Controller, chunk: Buffer) {
+					if (!isOver) sink.onData(chunk);
+				},
+				onResponseEnd() {
+					finish();
+				},
+				onResponseError(_controller: Controller, fault: Error) {
+					finish(fault);
+					reject(classifyFault(bmc, fault, started));
+				},
+			},
+		);
+	});
+}

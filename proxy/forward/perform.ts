@@ -91,6 +91,39 @@ export async function perform(call: Call, posts: Posts, ifMatch: string | undefi
 	return { ...sight, json, bytes, etag: isFiltered || !isAsItCame ? strongETag(bytes) : bmcEtag };
 }
 
+/** What a resource of the proxy's own answers, before it is filtered. */
+export interface OwnAnswer {
+	readonly status: number;
+	/** Lower-case names; a Location without prefix. */
+	readonly headers?: Readonly<Record<string, string>>;
+	readonly json?: JsonValue;
+}
+
+/** The same for a resource of the proxy's own: filtered as the BMC's would be. */
+export async function performOwn(
+	call: Call,
+	posts: Posts,
+	answer: (call: Call) => Promise<OwnAnswer>,
+): Promise<Sight> {
+	const { status, headers: given = {}, json } = await answer(call);
+	const headers: Record<string, string> = {
+		'odata-version': '4.0',
+		'cache-control': 'no-store',
+		'x-content-type-options': 'nosniff',
+		...given,
+	};
+	if (headers.location?.startsWith('/')) headers.location = call.prefix + headers.location;
+	// Its tag is the proxy's to compare, as that of a filtered resource is.
+	const sight = { status, headers, json, etag: undefined, bmcEtag: undefined, isFiltered: true };
+	if (json === undefined) return sight;
+	const filtered = filterAnswer({ answer: json, posts });
+	if (filtered.hidden) throw noSuchResource();
+	if (status !== 200) return { ...sight, json: filtered.answer };
+	const bytes = Buffer.from(JSON.stringify(filtered.answer));
+	const etag = strongETag(bytes);
+	return { ...sight, json: filtered.answer, bytes, etag, bmcEtag: etag };
+}
+
 const noSuchResource = () => proxyErrors.NotFound('there is no such resource');
 
 /** What is executed stays executed: a fault in filtering its answer must not read like one before it was sent. */

@@ -14,6 +14,7 @@ import { readHeaderFields } from '../canonicalise/header-fields.ts';
 import { plainRequest } from '../canonicalise/plain-request.ts';
 import { refusedAfterLogIn } from '../canonicalise/refusals.ts';
 import { proxyErrors } from '../errors.ts';
+import type { Events } from '../events/events.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
 import { removePrefix } from '../forward/links.ts';
 import { performOpen } from '../forward/perform.ts';
@@ -32,6 +33,7 @@ export interface RedfishHandlerDeps {
 	readonly sessions: SessionService;
 	readonly tasks: TaskService;
 	readonly mediator: Mediator;
+	readonly events: Pick<Events, 'isStream' | 'follow'>;
 	readonly clock: Clock;
 	readonly logger: Logger;
 	/** In a process that leaves requests to another: called for those that throw HandOver. */
@@ -92,6 +94,11 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 			if (own) return own;
 		}
 		const call: Call = { request: canonical, operator, bmc, prefix };
+		if (deps.events.isStream(call)) {
+			const identify = () => deps.authenticate(head, request);
+			const lastEventId = request.headers['last-event-id']?.toString();
+			return deps.events.follow(call, { response, identify, lastEventId });
+		}
 		const isRead = canonical.method === 'GET' || canonical.method === 'HEAD';
 		if (canonical.path === '/redfish/v1/TaskService/Tasks' && isRead)
 			return deps.tasks.list(call, deps.mediator.answer);

@@ -116,6 +116,7 @@ export function createWorker(deps: WorkerDeps): Worker {
 		},
 		waiting: refusing('requests that wait'),
 		bmcTasks: refusing('tasks of BMCs'),
+		own: { has: () => false, answer: () => forHome('a resource of the proxy’s own') },
 		onChanged: () => undefined,
 	});
 
@@ -140,6 +141,10 @@ export function createWorker(deps: WorkerDeps): Worker {
 				answer: ({ segments }) => (segments[2] === 'SessionService' ? forHome('sessions') : undefined),
 			},
 			tasks: refusing('tasks'),
+			events: {
+				isStream: ({ request }) => request.segments[2] === 'EventService' && forHome('events'),
+				follow: () => forHome('events'),
+			},
 			mediator,
 			clock,
 			logger,

@@ -339,15 +339,3 @@ test('a body over the limit is refused before it is read, at whatever length it 
 	t.true([400, 413].includes(chunked.status));
 	t.is(site.bmcs.node3.executed.length, before);
 });
-
-test('an event stream is refused at once, and opened at no BMC', async t => {
-	const stream = '/redfish/v1/EventService/SSE';
-	const before = site.bmcs.node1.executed.length;
-	for (const who of ['hso-operator', 'cp-operator']) {
-		const refused = await get(who, stream, { accept: 'text/event-stream' });
-		t.is(refused.status, 501);
-		t.regex(refused.text, /NotOffered/);
-	}
-	const executed = site.bmcs.node1.executed.slice(before);
-	t.false(executed.some(({ path }) => path === stream));
-});

@@ -98,11 +98,13 @@ export interface TestProxyOptions {
 	/** Worker processes; BIMETAL_TEST_WORKERS, or none, when absent. */
 	readonly workers?: number;
 	readonly coalesce?: boolean;
+	/** Limits of event streams. */
+	readonly streams?: NonNullable<ProxyDeps['events']>['limits'];
 }
 
 let shipped: Promise<PolicySet> | undefined;
 /** The policies as they are shipped, compiled once. */
-function loadShipped(): Promise<PolicySet> {
+export function loadShipped(): Promise<PolicySet> {
 	shipped ??= loadPolicies({
 		folder: shippedPolicies,
 		parties: [...parties],
@@ -251,6 +253,7 @@ async function open(
 		doors: options.doors,
 		workers: workers > 0 ? { size: workers, logLevel: 'info' } : undefined,
 		coalesce: options.coalesce,
+		events: { limits: options.streams },
 		reserved: options.reserved,
 		checks: {},
 	});
