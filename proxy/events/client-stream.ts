@@ -108,7 +108,7 @@ export function openClientStream(options: ClientStreamOptions): ClientStream {
 	};
 }
 
-export function renderSse({ id, body }: View, prefix: string): string {
+function renderSse({ id, body }: View, prefix: string): string {
 	const shown = prefix === '' ? body : addPrefix(body, prefix);
 	return `id: ${id}\ndata: ${JSON.stringify(shown)}\n\n`;
 }

@@ -5,7 +5,7 @@ import { isObject, type JsonObject } from '../filter/resource-type.ts';
 import type { View } from './event-message.ts';
 
 /** What `$filter` may ask of an event (DSP0268, EventService.SSEFilterPropertiesSupported). */
-export const sseFilterProperties = {
+const sseFilterProperties = {
 	EventFormatType: true,
 	EventType: false,
 	MessageId: true,
@@ -48,7 +48,7 @@ export function compileSseFilter(source: string): ViewFilter {
 }
 
 /** Keeps the records for which `test` holds of what a filter may ask about them. */
-export function keepRecords(
+function keepRecords(
 	view: View,
 	test: (about: JsonObject, record: JsonObject) => boolean,
 ): View | undefined {
