@@ -48,10 +48,7 @@ export function compileSseFilter(source: string): ViewFilter {
 }
 
 /** Keeps the records for which `test` holds of what a filter may ask about them. */
-function keepRecords(
-	view: View,
-	test: (about: JsonObject, record: JsonObject) => boolean,
-): View | undefined {
+function keepRecords(view: View, test: (about: JsonObject, record: JsonObject) => boolean): View | undefined {
 	if (view.isGap) return view;
 	if (view.kind === 'report') return test(aboutReport(view.body), view.body) ? view : undefined;
 	const { Events } = view.body;
