@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../common/clock.ts';
@@ -34,7 +35,7 @@ import { openSessions, type SessionBinding } from './authenticate/sessions.ts';
 import type { JsonValue } from './canonicalise/canonical-request.ts';
 import { openClaims } from './claims/claims.ts';
 import type { ReservedSource } from './claims/reservations.ts';
-import { activate, type ConsiderDeps, createConsider } from './decide/consider.ts';
+import { activate, type ConsiderDeps, considerHead, createConsider } from './decide/consider.ts';
 import { createLanes } from './decide/lanes.ts';
 import { type DoorsOptions, startDoorsService } from './enrol/doors-service.ts';
 import { createRepairRoutes } from './enrol/routes.ts';
@@ -51,6 +52,7 @@ import { createBmcTasks } from './forward/bmc-tasks.ts';
 import { coalesceReads } from './forward/coalesce.ts';
 import type { Windows } from './governance/windows.ts';
 import { createTlsServer, type TlsMaterial } from './listener/listeners.ts';
+import { inviteBody } from './listener/read-body.ts';
 import { createRedfishHandler } from './listener/redfish-handler.ts';
 import { createRouter } from './listener/route.ts';
 import { writeAnswer } from './listener/write-answer.ts';
@@ -63,6 +65,10 @@ import type { Update } from './processes/message.ts';
 import { shareLimits } from './processes/share-limits.ts';
 import { listenShared } from './processes/shared-port.ts';
 import { countRecords, showState } from './service-metrics.ts';
+import type { UploadLimits } from './upload/receive-upload.ts';
+import type { Spool } from './upload/spool.ts';
+import { createUploadService } from './upload/upload-service.ts';
+import { removeImageOf, sweepSpool } from './upload/waiting-images.ts';
 
 export interface Address {
 	readonly host: string;
@@ -76,7 +82,7 @@ export interface ProxyDeps {
 	readonly parties: Readonly<
 		Record<string, { readonly description: string; readonly rootPem: string | undefined }>
 	>;
-	readonly tls: Omit<TlsMaterial, 'partyRoots'>;
+	readonly tls: Omit<TlsMaterial, 'partyRoots' | 'patient'>;
 	readonly bmcs: readonly (BmcTarget & {
 		readonly listen: Address | undefined;
 		readonly host: string | undefined;
@@ -111,6 +117,9 @@ export interface ProxyDeps {
 	readonly limits: ForwardLimits;
 	/** Limits of event streams where the usual ones do not fit. */
 	readonly events?: Pick<EventsDeps, 'limits'> | undefined;
+	/** Where uploaded images are kept until they are sent, and what may be uploaded. */
+	readonly spool: Spool;
+	readonly uploads: UploadLimits;
 	readonly clock: Clock;
 	readonly logger: Logger;
 	readonly registry: Registry;
@@ -152,7 +161,7 @@ export interface P2cProxy {
 
 /** Wires the stages together. Never listens by itself; nothing here knows of files. */
 export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
-	const { store, clock, logger, registry } = deps;
+	const { store, clock, logger, registry, spool } = deps;
 	const audit = countRecords(deps.audit, registry);
 	let active = activate(deps.policies);
 	let roster = deps.roster;
@@ -224,6 +233,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 			const by = { operator: '', party: '', comment: null };
 			audit.append({ kind: 'approval', requestId, decision: 'expire', digest, ...by });
 		}
+		removeImageOf(request, spool, logger);
 		deps.onRequest(request);
 	};
 	const waiting = createWaitingRequests({ store, clock, ...deps.approvals, onChange });
@@ -243,6 +253,8 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		audit.append({ kind: 'answer', requestId, bmc, status, tookMs: Math.max(0, clock.now() - createdAt) });
 		if (state === 'failed' && claim !== undefined) await claims.release(claim);
 	}
+	const orphans = await sweepSpool(spool, waiting);
+	if (orphans > 0) logger.warn({ orphans }, 'images that no request waits for were removed from the spool');
 	const consider = createConsider({ readExternal: deps.readExternal, personOf, clock, claims });
 	const policies = () => active;
 	const doors = startDoorsService(deps.doors, { bmcs, audit, registry, clock, logger });
@@ -267,8 +279,12 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 			if (doors.report(bmc).state === 'open') doors.look(bmc);
 		},
 		breakGlass: deps.governance?.windows,
+		considerHead: (set, operations, call) =>
+			considerHead({ readExternal: deps.readExternal, clock, claims }, set, operations, call),
 	});
 	const follow = createFollowTask({ waiting, bmcTasks, bmcs, audit, clock });
+	const patient = new WeakSet<Socket>();
+	const uploads = createUploadService({ spool, mediator, limits: deps.uploads, patient, clock, logger });
 	const approver = createApprover({
 		waiting,
 		mediator,
@@ -276,6 +292,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		policies,
 		personOf,
 		bmcs,
+		spool,
 		audit,
 		lanes,
 		clock,
@@ -315,6 +332,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		tasks: createTaskService({ waiting, approver, follow }),
 		mediator,
 		events,
+		uploads,
 		clock,
 		logger,
 		observe,
@@ -330,6 +348,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 				site: { name: deps.name, version: deps.version, parties: deps.parties },
 				policies,
 				waiting,
+				spool,
 				approver,
 				review: createReviewer({ mediator, consider, policies, bmcs, clock }),
 				bmcs,
@@ -381,6 +400,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		const destination = route(request.headers.host, request.url ?? '');
 		switch (destination.kind) {
 			case 'management':
+				inviteBody(request, response);
 				management(request, response);
 				return;
 			case 'bmc':
@@ -398,7 +418,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		}
 	};
 
-	const tls: TlsMaterial = { ...deps.tls, partyRoots: roots.map(({ rootPem }) => rootPem) };
+	const tls: TlsMaterial = { ...deps.tls, partyRoots: roots.map(({ rootPem }) => rootPem), patient };
 	const listening: Listening[] = [];
 	const startWorkers = ({ size, logLevel }: NonNullable<ProxyDeps['workers']>): Promise<Crew> =>
 		startCrew({

@@ -12,6 +12,8 @@ export interface Call {
 	readonly prefix: string;
 	/** Resources of the proxy that stand in the collection asked for, beside the BMC's. */
 	readonly own?: OwnResources | undefined;
+	/** Of an upload: where its image is kept until it is sent. */
+	readonly kept?: KeptImage | undefined;
 }
 
 /** Resources of the proxy itself among a BMC's (its tasks). */
@@ -22,9 +24,16 @@ export interface OwnResources {
 	look(path: string): JsonValue | undefined;
 }
 
+export interface KeptImage {
+	/** The image's bytes, from the beginning at each call. */
+	read(): AsyncIterable<Uint8Array>;
+	/** A request that waits needs it: from now on it is removed when that has ended. */
+	keep(): void;
+}
+
 /** The same call, asking for another resource of the same BMC: decided on by itself, like any other. */
 export function readOf(call: Call, path: string): Call {
-	return { ...call, own: undefined, request: plainRequest('GET', path) };
+	return { ...call, own: undefined, kept: undefined, request: plainRequest('GET', path) };
 }
 
 /**

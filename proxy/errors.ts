@@ -33,6 +33,10 @@ export const proxyErrorTable = {
 	UnknownBmc: { status: 404, meaning: 'The address names no BMC of this site. `bimetal bmcs` lists them.' },
 	NoSuchRequest: { status: 404, meaning: 'There is no request of this id. `bimetal requests` lists them.' },
 	MethodNotAllowed: { status: 405, meaning: 'The resource does not offer this method.' },
+	UploadTooSlow: {
+		status: 408,
+		meaning: 'The image did not arrive in time. Upload it again over a faster way.',
+	},
 	RequestNotWaiting: { status: 409, meaning: 'The request is decided already. Look at it.' },
 	AlreadyAuthorized: {
 		status: 409,
@@ -43,11 +47,19 @@ export const proxyErrorTable = {
 		meaning: 'The approval names another request than the one that waits. Look again before approving.',
 	},
 	NoSuchBmc: { status: 409, meaning: 'The BMC that the request is for is no longer part of the site.' },
+	ImageGone: {
+		status: 409,
+		meaning: 'The image of the request is no longer kept, or not as it was received. Upload it again.',
+	},
 	RequestWithdrawn: { status: 410, meaning: 'Its requester has withdrawn it.' },
 	RequestExpired: { status: 410, meaning: 'Nobody approved it in time. Make it again.' },
 	PreconditionFailed: {
 		status: 412,
 		meaning: 'If-Match names another state of the resource than its present one. Read it again.',
+	},
+	ImageTooLargeForBmc: {
+		status: 413,
+		meaning: 'The BMC says that it takes no image of this size (MaxImageSizeBytes): nothing was sent to it.',
 	},
 	TooManyWaiting: {
 		status: 429,
@@ -80,6 +92,12 @@ export const proxyErrorTable = {
 		meaning:
 			'The proxy stopped, or could not note that it was sending: certainly nothing was executed. Make it again.',
 	},
+	SpoolFull: {
+		status: 503,
+		expose: true,
+		meaning:
+			'As many images wait as the site keeps at once (limits.uploads). Wait until some are decided on.',
+	},
 	BmcNoAnswer: {
 		status: 504,
 		expose: true,
@@ -89,6 +107,11 @@ export const proxyErrorTable = {
 		status: 504,
 		expose: true,
 		meaning: 'The proxy stopped while the request was being sent: it may have been executed. Look.',
+	},
+	DiskFull: {
+		status: 507,
+		expose: true,
+		meaning: 'The disk of the proxy has no room for the image. Nothing of it is kept. See to the disk.',
 	},
 } as const;
 

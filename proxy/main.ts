@@ -22,6 +22,7 @@ import { unknownMembers } from './policy/members.ts';
 import type { PolicySet } from './policy/policy-set.ts';
 import { offerSnapshots } from './recovery/snapshot-socket.ts';
 import { processesOf, readSite, type Site } from './site.ts';
+import { openSpool } from './upload/spool.ts';
 
 export interface RunningProxy {
 	readonly url: string;
@@ -93,6 +94,11 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 		opened.push(() => audit.close());
 		const store = await openStore(site.store);
 		opened.push(() => store.close());
+		const spool = await openSpool({
+			folder: join(dirname(site.store.file), 'uploads'),
+			total: site.limits.uploads,
+			free: site.limits.diskFree,
+		});
 		const snapshots = await offerSnapshots(site, store, logger);
 		opened.push(() => snapshots.close());
 		const events = site.events && connectSiteEvents(site.events, logger);
@@ -160,6 +166,7 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 			policies: governance.current(),
 			roster: roster.current(),
 			store,
+			spool,
 			audit,
 			published,
 			readExternal: names => external.read(names),
@@ -258,6 +265,7 @@ type SiteDeps = Pick<
 	| 'limits'
 	| 'workers'
 	| 'coalesce'
+	| 'uploads'
 >;
 
 /** What the site file says, with the files that it names read. */
@@ -299,6 +307,7 @@ function depsOfSite(site: Site): SiteDeps {
 		},
 		workers: processes > 1 ? { size: processes, logLevel: site.log.level } : undefined,
 		coalesce: site.coalesce,
+		uploads: { image: site.limits.upload, time: site.limits.uploadTime, silence: 30_000 },
 	};
 }
 

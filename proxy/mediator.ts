@@ -51,7 +51,13 @@ export interface MediatorDeps {
 	/** Called after a request that may have changed a BMC: what was read of it before is stale. */
 	readonly onChanged: (bmc: string) => void;
 	/** Counts a use of the party's open break-glass window, if there is one that lets this through. */
-	readonly breakGlass?: Pick<Windows, 'use'> | undefined;
+	readonly breakGlass?: Pick<Windows, 'use' | 'mayUse'> | undefined;
+	/** The denial that comes whatever the body says: decide/consider.ts. */
+	readonly considerHead: (
+		policies: ActivePolicies,
+		operations: readonly Operation[],
+		call: Call,
+	) => Promise<(Verdict & { kind: 'deny' }) | undefined>;
 }
 
 /** Resources of the proxy's own, decided on and filtered like any other. */
@@ -72,6 +78,11 @@ export interface Mediator {
 	 * Such a thing cannot wait for others and no break-glass window lets it through: either makes it denied.
 	 */
 	decide(call: Call): Promise<Verdict & { kind: 'execute' | 'deny' }>;
+	/**
+	 * Before the body of a large request is received: throws when it will be denied whatever is in it. What this lets by
+	 * is decided on by `mediate`, once it is whole.
+	 */
+	admit(head: Call): Promise<void>;
 	/** What an operator would be shown of a resource at once; undefined when nothing. Throws when it cannot be read. */
 	look(call: Call): Promise<Sight | undefined>;
 	/**
@@ -96,6 +107,10 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		const text = describeUnknown(found);
 		if (found.kind === 'unknown') throw proxyErrors.UnknownOperation(text);
 		throw proxyErrors.MethodNotAllowed(text, { headers: { allow: found.methods.join(', ') } });
+	};
+
+	const requireAudit = (): void => {
+		if (!audit.healthy()) throw proxyErrors.AuditUnavailable('decisions cannot be recorded, so none is made');
 	};
 
 	/** A decision is on the record before anything follows from it; what changes a BMC waits for the disk. */
@@ -156,9 +171,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		/** The number of its record. */
 		decision?: number | undefined;
 	}> => {
-		if (!audit.healthy()) {
-			throw proxyErrors.AuditUnavailable('decisions cannot be recorded, so none is made');
-		}
+		requireAudit();
 		const policies = deps.policies();
 		const operations = classify(policies, call);
 		// What is the proxy's own is answered before or by `own`; of the rest only an own task's result is left.
@@ -190,6 +203,16 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		deps.own.has(call.request)
 			? performOwn(call, posts, request => deps.own.answer(request))
 			: perform(call, posts, ifMatch);
+
+	const admit = async (call: Call): Promise<void> => {
+		requireAudit();
+		const policies = deps.policies();
+		const operations = classify(policies, call);
+		const denied = await deps.considerHead(policies, operations, call);
+		if (!denied || (await deps.breakGlass?.mayUse(call.operator, operations))) return;
+		await recordDecision(call, operations, denied, policies).durable;
+		throw proxyErrors.PolicyDenied(denied.reason);
+	};
 
 	/** What this operator would see of another resource; undefined when it would not be shown at once. */
 	const look = async (call: Call): Promise<Sight | undefined> => {
@@ -350,6 +373,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 				return sendRecorded(call, verdict, decision, to);
 			case 'wait': {
 				const held = await waiting.hold(call, verdict, { operations, policyVersion: policies.set.version });
+				call.kept?.keep();
 				await recordDecision(call, operations, verdict, policies, held).durable;
 				return accepted(held, call.prefix);
 			}
@@ -384,6 +408,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 	return {
 		mediate,
 		decide: decideAlone,
+		admit,
 		answer: async call => kept(await mediate(call, undefined)),
 		look,
 		execute: async (call, verdict, beforeSending) =>

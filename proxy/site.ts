@@ -18,6 +18,15 @@ const approvals = {
 	signed: 'optional' as const,
 	maxPerOperator: 1000,
 };
+const limits = {
+	bmcTimeout: 10_000,
+	answer: 16 * 1024 * 1024,
+	bmcConnections: 16,
+	upload: 64 * 1024 * 1024,
+	uploads: 512 * 1024 * 1024,
+	diskFree: 128 * 1024 * 1024,
+	uploadTime: 10 * 60_000,
+};
 const isSafeUrl = (text: string): boolean => {
 	const { protocol, hostname, username } = new URL(text);
 	return (
@@ -184,8 +193,16 @@ const siteSchema = (folder: string) =>
 				answer: byteSize.default(16 * 1024 * 1024),
 				/** Connections to one BMC. */
 				bmcConnections: z.int().min(1).max(150).default(16),
+				/** Largest image that can be uploaded. bmcweb takes 30 MiB unless it was built otherwise. */
+				upload: byteSize.default(limits.upload),
+				/** All images that are on their way or wait for approvals, together. */
+				uploads: byteSize.default(limits.uploads),
+				/** What an image leaves free of the disk in any case. */
+				diskFree: byteSize.default(limits.diskFree),
+				/** Within what time an image must have arrived; 30 s without a byte end it sooner. */
+				uploadTime: duration.default(limits.uploadTime),
 			})
-			.default({ bmcTimeout: 10_000, answer: 16 * 1024 * 1024, bmcConnections: 16 }),
+			.default(limits),
 		/** Processes that serve clients: 1 is the proxy alone, more are workers beside it; `auto`: one for each core. */
 		processes: z.union([z.literal('auto'), z.int().min(1).max(64)]).default(1),
 		/** Identical reads that come while one is under way share the next exchange with the BMC. */

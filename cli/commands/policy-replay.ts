@@ -99,12 +99,17 @@ async function readDecisions(entries: AsyncIterable<Entry>): Promise<RecordedDec
 			clause: record.clause,
 			policies: record.policies.map(policy => ({ ...policy, values: policy.values ?? [] })),
 			...readBody(record.request?.body, record.request?.size ?? 0),
+			image: imageOf(record.request?.image),
 			authorizers: [{ name: record.operator, party: record.party }, ...approved],
 			isBreakGlass: record.breakGlass !== undefined,
 		});
 	}
 	return decisions;
 }
+
+const imageOf = (
+	image: { sha256: string; size: number; fileName: string | null } | undefined,
+): RecordedDecision['image'] => image && { SHA256: image.sha256, Size: image.size, FileName: image.fileName };
 
 /** A long body was cut when it was recorded, and secrets were taken out of it. */
 function readBody(

@@ -8,11 +8,10 @@ import { printRequest } from './request-text.ts';
 export async function printReview(context: CliContext, review: ReviewView): Promise<void> {
 	const { request, resource, changes, upload, policies, ifApproved } = review;
 	const more: [string, string][] = [];
-	if (upload?.parts) {
-		const lines = upload.parts.map(({ name, fileName, contentType, size, sha256 }) =>
-			visible(`${name}${fileName ? ` (${fileName})` : ''}: ${contentType}, ${size} bytes, SHA-256 ${sha256}`),
-		);
-		more.push(['parts', lines.join('\n')]);
+	if (upload) {
+		const name = upload.fileName === null ? '' : `${upload.fileName}, `;
+		more.push(['image', visible(`${name}${upload.size} bytes\nSHA-256 ${upload.sha256}`)]);
+		more.push(['parameters', visible(JSON.stringify(upload.parameters))]);
 	}
 	if (resource) {
 		const shown =

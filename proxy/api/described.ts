@@ -6,6 +6,8 @@ export interface Described {
 	readonly path: string;
 	readonly summary: string;
 	readonly answer: z.ZodType;
+	/** Of the answer; JSON when absent. */
+	readonly mediaType?: string;
 	readonly body?: z.ZodType;
 	readonly query?: z.ZodObject;
 	/** Statuses besides 200, with what they mean here. */

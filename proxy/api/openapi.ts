@@ -104,6 +104,14 @@ const described: readonly Described[] = [
 		errors: { 404: 'No such request', 409: 'Its BMC is no longer part of the site' },
 	},
 	{
+		method: 'get',
+		path: '/p2c/v1/requests/{id}/image',
+		summary: 'The image that was uploaded with a request, while it waits',
+		answer: z.string().meta({ format: 'binary' }),
+		mediaType: 'application/octet-stream',
+		errors: { 404: 'No such request, or one without an image', 409: 'It is no longer kept' },
+	},
+	{
 		method: 'post',
 		path: '/p2c/v1/requests/{id}/approve',
 		summary: 'Authorize this very request; the last authorization executes it',
@@ -180,7 +188,8 @@ export function describeApi(version: string): object {
 		in: 'header',
 		name: 'X-Auth-Token',
 	});
-	for (const { method, path, summary, answer, body, query, errors = {} } of described) {
+	for (const each of described) {
+		const { method, path, summary, answer, mediaType = 'application/json', body, query, errors = {} } = each;
 		const failures = { 400: 'The request does not fit its schema', 401: 'Not logged in', ...errors };
 		registry.registerPath({
 			method,
@@ -193,7 +202,7 @@ export function describeApi(version: string): object {
 				...(body && { body: { required: true, content: { 'application/json': { schema: body } } } }),
 			},
 			responses: {
-				200: { description: summary, content: { 'application/json': { schema: answer } } },
+				200: { description: summary, content: { [mediaType]: { schema: answer } } },
 				...Object.fromEntries(
 					Object.entries(failures).map(([status, description]) => [
 						status,

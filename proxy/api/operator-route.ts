@@ -1,3 +1,4 @@
+import { pipeline } from 'node:stream/promises';
 import type { Request, RequestHandler, Response } from 'express';
 import type { Method, Route } from '../../common/http/app.ts';
 import type { Operator } from '../operator.ts';
@@ -26,6 +27,29 @@ export function operatorRoute(
 		path: `/p2c/v1${path}`,
 		handle: async (request, response: Response) => {
 			response.json(await answer(request, response.locals[OPERATOR] as Operator));
+		},
+	};
+}
+
+/** A GET of `/p2c/v1` that gives bytes as they come, no faster than its operator takes them. */
+export function operatorStream(
+	path: string,
+	answer: (
+		request: Request,
+		operator: Operator,
+	) => Promise<{ readonly length: number; readonly pieces: AsyncIterable<Uint8Array> }>,
+): Route {
+	return {
+		method: 'GET',
+		path: `/p2c/v1${path}`,
+		handle: async (request, response: Response) => {
+			const { length, pieces } = await answer(request, response.locals[OPERATOR] as Operator);
+			response.type('application/octet-stream').set('Content-Length', String(length));
+			if (request.method === 'HEAD') return void response.end();
+			// Whoever goes away in the middle has what is theirs.
+			await pipeline(pieces, response).catch(fault => {
+				if (!response.headersSent) throw fault;
+			});
 		},
 	};
 }

@@ -13,6 +13,12 @@ function api() {
 		site: { name: 'test', version: '0', parties: {} },
 		policies: () => world.policies,
 		waiting,
+		spool: {
+			async *read() {
+				yield Buffer.from('image');
+			},
+			size: async () => 5,
+		},
 		approver,
 		review: async request => ({
 			request,

@@ -1,5 +1,6 @@
 import type { Request } from 'express';
 import type { Route } from '../../common/http/app.ts';
+import { httpErrors } from '../../common/http/errors.ts';
 import { parse } from '../../common/http/parse.ts';
 import type { Approver } from '../approve/approver.ts';
 import type { Proof } from '../approve/check-signature.ts';
@@ -8,10 +9,12 @@ import type { Reviewer } from '../approve/review.ts';
 import { noSuchRequest, type WaitingRequests } from '../approve/waiting-requests.ts';
 import type { ActivePolicies } from '../decide/consider.ts';
 import type { DoorsWatch } from '../enrol/watch-doors.ts';
+import { proxyErrors } from '../errors.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
 import type { Operator } from '../operator.ts';
+import type { Spool } from '../upload/spool.ts';
 import { describeApi } from './openapi.ts';
-import { operatorRoute } from './operator-route.ts';
+import { operatorRoute, operatorStream } from './operator-route.ts';
 import * as schemas from './schemas.ts';
 import { viewBmc, viewPolicySet, viewRequest, viewReview } from './views.ts';
 
@@ -23,6 +26,8 @@ export interface ApiDeps {
 	};
 	readonly policies: () => ActivePolicies;
 	readonly waiting: WaitingRequests;
+	/** Where uploaded images are kept. */
+	readonly spool: Pick<Spool, 'read' | 'size'>;
 	readonly approver: Approver;
 	readonly review: Reviewer;
 	readonly bmcs: ReadonlyMap<string, BmcConnection>;
@@ -77,6 +82,13 @@ export function createApiRoutes(deps: ApiDeps): Route[] {
 		operatorRoute('GET', '/requests/:id/review', async (request, operator) =>
 			viewReview(await deps.review(await find(request, operator), operator), operator.party),
 		),
+		operatorStream('/requests/:id/image', async (request, operator) => {
+			const { request: stored } = await find(request, operator);
+			if (!stored.image) throw httpErrors.NotFound('The request has no image.');
+			if ((await deps.spool.size(stored.image.file)) !== stored.image.size)
+				throw proxyErrors.ImageGone('the image of the request is no longer kept here');
+			return { length: stored.image.size, pieces: deps.spool.read(stored.image.file) };
+		}),
 		operatorRoute('POST', '/requests/:id/approve', async (request, operator) => {
 			const { digest, comment, signed } = parse(schemas.approveBody, request.body);
 			return viewRequest(

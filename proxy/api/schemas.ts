@@ -75,8 +75,6 @@ export const requestView = z.strictObject({
 });
 export type RequestView = z.infer<typeof requestView>;
 
-const bytesView = z.strictObject({ contentType: z.string(), size: z.int(), sha256: z.string() });
-
 /** What an approver looks at: the request, and what it meets now. */
 export const reviewView = z.strictObject({
 	request: requestView,
@@ -100,10 +98,16 @@ export const reviewView = z.strictObject({
 			}),
 		)
 		.nullable(),
-	/** Of a body that is not JSON: what is sent, and where it is multipart, its parts as the proxy reads them. */
-	upload: bytesView
-		.extend({
-			parts: z.array(bytesView.extend({ name: z.string(), fileName: z.string().nullable() })).nullable(),
+	/** An image: what is sent, and what of it the digest binds. GET …/image gives it whole. */
+	upload: z
+		.strictObject({
+			contentType: z.string(),
+			/** Bytes. */
+			size: z.int(),
+			sha256: z.string(),
+			fileName: z.string().nullable(),
+			/** UpdateParameters; null of an image that came alone. */
+			parameters: z.json(),
 		})
 		.nullable(),
 	/** Each policy as it comes out now; `request.policies` is how they came out when it was last decided on. */

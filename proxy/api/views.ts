@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { RequestDocument } from '../approve/request-document.ts';
 import type { Review } from '../approve/review.ts';
 import { waitsFor } from '../approve/task.ts';
-import type { JsonValue } from '../canonicalise/canonical-request.ts';
+import { describeUpload } from '../approve/upload.ts';
 import { hiddenExpression, seenBy } from '../decide/hidden-policies.ts';
 import { viewDoors } from '../enrol/view-doors.ts';
 import type { DoorsReport } from '../enrol/watch-doors.ts';
@@ -51,7 +50,7 @@ export function viewReview(review: Review, viewer: string): ReviewView {
 		request: viewRequest(request, viewer),
 		resource: resource as ReviewView['resource'],
 		changes: changes as ReviewView['changes'],
-		upload: upload && { ...upload, parts: upload.parts && [...upload.parts] },
+		upload: upload as ReviewView['upload'],
 		policies: policiesFor(viewer, policies),
 		ifApproved,
 	};
@@ -62,15 +61,14 @@ const policiesFor = (viewer: string, policies: RequestDocument['policies']): Req
 
 /** JSON as it is; an image by its type, size and hash, which the digest covers as well. */
 function viewBody({ request }: RequestDocument): RequestView['body'] {
-	if (request.bytes === null) return null;
-	const bytes = Buffer.from(request.bytes, 'base64');
-	if (request.contentType === 'application/json')
-		return JSON.parse(bytes.toString('utf8')) as RequestView['body'];
-	return {
-		contentType: request.contentType ?? '',
-		size: bytes.length,
-		sha256: createHash('sha256').update(bytes).digest('hex'),
-	} satisfies Record<string, JsonValue>;
+	const { bytes, contentType, image } = request;
+	const isJson = image !== undefined || contentType === 'application/json';
+	const body =
+		bytes === null || !isJson ? undefined : JSON.parse(Buffer.from(bytes, 'base64').toString('utf8'));
+	if (!image) return body ?? null;
+	const named = { ...image, fileName: image.fileName ?? undefined };
+	const upload = describeUpload({ image: named, contentType: contentType ?? undefined, body });
+	return upload && ({ ...upload } as RequestView['body']);
 }
 
 export function viewBmc(

@@ -15,6 +15,7 @@ import { wasNotSent } from '../forward/bmc-fault.ts';
 import type { Mediator } from '../mediator.ts';
 import type { Operator } from '../operator.ts';
 import { durably } from '../record.ts';
+import type { Spool } from '../upload/spool.ts';
 import { checkSignature, type Proof, type Signed } from './check-signature.ts';
 import { notNeeded, notWaiting, refuseUnfit } from './fitness.ts';
 import { monitorNamed } from './follow-task.ts';
@@ -37,6 +38,8 @@ export interface ApproverDeps {
 	/** Who stands behind an operator; undefined for one who is not in the roster under this party, or disabled. */
 	readonly personOf: (operator: Operator) => string | undefined;
 	readonly bmcs: ReadonlyMap<string, BmcConnection>;
+	/** Where uploaded images are kept. */
+	readonly spool?: Pick<Spool, 'read' | 'size'> | undefined;
 	readonly audit: AuditLog;
 	readonly lanes: Lanes;
 	readonly clock: Clock;
@@ -139,6 +142,12 @@ export function createApprover(deps: ApproverDeps): Approver {
 			: `its requester ${request.requester.name} is no longer an operator`;
 	};
 
+	/** A site that was restored from a backup has the request, but not the image that came with it. */
+	const findLostImage = async ({ request: { image } }: RequestDocument): Promise<string | undefined> => {
+		if (!image || (await deps.spool?.size(image.file)) === image.size) return undefined;
+		return 'its image is no longer kept here, or not as it was received; upload it again';
+	};
+
 	const approve = async (
 		id: string,
 		operator: Operator,
@@ -156,10 +165,10 @@ export function createApprover(deps: ApproverDeps): Approver {
 			personOf: deps.personOf,
 			mayCount: mayCount(operator, members, occasionOf(request.request.method)),
 		});
-		const obstacle = findObstacle(request);
+		const obstacle = findObstacle(request) ?? (await findLostImage(request));
 		if (obstacle !== undefined) return end(id, 'denied', null, obstacle);
 		const policies = deps.policies();
-		const call = callOf(request, deps.bmcs);
+		const call = callOf(request, deps.bmcs, deps.spool);
 		const operations = policies.set.operations.filter(operation =>
 			request.operations.includes(operation.name),
 		);

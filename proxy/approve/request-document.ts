@@ -21,6 +21,15 @@ export const requestDocument = z.strictObject({
 		ifNoneMatch: z.string().nullable(),
 		contentType: z.string().nullable(),
 		bytes: z.base64().nullable(),
+		/** An uploaded image, kept in the spool; `bytes` are then its UpdateParameters. */
+		image: z
+			.strictObject({
+				file: z.string(),
+				size: z.int(),
+				sha256: z.string(),
+				fileName: z.string().nullable(),
+			})
+			.optional(),
 	}),
 	/** Path prefix under which the requester addressed the BMC: its answer's links carry it. */
 	prefix: z.string(),

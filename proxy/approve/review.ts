@@ -82,8 +82,8 @@ export function createReviewer(deps: ReviewDeps): Reviewer {
 
 	return async (request, operator) => {
 		const call = callOf(request, deps.bmcs);
-		const { body, bytes, contentType, method } = call.request;
-		const upload = bytes && body === undefined ? describeUpload(contentType ?? '', Buffer.from(bytes)) : null;
+		const { body, method } = call.request;
+		const upload = describeUpload(call.request);
 		if (request.state !== 'waiting') {
 			return { request, resource: null, changes: null, upload, policies: request.policies, ifApproved: null };
 		}

@@ -5,7 +5,7 @@ import type { Store } from '../../common/store/store.ts';
 import { type Answer, jsonAnswer } from '../answer/answer.ts';
 import type { Call } from '../call.ts';
 import type { CanonicalRequest } from '../canonicalise/canonical-request.ts';
-import { digestRequest } from '../canonicalise/digest.ts';
+import { boundBytes, digestRequest } from '../canonicalise/digest.ts';
 import { propertiesUnder } from '../classify/properties.ts';
 import type { EvaluatedPolicy, Verdict } from '../decide/decide.ts';
 import { proxyErrors } from '../errors.ts';
@@ -273,6 +273,7 @@ function newDocument(
 			ifNoneMatch: request.ifNoneMatch ?? null,
 			contentType: request.contentType ?? null,
 			bytes,
+			...(request.image && { image: { ...request.image, fileName: request.image.fileName ?? null } }),
 		},
 		prefix: call.prefix,
 		digest: digestRequest({
@@ -281,7 +282,7 @@ function newDocument(
 			query: request.query,
 			ifMatch: request.ifMatch,
 			contentType: request.contentType,
-			bodyBytes: request.bytes,
+			bodyBytes: boundBytes(request),
 			bmc: bmc.target.name,
 			policyVersion: decided.policyVersion,
 			nonce,

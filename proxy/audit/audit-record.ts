@@ -20,8 +20,10 @@ const changeRecord = z.strictObject({
 	contentType: z.string().nullable(),
 	/** Names of its query options. */
 	query: z.array(z.string()),
-	/** Bytes of the body. */
+	/** Bytes of the body; of an upload, of its parameters. */
 	size: z.int(),
+	/** An uploaded image. */
+	image: z.strictObject({ sha256: z.string(), size: z.int(), fileName: z.string().nullable() }).optional(),
 });
 
 /** What goes on the record. Never a password or a token, as far as their names tell; never an answer's body. */

@@ -134,6 +134,8 @@ function inOrder(record: AuditRecord): unknown {
 }
 
 function changeText(change: NonNullable<Extract<AuditRecord, { kind: 'decision' }>['request']>): unknown {
-	const { body, contentType, query, size } = change;
-	return { body, contentType, query, size };
+	const { body, contentType, image, query, size } = change;
+	if (!image) return { body, contentType, query, size };
+	const { fileName, sha256 } = image;
+	return { body, contentType, image: { fileName, sha256, size: image.size }, query, size };
 }

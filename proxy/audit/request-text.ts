@@ -1,6 +1,6 @@
 import { withoutSecrets } from '../../common/log/secrets.ts';
 import type { CanonicalRequest, JsonValue } from '../canonicalise/canonical-request.ts';
-import { digestRequest } from '../canonicalise/digest.ts';
+import { boundBytes, digestRequest } from '../canonicalise/digest.ts';
 import type { EvaluatedPolicy } from '../decide/decide.ts';
 import { seenBy } from '../decide/hidden-policies.ts';
 import type { AuditRecord } from './audit-record.ts';
@@ -19,11 +19,13 @@ const mostValues = 32;
 export function requestText(request: CanonicalRequest): Decision['request'] {
 	if (isRead(request)) return undefined;
 	const text = bodyText(request);
+	const { image } = request;
 	return {
 		body: text === undefined ? null : bounded(text, longestBody),
 		contentType: request.contentType ?? null,
 		query: request.query.map(([name]) => name),
 		size: request.bytes?.length ?? 0,
+		...(image && { image: { sha256: image.sha256, size: image.size, fileName: image.fileName ?? null } }),
 	};
 }
 
@@ -34,8 +36,9 @@ export function requestText(request: CanonicalRequest): Decision['request'] {
 export function requestDigest(request: CanonicalRequest, bmc: string, policyVersion: string): string | null {
 	if (isRead(request)) return null;
 	const { method, path, query, ifMatch, contentType } = request;
-	const text = bodyText(request);
-	const bodyBytes = text === undefined ? request.bytes : Buffer.from(text);
+	const body = withoutSecretsOf(request);
+	const bytes = body === undefined ? request.bytes : Buffer.from(JSON.stringify(body));
+	const bodyBytes = boundBytes({ body, bytes, image: request.image });
 	return digestRequest({
 		method,
 		path,
@@ -72,8 +75,12 @@ export function policyRecords(policies: readonly EvaluatedPolicy[]): Decision['p
 const isRead = ({ method }: CanonicalRequest): boolean => method === 'GET' || method === 'HEAD';
 
 function bodyText({ body }: CanonicalRequest): string | undefined {
-	return body === undefined ? undefined : JSON.stringify(withoutSecrets(body) as JsonValue);
+	const shown = withoutSecretsOf({ body });
+	return shown === undefined ? undefined : JSON.stringify(shown);
 }
+
+const withoutSecretsOf = ({ body }: Pick<CanonicalRequest, 'body'>): JsonValue | undefined =>
+	body === undefined ? undefined : (withoutSecrets(body) as JsonValue);
 
 /** At most so many bytes of UTF-8, an ellipsis included where something was left out. */
 function bounded(text: string, bytes: number): string {

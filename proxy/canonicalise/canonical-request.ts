@@ -15,10 +15,30 @@ export interface CanonicalRequest {
 	readonly ifNoneMatch: string | undefined;
 	/** The parsed JSON body; undefined when there is none. */
 	readonly body: JsonValue | undefined;
-	/** What is forwarded: the body rendered again from `body` (or the raw bytes of an opaque upload). */
+	/** What is forwarded: the body rendered again from `body`. */
 	readonly bytes: Uint8Array | undefined;
 	readonly contentType: string | undefined;
+	/** An uploaded image, kept in a file; `body` then holds its UpdateParameters, if it came with some. */
+	readonly image?: UploadedImage | undefined;
 }
+
+export interface UploadedImage {
+	/** Name in the spool. */
+	readonly file: string;
+	/** Bytes. */
+	readonly size: number;
+	/** Hex. */
+	readonly sha256: string;
+	/** As the client named it. */
+	readonly fileName: string | undefined;
+}
+
+/** An image as policies see it (`Request.Image`), and as the digest of a request binds it. */
+export const describeImage = ({ sha256, size, fileName }: Omit<UploadedImage, 'file'>) => ({
+	SHA256: sha256,
+	Size: size,
+	FileName: fileName ?? null,
+});
 
 export type JsonValue =
 	| null

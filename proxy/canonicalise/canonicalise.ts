@@ -1,4 +1,4 @@
-import type { CanonicalRequest, JsonValue } from './canonical-request.ts';
+import type { CanonicalRequest, JsonValue, UploadedImage } from './canonical-request.ts';
 import { type HeaderFields, readHeaderFields } from './header-fields.ts';
 import type { Query } from './query.ts';
 import { refusal } from './refusals.ts';
@@ -15,6 +15,8 @@ export interface RawRequest {
 export interface CanonicaliseOptions {
 	/** Paths to which a POST may carry an image (multipart/form-data, application/octet-stream) as raw bytes. */
 	readonly opaqueUploads?: (path: string) => boolean;
+	/** Bytes of such a body; 30 MiB, as bmcweb has it, when absent. */
+	readonly uploadLimit?: number | undefined;
 }
 
 /** A request before its body was read: everything that can be refused without reading it has been. */
@@ -63,7 +65,7 @@ export function canonicaliseHead(raw: RawRequest, options: CanonicaliseOptions =
 		throw refusal('ExpectationUnknown');
 	if (fields.ifNoneMatch !== undefined && !reads) throw refusal('IfNoneMatchNotOnMethod');
 	const bodyKind = readBodyKind(method, path, fields, options);
-	return { method, path, segments, query, fields, bodyKind, bodyLimit: limitOf(bodyKind) };
+	return { method, path, segments, query, fields, bodyKind, bodyLimit: limitOf(bodyKind, options) };
 }
 
 /** The second half. `body` may be cut off after `bodyLimit` + 1 bytes: it is then refused as too large. */
@@ -101,6 +103,21 @@ function withoutAnnotations(body: Readonly<Record<string, JsonValue>>): Readonly
 	if (kept.length === names.length) return body;
 	if (kept.length === 0) throw refusal('NoOperation');
 	return Object.fromEntries(kept.map(name => [name, body[name] as JsonValue]));
+}
+
+/** The second half for an upload that was received into a file; `parameters` are its UpdateParameters, as sent. */
+export function canonicaliseUpload(
+	head: RequestHead,
+	{ image, parameters }: { readonly image: UploadedImage; readonly parameters: Uint8Array | undefined },
+): CanonicalRequest {
+	const { method, path, segments, query, fields } = head;
+	const { ifMatch, ifNoneMatch } = fields;
+	const request = { method, path, segments, query, ifMatch, ifNoneMatch, image };
+	if (parameters === undefined)
+		return { ...request, body: undefined, bytes: undefined, contentType: 'application/octet-stream' };
+	const body = parseStrictJson(parameters);
+	if (!isObject(body)) throw refusal('BodyNotObject', 'UpdateParameters');
+	return { ...request, body, bytes: Buffer.from(JSON.stringify(body)), contentType: 'multipart/form-data' };
 }
 
 function readMethod(method: string | undefined): CanonicalRequest['method'] {
@@ -152,7 +169,8 @@ function readBodyKind(
 	if (!carries && !reads) throw refusal('BodyNotOnMethod');
 	// DSP0266, "GET (read requests) overview": whatever body a GET has is ignored, and goes nowhere.
 	const kind = reads ? 'ignored' : readContentType(method, path, contentType, options);
-	if (length > limitOf(kind)) throw refusal('BodyTooLarge');
+	const limit = limitOf(kind, options);
+	if (length > limit) throw refusal('BodyTooLarge', `it has ${length} bytes, ${limit} are taken`);
 	return kind;
 }
 
@@ -173,7 +191,7 @@ function readContentType(
 	return 'opaque';
 }
 
-function limitOf(kind: RequestHead['bodyKind']): number {
+function limitOf(kind: RequestHead['bodyKind'], { uploadLimit = opaqueLimit }: CanonicaliseOptions): number {
 	switch (kind) {
 		case 'none':
 			return 0;
@@ -182,7 +200,7 @@ function limitOf(kind: RequestHead['bodyKind']): number {
 		case 'json':
 			return jsonLimit;
 		case 'opaque':
-			return opaqueLimit;
+			return uploadLimit;
 	}
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { type CanonicalRequest, describeImage } from './canonical-request.ts';
 import type { Query } from './query.ts';
 
 /** Everything that an approval is bound to. Change any of it and the digest is another. */
@@ -14,6 +15,18 @@ export interface DigestSubject {
 	readonly policyVersion: string;
 	/** Makes the digest of two equal requests differ, so that an approval serves once. */
 	readonly nonce: string;
+}
+
+/**
+ * What of a body the digest binds: its bytes, and of an upload the JSON text of `{"UpdateParameters": …, "Image": {"SHA256",
+ * "Size", "FileName"}}`, in this order and without spaces: the boundary between them is drawn anew when they are sent.
+ */
+export function boundBytes(
+	request: Pick<CanonicalRequest, 'body' | 'bytes' | 'image'>,
+): Uint8Array | undefined {
+	const { body = null, bytes, image } = request;
+	if (!image) return bytes;
+	return Buffer.from(JSON.stringify({ UpdateParameters: body, Image: describeImage(image) }));
 }
 
 /** SHA-256 in hex over `encodeDigestSubject`. Throws a TypeError on strings with lone surrogates. */

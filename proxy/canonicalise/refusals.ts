@@ -47,6 +47,12 @@ export const refusals = {
 	NoOperation: [400, 'The body holds annotations alone, which change nothing'],
 	ContentCodingUnknown: [415, 'The body must not be compressed'],
 	ContentTypeUnsupported: [415, 'The body must be application/json in UTF-8'],
+	MultipartMalformed: [400, 'The body is not multipart/form-data as one and all read it'],
+	MultipartPart: [
+		400,
+		'An upload has one part UpdateParameters (JSON) and one part UpdateFile, and no other',
+	],
+	ImageMissing: [400, 'The upload holds no image, or one of no bytes'],
 
 	JsonMalformed: [400, 'The body is not JSON'],
 	JsonByteOrderMark: [400, 'The body must not start with a byte order mark'],

@@ -1,12 +1,12 @@
 import type { Clock } from '../../common/clock.ts';
 import { type Call, targetOf } from '../call.ts';
-import type { JsonValue } from '../canonicalise/canonical-request.ts';
+import { describeImage, type JsonValue } from '../canonicalise/canonical-request.ts';
 import { type Classify, compileClassifier } from '../classify/classify.ts';
 import type { Operator } from '../operator.ts';
 import type { ExternalValue, Facts } from '../policy/facts.ts';
 import type { Operation, PolicySet } from '../policy/policy-set.ts';
 import { type Claims, countedOperations } from './claims.ts';
-import { decide, type Verdict } from './decide.ts';
+import { decide, foreseeDenial, type Verdict } from './decide.ts';
 import { compileFactsNeeded, factsNeeded, type NeededFacts } from './facts-needed.ts';
 import { type Authorizer, type Occasion, type Spoken, whoHasSpoken } from './spoken.ts';
 
@@ -97,6 +97,20 @@ export function createConsider(deps: ConsiderDeps): Consider {
 	};
 }
 
+/**
+ * Whether a request whose body has not arrived yet will be denied whatever is in it and whoever approves it; claims
+ * nothing. What is not denied here is decided on once it is whole.
+ */
+export async function considerHead(
+	deps: Omit<ConsiderDeps, 'personOf'>,
+	policies: ActivePolicies,
+	operations: readonly Operation[],
+	call: Call,
+): Promise<(Verdict & { kind: 'deny' }) | undefined> {
+	const facts = await lookAtFacts(deps, policies, operations, call);
+	return foreseeDenial(operations, { ...facts, Request: { ...facts.Request, Body: undefined } });
+}
+
 /** The facts on which a decision on these rows would be made now; decides nothing and claims nothing. */
 export async function lookAtFacts(
 	deps: Omit<ConsiderDeps, 'personOf'>,
@@ -157,6 +171,7 @@ function factsOf(
 			Party: operator.party,
 			Operator: operator.name,
 			Body: request.body ?? null,
+			Image: request.image && describeImage(request.image),
 		},
 		Resource: resource,
 		External: external,

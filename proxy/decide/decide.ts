@@ -120,6 +120,28 @@ export function decide(input: DecisionInput): Verdict {
 	};
 }
 
+/**
+ * The denial that certainly comes, whoever authorizes the request and whatever turns out of the facts that are still
+ * missing; undefined where there may be another verdict. Pure.
+ */
+export function foreseeDenial(
+	operations: readonly Operation[],
+	facts: Facts,
+): (Verdict & { kind: 'deny' }) | undefined {
+	const policies: EvaluatedPolicy[] = [];
+	const mayHold = (operation: Operation, party: string): boolean => {
+		const result = evaluatePolicy(operation, party, facts);
+		policies.push(result);
+		return result.holds || result.undecided === true;
+	};
+	const failed = operations.filter(operation => {
+		const { closed, clauses } = operation.authorization;
+		return closed || !clauses.some(clause => clause.policies.every(party => mayHold(operation, party)));
+	});
+	if (failed.length === 0) return undefined;
+	return { kind: 'deny', reason: explainDenial(failed, policies), policies };
+}
+
 function lackingOf(
 	needs: readonly (readonly string[])[],
 	{ lacking }: DecisionInput,

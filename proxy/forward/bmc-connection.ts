@@ -8,6 +8,7 @@ import {
 	type Exchange,
 	type OpenStream,
 	passAnswer,
+	type StreamedBody,
 	type StreamSink,
 	streamAnswer,
 } from './exchange.ts';
@@ -45,7 +46,7 @@ export interface ForwardRequest {
 	readonly target: string;
 	/** Without any credential. */
 	readonly headers: Readonly<Record<string, string>>;
-	readonly body: Uint8Array | undefined;
+	readonly body: Uint8Array | StreamedBody | undefined;
 }
 
 export type BmcState = 'up' | 'down' | 'unknown';

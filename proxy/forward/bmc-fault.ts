@@ -34,7 +34,15 @@ export function classifyFault(bmc: string, fault: unknown, started: boolean): Bi
 	return bmcNoAnswer(bmc, message, fault);
 }
 
+const notSent = [
+	'BmcUnreachable',
+	'PreconditionFailed',
+	'AuditUnavailable',
+	'NotExecuted',
+	'ImageGone',
+	'ImageTooLargeForBmc',
+];
+
 /** True of faults after which certainly nothing was executed. */
 export const wasNotSent = (fault: unknown): boolean =>
-	fault instanceof BimetalError &&
-	['BmcUnreachable', 'PreconditionFailed', 'AuditUnavailable', 'NotExecuted'].includes(fault.code);
+	fault instanceof BimetalError && notSent.includes(fault.code);

@@ -1,13 +1,22 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Dispatcher, Pool } from 'undici';
-import { bmcGarbage, classifyFault } from './bmc-fault.ts';
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { bmcGarbage, bmcUnreachable, classifyFault } from './bmc-fault.ts';
 
 /** One request to a BMC, credential included. */
 export interface Exchange {
 	readonly method: string;
 	readonly path: string;
 	readonly headers: Readonly<Record<string, string>>;
-	readonly body: Uint8Array | undefined;
+	readonly body: Uint8Array | StreamedBody | undefined;
+}
+
+/** A body that is made while it is sent, anew for each attempt. */
+export interface StreamedBody {
+	/** Bytes, exactly. */
+	readonly length: number;
+	/** What it throws ends the connection: without its last byte no request is one. */
+	open(): AsyncIterable<Uint8Array>;
 }
 
 export interface BmcAnswer {
@@ -18,12 +27,44 @@ export interface BmcAnswer {
 
 type Controller = Dispatcher.DispatchController;
 
-function options(exchange: Exchange): Dispatcher.DispatchOptions {
+const isStreamed = (body: Exchange['body']): body is StreamedBody =>
+	body !== undefined && !(body instanceof Uint8Array);
+
+type Body = NonNullable<Dispatcher.DispatchOptions['body']>;
+
+function options(exchange: Exchange, body: Body | null): Dispatcher.DispatchOptions {
 	return {
 		method: exchange.method as Dispatcher.HttpMethod,
 		path: exchange.path,
 		headers: exchange.headers as Record<string, string>,
-		body: exchange.body ?? null,
+		body,
+	};
+}
+
+/** Milliseconds that a BMC may take for a piece of an image, and for its answer after the last one. */
+const uploadPatience = 60_000;
+/** Milliseconds for an upload in all: undici's own time-out would count while the BMC is slow to take more. */
+const uploadTime = 3_600_000;
+
+/** Follows a body on its way out: whether all of it has gone, and whether it goes on at all. */
+function follow(body: StreamedBody, onStall: () => void) {
+	let left = body.length;
+	let timer = setTimeout(onStall, uploadPatience);
+	const beat = () => {
+		clearTimeout(timer);
+		timer = setTimeout(onStall, uploadPatience);
+	};
+	return {
+		async *pieces(): AsyncGenerator<Uint8Array> {
+			for await (const piece of body.open()) {
+				left -= piece.length;
+				beat();
+				yield piece;
+			}
+		},
+		/** Has its last byte been handed over? Until then it certainly was not executed. */
+		isWhole: () => left <= 0,
+		stop: () => clearTimeout(timer),
 	};
 }
 
@@ -39,12 +80,20 @@ export function collectAnswer(
 		let status = 0;
 		let headers: IncomingHttpHeaders = {};
 		let size = 0;
+		let sending: Controller | undefined;
 		const chunks: Buffer[] = [];
+		const stalled = () => sending?.abort(new Error('it takes no more of the image'));
+		const { body } = exchange;
+		const upload = isStreamed(body) ? follow(body, stalled) : undefined;
+		// Its types do not say so, but undici takes what can be iterated over, and waits for the socket between pieces.
+		const sent = isStreamed(body) ? (upload?.pieces() as unknown as Body) : body;
+		const timeout = upload ? uploadTime : limits.timeout;
 		pool.dispatch(
-			{ ...options(exchange), headersTimeout: limits.timeout, bodyTimeout: limits.timeout },
+			{ ...options(exchange, sent ?? null), headersTimeout: timeout, bodyTimeout: limits.timeout },
 			{
-				onRequestStart() {
+				onRequestStart(controller: Controller) {
 					started = true;
+					sending = controller;
 				},
 				onResponseStart(_controller: Controller, statusCode: number, responseHeaders: IncomingHttpHeaders) {
 					if (statusCode < 200) return; // interim answers carry nothing for us
@@ -57,6 +106,7 @@ export function collectAnswer(
 					else chunks.push(chunk);
 				},
 				onResponseEnd() {
+					upload?.stop();
 					resolve({
 						status,
 						headers,
@@ -64,7 +114,10 @@ export function collectAnswer(
 					});
 				},
 				onResponseError(_controller: Controller, fault: Error) {
-					reject(classifyFault(bmc, fault, started));
+					upload?.stop();
+					if (fault instanceof BimetalError || !started || upload?.isWhole() !== false)
+						return reject(classifyFault(bmc, fault, started));
+					reject(bmcUnreachable(bmc, `it broke off before it had the whole image: ${fault.message}`, fault));
 				},
 			},
 		);
@@ -97,7 +150,9 @@ export function passAnswer(
 			to.off('close', onClose);
 			to.off('drain', onDrain);
 		};
-		pool.dispatch(options(exchange), {
+		const { body } = exchange;
+		if (isStreamed(body)) throw new TypeError('an answer to an upload is kept, not passed on');
+		pool.dispatch(options(exchange, body ?? null), {
 			onRequestStart(requestController: Controller) {
 				started = true;
 				controller = requestController;
@@ -191,7 +246,7 @@ export function streamAnswer(
 		};
 		pool.dispatch(
 			// Between two events hours may pass: a dead connection is found by TCP's own keep-alive.
-			{ ...options(exchange), headersTimeout: limits.timeout, bodyTimeout: 0 },
+			{ ...options(exchange, null), headersTimeout: limits.timeout, bodyTimeout: 0 },
 			{
 				onRequestStart() {
 					started = true;

@@ -1,4 +1,4 @@
-import type { JsonValue } from '../canonicalise/canonical-request.ts';
+import type { CanonicalRequest, JsonValue } from '../canonicalise/canonical-request.ts';
 
 /**
  * Puts the path prefix before every link of an answer (`@odata.id`, an action's `target`, a `Location` in a
@@ -22,4 +22,11 @@ function mapStrings(value: JsonValue, map: (text: string) => string): JsonValue 
 	if (Array.isArray(value)) return value.map(item => mapStrings(item, map));
 	if (typeof value !== 'object' || value === null) return value;
 	return Object.fromEntries(Object.entries(value).map(([name, child]) => [name, mapStrings(child, map)]));
+}
+
+/** A client that sees prefixed links sends them back in bodies: decided on is the plain path. */
+export function withoutPrefix(request: CanonicalRequest, prefix: string): CanonicalRequest {
+	if (prefix === '' || request.body === undefined) return request;
+	const body = removePrefix(request.body, prefix);
+	return { ...request, body, bytes: Buffer.from(JSON.stringify(body)) };
 }

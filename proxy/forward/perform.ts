@@ -9,9 +9,11 @@ import { forEach } from '../filter/look-up.ts';
 import { hideErrorTexts, saidBy } from '../filter/messages.ts';
 import { showProtocolFeatures } from '../filter/protocol-features.ts';
 import type { PostPolicy } from '../policy/policy-set.ts';
+import { readImageLimit, tooLargeForBmc } from '../upload/image-limit.ts';
+import { renderUpload } from '../upload/render-upload.ts';
 import { hideHeaders, passHeaders, safeHeaders } from './answer-headers.ts';
-import { type BmcConnection, parseAnswer } from './bmc-connection.ts';
-import { bmcGarbage } from './bmc-fault.ts';
+import { type BmcConnection, type ForwardRequest, parseAnswer } from './bmc-connection.ts';
+import { bmcGarbage, bmcUnreachable } from './bmc-fault.ts';
 import { addPrefix } from './links.ts';
 import { gatherPages } from './pages.ts';
 import { renderForward } from './target.ts';
@@ -62,7 +64,8 @@ export async function perform(call: Call, posts: Posts, ifMatch: string | undefi
 	const { request, bmc } = call;
 	// HEAD goes upstream as GET: only the filtered body knows its length and its tag.
 	const method = request.method === 'HEAD' ? 'GET' : request.method;
-	const answer = await bmc.send(renderForward({ ...request, method }, { query: [], ifMatch }));
+	const forward = renderForward({ ...request, method }, { query: [], ifMatch });
+	const answer = await bmc.send(request.image ? await prepareUpload(call, forward) : forward);
 	const { status } = answer;
 	const isFiltered = posts.length > 0;
 	// In the very words in which a hidden resource is answered for: the BMC's own would tell the two apart.
@@ -122,6 +125,23 @@ export async function performOwn(
 	const bytes = Buffer.from(JSON.stringify(filtered.answer));
 	const etag = strongETag(bytes);
 	return { ...sight, json: filtered.answer, bytes, etag, bmcEtag: etag };
+}
+
+/**
+ * Looks at the update service before an image is sent: a session that the BMC has forgotten would not let so long a
+ * body in, and one that is too large need not be sent to be refused. Nothing was sent when it throws.
+ */
+async function prepareUpload(call: Call, forward: ForwardRequest): Promise<ForwardRequest> {
+	const { bmc, request } = call;
+	const limit = await readImageLimit(bmc).catch(fault => {
+		throw bmcUnreachable(
+			bmc.target.name,
+			`its update service cannot be read: ${(fault as Error).message}`,
+			fault,
+		);
+	});
+	if (request.image && limit !== undefined && request.image.size > limit) throw tooLargeForBmc(bmc, limit);
+	return renderUpload(call, forward);
 }
 
 const noSuchResource = () => proxyErrors.NotFound('there is no such resource');

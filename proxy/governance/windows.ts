@@ -53,6 +53,8 @@ export interface Windows {
 	open(operator: Operator, opening: Opening): Promise<Window>;
 	/** Counts one use of an open window that lets the request through; undefined when there is none. */
 	use(operator: Operator, operations: readonly Operation[], what: Use): Promise<Window | undefined>;
+	/** Would `use` find one? Nothing is counted. */
+	mayUse(operator: Operator, operations: readonly Operation[]): Promise<boolean>;
 	end(id: string, operator: Operator, reason: string | null): Promise<Window>;
 	/** Newest first. */
 	list(): Promise<Window[]>;
@@ -215,6 +217,13 @@ export async function openWindows(deps: WindowsDeps): Promise<Windows> {
 			deps.notify(used, 'used');
 			if (used.uses >= used.maxUses) await endOne(used.id, null, 'all its uses are used');
 			return used;
+		},
+		async mayUse(operator, operations) {
+			const agreement = deps.agreement();
+			if (!agreement || timers.size === 0) return false;
+			const request = { party: operator.party, operations, now: clock.now() };
+			const mine = await store.read(tx => tx.list(windows, ofParty(operator.party)));
+			return mine.some(({ document }) => letsThrough(document, agreement, request));
 		},
 		async end(id, operator, reason) {
 			const found = await store.read(tx => tx.get(windows, id));

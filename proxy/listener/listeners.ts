@@ -9,6 +9,8 @@ export interface TlsMaterial {
 	readonly key: string;
 	/** PEM roots of the parties: client certificates under them are asked for, never demanded. */
 	readonly partyRoots: readonly string[];
+	/** Sockets on which a request may take longer than others: who receives it keeps the time. */
+	readonly patient?: Pick<WeakSet<Socket>, 'has'> | undefined;
 }
 
 /**
@@ -39,7 +41,11 @@ export function createTlsServer(
 		handle,
 	);
 	server.maxConnections = 2000;
-	server.on('clientError', (fault: NodeJS.ErrnoException, socket: Socket) => refuse(fault, socket));
+	server.on('clientError', (fault: NodeJS.ErrnoException, socket: Socket) => {
+		if (fault.code !== 'ERR_HTTP_REQUEST_TIMEOUT' || !tls.patient?.has(socket)) refuse(fault, socket);
+	});
+	// Without this, node:http would ask for every body before anybody has looked at the head.
+	server.on('checkContinue', handle);
 	server.on('upgrade', (_request, socket: Socket) => respond(socket, '400 Bad Request'));
 	server.on('connect', (_request, socket: Socket) => respond(socket, '405 Method Not Allowed'));
 	return server;

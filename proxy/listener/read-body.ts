@@ -1,10 +1,24 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/**
+ * The go-ahead for a client that waits for it before it sends a body (RFC 9110 §10.1.1): not given before the proxy
+ * wants that body, so that what is refused by its head costs nobody more than the head.
+ */
+export function inviteBody(request: IncomingMessage, response: ServerResponse): void {
+	const expects = request.headers.expect?.toLowerCase() === '100-continue';
+	if (expects && request.httpVersion === '1.1' && !response.headersSent) response.writeContinue();
+}
 
 /**
  * The body's bytes, up to `limit` + 1 of them: one more than allowed is enough to know that it is too long.
- * Rejects when the client breaks off.
+ * Rejects when the client breaks off. `invite` is called once the body is waited for.
  */
-export function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
+export function readBody(
+	request: IncomingMessage,
+	limit: number,
+	invite: () => void = () => undefined,
+): Promise<Buffer> {
+	invite();
 	return new Promise((resolve, reject) => {
 		const chunks: Buffer[] = [];
 		let size = 0;

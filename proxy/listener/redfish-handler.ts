@@ -8,7 +8,6 @@ import { renderRedfishError } from '../answer/redfish-error.ts';
 import type { TaskService } from '../approve/task-service.ts';
 import type { SessionService } from '../authenticate/session-service.ts';
 import type { Call } from '../call.ts';
-import type { CanonicalRequest } from '../canonicalise/canonical-request.ts';
 import { canonicaliseBody, canonicaliseHead, type RequestHead } from '../canonicalise/canonicalise.ts';
 import { readHeaderFields } from '../canonicalise/header-fields.ts';
 import { plainRequest } from '../canonicalise/plain-request.ts';
@@ -16,12 +15,13 @@ import { refusedAfterLogIn } from '../canonicalise/refusals.ts';
 import { proxyErrors } from '../errors.ts';
 import type { Events } from '../events/events.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
-import { removePrefix } from '../forward/links.ts';
+import { withoutPrefix } from '../forward/links.ts';
 import { performOpen } from '../forward/perform.ts';
 import type { Mediator } from '../mediator.ts';
 import type { Operator } from '../operator.ts';
 import { HandOver } from '../processes/hand-over.ts';
-import { readBody } from './read-body.ts';
+import type { UploadService } from '../upload/upload-service.ts';
+import { inviteBody, readBody } from './read-body.ts';
 import { writeAnswer } from './write-answer.ts';
 
 export interface RedfishHandlerDeps {
@@ -34,6 +34,7 @@ export interface RedfishHandlerDeps {
 	readonly tasks: TaskService;
 	readonly mediator: Mediator;
 	readonly events: Pick<Events, 'isStream' | 'follow'>;
+	readonly uploads: UploadService;
 	readonly clock: Clock;
 	readonly logger: Logger;
 	/** In a process that leaves requests to another: called for those that throw HandOver. */
@@ -62,15 +63,16 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 		try {
 			head = canonicaliseHead(
 				{ method: request.method, url: address.url, rawHeaders: request.rawHeaders },
-				{ opaqueUploads: isUpload },
+				{ opaqueUploads: isUpload, uploadLimit: deps.uploads.bodyLimit },
 			);
 		} catch (fault) {
 			await requireKnown(fault, request, address);
 			throw fault;
 		}
+		const invite = () => inviteBody(request, response);
 		if (deps.sessions.isLogin(head)) {
 			const bodyLimit = Math.min(head.bodyLimit, loginBodyLimit);
-			const body = canonicaliseBody({ ...head, bodyLimit }, await readBody(request, bodyLimit));
+			const body = canonicaliseBody({ ...head, bodyLimit }, await readBody(request, bodyLimit, invite));
 			const from = { socket: request.socket as TLSSocket, remoteAddress: request.socket.remoteAddress };
 			return deps.sessions.logIn(body, from, address.prefix);
 		}
@@ -79,16 +81,16 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 			return performOpen(plainRequest(head.method, head.path), bmc, prefix);
 		const pending = deps.authenticate(head, request);
 		const operator = pending instanceof Promise ? await pending : pending;
+		if (head.bodyKind === 'opaque') {
+			if (!bmc) throw noBmc();
+			return deps.uploads.take(head, { operator, bmc, prefix }, { request, response, invite });
+		}
 		const hasBody = head.bodyKind !== 'none' || request.headers['transfer-encoding'] !== undefined;
-		const raw = hasBody ? await readBody(request, head.bodyLimit) : undefined;
+		const raw = hasBody ? await readBody(request, head.bodyLimit, invite) : undefined;
 		const canonical = withoutPrefix(canonicaliseBody(head, raw), prefix);
 		const session = deps.sessions.answer(canonical, operator, prefix);
 		if (session) return session;
-		if (!bmc) {
-			throw proxyErrors.UnknownBmc(
-				'the address names no BMC: use its own port, or /bmc/<name>/redfish/v1 on this one; GET /p2c/v1/bmcs lists them',
-			);
-		}
+		if (!bmc) throw noBmc();
 		if (canonical.segments[2] === 'TaskService' && canonical.segments.length > 3) {
 			const own = await deps.tasks.answer(canonical, operator, bmc.target.name, prefix);
 			if (own) return own;
@@ -149,6 +151,11 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 	};
 }
 
+const noBmc = () =>
+	proxyErrors.UnknownBmc(
+		'the address names no BMC: use its own port, or /bmc/<name>/redfish/v1 on this one; GET /p2c/v1/bmcs lists them',
+	);
+
 /** bmcweb's limit before log-in: nobody unknown makes the proxy hold more than this. */
 const loginBodyLimit = 4096;
 
@@ -161,10 +168,3 @@ const isOpen = (head: RequestHead): boolean =>
 	openPaths.has(head.path) && (head.method === 'GET' || head.method === 'HEAD') && head.query.length === 0;
 const hasCredential = ({ fields }: RequestHead): boolean =>
 	fields.authorization !== undefined || fields.authToken !== undefined;
-
-/** A client that sees prefixed links sends them back in bodies: decided on is the plain path. */
-function withoutPrefix(request: CanonicalRequest, prefix: string): CanonicalRequest {
-	if (prefix === '' || request.body === undefined) return request;
-	const body = removePrefix(request.body, prefix);
-	return { ...request, body, bytes: Buffer.from(JSON.stringify(body)) };
-}

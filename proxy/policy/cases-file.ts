@@ -18,6 +18,14 @@ const policyCase = z.strictObject({
 		)
 		.describe('A method and a path, as a client sends them'),
 	body: z.json().optional(),
+	image: z
+		.strictObject({
+			SHA256: z.string().default('0'.repeat(64)),
+			Size: z.int().default(1),
+			FileName: z.string().nullable().default(null),
+		})
+		.optional()
+		.describe('An uploaded image; body is then its UpdateParameters'),
 	by: party.describe('The party whose operator asks'),
 	approved: z.array(party).default([]).describe('Parties that have approved it'),
 	operator: z.string().optional(),

@@ -10,7 +10,10 @@ export interface Facts {
 		readonly Rack: string;
 		readonly Party: string;
 		readonly Operator: string;
-		readonly Body: JsonValue;
+		/** Undefined while it has not been read yet. */
+		readonly Body: JsonValue | undefined;
+		/** An uploaded image: `{SHA256, Size, FileName}`; undefined without one, or while it has not arrived yet. */
+		readonly Image?: JsonValue | undefined;
 	};
 	/** The target resource as the BMC shows it now; undefined when it was not, or could not be, read. */
 	readonly Resource: JsonValue | undefined;

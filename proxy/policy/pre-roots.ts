@@ -15,6 +15,7 @@ const requestProperties: readonly (keyof Facts['Request'])[] = [
 	'Party',
 	'Operator',
 	'Body',
+	'Image',
 ];
 
 /**

@@ -118,6 +118,7 @@ export function createWorker(deps: WorkerDeps): Worker {
 		bmcTasks: refusing('tasks of BMCs'),
 		own: { has: () => false, answer: () => forHome('a resource of the proxy’s own') },
 		onChanged: () => undefined,
+		considerHead: () => forHome('an upload'),
 	});
 
 	const relay = createRelay({ path: config.socket });
@@ -146,6 +147,7 @@ export function createWorker(deps: WorkerDeps): Worker {
 				follow: () => forHome('events'),
 			},
 			mediator,
+			uploads: { bodyLimit: 0, take: () => forHome('an upload') },
 			clock,
 			logger,
 			observe,

@@ -28,7 +28,7 @@ import { systemPartRoutes } from './resources/system-parts.ts';
 import { SYSTEM, systemRoutes } from './resources/systems.ts';
 import { taskRoutes } from './resources/tasks.ts';
 import { telemetryRoutes } from './resources/telemetry.ts';
-import { updateRoutes } from './resources/update.ts';
+import { receiveImage, updateRoutes } from './resources/update.ts';
 import { type BmcState, factoryState, loadState, saveState } from './state.ts';
 import { createTasks } from './tasks.ts';
 
@@ -52,6 +52,8 @@ export interface BmcOptions {
 	readonly taskTimeMs?: number;
 	/** DELETE of a task cancels it, as other BMCs than OpenBMC offer. */
 	readonly cancellableTasks?: boolean;
+	/** Bytes of the largest image, and of any body, that it takes; bmcweb's 30 MiB when absent. */
+	readonly maxImageBytes?: number;
 	/** How long a wrong password waits, in milliseconds. */
 	readonly failedLoginDelayMs?: number;
 	/** The power state at the very first start. */
@@ -185,6 +187,7 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		hasCancellableTasks: options.cancellableTasks ?? false,
 		failedLoginDelayMs: options.failedLoginDelayMs ?? 2000,
 		hasQuery: options.query !== 'none',
+		maxImageBytes: options.maxImageBytes ?? 30 * 1024 * 1024,
 		touch,
 		report,
 		restarted() {
@@ -214,6 +217,8 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		generation: () => generation,
 		touch,
 		failedLoginDelayMs: device.failedLoginDelayMs,
+		bodyLimit: device.maxImageBytes,
+		receive: receiveImage,
 		allows: method => allowsAuth(device, method),
 		query: options.query,
 		pageSize: options.pageSize,

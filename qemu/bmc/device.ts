@@ -33,6 +33,8 @@ export interface Device {
 	readonly seeds: readonly AccountSeed[];
 	/** The certificate that HTTPS shows, in PEM, where there is one. */
 	readonly httpsCertificate: string | undefined;
+	/** Bytes of the largest image that it takes. */
+	readonly maxImageBytes: number;
 	/** Milliseconds that a wrong password waits. */
 	/** DELETE of a task cancels it; bmcweb does not offer that. */
 	readonly hasCancellableTasks: boolean;

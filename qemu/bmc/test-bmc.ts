@@ -25,7 +25,8 @@ export interface AskOptions {
 	/** Undefined: root; null: nobody. */
 	readonly user?: string | null;
 	readonly password?: string;
-	readonly body?: Json;
+	/** Bytes are sent as they are. */
+	readonly body?: Json | Buffer;
 	readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -55,7 +56,10 @@ export function askAt(url: string): Ask {
 	return (method, path, options = {}) =>
 		new Promise((resolve, reject) => {
 			const user = options.user === undefined ? 'root' : options.user;
-			const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+			const body =
+				options.body === undefined || Buffer.isBuffer(options.body)
+					? options.body
+					: JSON.stringify(options.body);
 			const headers: Record<string, string> = { ...options.headers };
 			if (user !== null) {
 				const credentials = Buffer.from(`${user}:${options.password ?? PASSWORD}`).toString('base64');

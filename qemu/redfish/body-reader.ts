@@ -8,20 +8,35 @@ export interface BodyReader {
 
 const NOTHING = Buffer.alloc(0);
 
-/** Collects one request's body; more than `limit` bytes, or a malformed chunk, is `bad`. */
-export function createBodyReader(framing: Framing, limit: number): BodyReader {
+/**
+ * Collects one request's body; more than `limit` bytes, or a malformed chunk, is `bad`. What is given to `take` as it
+ * comes is not collected.
+ */
+export function createBodyReader(
+	framing: Framing,
+	limit: number,
+	take?: ((bytes: Buffer) => void) | undefined,
+): BodyReader {
 	if (framing.kind === 'none') return { push: bytes => ({ kind: 'done', body: NOTHING, rest: bytes }) };
-	return framing.kind === 'length' ? readLength(framing.bytes, limit) : readChunks(limit);
+	const parts: Buffer[] = [];
+	const keep = take ?? ((bytes: Buffer) => void parts.push(bytes));
+	return framing.kind === 'length'
+		? readLength(framing.bytes, limit, parts, keep)
+		: readChunks(limit, parts, keep);
 }
 
-function readLength(length: number, limit: number): BodyReader {
-	const parts: Buffer[] = [];
+function readLength(
+	length: number,
+	limit: number,
+	parts: readonly Buffer[],
+	keep: (bytes: Buffer) => void,
+): BodyReader {
 	let missing = length;
 	return {
 		push(bytes) {
 			if (length > limit) return { kind: 'bad' };
 			const part = bytes.subarray(0, missing);
-			if (part.length > 0) parts.push(part);
+			if (part.length > 0) keep(part);
 			missing -= part.length;
 			if (missing > 0) return { kind: 'more' };
 			const body = parts.length === 1 ? (parts[0] ?? NOTHING) : Buffer.concat(parts);
@@ -30,8 +45,7 @@ function readLength(length: number, limit: number): BodyReader {
 	};
 }
 
-function readChunks(limit: number): BodyReader {
-	const parts: Buffer[] = [];
+function readChunks(limit: number, parts: readonly Buffer[], keep: (bytes: Buffer) => void): BodyReader {
 	let total = 0;
 	let pending: Buffer = NOTHING;
 	let missing = 0;
@@ -42,7 +56,7 @@ function readChunks(limit: number): BodyReader {
 			for (;;) {
 				if (at === 'data') {
 					const part = pending.subarray(0, missing);
-					if (part.length > 0) parts.push(Buffer.from(part));
+					if (part.length > 0) keep(Buffer.from(part));
 					pending = pending.subarray(part.length);
 					missing -= part.length;
 					if (missing > 0) return { kind: 'more' };

@@ -2,6 +2,7 @@ import type { Clock } from '../../common/clock.ts';
 import { type Account, passwordFits } from './accounts.ts';
 import type { Answer, AnyAnswer } from './answer.ts';
 import type { Admission } from './http-server.ts';
+import type { ImageReader } from './image-form.ts';
 import { header, type RequestHead } from './request-head.ts';
 import type { Session, Sessions } from './sessions.ts';
 
@@ -16,6 +17,8 @@ export interface Caller {
 	readonly byCookie: boolean;
 	/** A password was given and did not fit. */
 	readonly wrongPassword: boolean;
+	/** Where the body of this request goes, if it is not kept whole. */
+	readonly upload?: ImageReader | undefined;
 }
 
 export interface Gate {
@@ -39,6 +42,8 @@ export function createGate(options: {
 	readonly failedLoginDelayMs: number;
 	/** What is not allowed is not looked at; everything is when absent. */
 	readonly allows?: ((method: AuthMethod) => boolean) | undefined;
+	/** Bytes of a body of who is logged in; 30 MiB when absent. */
+	readonly bodyLimit?: number | undefined;
 }): Gate {
 	const allows = options.allows ?? (() => true);
 	// Basic comes with every request, and hashing a password costs as much as thirty requests: what fitted once
@@ -95,7 +100,10 @@ export function createGate(options: {
 	return {
 		admit(head, remoteAddress, sessions) {
 			const context = { ...identify(head, sessions), remoteAddress };
-			return { bodyLimit: context.account ? BODY_LIMIT : BODY_LIMIT_LOGGED_OUT, context };
+			return {
+				bodyLimit: context.account ? (options.bodyLimit ?? BODY_LIMIT) : BODY_LIMIT_LOGGED_OUT,
+				context,
+			};
 		},
 		refuse(caller, answer) {
 			if (!caller.wrongPassword || options.failedLoginDelayMs <= 0) return answer;

@@ -16,6 +16,8 @@ export interface TlsIdentity {
 /** Whoever asks, as far as the head of the request shows; decides how much body may follow. */
 export interface Admission<Context> {
 	readonly bodyLimit: number;
+	/** Gets the body as it comes; the handler's is then empty. */
+	readonly take?: ((bytes: Buffer) => void) | undefined;
 	readonly context: Context;
 }
 
@@ -196,7 +198,7 @@ function serveConnection<Context>(
 				const admission = handler.admit(result.head, remote);
 				current = {
 					head: result.head,
-					reader: createBodyReader(result.head.framing, admission.bodyLimit),
+					reader: createBodyReader(result.head.framing, admission.bodyLimit, admission.take),
 					context: admission.context,
 				};
 			}

@@ -61,6 +61,11 @@ const BASE = {
 		'Warning',
 		'Correct the request body and resubmit the request if it failed.',
 	],
+	MissingOrMalformedPart: [
+		'The multipart request contains malformed parts or is missing required parts.',
+		'Critical',
+		'Send each required part once, in the form that the resource documents, and resubmit the request.',
+	],
 	PreconditionFailed: [
 		'The ETag supplied did not match the ETag required to change this resource.',
 		'Critical',

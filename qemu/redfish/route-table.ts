@@ -1,5 +1,6 @@
 import type { Account } from './accounts.ts';
 import type { Stream } from './answer.ts';
+import type { ImageReader } from './image-form.ts';
 import type { JsonObject } from './json.ts';
 import type { Outcome } from './outcome.ts';
 import type { Requirement } from './privileges.ts';
@@ -24,6 +25,8 @@ export interface Call {
 	/** The parsed body, every property of it checked against a shape. */
 	values(shape: Shape, required?: readonly string[]): Read<Values>;
 	readonly body: Buffer;
+	/** What took the body as it came; `body` is then empty. */
+	readonly upload?: ImageReader | undefined;
 	/** The resource at another path as this caller may read it. */
 	read(path: string): JsonObject | undefined;
 }

@@ -2,7 +2,8 @@ import type { Clock } from '../../common/clock.ts';
 import type { Account } from './accounts.ts';
 import type { Answer, AnyAnswer } from './answer.ts';
 import { type AuthMethod, type Caller, createGate } from './gate.ts';
-import type { HttpHandler } from './http-server.ts';
+import type { Admission, HttpHandler } from './http-server.ts';
+import type { ImageReader } from './image-form.ts';
 import { type JsonObject, renderJson } from './json.ts';
 import { failed, type Outcome } from './outcome.ts';
 import { COMPONENTS_AND_MANAGER, HOST_CONSOLE, mayUse, type Role } from './privileges.ts';
@@ -26,6 +27,8 @@ export interface ExecutedRequest {
 	readonly body: JsonObject | undefined;
 	readonly account: string | undefined;
 	readonly status: number;
+	/** What came as an image. */
+	readonly image?: { readonly size: number; readonly sha256: string } | undefined;
 }
 
 export interface ServiceOptions {
@@ -44,6 +47,10 @@ export interface ServiceOptions {
 	readonly query?: 'bmcweb' | 'none' | undefined;
 	/** Collections of more members than this come in pages; whole when absent. */
 	readonly pageSize?: number | undefined;
+	/** Bytes of a body of who is logged in; bmcweb's 30 MiB when absent. */
+	readonly bodyLimit?: number | undefined;
+	/** Takes the body of a request of somebody who is logged in as it comes; undefined: it is kept whole. */
+	readonly receive?: ((head: RequestHead, account: Account) => ImageReader | undefined) | undefined;
 	/** Which ways to log in are on; all when absent. */
 	readonly allows?: ((method: AuthMethod) => boolean) | undefined;
 	/** Paths that take WebSockets; none when absent. */
@@ -104,6 +111,14 @@ export function createService(options: ServiceOptions): RedfishService {
 		return route(head, target, body, caller);
 	}
 
+	function admit(head: RequestHead, remote: string): Admission<Caller> {
+		const admission = gate.admit(head, remote, sessions);
+		const { account } = admission.context;
+		const upload = account && options.receive?.(head, account);
+		if (!upload) return admission;
+		return { ...admission, take: upload.push, context: { ...admission.context, upload } };
+	}
+
 	function route(
 		head: RequestHead,
 		target: Target,
@@ -159,6 +174,7 @@ export function createService(options: ServiceOptions): RedfishService {
 				body: parsed?.ok ? parsed.value : undefined,
 				account: caller.account?.name,
 				status: result.status,
+				...(caller.upload && { image: caller.upload.end()?.image }),
 			});
 			const settled = complete(head, result, query, call, headers, chosen);
 			if (
@@ -264,6 +280,7 @@ export function createService(options: ServiceOptions): RedfishService {
 			body,
 			account: caller.account,
 			session: caller.session,
+			upload: caller.upload,
 			remoteAddress: caller.remoteAddress,
 			json,
 			values(shape, required) {
@@ -291,7 +308,7 @@ export function createService(options: ServiceOptions): RedfishService {
 
 	return {
 		executed,
-		handler: { admit: (head, remote) => gate.admit(head, remote, sessions), answer },
+		handler: { admit, answer },
 		read(path, role) {
 			const { route: found, params } = table.find('GET', path);
 			if (!found || !mayUse(role, found.requirement)) return undefined;

@@ -61,7 +61,7 @@ test.serial('an image is shown by its hash, and its target is the update service
 		headers: { 'content-type': 'application/octet-stream' },
 	});
 	const shown = await review('cp-operator', id);
-	t.like(shown.upload, { contentType: 'application/octet-stream', size: 19, parts: null });
+	t.like(shown.upload, { contentType: 'application/octet-stream', size: 19, parameters: null });
 	t.deepEqual(shown.request.body, {
 		contentType: 'application/octet-stream',
 		size: 19,

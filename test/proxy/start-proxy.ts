@@ -18,6 +18,7 @@ import { createRoster } from '../../proxy/authenticate/roster.ts';
 import type { DoorsOptions } from '../../proxy/enrol/doors-service.ts';
 import { loadPolicies } from '../../proxy/policy/load-policies.ts';
 import type { PolicySet } from '../../proxy/policy/policy-set.ts';
+import { openSpool, type SpoolOptions } from '../../proxy/upload/spool.ts';
 import { type Bmc, type BmcOptions, startBmc } from '../../qemu/bmc/bmc.ts';
 import { type Ask, type AskOptions, createAsk, type Identified, type Reply } from './ask.ts';
 import { type Spy, startSpy } from './spy.ts';
@@ -100,6 +101,8 @@ export interface TestProxyOptions {
 	readonly coalesce?: boolean;
 	/** Limits of event streams. */
 	readonly streams?: NonNullable<ProxyDeps['events']>['limits'];
+	/** Of the folder in which uploaded images are kept. */
+	readonly spool?: Partial<SpoolOptions>;
 }
 
 let shipped: Promise<PolicySet> | undefined;
@@ -187,6 +190,13 @@ async function open(
 	const store = await openStore({ engine: 'lowdb', file: path.join(folder, 'store.json') });
 	opened.push(() => store.close());
 
+	const spool = await openSpool({
+		folder: path.join(folder, 'uploads'),
+		total: options.spool?.total ?? 512 * 1024 * 1024,
+		free: 0,
+		...options.spool,
+	});
+
 	const world: TestProxy['world'] = {
 		up: 8,
 		watts: 880,
@@ -232,6 +242,8 @@ async function open(
 		policies,
 		roster: createRoster(entries, parties),
 		store,
+		spool,
+		uploads: { image: 64 * 1024 * 1024, time: 600_000, silence: 30_000 },
 		audit,
 		published,
 		async readExternal(wanted) {

@@ -23,12 +23,12 @@ export function assembleFacts(base: Facts, placed: readonly Placed[]): Facts | u
 		const [root, ...names] = each.names;
 		const first = names[0];
 		if (root === undefined || first === undefined) return undefined;
-		if (root === 'Request' && first !== 'Body') {
+		if (root === 'Request' && first !== 'Body' && first !== 'Image') {
 			if (names.length > 1 || typeof each.value !== 'string') return undefined;
 			request[first] = each.value;
 		} else if (!place(roots, each, root === 'Resource' ? 1 : 2)) return undefined;
 	}
-	const body = (roots.Request as Tree | undefined)?.Body;
+	const { Body: body, Image: image } = (roots.Request ?? {}) as Tree;
 	const external = roots.External as Tree | undefined;
 	return {
 		...base,
@@ -36,6 +36,7 @@ export function assembleFacts(base: Facts, placed: readonly Placed[]): Facts | u
 			...base.Request,
 			...(request as Partial<Facts['Request']>),
 			...(body === undefined ? {} : { Body: merge(base.Request.Body, body) }),
+			...(image === undefined ? {} : { Image: image as JsonValue }),
 		},
 		Resource: roots.Resource === undefined ? base.Resource : (roots.Resource as JsonValue),
 		External: {

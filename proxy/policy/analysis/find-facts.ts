@@ -111,7 +111,7 @@ function domain(
 	situation: Situation,
 ): Domain {
 	const { key } = variable;
-	const isText = key.startsWith('Request.') && key !== 'Request.Body' && !key.startsWith('Request.Body.');
+	const isText = /^Request\.(?!(?:Body|Image)(?:\.|$))/.test(key);
 	return domainOf(variable, literals, { only: situation.only.get(key), isText });
 }
 

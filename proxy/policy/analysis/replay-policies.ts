@@ -23,6 +23,8 @@ export interface RecordedDecision {
 	readonly policies: readonly RecordedPolicy[];
 	/** JSON; undefined where the record has none, or not all of it. */
 	readonly body: JsonValue | undefined;
+	/** `Request.Image` of an upload. */
+	readonly image?: JsonValue | undefined;
 	/** Whether there was none, or all of it is on record without a secret taken out. */
 	readonly isBodyWhole: boolean;
 	/** Operators who had authorized it by then, the requester first. */
@@ -145,6 +147,7 @@ function pathsOf(decision: RecordedDecision, operation: Operation, request: Cano
 		if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
 		for (const [key, below] of Object.entries(value)) add(`${name}.${key}`, below);
 	};
+	if (decision.image !== undefined) add('Request.Image', decision.image);
 	if (decision.isBodyWhole) add('Request.Body', decision.body ?? null);
 	return paths;
 }

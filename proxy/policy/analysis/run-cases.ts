@@ -73,7 +73,10 @@ function requestOfCase({ request, body }: PolicyCase): CanonicalRequest {
 	return requestOf(method as CanonicalRequest['method'], path.slice(1).split('/'), body);
 }
 
-function factsOfCase({ facts, by, operator, bmc, rack }: PolicyCase, request: CanonicalRequest): Facts {
+function factsOfCase(
+	{ facts, image, by, operator, bmc, rack }: PolicyCase,
+	request: CanonicalRequest,
+): Facts {
 	return {
 		Request: {
 			Method: request.method,
@@ -84,6 +87,7 @@ function factsOfCase({ facts, by, operator, bmc, rack }: PolicyCase, request: Ca
 			Party: by,
 			Operator: operator ?? `${by.toLowerCase()}-operator`,
 			Body: request.body ?? null,
+			Image: image,
 		},
 		Resource: facts.Resource,
 		External: Object.fromEntries(

@@ -76,8 +76,9 @@ export function factsOfRequest(request: CanonicalRequest, party: string): Facts 
 
 /** The facts that a person must know to follow an example: what the policies read besides the request. */
 export function factsText(facts: Facts): readonly string[] {
-	const body = facts.Request.Body;
+	const { Body: body = null, Image: image } = facts.Request;
 	return [
+		...(image === undefined ? [] : [`Request.Image = ${JSON.stringify(image)}`]),
 		...(body === null ? [] : [`Request.Body = ${JSON.stringify(body)}`]),
 		...(facts.Resource === undefined ? [] : [`Resource = ${JSON.stringify(facts.Resource)}`]),
 		...(facts.Time === undefined ? [] : [`the time is ${new Date(facts.Time).toISOString()}`]),

@@ -1,10 +1,21 @@
-import { createHash } from 'node:crypto';
+import type { Account } from '../../redfish/accounts.ts';
+import { createImageReader, type ImageReader, type SeenImage } from '../../redfish/image-form.ts';
 import { collection, type JsonObject, link } from '../../redfish/json.ts';
 import { accepted, failed, type Outcome } from '../../redfish/outcome.ts';
-import { CONFIGURE_COMPONENTS } from '../../redfish/privileges.ts';
-import { header } from '../../redfish/request-head.ts';
+import { CONFIGURE_COMPONENTS, mayUse } from '../../redfish/privileges.ts';
+import {
+	listOf,
+	oneOf,
+	parseBody,
+	type Read,
+	readValues,
+	type Shape,
+	text,
+} from '../../redfish/request-body.ts';
+import { header, type RequestHead } from '../../redfish/request-head.ts';
 import { act, resource } from '../../redfish/route-kinds.ts';
 import type { Call, Route } from '../../redfish/route-table.ts';
+import { parseTarget } from '../../redfish/target.ts';
 import type { Device } from '../device.ts';
 import { taskSummary } from '../tasks.ts';
 
@@ -14,7 +25,7 @@ const RETRY_AFTER = 30;
 
 export function updateRoutes(device: Device): Route[] {
 	return [
-		...resource(SERVICE, updateService),
+		...resource(SERVICE, () => updateService(device)),
 		...resource(INVENTORY, () =>
 			collection(
 				INVENTORY,
@@ -30,22 +41,23 @@ export function updateRoutes(device: Device): Route[] {
 			{ type: 'SoftwareInventory' },
 		),
 		act('POST', `${SERVICE}/update`, CONFIGURE_COMPONENTS, call => {
-			const type = header(call.head, 'content-type')?.split(';')[0]?.trim();
-			if (type !== 'application/octet-stream') return failed(400, 'UnrecognizedRequestBody');
-			return update(device, call, call.body, 'bmc_active');
+			const image = typeOf(call.head) === 'application/octet-stream' ? call.upload?.end()?.image : undefined;
+			if (!image) return failed(400, 'UnrecognizedRequestBody');
+			return update(device, call, image, 'bmc_active');
 		}),
 		act('POST', `${SERVICE}/update-multipart`, CONFIGURE_COMPONENTS, call => {
-			const form = readForm(call);
-			if (!form) return failed(400, 'UnrecognizedRequestBody');
+			if (typeOf(call.head) !== 'multipart/form-data') return failed(400, 'UnrecognizedRequestBody');
+			const form = call.upload?.end();
+			if (!form) return failed(400, 'MissingOrMalformedPart');
+			const target = readTarget(form.parameters);
+			if (!target.ok) return target.outcome;
 			if (!form.image) return failed(400, 'PropertyMissing', 'UpdateFile');
-			const target = form.targets.at(-1) ?? `${INVENTORY}/bmc_active`;
-			const id = target.endsWith('/Bios') || target.endsWith('/bios_active') ? 'bios_active' : 'bmc_active';
-			return update(device, call, form.image, id);
+			return update(device, call, form.image, target.value);
 		}),
 	];
 }
 
-function updateService(): JsonObject {
+function updateService(device: Device): JsonObject {
 	return {
 		'@odata.id': SERVICE,
 		'@odata.type': '#UpdateService.v1_11_1.UpdateService',
@@ -57,7 +69,7 @@ function updateService(): JsonObject {
 		HttpPushUri: `${SERVICE}/update`,
 		HttpPushUriOptions: { HttpPushUriApplyTime: { ApplyTime: 'Immediate' } },
 		MultipartHttpPushUri: `${SERVICE}/update-multipart`,
-		MaxImageSizeBytes: 31_457_280,
+		MaxImageSizeBytes: device.maxImageBytes,
 	};
 }
 
@@ -80,9 +92,22 @@ function showFirmware(device: Device, id: string): JsonObject {
 	};
 }
 
-/** Takes any bytes for an image; its version afterwards is told by their digest, so that a test can see which. */
-function update(device: Device, call: Call, image: Buffer, id: string): Outcome {
-	const version = `image-${createHash('sha256').update(image).digest('hex').slice(0, 12)}`;
+/** The body of an upload is not kept, since it may be large: it is read as it comes. */
+export function receiveImage(head: RequestHead, { role }: Pick<Account, 'role'>): ImageReader | undefined {
+	if (head.method !== 'POST' || !mayUse(role, CONFIGURE_COMPONENTS)) return undefined;
+	const path = parseTarget(head.target)?.path.replace(/\/$/, '');
+	if (path !== `${SERVICE}/update` && path !== `${SERVICE}/update-multipart`) return undefined;
+	return createImageReader(header(head, 'content-type') ?? '');
+}
+
+const typeOf = (head: RequestHead): string | undefined =>
+	header(head, 'content-type')?.split(';')[0]?.trim().toLowerCase();
+
+/** An image's version afterwards is told by its digest, so that a test can see which it was. */
+function update(device: Device, call: Call, image: SeenImage, id: string): Outcome {
+	// What unpacks images there takes tar archives, and nothing else.
+	if (!image.isArchive) return failed(400, 'MissingOrMalformedPart');
+	const version = `image-${image.sha256.slice(0, 12)}`;
 	const task = device.tasks.start(call, `Update of ${id}`, () => {
 		device.state.firmware[id] = version;
 		device.report({
@@ -95,40 +120,28 @@ function update(device: Device, call: Call, image: Buffer, id: string): Outcome 
 	return accepted(taskSummary(task), `/redfish/v1/TaskService/TaskMonitors/${task.id}`, RETRY_AFTER);
 }
 
-interface Form {
-	image: Buffer | undefined;
-	targets: string[];
+const parametersShape: Shape = {
+	Targets: listOf(text),
+	'@Redfish.OperationApplyTime': oneOf('Immediate', 'OnReset'),
+};
+
+/** The firmware that UpdateParameters name; the BMC's own when they name none. One target at most, as bmcweb has it. */
+function readTarget(parameters: string | undefined): Read<string> {
+	if (parameters === undefined) return { ok: true, value: 'bmc_active' };
+	const parsed = parseBody(Buffer.from(parameters), 'application/json');
+	const read = parsed.ok ? readValues(parsed.value, parametersShape) : parsed;
+	if (!read.ok) return read;
+	const targets = (read.value.get('Targets') ?? []) as string[];
+	const [target = `${INVENTORY}/bmc_active`, ...more] = targets;
+	const id = images.get(target);
+	if (id !== undefined && more.length === 0) return { ok: true, value: id };
+	const outcome = failed(400, 'PropertyValueFormatError', JSON.stringify(targets), 'Targets');
+	return { ok: false, outcome };
 }
 
-/** Reads multipart/form-data (RFC 7578) with the two parts that the specification names. */
-function readForm(call: Call): Form | undefined {
-	const type = header(call.head, 'content-type') ?? '';
-	const boundary = /^multipart\/form-data\s*;.*?boundary="?([^";]{1,70})"?/i.exec(type)?.[1];
-	if (boundary === undefined) return undefined;
-	const form: Form = { image: undefined, targets: [] };
-	const mark = Buffer.from(`--${boundary}`);
-	let at = call.body.indexOf(mark);
-	while (at >= 0) {
-		const start = at + mark.length;
-		const next = call.body.indexOf(mark, start);
-		if (next < 0) break;
-		readPart(call.body.subarray(start, next), form);
-		at = next;
-	}
-	return form;
-}
-
-function readPart(part: Buffer, form: Form): void {
-	const end = part.indexOf('\r\n\r\n');
-	if (end < 0) return;
-	const name = /name="([^"]*)"/i.exec(part.toString('latin1', 0, end))?.[1];
-	const content = part.subarray(end + 4, part.length - 2);
-	if (name === 'UpdateFile') form.image = content;
-	if (name !== 'UpdateParameters') return;
-	try {
-		const parameters = JSON.parse(content.toString('utf8')) as { Targets?: unknown };
-		if (Array.isArray(parameters.Targets)) form.targets = parameters.Targets.map(String);
-	} catch {
-		form.targets = [];
-	}
-}
+const images = new Map([
+	['/redfish/v1/Managers/bmc', 'bmc_active'],
+	[`${INVENTORY}/bmc_active`, 'bmc_active'],
+	['/redfish/v1/Systems/system/Bios', 'bios_active'],
+	[`${INVENTORY}/bios_active`, 'bios_active'],
+]);
