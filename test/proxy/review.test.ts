@@ -66,6 +66,8 @@ test.serial('an image is shown by its hash, and its target is the update service
 		contentType: 'application/octet-stream',
 		size: 19,
 		sha256: shown.upload?.sha256,
+		fileName: null,
+		parameters: null,
 	});
 	t.is(shown.resource?.path, '/redfish/v1/UpdateService');
 });
