@@ -14,11 +14,20 @@ export interface Relay {
 	request(request: IncomingMessage, response: ServerResponse, door: string): void;
 	/** A request whose connection is no longer HTTP: Upgrade or CONNECT, with what came after its head. */
 	connection(request: IncomingMessage, socket: Socket, rest: Buffer, door: string): void;
+	/** Sockets of requests that are being handed over: home keeps their time. */
+	readonly patient: Pick<WeakSet<Socket>, 'has'>;
 }
 
 export function createRelay({ path }: { readonly path: string }): Relay {
+	const patient = new WeakSet<Socket>();
 	return {
-		request: (request, response, door) => relayRequest(path, request, response, door),
+		patient,
+		request(request, response, door) {
+			const { socket } = request;
+			patient.add(socket);
+			response.once('close', () => patient.delete(socket));
+			relayRequest(path, request, response, door);
+		},
 		connection(request, client, rest, door) {
 			const home = connect(path);
 			home.write(renderPreamble(door, client as TLSSocket));

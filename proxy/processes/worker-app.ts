@@ -287,17 +287,13 @@ function serverFor(
 	door: string,
 	serve: (request: IncomingMessage, response: ServerResponse) => void,
 ): TlsServer {
-	const server = createTlsServer(tls, serve);
+	const server = createTlsServer({ ...tls, patient: relay.patient }, serve);
 	for (const event of ['upgrade', 'connect']) {
 		server.removeAllListeners(event);
 		server.on(event, (request: IncomingMessage, socket: Socket, rest: Buffer) =>
 			relay.connection(request, socket, rest, door),
 		);
 	}
-	// Whether the body is wanted at all, home says.
-	server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
-		relay.request(request, response, door),
-	);
 	// node:http begins to look after slow clients when it listens, which this one never does.
 	server.emit('listening');
 	return server;
