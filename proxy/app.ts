@@ -27,6 +27,7 @@ import type { PublishedLog } from './audit/published-log.ts';
 import { createAuthenticator } from './authenticate/authenticate.ts';
 import { createBasicCheck } from './authenticate/basic.ts';
 import { createCertificateCheck } from './authenticate/certificate.ts';
+import { openIdleTimeouts } from './authenticate/idle-timeouts.ts';
 import { openLockouts } from './authenticate/lockouts.ts';
 import { createPasswordCheck } from './authenticate/password-check.ts';
 import type { Roster, RosterEntry } from './authenticate/roster.ts';
@@ -178,11 +179,12 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	showState(registry, store, [...bmcs.values()]);
 	const lanes = createLanes();
 
+	const idleTimeouts = await openIdleTimeouts(store, deps.sessions.idleTimeout);
 	const sessions = await openSessions({
 		store,
 		clock,
 		roster: () => roster,
-		idleTimeout: deps.sessions.idleTimeout,
+		idleTimeout: idleTimeouts.of,
 		absoluteTimeout: deps.sessions.lifetime,
 		...(deps.sessions.boundTo && { boundTo: deps.sessions.boundTo }),
 		onElsewhere: ({ operator: { name: operator } }, { network: from }) => {
@@ -318,6 +320,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		},
 		sessions: createSessionService({
 			authenticator,
+<<<<<<< HEAD
 			sessions: {
 				...sessions,
 				async end(id) {
@@ -327,6 +330,10 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 				},
 			},
 			idleTimeout: deps.sessions.idleTimeout,
+=======
+			sessions,
+			idleTimeouts,
+>>>>>>> f13c8cb (Let each party set its sessions' time-out; read the whole tree with and without the proxy)
 			onLogin: login => audit.append({ kind: 'login', ...login }),
 		}),
 		tasks: createTaskService({ waiting, approver, follow }),

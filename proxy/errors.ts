@@ -2,6 +2,14 @@ import { errorsOf } from '../common/errors/error-table.ts';
 
 /** Every way in which the proxy turns a request away after it was canonicalised (before: canonicalise/refusals.ts). */
 export const proxyErrorTable = {
+	PropertyNotWritable: {
+		status: 400,
+		meaning: 'The property of the proxy’s own resource cannot be set. The message says which ones can.',
+	},
+	PropertyValueOutOfRange: {
+		status: 400,
+		meaning: 'The value of a property is out of range; the message says which would be in it.',
+	},
 	Unauthenticated: {
 		status: 401,
 		meaning: 'No credential, or a wrong one. Log in as an operator of a party.',

@@ -39,6 +39,8 @@ const baseMessages: Readonly<Record<string, string>> = {
 	ODataVersionUnknown: 'HeaderInvalid',
 	BodyTooLarge: 'PayloadTooLarge',
 	NoOperation: 'NoOperation',
+	PropertyNotWritable: 'PropertyNotWritable',
+	PropertyValueOutOfRange: 'PropertyValueOutOfRange',
 };
 
 export function redfishMessage(

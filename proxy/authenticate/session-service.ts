@@ -6,13 +6,13 @@ import { proxyErrors } from '../errors.ts';
 import { addPrefix } from '../forward/links.ts';
 import type { Operator } from '../operator.ts';
 import type { Authentication, Authenticator, Credentials, Refused } from './authenticate.ts';
+import { type IdleTimeouts, shortestIdleTimeout } from './idle-timeouts.ts';
 import type { Session, Sessions } from './sessions.ts';
 
 export interface SessionServiceDeps {
 	readonly authenticator: Authenticator;
 	readonly sessions: Sessions;
-	/** Milliseconds without use after which a session ends. */
-	readonly idleTimeout: number;
+	readonly idleTimeouts: IdleTimeouts;
 	readonly onLogin: (login: { operator: string | null; outcome: string; from: string }) => void;
 }
 
@@ -71,8 +71,9 @@ export function createSessionService(deps: SessionServiceDeps): SessionService {
 	const resource = async (request: CanonicalRequest, operator: Operator): Promise<JsonValue | undefined> => {
 		const isRead = request.method === 'GET' || request.method === 'HEAD';
 		if (request.path === service) {
-			if (!isRead) throw notHere(request);
-			return renderService(deps.idleTimeout);
+			if (request.method === 'PATCH') await setTimeouts(request, operator);
+			else if (!isRead) throw notHere(request);
+			return renderService(deps.idleTimeouts.of(operator.party));
 		}
 		if (request.path === collection) {
 			if (!isRead) throw notHere(request);
@@ -81,6 +82,28 @@ export function createSessionService(deps: SessionServiceDeps): SessionService {
 		const [, , , , id = '', ...rest] = request.segments;
 		if (rest.length > 0) throw proxyErrors.NotFound('there is no such resource');
 		return member(request, id, operator);
+	};
+
+	/** SessionTimeout as the client's party has it: nobody else's sessions end sooner or later for it. */
+	const setTimeouts = async ({ body, ifMatch }: CanonicalRequest, { party }: Operator): Promise<void> => {
+		if (ifMatch !== undefined && ifMatch.trim() !== '*')
+			throw proxyErrors.PreconditionFailed('the session service has no entity tag');
+		const others = Object.keys((body ?? {}) as object).filter(name => name !== 'SessionTimeout');
+		const seconds = (body as { SessionTimeout?: unknown } | undefined)?.SessionTimeout;
+		if (others.length > 0 || seconds === undefined) {
+			throw proxyErrors.PropertyNotWritable(
+				others.length > 0
+					? `${others.join(', ')} of the session service cannot be set; SessionTimeout alone can`
+					: 'SessionTimeout is missing',
+			);
+		}
+		const [least, most] = [shortestIdleTimeout / 1000, Math.floor(deps.idleTimeouts.longest / 1000)];
+		if (typeof seconds !== 'number' || !Number.isInteger(seconds) || seconds < least || seconds > most) {
+			throw proxyErrors.PropertyValueOutOfRange(
+				`SessionTimeout is a whole number of seconds from ${least} to ${most}, which the site file sets`,
+			);
+		}
+		await deps.idleTimeouts.set(party, seconds * 1000);
 	};
 
 	return {
@@ -120,15 +143,21 @@ export function createSessionService(deps: SessionServiceDeps): SessionService {
 			return resource(request, operator).then(json =>
 				json === undefined
 					? { status: 204, headers: { 'odata-version': '4.0' }, body: undefined }
-					: jsonAnswer(200, addPrefix(json, prefix), { 'cache-control': 'no-store' }),
+					: jsonAnswer(200, addPrefix(json, prefix), {
+							'cache-control': 'no-store',
+							allow: allowed(request.path),
+						}),
 			);
 		},
 	};
 }
 
+const allowed = (path: string): string =>
+	path === service ? 'GET, HEAD, PATCH' : path === collection ? 'GET, HEAD, POST' : 'DELETE, GET, HEAD';
+
 const notHere = ({ method, path }: CanonicalRequest) =>
 	proxyErrors.MethodNotAllowed(`${method} is not possible on ${path}: the proxy keeps the sessions`, {
-		headers: { allow: 'GET, HEAD, POST, DELETE' },
+		headers: { allow: allowed(path) },
 	});
 
 /** The operator, or the refusal as an error for the answer stage. */
@@ -177,6 +206,8 @@ const renderSession = (session: Session): JsonValue => ({
 	Id: session.id,
 	Name: 'User Session',
 	UserName: session.operator.name,
+	SessionType: 'Redfish',
+	ClientOriginIPAddress: session.origin.network,
 	CreatedTime: new Date(session.createdAt).toISOString(),
 	Oem: { Bimetal: { '@odata.type': '#Bimetal.v1_0_0.Session', Party: session.operator.party } },
 });

@@ -91,8 +91,8 @@ export interface SessionsDeps {
 	readonly clock: Clock;
 	/** The roster now: sessions of operators that it does not know, or knows otherwise, are over. */
 	readonly roster: () => Roster;
-	/** Milliseconds without use; 30 minutes. */
-	readonly idleTimeout?: number;
+	/** Milliseconds without use, by party where it differs; 30 minutes. */
+	readonly idleTimeout?: number | ((party: string) => number);
 	/** Milliseconds from log-in, used or not; 12 hours. */
 	readonly absoluteTimeout?: number;
 	/** An operator's least recently used session makes room for one more than this; 32. */
@@ -126,7 +126,8 @@ const maxElsewhere = 16;
  */
 export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
 	const { store, clock, roster } = deps;
-	const idleTimeout = deps.idleTimeout ?? 30 * minute;
+	const idle = deps.idleTimeout ?? 30 * minute;
+	const idleTimeout = (party: string): number => (typeof idle === 'number' ? idle : idle(party));
 	const absoluteTimeout = deps.absoluteTimeout ?? 12 * 60 * minute;
 	const perOperator = deps.perOperator ?? 32;
 	const boundTo = deps.boundTo ?? 'address';
@@ -167,7 +168,7 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
 		// By the time of day as well: it is what counts over a restart, and what ends first is right.
 		const counts =
 			entry?.version === session.credentials &&
-			elapsed - session.usedAt < idleTimeout &&
+			elapsed - session.usedAt < idleTimeout(session.operator.party) &&
 			elapsed < session.endsAt &&
 			now - session.createdAt < absoluteTimeout;
 		if (counts) return session;

@@ -27,6 +27,9 @@ export function safeHeaders(headers: IncomingHttpHeaders, prefix: string): Recor
 	for (const name of allowed) {
 		const value = headers[name];
 		if (typeof value === 'string') safe[name] = value;
+		// bmcweb names two schemas of some resources in two headers; of a list, several are one (RFC 9110 §5.3).
+		else if (Array.isArray(value) && (name === 'link' || name === 'allow'))
+			safe[name] = (value as string[]).join(', ');
 	}
 	// bmcweb leaves it out of some answers; DSP0266 wants it on all ("Response headers").
 	if (safe['content-type']?.startsWith('application/json')) safe['odata-version'] ??= '4.0';

@@ -100,7 +100,6 @@ const served: readonly (readonly [string, readonly string[]])[] = [
 			'DELETE R/AccountService/Accounts/root',
 			'PATCH R/AccountService/Accounts/root {"Password":"x"}',
 			'PATCH R/AccountService {"Oem":{"OpenBMC":{"AuthMethods":{"BasicAuth":true}}}}',
-			'PATCH R/SessionService {"SessionTimeout":60}',
 		],
 	],
 	[
@@ -158,6 +157,7 @@ const served: readonly (readonly [string, readonly string[]])[] = [
 			'POST R/EventService/Actions/EventService.SubmitTestEvent',
 			'GET R/UpdateService/FirmwareInventory/1',
 			'POST R/SessionService/Sessions',
+			'PATCH R/SessionService {"SessionTimeout":60}',
 			'POST R/SessionService/Sessions/Members',
 			'DELETE R/SessionService/Sessions/1',
 			'GET R',
