@@ -179,7 +179,9 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	showState(registry, store, [...bmcs.values()]);
 	const lanes = createLanes();
 
-	const idleTimeouts = await openIdleTimeouts(store, deps.sessions.idleTimeout);
+	const idleTimeouts = await openIdleTimeouts(store, deps.sessions.idleTimeout, (party, milliseconds) =>
+		tell({ what: 'idle-timeout', party, milliseconds }),
+	);
 	const sessions = await openSessions({
 		store,
 		clock,
@@ -320,7 +322,6 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		},
 		sessions: createSessionService({
 			authenticator,
-<<<<<<< HEAD
 			sessions: {
 				...sessions,
 				async end(id) {
@@ -329,11 +330,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 					return wasOpen;
 				},
 			},
-			idleTimeout: deps.sessions.idleTimeout,
-=======
-			sessions,
 			idleTimeouts,
->>>>>>> f13c8cb (Let each party set its sessions' time-out; read the whole tree with and without the proxy)
 			onLogin: login => audit.append({ kind: 'login', ...login }),
 		}),
 		tasks: createTaskService({ waiting, approver, follow }),
@@ -451,6 +448,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 				policies: sourcesOf(active.set),
 				roster: entriesOf(roster),
 				sessions: sessions.records(),
+				idleTimeouts: idleTimeouts.own(),
 			}),
 			audit,
 			bmcs,

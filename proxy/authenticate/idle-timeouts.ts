@@ -15,11 +15,18 @@ export interface IdleTimeouts {
 	of(party: string): number;
 	/** In force at once; on disk when the promise resolves. */
 	set(party: string, milliseconds: number): Promise<void>;
+	/** Those that parties have set, in milliseconds. */
+	own(): Readonly<Record<string, number>>;
 	/** Milliseconds that no party's sessions outlast unused. */
 	readonly longest: number;
 }
 
-export async function openIdleTimeouts(store: Store, longest: number): Promise<IdleTimeouts> {
+/** @param onSet told of each change once it is on disk and in force */
+export async function openIdleTimeouts(
+	store: Store,
+	longest: number,
+	onSet: (party: string, milliseconds: number) => unknown = () => undefined,
+): Promise<IdleTimeouts> {
 	const own = new Map<string, number>();
 	for (const { id, document } of await store.read(tx => tx.list(idleTimeouts)))
 		own.set(id, document.milliseconds);
@@ -30,6 +37,8 @@ export async function openIdleTimeouts(store: Store, longest: number): Promise<I
 		async set(party, milliseconds) {
 			await store.transact(tx => tx.put(idleTimeouts, party, { milliseconds }));
 			own.set(party, milliseconds);
+			await onSet(party, milliseconds);
 		},
+		own: () => Object.fromEntries(own),
 	};
 }

@@ -35,6 +35,8 @@ export interface WorkerState {
 	/** Without password hashes. */
 	readonly roster: readonly RosterEntry[];
 	readonly sessions: readonly SessionRecord[];
+	/** Milliseconds, by party that has set its own. */
+	readonly idleTimeouts: Readonly<Record<string, number>>;
 }
 
 /** One change of what workers know. */
@@ -43,6 +45,7 @@ export type Update =
 	| { readonly what: 'roster'; readonly roster: readonly RosterEntry[] }
 	| { readonly what: 'session-opened'; readonly session: SessionRecord }
 	| { readonly what: 'session-ended'; readonly id: string }
+	| { readonly what: 'idle-timeout'; readonly party: string; readonly milliseconds: number }
 	| { readonly what: 'basic-verified'; readonly verified: VerifiedBasic };
 
 /** From home to a worker. They arrive in order, connections among them. */

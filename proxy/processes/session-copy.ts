@@ -12,8 +12,8 @@ import {
 export interface SessionCopyDeps {
 	readonly clock: Clock;
 	readonly roster: () => Roster;
-	/** Milliseconds, as home's. */
-	readonly idleTimeout: number;
+	/** Milliseconds, as home's: by party. */
+	readonly idleTimeout: (party: string) => number;
 	readonly lifetime: number;
 	readonly boundTo: SessionBinding;
 	/** Tells home which were used since the last time. */
@@ -63,7 +63,7 @@ export function createSessionCopy(deps: SessionCopyDeps, first: readonly Session
 			const elapsed = clock.elapsed();
 			const counts =
 				roster().find(session.operator.name)?.version === session.credentials &&
-				elapsed - session.usedAt < deps.idleTimeout &&
+				elapsed - session.usedAt < deps.idleTimeout(session.operator.party) &&
 				elapsed < session.endsAt &&
 				now - session.createdAt < deps.lifetime;
 			if (!counts) return undefined;

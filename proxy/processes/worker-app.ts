@@ -52,11 +52,12 @@ export function createWorker(deps: WorkerDeps): Worker {
 	const { config, clock, logger } = deps;
 	let active = activated(config.state.policies);
 	let roster: Roster = rosterOf(config.state.roster);
+	const idleTimeouts = new Map(Object.entries(config.state.idleTimeouts));
 	const sessions = createSessionCopy(
 		{
 			clock,
 			roster: () => roster,
-			idleTimeout: config.idleTimeout,
+			idleTimeout: party => Math.min(idleTimeouts.get(party) ?? config.idleTimeout, config.idleTimeout),
 			lifetime: config.sessionLifetime,
 			boundTo: config.sessionBinding,
 			tell: deps.touched,
@@ -192,6 +193,9 @@ export function createWorker(deps: WorkerDeps): Worker {
 					break;
 				case 'session-opened':
 					sessions.opened(update.session);
+					break;
+				case 'idle-timeout':
+					idleTimeouts.set(update.party, update.milliseconds);
 					break;
 				case 'session-ended':
 					sessions.ended(update.id);
