@@ -1,0 +1,110 @@
+// What is refused before an image is received, and what ends one that is on its way; whatever it is, nothing is left.
+import { once } from 'node:events';
+import { connect } from 'node:tls';
+import test, { type ExecutionContext } from 'ava';
+import { testImage } from '../../qemu/bmc/test-image.ts';
+import { startTestProxy, type TestProxy } from './start-proxy.ts';
+import { octets, octetsPath, spooled } from './upload.ts';
+
+async function site(t: ExecutionContext, options: Parameters<typeof startTestProxy>[0] = {}) {
+	const started = await startTestProxy(options);
+	t.teardown(() => started.close());
+	return started;
+}
+
+/** A client that writes what a test tells it to, and gives what came back once `until` is in it, or all of it. */
+async function dial(
+	{ bmcUrls, ca }: TestProxy,
+	operator: string,
+	lines: readonly string[],
+	path = octetsPath,
+) {
+	const { hostname: host, port } = new URL(bmcUrls.node1 ?? '');
+	const socket = connect({ host, port: Number(port), ca, servername: 'localhost' });
+	await once(socket, 'secureConnect');
+	let text = '';
+	let wake = () => {};
+	socket.setEncoding('latin1').on('data', (piece: string) => {
+		text += piece;
+		wake();
+	});
+	socket.on('close', () => wake()).on('error', () => {});
+	const credential = Buffer.from(`${operator}:pw-${operator}`).toString('base64');
+	socket.write(
+		[`POST ${path} HTTP/1.1`, 'Host: localhost', `Authorization: Basic ${credential}`, ...lines, '', ''].join(
+			'\r\n',
+		),
+	);
+	const said = async (until: string): Promise<string> => {
+		while (!text.includes(until) && !socket.closed) await new Promise<void>(resolve => (wake = resolve));
+		return text;
+	};
+	return { socket, said };
+}
+const image = testImage(100_000);
+const head = ['Content-Type: application/octet-stream', `Content-Length: ${image.length}`];
+
+test('a client that asks is invited once the request may come, and not before', async t => {
+	const proxy = await site(t);
+	const { socket, said } = await dial(proxy, 'hso-operator', [...head, 'Expect: 100-continue']);
+	t.regex(await said('\r\n\r\n'), /^HTTP\/1\.1 100 Continue\r\n\r\n$/);
+	socket.write(image);
+	t.regex(await said('"TaskState"'), /HTTP\/1\.1 202/);
+	socket.destroy();
+	t.is((await spooled(proxy)).length, 1);
+
+	for (const [operator, path, status] of [
+		['nobody', octetsPath, 401],
+		['hso-operator', '/redfish/v1/UpdateService/Other', 415],
+	] as const) {
+		const refused = await dial(proxy, operator, [...head, 'Expect: 100-continue'], path);
+		t.regex(await refused.said('\r\n\r\n'), new RegExp(`^HTTP/1\\.1 ${status} `));
+		refused.socket.destroy();
+	}
+	const large = [...head.slice(0, 1), `Content-Length: ${65 * 1024 * 1024}`, 'Expect: 100-continue'];
+	const refused = await dial(proxy, 'hso-operator', large);
+	t.regex(await refused.said('\r\n\r\n'), /^HTTP\/1\.1 413 /);
+	const forBmc = [...head.slice(0, 1), `Content-Length: ${40 * 1024 * 1024}`, 'Expect: 100-continue'];
+	const tooLarge = await dial(proxy, 'hso-operator', forBmc);
+	t.regex(await tooLarge.said('ImageTooLargeForBmc'), /^HTTP\/1\.1 413 /);
+	for (const { socket: open } of [refused, tooLarge]) open.destroy();
+	t.is((await spooled(proxy)).length, 1);
+});
+
+test('a silent client is told so, and one that goes away leaves nothing', async t => {
+	const proxy = await site(t);
+	const slow = await dial(proxy, 'hso-operator', head);
+	slow.socket.write(image.subarray(0, 1000));
+	while ((await spooled(proxy)).length === 0) await new Promise(resolve => setImmediate(resolve));
+	let answer: string | undefined;
+	void slow.said('UploadTooSlow').then(text => {
+		answer = text;
+	});
+	while (answer === undefined) {
+		proxy.clock.advance(31_000);
+		await new Promise(resolve => setImmediate(resolve));
+	}
+	t.regex(answer, /^HTTP\/1\.1 408 /);
+	const gone = await dial(proxy, 'hso-operator', head);
+	gone.socket.write(image.subarray(0, 1000));
+	while ((await spooled(proxy)).length === 0) await new Promise(resolve => setImmediate(resolve));
+	gone.socket.destroy();
+	while ((await spooled(proxy)).length > 0) await new Promise(resolve => setImmediate(resolve));
+	t.pass();
+});
+
+test('more than the site keeps, or than its disk has room for, is refused', async t => {
+	const full = await site(t, { spool: { total: 150_000 } });
+	const ask = (proxy: TestProxy) => proxy.at('hso-operator')('POST', octetsPath, octets(image));
+	t.is((await ask(full)).status, 202);
+	const second = await ask(full);
+	t.is(second.status, 503);
+	t.regex(second.text, /SpoolFull/);
+	t.is((await spooled(full)).length, 1);
+
+	const small = await site(t, { spool: { free: 1000, freeBytes: async () => 100_500 } });
+	const refused = await ask(small);
+	t.is(refused.status, 507);
+	t.regex(refused.text, /DiskFull/);
+	t.deepEqual(await spooled(small), []);
+});
