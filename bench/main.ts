@@ -13,6 +13,7 @@ const areas: Readonly<Record<string, () => Promise<{ area: BenchArea }>>> = {
 	proxy: () => import('./proxy.ts'),
 	approvals: () => import('./approvals.ts'),
 	policy: () => import('./policy.ts'),
+	filter: () => import('./filter.ts'),
 	'one-core': () => import('./one-core.ts'),
 	growth: () => import('./growth.ts'),
 };

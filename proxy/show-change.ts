@@ -2,7 +2,7 @@ import { type Call, targetOf } from './call.ts';
 import type { JsonValue } from './canonicalise/canonical-request.ts';
 import { parseTarget } from './canonicalise/target.ts';
 import { filterAnswer } from './filter/filter-answer.ts';
-import { hideErrorTexts, saidBy } from './filter/messages.ts';
+import { hideErrorTexts, namesIn } from './filter/messages.ts';
 import { isObject } from './filter/resource-type.ts';
 import { hideHeaders } from './forward/answer-headers.ts';
 import type { Posts, Sight } from './forward/perform.ts';
@@ -30,7 +30,7 @@ export async function showChange(
 	const shown = { ...rest, status, json, headers, etag: undefined, bytes: undefined, isFiltered: true };
 	if (json === undefined) return opaque === undefined || isWords ? shown : { ...shown, opaque };
 	if (status >= 400 || isMessages(json))
-		return { ...shown, json: hideErrorTexts(json, saidBy(call.request)) };
+		return { ...shown, json: hideErrorTexts(json, namesIn(call.request.body)) };
 	if (!isResource(json)) return { ...shown, json }; // an action's result: the operation's own post-policies have seen it
 	const filtered = posts && filterAnswer({ answer: json, posts });
 	// It was carried out; only that is told.

@@ -1,7 +1,6 @@
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
 import type { PostPolicy, PredicatePolicy } from '../policy/policy-set.ts';
 import { filterErrors } from './errors.ts';
-import { applyMask } from './mask.ts';
 import { hideMessageTexts, isMessageList } from './messages.ts';
 import { createRulesCache, type ImpliedRules, type PostRules, type TypeRules } from './post-rules.ts';
 import { isObject, type JsonObject, linkTarget, typeOf } from './resource-type.ts';
@@ -64,7 +63,6 @@ export function filterAnswer({ answer, posts, resolved = none }: FilterInput): F
 }
 
 const none: ReadonlyMap<string, JsonValue> = new Map();
-const nobodySaid: ReadonlySet<string> = new Set();
 const dropped = Symbol('dropped');
 type Filtered = JsonValue | typeof dropped;
 
@@ -89,15 +87,13 @@ function filterValue(
 	}
 	if (!isObject(value)) return filterList(value as readonly JsonValue[], implied, depth, state);
 	const rules = state.rules.ofType(typeOf(value), implied?.schema);
-	if (rules.predicates.length > 0 || rules.masks.length > 0) state.isConcerned = true;
+	if (rules.predicates.length > 0 || rules.hasMasks) state.isConcerned = true;
 	// A link in a collection is judged by what it leads to.
 	const target = implied === undefined ? undefined : linkTarget(value);
 	if (implied !== undefined && target !== undefined) {
 		if (!isLinkShown(target, implied, state)) return dropped;
 	} else if (!holdAll(rules.predicates, value)) return dropped;
-	let masked = filterProperties(value, rules, depth, state);
-	for (const mask of rules.masks) masked = applyMask(masked, mask.path, mask.value);
-	return masked;
+	return filterProperties(value, rules, depth, state);
 }
 
 /** A member that is only a link cannot be judged by itself; unknown means hidden. */
@@ -135,19 +131,28 @@ function filterList(
 
 function filterProperties(resource: JsonObject, rules: TypeRules, depth: number, state: State): JsonObject {
 	let copy: { [key: string]: JsonValue } | undefined;
-	for (const key of Object.keys(resource)) {
+	// Parsed JSON has own properties alone, and this makes no list of them.
+	for (const key in resource) {
 		const before = resource[key] as JsonValue;
-		if (typeof before !== 'object' || before === null) {
-			if (key === '@odata.etag') {
+		const mask = rules.hasMasks ? rules.maskOf(key) : undefined;
+		if (mask?.kind === 'set') {
+			if (before !== mask.value) {
 				copy ??= { ...resource };
-				delete copy[key];
+				copy[key] = mask.value;
 			}
 			continue;
 		}
+		if (key === '@odata.etag' || mask?.kind === 'remove') {
+			copy ??= { ...resource };
+			delete copy[key];
+			continue;
+		}
+		if (typeof before !== 'object' || before === null) continue;
 		const implied = key === 'Members' ? rules.members : key === 'Events' ? rules.events : undefined;
-		const after = isToldOfHidden(key, before, rules)
-			? hideMessageTexts(before as readonly JsonValue[], nobodySaid)
+		let after: Filtered = isToldOfHidden(key, before, rules)
+			? hideMessageTexts(before as readonly JsonValue[])
 			: filterValue(before, implied, depth + 1, state);
+		if (mask && after !== dropped) after = mask.apply(after);
 		if (after !== before) {
 			copy ??= { ...resource };
 			if (after === dropped) {
@@ -173,6 +178,6 @@ function filterProperties(resource: JsonObject, rules: TypeRules, depth: number,
 }
 
 /** Messages quote what they are about: anything in the answer, or in the resource that they are part of. */
-function isToldOfHidden(key: string, value: JsonValue, { masks }: TypeRules): boolean {
-	return isMessageList(key, value) && (key !== 'Messages' || masks.length > 0);
+function isToldOfHidden(key: string, value: JsonValue, { hasMasks }: TypeRules): boolean {
+	return isMessageList(key, value) && (key !== 'Messages' || hasMasks);
 }

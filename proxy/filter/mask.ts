@@ -12,8 +12,50 @@ export function inMaskOrder(masks: readonly MaskPolicy[]): readonly MaskPolicy[]
 	return [...masks].sort((a, b) => rank(a) - rank(b) || (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
 }
 
+/** What masks do to one property of a resource. */
+export type PropertyMask =
+	/** An annotation of a masked property tells about it: `Certificates@odata.count`. */
+	| { readonly kind: 'remove' }
+	| { readonly kind: 'set'; readonly value: JsonValue }
+	/** Only something below it is masked. */
+	| { readonly kind: 'below'; readonly apply: (value: JsonValue) => JsonValue };
+
+/** Names that are remembered of one type: a schema has some fifty. More cost time, not memory. */
+const maxNames = 500;
+
+/** The masks of one type, in their order, as what they do to each property; worked out once for each name. */
+export function compileMasks(masks: readonly MaskPolicy[]): (name: string) => PropertyMask | undefined {
+	if (masks.length === 0) return () => undefined;
+	const matchers = masks.map(({ path: [pattern = '', ...rest], value }) => {
+		return { pattern, rest, value, matches: nameMatcher(pattern) };
+	});
+	const known = new Map<string, PropertyMask | undefined>();
+	const work = (name: string): PropertyMask | undefined => {
+		let result: PropertyMask | undefined;
+		for (const { pattern, rest, value, matches } of matchers) {
+			if (isAnnotationOf(name, pattern, matches)) {
+				if (rest.length === 0) return { kind: 'remove' };
+			} else if (name.startsWith('@odata.') || !matches(name)) continue;
+			else if (rest.length === 0) result = { kind: 'set', value };
+			else if (result?.kind !== 'set') {
+				// What is set to a plain value has nothing below it any more.
+				const before = result?.kind === 'below' ? result.apply : undefined;
+				result = { kind: 'below', apply: below => maskBelow(before ? before(below) : below, rest, value) };
+			}
+		}
+		return result;
+	};
+	return name => {
+		let result = known.get(name);
+		if (result !== undefined || known.has(name)) return result;
+		result = work(name);
+		if (known.size < maxNames) known.set(name, result);
+		return result;
+	};
+}
+
 /** The resource with the property at `path` replaced, wherever it is there; the same object when it is not. */
-export function applyMask(resource: JsonObject, path: readonly string[], value: JsonValue): JsonObject {
+function applyMask(resource: JsonObject, path: readonly string[], value: JsonValue): JsonObject {
 	const [pattern, ...rest] = path;
 	if (pattern === undefined) return resource;
 	const matches = nameMatcher(pattern);

@@ -1,12 +1,13 @@
-import type { MaskPolicy, PostPolicy, PredicatePolicy } from '../policy/policy-set.ts';
-import { inMaskOrder } from './mask.ts';
+import type { PostPolicy, PredicatePolicy } from '../policy/policy-set.ts';
+import { compileMasks, inMaskOrder, type PropertyMask } from './mask.ts';
 import { impliedSchema, schemasOfType } from './resource-type.ts';
 
 /** What the post-policies in force say about resources of one type. */
 export interface TypeRules {
 	readonly predicates: readonly PredicatePolicy[];
-	/** In the order in which they are applied. */
-	readonly masks: readonly MaskPolicy[];
+	readonly hasMasks: boolean;
+	/** What the masks do to a property of this name. */
+	readonly maskOf: (name: string) => PropertyMask | undefined;
 	/** The schema that members without a type of their own are of; and predicates about it. */
 	readonly members: ImpliedRules | undefined;
 	/** The same for the records of an Event. */
@@ -40,9 +41,11 @@ function compilePostRules(posts: readonly (readonly PostPolicy[])[]): PostRules 
 	};
 	const rulesOf = (type: string | undefined, implied: string | undefined): TypeRules => {
 		const schemas = schemasOfType(type, implied);
+		const own = masks.filter(({ schema }) => schemas.includes(schema));
 		return {
 			predicates: predicates.filter(({ schema }) => schemas.includes(schema)),
-			masks: masks.filter(({ schema }) => schemas.includes(schema)),
+			hasMasks: own.length > 0,
+			maskOf: compileMasks(own),
 			members: impliedRules(schemas, 'Members'),
 			events: impliedRules(schemas, 'Events'),
 		};

@@ -222,10 +222,13 @@ export function connectBmc(target: BmcTarget, limits: ForwardLimits, share?: Bmc
 	};
 }
 
+/** The same bytes, not a copy. */
+const viewOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
 /** JSON as the filters need it; the BMC is not trusted to send it. */
 export function parseAnswer(bmc: string, body: Uint8Array): JsonValue {
 	try {
-		return JSON.parse(Buffer.from(body).toString('utf8')) as JsonValue;
+		return JSON.parse(viewOf(body).toString('utf8')) as JsonValue;
 	} catch (fault) {
 		throw bmcGarbage(bmc, 'not JSON', fault);
 	}

@@ -206,7 +206,7 @@ test('property: what differs in hidden values alone cannot be told apart by anyt
 	t.true(compared > 200, `only ${compared} pairs differed`);
 });
 
-test('a change that is refused says what its client has said, and nothing of the BMC’s own', async t => {
+test('a change that is refused says by which message, and nothing of the BMC’s own words, guessed or not', async t => {
 	const body = {
 		error: {
 			code: 'Base.1.19.GeneralError',
@@ -228,7 +228,7 @@ test('a change that is refused says what its client has said, and nothing of the
 	t.is(status, 400);
 	t.false(text.includes('secret'));
 	const [known, unknown] = JSON.parse(text).error['@Message.ExtendedInfo'];
-	t.is(known.Message, 'PropertyValueNotInList: Hdd, Target');
-	t.is(unknown.Message, 'PropertyUnknown');
+	t.is(known.Message, 'PropertyValueNotInList (the request names Boot)');
+	t.is(unknown.Message, 'PropertyUnknown (the request names Boot)');
 	t.is(unknown.MessageId, 'Base.1.19.PropertyUnknown');
 });

@@ -28,6 +28,9 @@ export async function gatherPages(bmc: BmcConnection, first: JsonValue): Promise
 	return { ...whole, Members: members, 'Members@odata.count': members.length };
 }
 
+export const isPaged = (answer: JsonValue): boolean =>
+	asObject(answer)?.['Members@odata.nextLink'] !== undefined;
+
 const asObject = (value: JsonValue): { readonly [key: string]: JsonValue } | undefined =>
 	typeof value === 'object' && value !== null && !Array.isArray(value)
 		? (value as { readonly [key: string]: JsonValue })

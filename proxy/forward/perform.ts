@@ -4,9 +4,9 @@ import type { Call } from '../call.ts';
 import type { CanonicalRequest, JsonValue } from '../canonicalise/canonical-request.ts';
 import { proxyErrors } from '../errors.ts';
 import { matchesIfNoneMatch, strongETag } from '../filter/etag.ts';
-import { filterAnswer } from '../filter/filter-answer.ts';
+import { type FilterOutput, filterAnswer } from '../filter/filter-answer.ts';
 import { forEach } from '../filter/look-up.ts';
-import { hideErrorTexts, saidBy } from '../filter/messages.ts';
+import { hideErrorTexts, namesIn } from '../filter/messages.ts';
 import { showProtocolFeatures } from '../filter/protocol-features.ts';
 import type { PostPolicy } from '../policy/policy-set.ts';
 import { readImageLimit, tooLargeForBmc } from '../upload/image-limit.ts';
@@ -15,7 +15,7 @@ import { hideHeaders, passHeaders, safeHeaders } from './answer-headers.ts';
 import { type BmcConnection, type ForwardRequest, parseAnswer } from './bmc-connection.ts';
 import { bmcGarbage, bmcUnreachable } from './bmc-fault.ts';
 import { addPrefix } from './links.ts';
-import { gatherPages } from './pages.ts';
+import { gatherPages, isPaged } from './pages.ts';
 import { renderForward } from './target.ts';
 
 /** Post-policies to apply: one list for each party in lower case in the clause taken. */
@@ -81,11 +81,13 @@ export async function perform(call: Call, posts: Posts, ifMatch: string | undefi
 	const parsed = parseAnswer(bmc.target.name, answer.body);
 	if (method !== 'GET' || status !== 200) {
 		if (!isFiltered) return { ...sight, json: parsed, etag: undefined };
-		if (status >= 400) return { ...sight, json: hideErrorTexts(parsed, saidBy(request)) };
+		if (status >= 400) return { ...sight, json: hideErrorTexts(parsed, namesIn(request.body)) };
 		return { ...sight, json: (await filter(bmc, parsed, posts).catch(fault => refuse(call, fault))).answer };
 	}
-	const whole = await gatherPages(bmc, parsed);
-	const { answer: filtered, isConcerned } = await filter(bmc, whole, posts);
+	const whole = isPaged(parsed) ? await gatherPages(bmc, parsed) : parsed;
+	const { answer: filtered, isConcerned } = isFiltered
+		? (settled(filterAnswer({ answer: whole, posts })) ?? (await filter(bmc, whole, posts)))
+		: { answer: whole, isConcerned: false };
 	const json = request.path === serviceRoot ? showProtocolFeatures(filtered) : filtered;
 	// Where no policy is about anything in it, the BMC's own bytes are what its reader may see. Not so where one is and
 	// changes nothing by chance: how the bytes are written would then tell what they might have held.
@@ -162,12 +164,15 @@ export async function performOpen(
 	return renderSight(call, await perform(call, [], undefined));
 }
 
+/** What needs no further look at the BMC: nearly every answer, without a wait. */
+const settled = (result: FilterOutput): FilterOutput | undefined =>
+	result.hidden || result.unresolved.length > 0 ? undefined : result;
+
 async function filter(
 	bmc: BmcConnection,
 	answer: JsonValue,
 	posts: Posts,
 ): Promise<{ readonly answer: JsonValue; readonly isConcerned: boolean }> {
-	if (posts.length === 0) return { answer, isConcerned: false };
 	let result = filterAnswer({ answer, posts });
 	if (result.unresolved.length > 0) {
 		const resolved = new Map<string, JsonValue>();
