@@ -15,7 +15,9 @@ import type { ActivePolicies, Consider } from './decide/consider.ts';
 import type { Verdict } from './decide/decide.ts';
 import type { Lanes } from './decide/lanes.ts';
 import { proxyErrors } from './errors.ts';
-import { matchesIfMatch } from './filter/etag.ts';
+import { matchesIfMatch, strongETag } from './filter/etag.ts';
+import { filterAnswer } from './filter/filter-answer.ts';
+import { dropHiddenMetrics, type Shown } from './filter/metric-values.ts';
 import { parseQueryOptions } from './filter/query-options.ts';
 import { wasNotSent } from './forward/bmc-fault.ts';
 import { type BmcTasks, isMonitor } from './forward/bmc-tasks.ts';
@@ -196,13 +198,32 @@ export function createMediator(deps: MediatorDeps): Mediator {
 	};
 
 	/** What the proxy itself hides of the BMC's tasks comes on top of the parties' post-policies. */
-	const withOwnPosts = async (call: Call, posts: Posts): Promise<Posts> =>
-		call.request.segments[2] === 'TaskService' ? [...posts, ...(await deps.bmcTasks.postsFor(call))] : posts;
+	const withOwnPosts = async (call: Call, posts: Posts): Promise<Posts> => {
+		if (call.request.segments[2] === 'TaskService')
+			return [...posts, ...(await deps.bmcTasks.postsFor(call))];
+		// Values in reports are hidden by what they are values of: such an answer is never passed on as it comes.
+		return isMetricReport(call) && posts.length === 0 ? [[]] : posts;
+	};
 
-	const performed = (call: Call, posts: Posts, ifMatch: string | undefined): Promise<Sight> =>
-		deps.own.has(call.request)
-			? performOwn(call, posts, request => deps.own.answer(request))
-			: perform(call, posts, ifMatch);
+	const performed = async (call: Call, posts: Posts, ifMatch: string | undefined): Promise<Sight> => {
+		if (deps.own.has(call.request)) return performOwn(call, posts, request => deps.own.answer(request));
+		const sight = await perform(call, posts, ifMatch);
+		if (!isMetricReport(call) || sight.status !== 200 || sight.json === undefined) return sight;
+		const json = await dropHiddenMetrics(sight.json, path => seeSource(call, path));
+		if (json === sight.json) return sight;
+		const bytes = Buffer.from(JSON.stringify(json));
+		return { ...sight, json, bytes, etag: strongETag(bytes) };
+	};
+
+	/** Another resource as this operator would see it, on no record: only what is shown of it elsewhere depends on it. */
+	const seeSource = async (call: Call, path: string): Promise<Shown | undefined> => {
+		const posts = await postsOfReading(call, path);
+		if (posts === undefined || posts.length === 0) return posts && 'all';
+		const whole = await call.bmc.read(path).catch(() => undefined);
+		if (whole === undefined) return undefined;
+		const { hidden, answer } = filterAnswer({ answer: whole, posts });
+		return hidden ? undefined : { whole, shown: answer };
+	};
 
 	const admit = async (call: Call): Promise<void> => {
 		requireAudit();
@@ -438,5 +459,10 @@ const preconditionFailed = () =>
 	proxyErrors.PreconditionFailed('the resource has changed since you read it, or is not yours to see');
 
 const isEdit = (method: string): boolean => method === 'PATCH' || method === 'PUT' || method === 'DELETE';
+
+const isMetricReport = ({ request: { method, segments } }: Call): boolean =>
+	segments[2] === 'TelemetryService' &&
+	segments[3] === 'MetricReports' &&
+	(method === 'GET' || method === 'HEAD');
 
 const isRead = ({ request }: Call): boolean => request.method === 'GET' || request.method === 'HEAD';
