@@ -41,7 +41,7 @@ import { createLanes } from './decide/lanes.ts';
 import { type DoorsOptions, startDoorsService } from './enrol/doors-service.ts';
 import { createRepairRoutes } from './enrol/routes.ts';
 import { proxyErrors } from './errors.ts';
-import { createEvents, type Events, type EventsDeps } from './events/events.ts';
+import { type Events, type EventsDeps, openEvents } from './events/events.ts';
 import { createExplainRoutes } from './explain/routes.ts';
 import {
 	type BmcConnection,
@@ -116,11 +116,11 @@ export interface ProxyDeps {
 		readonly boundTo?: SessionBinding;
 	};
 	readonly limits: ForwardLimits;
-	/** Limits of event streams where the usual ones do not fit. */
-	readonly events?: Pick<EventsDeps, 'limits'> | undefined;
 	/** Where uploaded images are kept until they are sent, and what may be uploaded. */
 	readonly spool: Spool;
 	readonly uploads: UploadLimits;
+	/** Where events may be pushed to, and limits where the usual ones do not fit. */
+	readonly events?: Pick<EventsDeps, 'limits' | 'destinations'> | undefined;
 	readonly clock: Clock;
 	readonly logger: Logger;
 	readonly registry: Registry;
@@ -263,8 +263,8 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	const policies = () => active;
 	const doors = startDoorsService(deps.doors, { bmcs, audit, registry, clock, logger });
 	const bmcTasks = createBmcTasks({ store, clock, lanes, policies: () => active.set });
-	const events: Events = createEvents(
-		{ bmcs, policies, consider, audit, clock, random: Math.random, logger, registry, ...deps.events },
+	const events: Events = await openEvents(
+		{ bmcs, policies, consider, audit, clock, random: Math.random, logger, registry, store, ...deps.events },
 		() => mediator,
 	);
 	const mediator: Mediator = createMediator({

@@ -181,6 +181,13 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 			logger,
 			registry,
 			governance,
+			events: {
+				limits: {
+					perOperator: site.eventService.streamsPerOperator,
+					subscriptions: site.eventService.subscriptionsPerParty,
+				},
+				destinations: destinationsOf(site),
+			},
 			doors: {
 				enrolments: enrolmentsOf(site),
 				every: site.doors.every,
@@ -243,6 +250,15 @@ const fingerprintsOf = (site: Site): Record<string, string | undefined> =>
 		Object.entries(site.parties).map(([name, { root }]) => [
 			name,
 			root && new X509Certificate(readFileSync(root)).fingerprint256.replaceAll(':', '').toLowerCase(),
+		]),
+	);
+
+/** Where each party may have events pushed to, with the authorities that are named read. */
+const destinationsOf = ({ eventService }: Site) =>
+	Object.fromEntries(
+		Object.entries(eventService.destinations).map(([party, list]) => [
+			party,
+			list.map(line => ({ ...line, ca: line.ca && readFileSync(line.ca, 'utf8') })),
 		]),
 	);
 

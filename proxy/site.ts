@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { readConfig } from '../common/config/read-config.ts';
 import { byteSize, duration, existingFile, secretFile } from '../common/config/values.ts';
 import { requestState } from './api/schemas.ts';
+import { eventService } from './events/site-file.ts';
 import { externalSource } from './external/external-source.ts';
 
 const name = z
@@ -156,6 +157,7 @@ const siteSchema = (folder: string) =>
 				}),
 			)
 			.default([]),
+		eventService: eventService(folder),
 		approvals: z
 			.strictObject({
 				/** How long a request waits for its approvals. */

@@ -3,7 +3,7 @@ const REDACTED = '[redacted]';
 
 // One expression for all names: every field of every line is held against it.
 const SECRET_NAME =
-	/pass[_-]?(?:word|wd|phrase)|secret|cookie|private[ _-]?key|[xc]srf|credential|tokens?[^a-z0-9]*$|authorization$|^api[_-]?key$|^pfx$|^pkcs12$|(?:authentication|encryption|shared)[ _-]?key|community(?:string)?$|keytab/i;
+	/pass[_-]?(?:word|wd|phrase)|secret|cookie|private[ _-]?key|[xc]srf|credential|tokens?[^a-z0-9]*$|authorization$|^api[_-]?key$|^pfx$|^pkcs12$|(?:authentication|encryption|shared)[ _-]?key|community(?:string)?$|keytab|^http[_-]?headers$/i;
 
 /** Whether a field or header of this name holds a credential, in any spelling: `X-Auth-Token`, `newPassword`. */
 export function isSecretName(name: string): boolean {

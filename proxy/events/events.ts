@@ -1,16 +1,20 @@
 import type { Registry } from 'prom-client';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
+import type { Store } from '../../common/store/store.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Call } from '../call.ts';
 import type { ActivePolicies, Consider } from '../decide/consider.ts';
 import { proxyErrors } from '../errors.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
 import type { Mediator, OwnResources } from '../mediator.ts';
+import { type AllowedDestination, createDestinationGuard } from './destination-guard.ts';
+import { createEventService } from './event-service.ts';
 import { createHub, type Hub } from './hub.ts';
 import { eventMetrics } from './metrics.ts';
 import { createSight } from './sight.ts';
 import { createStreams, type StreamClient, type StreamLimits } from './streams.ts';
+import { openSubscriptions } from './subscriptions.ts';
 import { streamPath } from './upstream.ts';
 
 export interface EventsDeps {
@@ -22,7 +26,10 @@ export interface EventsDeps {
 	readonly random: () => number;
 	readonly logger: Logger;
 	readonly registry: Registry;
-	readonly limits?: Partial<StreamLimits> | undefined;
+	readonly store: Store;
+	readonly limits?: (Partial<StreamLimits> & { readonly subscriptions?: number }) | undefined;
+	/** Where each party may have events pushed to; nowhere when absent. */
+	readonly destinations?: Readonly<Record<string, readonly AllowedDestination[]>> | undefined;
 }
 
 /** Events of BMCs to those who follow them, each as its party is shown it. One object for the whole site. */
@@ -41,7 +48,11 @@ export interface Events {
 
 const defaults: StreamLimits = { perOperator: 16, inAll: 1000, keepAlive: 30_000, buffer: 512 * 1024 };
 
-export function createEvents(deps: EventsDeps, mediator: () => Pick<Mediator, 'decide'>): Events {
+/** Subscriptions of the store are served from when the promise resolves. */
+export async function openEvents(
+	deps: EventsDeps,
+	mediator: () => Pick<Mediator, 'decide'>,
+): Promise<Events> {
 	const { bmcs, audit, clock, logger } = deps;
 	const metrics = eventMetrics(deps.registry, {
 		streams: () => streams.list().length,
@@ -69,13 +80,18 @@ export function createEvents(deps: EventsDeps, mediator: () => Pick<Mediator, 'd
 		limits: { ...defaults, ...deps.limits },
 		countEnd: metrics.countEnd,
 	});
+	const subscriptions = await openSubscriptions({
+		store: deps.store,
+		guard: createDestinationGuard(deps.destinations ?? {}),
+		hubOf: name => hubs.get(name),
+		audit,
+		clock,
+		logger,
+		perParty: deps.limits?.subscriptions ?? 20,
+		countDelivery: metrics.countDelivery,
+	});
 	return {
-		own: {
-			has: ({ path }) => path === streamPath,
-			async answer() {
-				throw proxyErrors.NotOffered('an event stream goes on for ever: follow it with a GET of its own');
-			},
-		},
+		own: createEventService({ subscriptions, streams, hubOf, clock }),
 		isStream: ({ request }) => request.path === streamPath && request.method === 'GET',
 		async follow(call, client) {
 			await streams.open(call, client);
@@ -86,6 +102,7 @@ export function createEvents(deps: EventsDeps, mediator: () => Pick<Mediator, 'd
 		},
 		close() {
 			streams.close();
+			subscriptions.close();
 			for (const hub of hubs.values()) hub.close();
 		},
 	};

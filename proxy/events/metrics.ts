@@ -1,10 +1,12 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { StreamEnd } from './client-stream.ts';
+import type { DeliveryOutcome } from './delivery.ts';
 import type { EventOutcome } from './viewer.ts';
 
 export interface EventMetrics {
 	countEvent(outcome: EventOutcome): void;
 	countEnd(why: StreamEnd): void;
+	countDelivery(outcome: DeliveryOutcome): void;
 }
 
 export function eventMetrics(
@@ -21,6 +23,12 @@ export function eventMetrics(
 		name: 'bimetal_event_streams_ended_total',
 		help: 'Event streams of clients that ended, by reason',
 		labelNames: ['reason'] as const,
+		registers: [registry],
+	});
+	const deliveries = new Counter({
+		name: 'bimetal_event_deliveries_total',
+		help: 'Events pushed to subscribers: attempts that succeeded or are repeated, and what was given up or dropped',
+		labelNames: ['outcome'] as const,
 		registers: [registry],
 	});
 	new Gauge({
@@ -41,6 +49,7 @@ export function eventMetrics(
 	});
 	return {
 		countEvent: outcome => events.inc({ outcome }),
+		countDelivery: outcome => deliveries.inc({ outcome }),
 		countEnd: reason => ends.inc({ reason }),
 	};
 }

@@ -5,7 +5,7 @@ import { isObject, type JsonObject } from '../filter/resource-type.ts';
 import type { View } from './event-message.ts';
 
 /** What `$filter` may ask of an event (DSP0268, EventService.SSEFilterPropertiesSupported). */
-const sseFilterProperties = {
+export const sseFilterProperties = {
 	EventFormatType: true,
 	EventType: false,
 	MessageId: true,
@@ -48,7 +48,10 @@ export function compileSseFilter(source: string): ViewFilter {
 }
 
 /** Keeps the records for which `test` holds of what a filter may ask about them. */
-function keepRecords(view: View, test: (about: JsonObject, record: JsonObject) => boolean): View | undefined {
+export function keepRecords(
+	view: View,
+	test: (about: JsonObject, record: JsonObject) => boolean,
+): View | undefined {
 	if (view.isGap) return view;
 	if (view.kind === 'report') return test(aboutReport(view.body), view.body) ? view : undefined;
 	const { Events } = view.body;

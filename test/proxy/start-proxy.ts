@@ -103,6 +103,8 @@ export interface TestProxyOptions {
 	readonly streams?: NonNullable<ProxyDeps['events']>['limits'];
 	/** Of the folder in which uploaded images are kept. */
 	readonly spool?: Partial<SpoolOptions>;
+	/** Where each party may have events pushed to. */
+	readonly destinations?: NonNullable<ProxyDeps['events']>['destinations'];
 }
 
 let shipped: Promise<PolicySet> | undefined;
@@ -265,7 +267,7 @@ async function open(
 		doors: options.doors,
 		workers: workers > 0 ? { size: workers, logLevel: 'info' } : undefined,
 		coalesce: options.coalesce,
-		events: { limits: options.streams },
+		events: { limits: options.streams, destinations: options.destinations },
 		reserved: options.reserved,
 		checks: {},
 	});
