@@ -90,7 +90,7 @@ export function gapView(
 }
 
 /** An event of the proxy's own making. */
-export function proxyEvent(id: string, name: string, record: JsonObject): View {
+function proxyEvent(id: string, name: string, record: JsonObject): View {
 	const envelope = { '@odata.type': '#Event.v1_7_0.Event', Name: name };
 	return eventView(id, envelope, [{ EventType: 'Other', EventId: `proxy-${id}`, ...record }]);
 }
