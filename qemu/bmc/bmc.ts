@@ -7,6 +7,7 @@ import { type HttpServer, startHttpServer, type TlsIdentity } from '../redfish/h
 import type { Route } from '../redfish/route-table.ts';
 import { createService, type ExecutedRequest } from '../redfish/service.ts';
 import { createSessions } from '../redfish/sessions.ts';
+import { aggregate, type Satellite } from './aggregation.ts';
 import { type Consoles, createConsoles } from './consoles/consoles.ts';
 import type { Device, Identity } from './device.ts';
 import { appendRecord, type NewRecord } from './event-log.ts';
@@ -15,6 +16,7 @@ import { createFaults, type Faults } from './faults.ts';
 import { createPower, type PowerEvent, type PowerState, type ResetType } from './power.ts';
 import { describePowerEvent } from './power-records.ts';
 import { accountRoutes, allowsAuth } from './resources/accounts.ts';
+import { aggregationRoutes } from './resources/aggregation-service.ts';
 import { certificateRoutes } from './resources/certificates.ts';
 import { chassisRoutes } from './resources/chassis.ts';
 import { eventRoutes } from './resources/events.ts';
@@ -50,6 +52,8 @@ export interface BmcOptions {
 	readonly shutdownTimeMs?: number;
 	/** How long a firmware update or a dump takes, in milliseconds. */
 	readonly taskTimeMs?: number;
+	/** Other BMCs whose resources are shown beside the own ones, by the prefix of their members' names. */
+	readonly satellites?: Readonly<Record<string, Satellite>> | undefined;
 	/** DELETE of a task cancels it, as other BMCs than OpenBMC offer. */
 	readonly cancellableTasks?: boolean;
 	/** Bytes of the largest image, and of any body, that it takes; bmcweb's 30 MiB when absent. */
@@ -208,7 +212,8 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 	const opened = createConsoles(device);
 	consoles = opened;
 	const findAccount = (name: string) => state.accounts.find(account => account.name === name);
-	const routes = allRoutes(device, findAccount);
+	const satellites = options.satellites && { ...options.satellites };
+	const routes = [...allRoutes(device, findAccount), ...(satellites ? aggregationRoutes(satellites) : [])];
 	const service = createService({
 		routes,
 		clock,
@@ -224,6 +229,7 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		pageSize: options.pageSize,
 		sockets: opened.routes,
 	});
+	const answer = satellites ? aggregate(service.handler.answer, satellites) : service.handler.answer;
 	let server: HttpServer;
 	try {
 		server = await startHttpServer({
@@ -236,7 +242,7 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 			handler: {
 				admit: service.handler.admit,
 				answer: (head, body, caller): AnyAnswer | Promise<AnyAnswer> =>
-					faults.apply(() => service.handler.answer(head, body, caller)),
+					faults.apply(() => answer(head, body, caller)),
 			},
 		});
 	} catch (error) {
