@@ -43,6 +43,12 @@ try:
             seen['waited'] = [monitor.is_processing, monitor.get_task().task_state.value]
             monitor.wait(60)
             seen['answer'] = monitor.response.status_code
+        elif step == 'dump':
+            path = '/redfish/v1/Managers/bmc/LogServices/Dump/Actions/LogService.CollectDiagnosticData'
+            answer = root._conn.post(path, data={'DiagnosticDataType': 'Manager'})
+            monitor = TaskMonitor.from_response(root._conn, answer, path)
+            monitor.wait(60)
+            seen['answer'] = monitor.response.status_code
         else:
             root._conn.get(step)
 except sushy.exceptions.SushyError as error:

@@ -104,6 +104,20 @@ testSushy('its task monitor waits until the other party has approved, and has th
 	t.is(answer, approved.body.outcome.status);
 });
 
+testSushy('its task monitor waits for the approval, and then for the task that the BMC began', async t => {
+	const asked = sushy('HSO', 'node7', 'basic', 'dump');
+	const cp = site.as('CP');
+	const waiting = () => cp.get('/p2c/v1/requests?state=waiting&bmc=node7');
+	const found = await until(waiting, ({ body }) => body.requests.length > 0);
+	const [{ id, digest }] = found.body.requests;
+	const approved = await cp.post(`/p2c/v1/requests/${id}/approve`, { digest });
+	t.is(approved.body.outcome.status, 202, 'the BMC has begun a task');
+	const { error, answer } = await asked;
+	t.is(error, undefined);
+	t.is(answer, 204, 'what bmcweb’s task monitor gives in the end');
+	t.is((await cp.get(`/p2c/v1/requests/${id}`)).body.outcome.status, 204);
+});
+
 testSushy('what is refused is refused with a message that it shows', async t => {
 	const unknown = await sushy('HSO', 'node5', 'basic', '/redfish/v1/NoSuchThing');
 	t.is(unknown.error?.type, 'AccessError');
