@@ -42,7 +42,8 @@ export interface Sight {
 /** True when the answer can be passed on byte for byte: nobody filters it, and nothing in it is the proxy's to say. */
 export const canPass = ({ prefix, request }: Call, posts: Posts): boolean =>
 	posts.length === 0 &&
-	prefix === '' &&
+	// In an attachment there are no links, and it may be larger than what is kept of an answer.
+	(prefix === '' || request.path.endsWith('/attachment')) &&
 	request.query.length === 0 &&
 	request.path !== serviceRoot &&
 	// What BMCs hand out in pages: the names in their links to the next one may be any, and none reaches them.

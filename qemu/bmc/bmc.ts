@@ -52,6 +52,8 @@ export interface BmcOptions {
 	readonly shutdownTimeMs?: number;
 	/** How long a firmware update or a dump takes, in milliseconds. */
 	readonly taskTimeMs?: number;
+	/** How large a dump is; 1 KiB. */
+	readonly dumpBytes?: number;
 	/** Other BMCs whose resources are shown beside the own ones, by the prefix of their members' names. */
 	readonly satellites?: Readonly<Record<string, Satellite>> | undefined;
 	/** DELETE of a task cancels it, as other BMCs than OpenBMC offer. */
@@ -188,6 +190,7 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		startedAt: clock.now(),
 		seeds: options.accounts,
 		httpsCertificate: options.tls?.cert,
+		dumpBytes: options.dumpBytes ?? 1024,
 		hasCancellableTasks: options.cancellableTasks ?? false,
 		failedLoginDelayMs: options.failedLoginDelayMs ?? 2000,
 		hasQuery: options.query !== 'none',

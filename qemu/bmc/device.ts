@@ -36,6 +36,8 @@ export interface Device {
 	/** Bytes of the largest image that it takes. */
 	readonly maxImageBytes: number;
 	/** Milliseconds that a wrong password waits. */
+	/** How large a dump is. */
+	readonly dumpBytes: number;
 	/** DELETE of a task cancels it; bmcweb does not offer that. */
 	readonly hasCancellableTasks: boolean;
 	readonly failedLoginDelayMs: number;

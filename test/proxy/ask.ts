@@ -12,6 +12,7 @@ export interface Reply {
 	readonly status: number;
 	readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 	readonly text: string;
+	readonly bytes: Buffer;
 	// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
 	readonly json: any;
 	/** Everything that came, as one text: to look for what must not be in it. */
@@ -62,10 +63,11 @@ export function createAsk(base: string, ca: string): { ask: Ask; close(): void }
 				response.on('data', (chunk: Buffer) => chunks.push(chunk));
 				response.on('error', reject);
 				response.on('end', () => {
-					const text = Buffer.concat(chunks).toString('utf8');
+					const bytes = Buffer.concat(chunks);
+					const text = bytes.toString('utf8');
 					const whole = [response.statusCode, ...response.rawHeaders, text].join('\n');
 					const { statusCode: status = 0, headers: answered } = response;
-					resolve({ status, headers: answered, text, json: parsed(text), whole });
+					resolve({ status, headers: answered, text, bytes, json: parsed(text), whole });
 				});
 			});
 			sent.on('error', reject);

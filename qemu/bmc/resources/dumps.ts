@@ -113,6 +113,10 @@ export function dumpRoutes(device: Device, place: DumpPlace): Route[] {
 	];
 }
 
-function content(device: Device, id: number): string {
-	return `dump ${id} of ${device.name}\nserial ${device.identity.serial}\n`;
+/** Bytes that are no text, as those of a real dump. */
+function content(device: Device, id: number): Buffer {
+	const head = Buffer.from(`dump ${id} of ${device.name}\nserial ${device.identity.serial}\n`);
+	const rest = Buffer.alloc(Math.max(0, device.dumpBytes - head.length));
+	for (let i = 0; i < rest.length; i++) rest[i] = (i * 151 + id) % 256;
+	return Buffer.concat([head, rest]);
 }
