@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../common/clock.ts';
@@ -18,6 +19,7 @@ import { requireOperator } from './api/operator-route.ts';
 import { createApiRoutes } from './api/routes.ts';
 import { createApprover } from './approve/approver.ts';
 import { createFollowTask } from './approve/follow-task.ts';
+import { createOpenApproved } from './approve/open-approved.ts';
 import { type RequestDocument, requests } from './approve/request-document.ts';
 import { createReviewer } from './approve/review.ts';
 import { createTaskService } from './approve/task-service.ts';
@@ -36,6 +38,11 @@ import { openSessions, type SessionBinding } from './authenticate/sessions.ts';
 import type { JsonValue } from './canonicalise/canonical-request.ts';
 import { openClaims } from './claims/claims.ts';
 import type { ReservedSource } from './claims/reservations.ts';
+import type { ConsoleDocument } from './console/console-document.ts';
+import { type Consoles, createConsoles } from './console/consoles.ts';
+import { createConsoleRoutes } from './console/routes.ts';
+import { type ConsoleSettings, consoleSettings } from './console/settings.ts';
+import { createUpgradeHandler, refuse } from './console/upgrade-handler.ts';
 import { activate, type ConsiderDeps, considerHead, createConsider } from './decide/consider.ts';
 import { createLanes } from './decide/lanes.ts';
 import { type DoorsOptions, startDoorsService } from './enrol/doors-service.ts';
@@ -101,6 +108,10 @@ export interface ProxyDeps {
 	readonly onChanged: (bmc: string) => void;
 	/** After each step of a request that waits. */
 	readonly onRequest: (request: RequestDocument) => void;
+	/** After a console session has opened or ended. */
+	readonly onConsole?: (console: ConsoleDocument) => void;
+	/** As in the site file, and the folder of the transcripts; the defaults, and none, when absent. */
+	readonly consoles?: { readonly settings: ConsoleSettings; readonly folder: string } | undefined;
 	readonly approvals: {
 		/** Milliseconds, as in the site file. */
 		readonly expireAfter: number;
@@ -182,6 +193,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	const idleTimeouts = await openIdleTimeouts(store, deps.sessions.idleTimeout, (party, milliseconds) =>
 		tell({ what: 'idle-timeout', party, milliseconds }),
 	);
+	let consoles: Consoles | undefined;
 	const sessions = await openSessions({
 		store,
 		clock,
@@ -193,6 +205,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 			audit.append({ kind: 'login', operator, outcome: 'SessionElsewhere', from });
 			logger.warn({ operator, from }, 'a session was used from elsewhere than it was opened from');
 		},
+		onEnd: id => consoles?.sessionEnded(id),
 		onFault: fault => logger.error({ err: fault }, 'an ended session could not be erased'),
 		follower:
 			workers > 0
@@ -309,6 +322,27 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		},
 	});
 
+	const { settings = consoleSettings.parse({}), folder = '' } = deps.consoles ?? {};
+	const openConsoles = await createConsoles({
+		settings,
+		folder,
+		store,
+		audit,
+		clock,
+		logger,
+		sessions,
+		personOf,
+		policies,
+		consider,
+		mediator,
+		openApproved: createOpenApproved({ waiting, consider, policies, personOf, audit, lanes, clock }),
+		windows: deps.governance?.windows,
+		onChange: console => deps.onConsole?.(console),
+	});
+	consoles = openConsoles;
+	const lostConsoles = await openConsoles.recover();
+	if (lostConsoles > 0) logger.warn({ lostConsoles }, 'consoles were open when the proxy stopped');
+
 	const observe = requestMetrics(registry);
 	const handleRedfish = createRedfishHandler({
 		authenticate(head, request) {
@@ -342,6 +376,22 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		observe,
 	});
 
+	const upgrade = createUpgradeHandler({
+		consoles: openConsoles,
+		authenticate: ({ authorization, authToken }, request) =>
+			authenticator.authenticate({
+				authorization,
+				authToken,
+				socket: peerOf(request),
+				remoteAddress: request.socket.remoteAddress,
+			}),
+		bmcs,
+		origins: settings.origins,
+		clock,
+		logger,
+		observe,
+	});
+
 	let mainUrl = '';
 	const bmcUrls = new Map<string, string>();
 	const management = createApp({
@@ -370,6 +420,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 				clock,
 				claims,
 			}),
+			...createConsoleRoutes(openConsoles),
 			...(deps.governance?.routes ?? []),
 		],
 		before: [
@@ -422,6 +473,17 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		}
 	};
 
+	const upgradeMain: Upgrade = (request, socket, head) => {
+		const destination = route(request.headers.host, request.url ?? '');
+		if (destination.kind === 'unknown-bmc') {
+			const answer = renderRedfishError(proxyErrors.UnknownBmc('this site has no BMC of that name'));
+			refuse(request, socket, answer);
+			return;
+		}
+		const nowhere = { bmc: undefined, prefix: '', url: request.url ?? '' };
+		upgrade(request, socket, head, destination.kind === 'bmc' ? destination : nowhere);
+	};
+
 	const tls: TlsMaterial = { ...deps.tls, partyRoots: roots.map(({ rootPem }) => rootPem), patient };
 	const listening: Listening[] = [];
 	const startWorkers = ({ size, logLevel }: NonNullable<ProxyDeps['workers']>): Promise<Crew> =>
@@ -461,8 +523,9 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		door: string,
 		address: Address,
 		handle: (request: IncomingMessage, response: ServerResponse) => void,
+		onUpgrade: Upgrade,
 	) => {
-		const server = createTlsServer(tls, handle);
+		const server = createTlsServer(tls, handle, onUpgrade);
 		const shared = crew;
 		shared?.serve(door, server);
 		const opened = shared
@@ -470,6 +533,12 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 			: await listen(server, { ...address, clock });
 		listening.push(opened);
 		return urlOf('https', opened);
+	};
+
+	const recheckConsoles = (): void => {
+		openConsoles
+			.recheck()
+			.catch(fault => logger.error({ err: fault }, 'consoles could not be looked at again'));
 	};
 
 	let cancelExpiry: () => void = () => undefined;
@@ -486,13 +555,15 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	return {
 		async listen(main, ops) {
 			crew = deps.workers && (await startWorkers(deps.workers));
-			mainUrl = await open('', main, handleMain);
+			mainUrl = await open('', main, handleMain, upgradeMain);
 			for (const { name, listen: own } of deps.bmcs) {
 				const bmc = bmcs.get(name);
 				if (!own || !bmc) continue;
 				const handle = (request: IncomingMessage, response: ServerResponse) =>
 					handleRedfish(request, response, { bmc, prefix: '', url: request.url ?? '' });
-				bmcUrls.set(name, await open(name, own, handle));
+				const onUpgrade: Upgrade = (request, socket, head) =>
+					upgrade(request, socket, head, { bmc, prefix: '', url: request.url ?? '' });
+				bmcUrls.set(name, await open(name, own, handle, onUpgrade));
 			}
 			const checks = {
 				store: () => store.read(tx => tx.count(requests)),
@@ -513,11 +584,13 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		usePolicies(set) {
 			active = activate(set);
 			events.check();
+			recheckConsoles();
 			return tell({ what: 'policies', policies: sourcesOf(set) });
 		},
 		useRoster(next) {
 			roster = next;
 			events.check();
+			recheckConsoles();
 			return tell({ what: 'roster', roster: entriesOf(next) });
 		},
 		workers: () => crew?.serving() ?? [],
@@ -530,6 +603,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 			cancelExpiry();
 			doors.close();
 			events.close();
+			await openConsoles.close();
 			const ports = Promise.all(listening.map(server => server.close(3000)));
 			await crew?.close(3000);
 			await ports;
@@ -549,6 +623,7 @@ const entriesOf = (roster: Roster): RosterEntry[] =>
 		const entry = roster.find(name);
 		return entry ? [{ ...entry, password: undefined }] : [];
 	});
+type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 /** Every listener of the proxy is TLS. */
 const peerOf = (request: IncomingMessage): TLSSocket => request.socket as TLSSocket;

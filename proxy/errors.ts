@@ -40,11 +40,18 @@ export const proxyErrorTable = {
 	NotFound: { status: 404, meaning: 'There is no such resource, or a policy hides it.' },
 	UnknownBmc: { status: 404, meaning: 'The address names no BMC of this site. `bimetal bmcs` lists them.' },
 	NoSuchRequest: { status: 404, meaning: 'There is no request of this id. `bimetal requests` lists them.' },
+	NoSuchConsole: {
+		status: 404,
+		meaning:
+			'There is no console session of this id, or it is not yours to see. `bimetal console --list` lists them.',
+	},
 	MethodNotAllowed: { status: 405, meaning: 'The resource does not offer this method.' },
 	UploadTooSlow: {
 		status: 408,
 		meaning: 'The image did not arrive in time. Upload it again over a faster way.',
 	},
+	ConsoleEnded: { status: 409, meaning: 'The console session has ended already.' },
+	NotWatched: { status: 409, meaning: 'Only a serial console that is open can be watched.' },
 	RequestNotWaiting: { status: 409, meaning: 'The request is decided already. Look at it.' },
 	AlreadyAuthorized: {
 		status: 409,
@@ -88,6 +95,17 @@ export const proxyErrorTable = {
 		status: 502,
 		expose: true,
 		meaning: 'The BMC answered what cannot be used: the request may have been executed. Look.',
+	},
+	ConsoleRefused: {
+		status: 502,
+		expose: true,
+		meaning:
+			'The BMC does not open the console: certainly nothing was opened. The message has what it answered.',
+	},
+	ConsolesFull: {
+		status: 503,
+		expose: true,
+		meaning: 'As many consoles of this BMC are open as the site allows. End one, or wait.',
 	},
 	AuditUnavailable: {
 		status: 503,

@@ -177,6 +177,9 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 				publish(`bimetal/proxy/requests/${id}`, { id, state, bmc, requester, needs });
 				webhooks.tell(request);
 			},
+			onConsole: ({ id, state, bmc, path, kind, operator, consent, ended }) =>
+				publish(`bimetal/proxy/consoles/${id}`, { id, state, bmc, path, kind, operator, consent, ended }),
+			consoles: { settings: site.consoles, folder: join(dirname(site.store.file), 'consoles') },
 			clock,
 			logger,
 			registry,

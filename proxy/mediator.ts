@@ -85,6 +85,11 @@ export interface Mediator {
 	 * is decided on by `mediate`, once it is whole.
 	 */
 	admit(head: Call): Promise<void>;
+	/**
+	 * Decides on a console that is to be opened: the verdict when it may be now, or the 202 of a request that waits for
+	 * others. Throws when it is denied. Whoever gets a verdict with a claim opens the console or releases the claim.
+	 */
+	open(call: Call): Promise<Admission>;
 	/** What an operator would be shown of a resource at once; undefined when nothing. Throws when it cannot be read. */
 	look(call: Call): Promise<Sight | undefined>;
 	/**
@@ -96,6 +101,15 @@ export interface Mediator {
 
 /** Awaited when all but the sending is done. */
 type BeforeSending = () => Promise<unknown>;
+
+export type Admission =
+	| {
+			readonly kind: 'open';
+			readonly verdict: Verdict & { kind: 'execute' };
+			/** The number of the decision's record. */
+			readonly decision: number | undefined;
+	  }
+	| { readonly kind: 'wait'; readonly answer: Answer };
 
 export function createMediator(deps: MediatorDeps): Mediator {
 	const { audit, waiting, clock } = deps;
@@ -177,7 +191,8 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		const policies = deps.policies();
 		const operations = classify(policies, call);
 		// What is the proxy's own is answered before or by `own`; of the rest only an own task's result is left.
-		const isOwn = operations.some(({ handledBy }) => handledBy === 'proxy');
+		const isOwn =
+			call.request.method !== 'WEBSOCKET' && operations.some(({ handledBy }) => handledBy === 'proxy');
 		if (isOwn && !deps.own.has(call.request)) await deps.bmcTasks.requireOwner(call);
 		// Who merely looks something up for another request claims nothing.
 		const claim = how.mayOverride === true;
@@ -403,6 +418,26 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		}
 	};
 
+	const open = async (call: Call): Promise<Admission> => {
+		const { verdict, policies, operations, decision } = await decideOn(call, { mayOverride: true });
+		switch (verdict.kind) {
+			case 'execute':
+				await verdict.claim?.durable.catch(cause => {
+					throw proxyErrors.AuditUnavailable('what it would hold could not be kept, so nothing was done', {
+						cause,
+					});
+				});
+				return { kind: 'open', verdict, decision };
+			case 'wait': {
+				const held = await waiting.hold(call, verdict, { operations, policyVersion: policies.set.version });
+				await recordDecision(call, operations, verdict, policies, held).durable;
+				return { kind: 'wait', answer: accepted(held, call.prefix) };
+			}
+			case 'deny':
+				throw proxyErrors.PolicyDenied(verdict.reason);
+		}
+	};
+
 	const mediate = async (call: Call, to: ServerResponse | undefined): Promise<Answer | 'passed'> => {
 		parseQueryOptions(call.request.query); // throws before anything is asked of anybody
 		const inLane = !isRead(call) && readsShared(call);
@@ -430,6 +465,8 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		mediate,
 		decide: decideAlone,
 		admit,
+		open: call =>
+			readsShared(call) ? deps.lanes.run(`rack ${call.bmc.target.rack}`, () => open(call)) : open(call),
 		answer: async call => kept(await mediate(call, undefined)),
 		look,
 		execute: async (call, verdict, beforeSending) =>

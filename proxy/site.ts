@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { readConfig } from '../common/config/read-config.ts';
 import { byteSize, duration, existingFile, secretFile } from '../common/config/values.ts';
 import { requestState } from './api/schemas.ts';
+import { consoleSettings } from './console/settings.ts';
 import { eventService } from './events/site-file.ts';
 import { externalSource } from './external/external-source.ts';
 
@@ -171,6 +172,8 @@ const siteSchema = (folder: string) =>
 				maxPerOperator: z.int().min(1).max(100_000).default(approvals.maxPerOperator),
 			})
 			.default(approvals),
+		/** Serial consoles, KVM and virtual media: see docs/consoles.md. */
+		consoles: consoleSettings,
 		/** How often to look whether the doors that enrolling shut stay shut, a tenth more or less. */
 		doors: z
 			.strictObject({

@@ -17,6 +17,7 @@ const passphrase = ['--passphrase-file <file>', "the key's passphrase is the fir
 /** As the management API has them; kept here as well so that help needs no schemas. A test holds them together. */
 export const requestStates = [
 	'waiting',
+	'approved',
 	'executing',
 	'executed',
 	'denied',

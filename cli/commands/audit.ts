@@ -134,6 +134,14 @@ function describe(record: AuditEntry['record']): [who: string, what: string, out
 				`events of ${record.bmc}: ${record.id}`,
 				record.detail ? `${record.action}: ${record.detail}` : record.action,
 			];
+		case 'console-session': {
+			const by = record.endedBy ? ` by ${record.endedBy.operator} (${record.endedBy.party})` : '';
+			return [
+				`${record.operator} (${record.party})`,
+				`${record.console} console ${record.id}: ${record.path} at ${record.bmc}`,
+				record.action === 'end' ? `ended${by}: ${record.reason}` : record.action,
+			];
+		}
 		case 'doors':
 			return [
 				record.operator ?? '',

@@ -6,6 +6,7 @@ import { visible, visibleJson } from '../visible.ts';
 
 export const stateStyle: Readonly<Record<RequestView['state'], Style>> = {
 	waiting: 'yellow',
+	approved: 'cyan',
 	executing: 'cyan',
 	executed: 'green',
 	denied: 'red',

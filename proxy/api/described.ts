@@ -2,7 +2,7 @@ import type { z } from 'zod';
 
 /** One thing that the API does, for its description. */
 export interface Described {
-	readonly method: 'get' | 'post';
+	readonly method: 'get' | 'post' | 'delete';
 	readonly path: string;
 	readonly summary: string;
 	readonly answer: z.ZodType;

@@ -1,5 +1,6 @@
 import { extendZodWithOpenApi, OpenAPIRegistry, OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
+import { consolesDescribed } from '../console/described.ts';
 import { explainBody as explainSchema, explanationView } from '../explain/schemas.ts';
 import { governanceDescribed } from '../governance/described.ts';
 import * as audit from './audit-schemas.ts';
@@ -25,6 +26,7 @@ const requestPage = schemas.requestPage.extend({ requests: z.array(requestView) 
 
 const described: readonly Described[] = [
 	...governanceDescribed,
+	...consolesDescribed,
 	{
 		method: 'get',
 		path: '/p2c/v1',

@@ -5,6 +5,7 @@ export const operatorView = z.strictObject({ name: z.string(), party: z.string()
 
 export const requestState = z.enum([
 	'waiting', // for the parties in `needs`
+	'approved', // a console that all have agreed to: its requester opens it, once, before `expiresAt`
 	'executing', // decided; being sent to the BMC
 	'executed', // the BMC has answered; see `outcome`
 	'denied', // by a party, or by a policy at execution

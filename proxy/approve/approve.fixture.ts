@@ -122,6 +122,7 @@ export function createBench(
 		pass: () => Promise.reject(new Error('not through here')),
 		read: () => Promise.reject(new Error('not through here')),
 		stream: () => Promise.reject(new Error('not through here')),
+		openSocket: () => Promise.reject(new Error('no console here')),
 		session: () => undefined,
 		token: () => Promise.reject(new Error('not through here')),
 		state: () => 'up',

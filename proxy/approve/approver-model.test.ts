@@ -13,6 +13,7 @@ type State = RequestDocument['state'];
 /** The diagram. `executing` → `executing` notes that it is being sent from now on. */
 const edges: Readonly<Record<State, readonly State[]>> = {
 	waiting: ['waiting', 'executing', 'denied', 'withdrawn', 'expired'],
+	approved: [], // of consoles only: test/proxy/consoles.test.ts
 	executing: ['executing', 'executed', 'failed', 'unknown'],
 	executed: [],
 	denied: [],

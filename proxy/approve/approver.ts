@@ -90,7 +90,7 @@ export function createApprover(deps: ApproverDeps): Approver {
 	/** As `find`; what has waited too long has ended. */
 	const load = async (id: string): Promise<RequestDocument> => {
 		const request = await find(id);
-		if (request.state !== 'waiting' || request.expiresAt > clock.now()) return request;
+		if (!isPending(request) || request.expiresAt > clock.now()) return request;
 		await waiting.expire();
 		return find(id);
 	};
@@ -111,14 +111,14 @@ export function createApprover(deps: ApproverDeps): Approver {
 	};
 
 	const end = (
-		id: string,
+		{ id, state: from }: Pick<RequestDocument, 'id' | 'state'>,
 		state: 'denied' | 'withdrawn' | 'expired',
 		by: Operator | null,
 		reason: string,
 		changes: Partial<RequestDocument> = {},
 		signed?: Signed,
 	) =>
-		waiting.change(id, 'waiting', request => ({
+		waiting.change(id, from, request => ({
 			...request,
 			...changes,
 			state,
@@ -166,7 +166,7 @@ export function createApprover(deps: ApproverDeps): Approver {
 			mayCount: mayCount(operator, members, occasionOf(request.request.method)),
 		});
 		const obstacle = findObstacle(request) ?? (await findLostImage(request));
-		if (obstacle !== undefined) return end(id, 'denied', null, obstacle);
+		if (obstacle !== undefined) return end(request, 'denied', null, obstacle);
 		const policies = deps.policies();
 		const call = callOf(request, deps.bmcs, deps.spool);
 		const operations = policies.set.operations.filter(operation =>
@@ -179,7 +179,9 @@ export function createApprover(deps: ApproverDeps): Approver {
 		const validUntil = deps.approvalValidFor === undefined ? null : arrivedAt + deps.approvalValidFor;
 		const own = authorizationOf(operator, arrivedAt, comment, { validUntil, signed });
 		const authorizations = [...request.authorizations, own];
-		const verdict = await deps.consider(policies, operations, call, [...valid, own], { claim: true });
+		// A console is opened by a person, who must be there: it claims when it is.
+		const isConsole = request.request.method === 'WEBSOCKET';
+		const verdict = await deps.consider(policies, operations, call, [...valid, own], { claim: !isConsole });
 		// One write for the authorization and what follows from it: a crash leaves none of them, or all.
 		const changes = { authorizations, policies: viewPolicies(verdict.policies) };
 		switch (verdict.kind) {
@@ -190,16 +192,29 @@ export function createApprover(deps: ApproverDeps): Approver {
 				return waiting.change(id, 'waiting', before => ({ ...before, ...changes, needs, lacking, parts }));
 			}
 			case 'deny':
-				return end(id, 'denied', null, verdict.reason, changes);
+				return end(request, 'denied', null, verdict.reason, changes);
 			case 'execute': {
 				const late = findObstacle(request);
 				if (late !== undefined) {
 					verdict.claim?.release();
-					return end(id, 'denied', null, late, changes);
+					return end(request, 'denied', null, late, changes);
 				}
 				if (clock.now() >= arrivedAt + request.executeWithin) {
 					verdict.claim?.release();
-					return end(id, 'expired', null, startedTooLate, changes);
+					return end(request, 'expired', null, startedTooLate, changes);
+				}
+				if (isConsole) {
+					const expiresAt = arrivedAt + request.executeWithin;
+					const { clause } = verdict;
+					const agreed = {
+						...changes,
+						state: 'approved' as const,
+						needs: [],
+						lacking: {},
+						clause,
+						expiresAt,
+					};
+					return waiting.change(id, 'waiting', before => ({ ...before, ...agreed }));
 				}
 				return execute({ ...request, ...changes }, call, verdict);
 			}
@@ -356,10 +371,10 @@ export function createApprover(deps: ApproverDeps): Approver {
 		deny: (id, operator, reason, proof) =>
 			deps.lanes.run(`request ${id}`, async () => {
 				const request = await load(id);
-				if (request.state !== 'waiting') throw notWaiting(request);
+				if (!isPending(request)) throw notWaiting(request);
 				if (!concernsParty(request, operator.party)) throw notNeeded(request, operator);
 				const signed = await record(request, operator, { decision: 'deny', comment: reason, proof });
-				return end(id, 'denied', operator, reason, {}, signed);
+				return end(request, 'denied', operator, reason, {}, signed);
 			}),
 		withdraw: (id, operator, reason, proof) =>
 			deps.lanes.run(`request ${id}`, async () => {
@@ -367,9 +382,9 @@ export function createApprover(deps: ApproverDeps): Approver {
 				if (request.requester.name !== operator.name) {
 					throw proxyErrors.NotYours('only its requester can withdraw a request; deny it instead');
 				}
-				if (request.state !== 'waiting') throw notWaiting(request);
+				if (!isPending(request)) throw notWaiting(request);
 				const signed = await record(request, operator, { decision: 'withdraw', comment: reason, proof });
-				return end(id, 'withdrawn', operator, reason ?? 'by its requester', {}, signed);
+				return end(request, 'withdrawn', operator, reason ?? 'by its requester', {}, signed);
 			}),
 	};
 }
@@ -390,6 +405,9 @@ const isApprovalOf = (
 	operator: Operator,
 	{ requester }: RequestDocument,
 ): boolean => given.name === operator.name && given.party === operator.party && given.name !== requester.name;
+
+/** Nothing of it has been sent yet, so that it can still be stopped. */
+const isPending = ({ state }: RequestDocument): boolean => state === 'waiting' || state === 'approved';
 
 const reasonOf = (fault: unknown): string =>
 	fault instanceof BimetalError && fault.expose ? fault.message : 'a fault of the proxy';

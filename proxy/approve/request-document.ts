@@ -14,7 +14,7 @@ export const requestDocument = z.strictObject({
 	bmc: z.string(),
 	/** The canonical request; bytes in base64. */
 	request: z.strictObject({
-		method: z.enum(['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE']),
+		method: z.enum(['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'WEBSOCKET']),
 		path: z.string(),
 		query: z.array(z.tuple([z.string(), z.string()])),
 		ifMatch: z.string().nullable(),
@@ -109,10 +109,15 @@ export const requests = defineCollection('requests', requestDocument, {
 			JSON.stringify([party, null, bmc]),
 			JSON.stringify([party, state, bmc]),
 		]),
+	/** Consoles that all have agreed to, by what would open each. */
+	approvedFor: request =>
+		request.state === 'approved'
+			? JSON.stringify([request.requester.name, request.bmc, request.request.path])
+			: undefined,
 	waitingOf: request => (request.state === 'waiting' ? request.requester.name : undefined),
-	/** To find a reader's identical request that waits already. */
+	/** To find a reader's identical request that waits already; asking to open a console again is as harmless. */
 	waitingRead: request =>
-		request.state === 'waiting' && (request.request.method === 'GET' || request.request.method === 'HEAD')
+		request.state === 'waiting' && ['GET', 'HEAD', 'WEBSOCKET'].includes(request.request.method)
 			? JSON.stringify([
 					request.requester.name,
 					request.bmc,

@@ -119,6 +119,7 @@ function monitor(request: RequestDocument, prefix: string): Answer {
 	}
 	switch (request.state) {
 		case 'waiting':
+		case 'approved':
 		case 'executing':
 			return accepted(request, prefix);
 		case 'withdrawn':

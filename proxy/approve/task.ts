@@ -7,6 +7,7 @@ export const taskMonitorPath = (id: string): string => `/redfish/v1/TaskService/
 
 const taskStates: Readonly<Record<RequestDocument['state'], [state: string, status: string]>> = {
 	waiting: ['Pending', 'OK'],
+	approved: ['Pending', 'OK'],
 	executing: ['Running', 'OK'],
 	executed: ['Completed', 'OK'],
 	denied: ['Cancelled', 'Warning'],
@@ -83,6 +84,8 @@ export function describe(request: RequestDocument): string {
 					: '';
 			return `Waiting for ${waitsFor(request)} to approve${why}.${describeParts(request)}`;
 		}
+		case 'approved':
+			return `Approved: ${request.requester.name} opens it by the same handshake again, once, until ${new Date(request.expiresAt).toISOString()}.`;
 		case 'executing':
 			return 'Approved; being sent to the BMC.';
 		case 'executed':

@@ -46,6 +46,8 @@ export interface WaitingRequests {
 		/** Only what concerns this party. */
 		party?: string | undefined;
 	}): Promise<RequestDocument[]>;
+	/** The approved request, if there is one, that this handshake opens. */
+	approvedFor(call: Call): Promise<RequestDocument | undefined>;
 	/** Replaces a request that is still in state `from`; throws RequestNotWaiting when it is not. */
 	change(
 		id: string,
@@ -70,24 +72,30 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 	/** By id, approvals in hand. */
 	const spared = new Map<string, number>();
 	/** When what waits expires, by id: so that looking for what is due reads nothing. May hold what has ended. */
-	const expiries = new Map<string, number>();
+	const expiries = new Map<string, { readonly at: number; readonly state: 'waiting' | 'approved' }>();
 	let isScanned = false;
 	const follow = (request: RequestDocument): void => {
-		if (request.state === 'waiting') expiries.set(request.id, request.expiresAt);
-		else expiries.delete(request.id);
+		const { id, state, expiresAt: at } = request;
+		if (state === 'waiting' || state === 'approved') expiries.set(id, { at, state });
+		else expiries.delete(id);
 	};
 
 	/** What waited already when the proxy started is found by reading it once, in pages. */
 	const scanOnce = async (): Promise<void> => {
 		if (isScanned) return;
-		const where = { index: 'state', equals: 'waiting' };
-		for (let after: string | undefined; ; ) {
-			const page = await store.read(tx =>
-				tx.list(requests, { where, limit: 200, ...(after !== undefined && { after }) }),
-			);
-			for (const { document } of page) follow(document);
-			after = page.at(-1)?.id;
-			if (page.length < 200) break;
+		for (const equals of ['waiting', 'approved']) {
+			for (let after: string | undefined; ; ) {
+				const page = await store.read(tx =>
+					tx.list(requests, {
+						where: { index: 'state', equals },
+						limit: 200,
+						...(after !== undefined && { after }),
+					}),
+				);
+				for (const { document } of page) follow(document);
+				after = page.at(-1)?.id;
+				if (page.length < 200) break;
+			}
 		}
 		isScanned = true;
 	};
@@ -189,6 +197,13 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 				if (page.length >= limit || batch.length < limit || from === undefined) return page.slice(0, limit);
 			}
 		},
+		async approvedFor({ operator, bmc, request }) {
+			const equals = JSON.stringify([operator.name, bmc.target.name, request.path]);
+			const found = await store.read(tx =>
+				tx.list(requests, { where: { index: 'approvedFor', equals }, limit: 1 }),
+			);
+			return found[0]?.document;
+		},
 		change,
 		async markSent(id) {
 			await replace(id, 'executing', before => ({ ...before, sentAt: clock.now() }));
@@ -196,8 +211,13 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 		async expire() {
 			await scanOnce();
 			const now = clock.now();
-			const due = [...expiries].flatMap(([id, at]) => (at <= now && !spared.has(id) ? [id] : []));
-			return (await endAll(due, 'waiting', 'expired', 'it was not approved in time')).length;
+			const due = (wanted: 'waiting' | 'approved') =>
+				[...expiries].flatMap(([id, { at, state }]) =>
+					state === wanted && at <= now && !spared.has(id) ? [id] : [],
+				);
+			const late = await endAll(due('waiting'), 'waiting', 'expired', 'it was not approved in time');
+			const unused = 'it was approved, and not opened in time';
+			return late.length + (await endAll(due('approved'), 'approved', 'expired', unused)).length;
 		},
 		spare(id) {
 			spared.set(id, (spared.get(id) ?? 0) + 1);

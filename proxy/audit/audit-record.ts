@@ -174,6 +174,32 @@ export const auditRecord = z.discriminatedUnion('kind', [
 		/** Why it ended, or where the events go: scheme, host and port. */
 		detail: z.string(),
 	}),
+	/** A console of a BMC that was opened, watched or ended; see docs/consoles.md. */
+	z.strictObject({
+		kind: z.literal('console-session'),
+		action: z.enum(['open', 'watch', 'unwatch', 'end']),
+		id: z.string(),
+		bmc: z.string(),
+		path: z.string(),
+		console: z.enum(['serial', 'kvm', 'media']),
+		/** Whose session it is; of `watch` and `unwatch`: who looks on. */
+		operator: z.string(),
+		party: z.string(),
+		/** Of a session that others had to agree to. */
+		requestId: z.string().nullable(),
+		clause: z.string().nullable(),
+		approvedBy: z.array(z.strictObject({ operator: z.string(), party: z.string() })),
+		/** Null while it goes on, and when nobody of the site ended it. */
+		endedBy: z.strictObject({ operator: z.string(), party: z.string() }).nullable(),
+		reason: z.string().nullable(),
+		/** Bytes from the operator to the BMC, and from the BMC. */
+		bytesIn: z.int(),
+		bytesOut: z.int(),
+		/** Milliseconds that it was open. */
+		tookMs: z.number(),
+		/** What was kept of it; `complete` is false when it grew too long, or the proxy died. */
+		transcript: z.strictObject({ sha256: hexDigest, bytes: z.int(), complete: z.boolean() }).nullable(),
+	}),
 	/** Ways into an enrolled BMC beside the proxy: whenever another set of them is found open. */
 	z.strictObject({
 		kind: z.literal('doors'),

@@ -126,6 +126,30 @@ function inOrder(record: AuditRecord): unknown {
 				operator: record.operator,
 				party: record.party,
 			};
+		case 'console-session':
+			return {
+				action: record.action,
+				approvedBy: record.approvedBy.map(({ operator, party }) => ({ operator, party })),
+				bmc: record.bmc,
+				bytesIn: record.bytesIn,
+				bytesOut: record.bytesOut,
+				clause: record.clause,
+				console: record.console,
+				endedBy: record.endedBy && { operator: record.endedBy.operator, party: record.endedBy.party },
+				id: record.id,
+				kind,
+				operator: record.operator,
+				party: record.party,
+				path: record.path,
+				reason: record.reason,
+				requestId: record.requestId,
+				tookMs: record.tookMs,
+				transcript: record.transcript && {
+					bytes: record.transcript.bytes,
+					complete: record.transcript.complete,
+					sha256: record.transcript.sha256,
+				},
+			};
 		case 'doors':
 			return { bmc: record.bmc, kind, open: record.open, operator: record.operator, state: record.state };
 		default:

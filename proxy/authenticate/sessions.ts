@@ -78,7 +78,7 @@ export interface Sessions {
 	list(party?: string): Session[];
 	/** False when there was none. Ended at once; on disk, and everywhere, when the promise resolves. */
 	end(id: string): Promise<boolean>;
-	/** It was used in another process. */
+	/** It was used in another process, or by a console that was opened in it. */
 	touch(id: string): void;
 	/** All that are open, for a copy. */
 	records(): SessionRecord[];
@@ -97,6 +97,8 @@ export interface SessionsDeps {
 	readonly absoluteTimeout?: number;
 	/** An operator's least recently used session makes room for one more than this; 32. */
 	readonly perOperator?: number;
+	/** Told of each session that has ended, for whatever reason. */
+	readonly onEnd?: (id: string) => void;
 	/** Told when an ended session could not be erased; it stays ended until the next start. */
 	readonly onFault?: (error: unknown) => void;
 	/** `address` when absent. */
@@ -143,6 +145,7 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
 	const erase = (session: Live): Promise<boolean> => {
 		byId.delete(session.id);
 		byToken.delete(session.tokenHash);
+		deps.onEnd?.(session.id);
 		const told = deps.follower?.ended(session.id);
 		const kept = store.transact(tx => tx.delete(sessionCollection, session.id));
 		const erased = told ? Promise.all([kept, told]).then(([found]) => found) : kept;

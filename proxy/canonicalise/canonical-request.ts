@@ -3,8 +3,9 @@
  * BMC receives is rendered from this value and from nothing else.
  */
 export interface CanonicalRequest {
-	readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
-	/** Starts with `/redfish`, no trailing slash, no percent-encoding, no dot segments, no query. */
+	/** `WEBSOCKET` is the handshake that opens a console: see handshake.ts. It is never forwarded as a request. */
+	readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE' | 'WEBSOCKET';
+	/** Starts with `/redfish` (of a WEBSOCKET: a console's path), no trailing slash, no percent-encoding, no dot segments, no query. */
 	readonly path: string;
 	/** The path's segments, without the leading empty one: `['redfish', 'v1', 'Systems', 'system']`. */
 	readonly segments: readonly string[];

@@ -42,6 +42,8 @@ const singular = [
 	'origin',
 	'sec-websocket-key',
 	'sec-websocket-version',
+	'sec-websocket-protocol',
+	'sec-websocket-extensions',
 	'http2-settings',
 ] as const;
 

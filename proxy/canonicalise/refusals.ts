@@ -31,8 +31,11 @@ export const refusals = {
 	HeaderCharacter: [400, 'A header holds a character that it may not hold'],
 	HeaderForbidden: [400, 'A header asks for another method or target than the request line names'],
 	HostMissing: [400, 'The Host header is missing or malformed'],
-	UpgradeRefused: [400, 'A Redfish call cannot be upgraded to another protocol'],
 	ODataVersionUnknown: [412, 'The only version of OData that is spoken here is 4.0'],
+	UpgradeRefused: [400, 'Only a console can be opened, as a WebSocket; nothing else is upgraded'],
+	HandshakeInvalid: [400, 'This is no handshake that opens a WebSocket'],
+	HandshakeVersion: [426, 'The only version of the WebSocket protocol is 13'],
+	OriginForeign: [403, 'A web page of another host cannot open a console here'],
 	ExpectationUnknown: [417, 'The only expectation that can be met is 100-continue'],
 	IfNoneMatchNotOnMethod: [400, 'If-None-Match goes with GET and HEAD only'],
 

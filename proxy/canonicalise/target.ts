@@ -24,7 +24,7 @@ export function parseTarget(raw: string): Target {
 	const mark = raw.indexOf('?');
 	const written = mark < 0 ? raw : raw.slice(0, mark);
 	if (!plainPath.test(written) || (written.includes('/.') && dotSegment.test(written)))
-		throw refusal(diagnose(written));
+		throw refusal(diagnoseTarget(written));
 	const path = written.endsWith('/') ? written.slice(0, -1) : written;
 	const segments = path.split('/');
 	segments.shift();
@@ -32,7 +32,7 @@ export function parseTarget(raw: string): Target {
 }
 
 /** Why a path is not plain; the order is that of the damage each does. */
-function diagnose(path: string): Refusal {
+export function diagnoseTarget(path: string): Refusal {
 	if (path.includes('#')) return 'TargetFragment';
 	if (path.startsWith('//')) return 'TargetNetworkPath';
 	if (path.includes('\\')) return 'TargetBackslash';

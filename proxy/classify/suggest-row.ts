@@ -1,3 +1,4 @@
+import { consoleKindOf } from '../policy/console-paths.ts';
 import { patternOf } from './properties.ts';
 
 export interface Suggestion {
@@ -16,6 +17,7 @@ export interface Suggestion {
  * who wants less has to say so. Undefined when no row could cover it.
  */
 export function suggestRow(wanted: Suggestion): string | undefined {
+	if (wanted.method === 'WEBSOCKET' && consoleKindOf(wanted.segments) === undefined) return undefined;
 	const pattern = patternFor(wanted);
 	const properties = wanted.properties?.map(patternOf);
 	if (properties?.length === 0) return undefined;
@@ -52,6 +54,7 @@ const verbs: Readonly<Record<string, string>> = {
 	PATCH: 'Change',
 	PUT: 'Replace',
 	DELETE: 'Delete',
+	WEBSOCKET: 'Open',
 };
 
 /**

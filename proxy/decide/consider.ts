@@ -180,6 +180,8 @@ function factsOf(
 
 /** The target as the BMC shows it now; an action's target is the resource that offers it. Absent on any fault. */
 async function readTarget(call: Call): Promise<JsonValue | undefined> {
+	// A console is no resource, and asking for it would be a request that nobody decided on.
+	if (call.request.method === 'WEBSOCKET') return undefined;
 	try {
 		return await call.bmc.read(targetOf(call.request));
 	} catch {

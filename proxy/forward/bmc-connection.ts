@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { Pool } from 'undici';
+import type { WebSocket } from 'ws';
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
+import { proxyErrors } from '../errors.ts';
 import { bmcGarbage, bmcUnreachable } from './bmc-fault.ts';
 import {
 	type BmcAnswer,
@@ -12,6 +14,7 @@ import {
 	type StreamSink,
 	streamAnswer,
 } from './exchange.ts';
+import { type Dialled, dialSocket } from './open-socket.ts';
 import { pinnedConnector } from './pinned-connector.ts';
 
 /** How one BMC is reached. The credential is the proxy's alone: it never leaves this module. */
@@ -68,6 +71,11 @@ export interface BmcConnection {
 		to: ServerResponse,
 		headers: (answer: BmcAnswer['headers']) => Record<string, string>,
 	): Promise<number>;
+	/**
+	 * Opens a WebSocket at a console's path; it is paused. Throws BmcUnreachable, or ConsoleRefused with what the BMC
+	 * answered: certainly nothing was opened.
+	 */
+	openSocket(path: string): Promise<WebSocket>;
 	/** GET of one resource; throws also when the status is not 200 or the body is not JSON. */
 	read(path: string): Promise<JsonValue>;
 	/** Opens a stream of server-sent events, on a connection of its own. Throws also when the status is not 200. */
@@ -96,6 +104,7 @@ export interface BmcShare {
 }
 
 export function connectBmc(target: BmcTarget, limits: ForwardLimits, share?: BmcShare): BmcConnection {
+	const connector = connectorOf(target, Math.min(limits.timeout, 5000));
 	const openPool = (connections: number): Pool =>
 		new Pool(target.url, {
 			connections,
@@ -103,7 +112,7 @@ export function connectBmc(target: BmcTarget, limits: ForwardLimits, share?: Bmc
 			headersTimeout: limits.timeout,
 			bodyTimeout: limits.timeout,
 			keepAliveTimeout: 30_000,
-			connect: connectorOf(target, Math.min(limits.timeout, 5000)),
+			connect: connector,
 		});
 	const pool = openPool(limits.connections);
 	/** A stream holds its connection for as long as it lasts: not one of those that requests wait for. */
@@ -178,6 +187,18 @@ export function connectBmc(target: BmcTarget, limits: ForwardLimits, share?: Bmc
 				passAnswer(pool, target.name, exchange, to, headers),
 			);
 			return status;
+		},
+		async openSocket(path) {
+			const asked = { method: 'GET', target: path, headers: {}, body: undefined };
+			const { timeout } = limits;
+			const { name: bmc, url } = target;
+			const dialled = await attempt<Dialled>(asked, ({ headers }) =>
+				dialSocket({ bmc, url, connector, timeout }, path, headers['x-auth-token'] ?? ''),
+			);
+			if (dialled.socket) return dialled.socket;
+			throw proxyErrors.ConsoleRefused(
+				`the BMC of ${bmc} answered ${dialled.status} instead of opening ${path}`,
+			);
 		},
 		async read(path) {
 			const answer = await this.send({

@@ -24,10 +24,14 @@ test.before(async () => {
 	authority = await createAuthority({ name: 'test', clock });
 	const own = await issueServerCertificate({ authority, names: ['localhost'], addresses: [], clock });
 	const tls = { certificate: own.certificatePem, key: own.keyPem, partyRoots: [authority.certificatePem] };
-	server = createTlsServer(tls, (request, response) => {
-		handled++;
-		handle(request, response);
-	});
+	server = createTlsServer(
+		tls,
+		(request, response) => {
+			handled++;
+			handle(request, response);
+		},
+		(_request, socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'),
+	);
 	await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()));
 	({ port } = server.address() as AddressInfo);
 });

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 
 export interface TlsMaterial {
@@ -15,11 +16,12 @@ export interface TlsMaterial {
 
 /**
  * An HTTPS server as every listener of the proxy is: HTTP/1.1 only (HTTP/2 would let two requests share what
- * is checked for one), strict parsing, no upgrades, and limits on what a slow client can hold.
+ * is checked for one), strict parsing, and limits on what a slow client can hold.
  */
 export function createTlsServer(
 	tls: TlsMaterial,
 	handle: (request: IncomingMessage, response: ServerResponse) => void,
+	upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void,
 ): Server {
 	const context: SecureContextOptions = { cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' };
 	const server = createServer(
@@ -46,7 +48,8 @@ export function createTlsServer(
 	});
 	// Without this, node:http would ask for every body before anybody has looked at the head.
 	server.on('checkContinue', handle);
-	server.on('upgrade', (_request, socket: Socket) => respond(socket, '400 Bad Request'));
+	// Every request with an Upgrade header comes here, h2c included: whoever takes it opens consoles and nothing else.
+	server.on('upgrade', upgrade);
 	server.on('connect', (_request, socket: Socket) => respond(socket, '405 Method Not Allowed'));
 	return server;
 }

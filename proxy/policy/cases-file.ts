@@ -13,7 +13,7 @@ const policyCase = z.strictObject({
 	request: z
 		.string()
 		.regex(
-			/^(GET|POST|PATCH|PUT|DELETE) \/redfish(\/\S*)?$/,
+			/^(?:(GET|POST|PATCH|PUT|DELETE) \/redfish(\/\S*)?|WEBSOCKET \/\S+)$/,
 			'expected a method and a path: GET /redfish/v1/Systems',
 		)
 		.describe('A method and a path, as a client sends them'),

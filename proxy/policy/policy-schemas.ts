@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { consolePathsText } from './console-paths.ts';
 
 /** The shape of `operations.yaml`; what stands inside its texts is read by the parsers. */
 export const operationRow = z
@@ -13,7 +14,8 @@ export const operationRow = z
 		match: z
 			.union([z.string(), z.array(z.string()).min(1)])
 			.describe(
-				'A method and a path, or a list of them: POST /redfish/v1/Systems/{system}/Actions/ComputerSystem.Reset; ** at the end of a GET is any rest',
+				'A method and a path, or a list of them: POST /redfish/v1/Systems/{system}/Actions/ComputerSystem.Reset; ** at the end of a GET is any rest. WEBSOCKET /console0 is a console: it may name ' +
+					consolePathsText,
 			),
 		properties: z
 			.array(z.string())
@@ -27,7 +29,10 @@ export const operationRow = z
 			.describe(
 				'Who is needed: (HSO and cp) or (CP and hso); capitals authorize, lower case stands for the policy of that party; or: closed',
 			),
-		handledBy: z.enum(['bmc', 'proxy']).optional().describe('proxy: the proxy answers by itself (sessions)'),
+		handledBy: z
+			.enum(['bmc', 'proxy'])
+			.optional()
+			.describe('proxy: the proxy answers by itself (sessions, watching a console)'),
 	})
 	.describe('A row of the authorization table');
 

@@ -72,9 +72,12 @@ export interface Operation {
 	readonly where: SourceLocation;
 }
 
-/** `POST /redfish/v1/Systems/{system}/Actions/ComputerSystem.Reset`; a last segment `**` (GET only) is any rest. */
+/**
+ * `POST /redfish/v1/Systems/{system}/Actions/ComputerSystem.Reset`; a last segment `**` (GET only) is any rest.
+ * `WEBSOCKET /console0` is the handshake that opens a console.
+ */
 export interface RequestPattern {
-	readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+	readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE' | 'WEBSOCKET';
 	readonly segments: readonly PatternSegment[];
 	readonly source: string;
 }

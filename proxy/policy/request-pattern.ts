@@ -1,11 +1,15 @@
+import { consoleKindOf, consolePathsText } from './console-paths.ts';
 import { ExpressionSyntaxError, type Parsed, parsed } from './expression/outcome.ts';
 import type { PatternSegment, RequestPattern } from './policy-set.ts';
 
-const methods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] as const;
+const methods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE', 'WEBSOCKET'] as const;
 const literalPattern = /^[A-Za-z0-9$_~.-]+$/;
 const variablePattern = /^\{[A-Za-z][A-Za-z0-9_]*\}$/;
 
-/** Reads `POST /redfish/v1/Systems/{system}/Actions/ComputerSystem.Reset`; `**` is any rest, for GET only. */
+/**
+ * Reads `POST /redfish/v1/Systems/{system}/Actions/ComputerSystem.Reset`; `**` is any rest, for GET only. `WEBSOCKET`
+ * stands where other rows have a method: what opens a console is a GET on the wire, and must never be taken for one.
+ */
 export function parseRequestPattern(source: string): Parsed<RequestPattern> {
 	return parsed(() => {
 		const [word = '', path = '', ...more] = source.split(' ');
@@ -23,11 +27,27 @@ export function parseRequestPattern(source: string): Parsed<RequestPattern> {
 				'a pattern is one method, one space and one path',
 			);
 		}
+		if (method === 'WEBSOCKET') return { method, segments: readConsole(path, pathOffset), source };
 		if (path !== '/redfish' && !path.startsWith('/redfish/')) {
 			throw new ExpressionSyntaxError(pathOffset, `the path must begin with /redfish, found "${path}"`);
 		}
 		return { method, segments: readSegments(method, path, pathOffset), source };
 	});
+}
+
+/** A WebSocket is a console, and stands outside the Redfish tree. */
+function readConsole(path: string, pathOffset: number): PatternSegment[] {
+	if (!path.startsWith('/'))
+		throw new ExpressionSyntaxError(pathOffset, `the path must begin with /, found "${path}"`);
+	const segments = readSegments('WEBSOCKET', path, pathOffset);
+	const names = segments.map(segment => (segment.kind === 'literal' ? segment.text : undefined));
+	if (consoleKindOf(names) === undefined) {
+		throw new ExpressionSyntaxError(
+			pathOffset,
+			`"${path}" is no console; a WEBSOCKET row names ${consolePathsText}`,
+		);
+	}
+	return segments;
 }
 
 function readSegments(method: string, path: string, pathOffset: number): PatternSegment[] {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../../common/clock.ts';
@@ -291,13 +292,11 @@ function serverFor(
 	door: string,
 	serve: (request: IncomingMessage, response: ServerResponse) => void,
 ): TlsServer {
-	const server = createTlsServer({ ...tls, patient: relay.patient }, serve);
-	for (const event of ['upgrade', 'connect']) {
-		server.removeAllListeners(event);
-		server.on(event, (request: IncomingMessage, socket: Socket, rest: Buffer) =>
-			relay.connection(request, socket, rest, door),
-		);
-	}
+	const toHome = (request: IncomingMessage, socket: Duplex, rest: Buffer): void =>
+		relay.connection(request, socket as Socket, rest, door);
+	const server = createTlsServer({ ...tls, patient: relay.patient }, serve, toHome);
+	server.removeAllListeners('connect');
+	server.on('connect', toHome);
 	// node:http begins to look after slow clients when it listens, which this one never does.
 	server.emit('listening');
 	return server;

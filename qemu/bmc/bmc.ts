@@ -82,6 +82,8 @@ export interface Bmc {
 	readonly executed: readonly ExecutedRequest[];
 	/** Every route as `METHOD /pattern/{}`: what there is to classify. */
 	readonly routes: readonly string[];
+	/** Every path on which it takes WebSockets, as `WEBSOCKET /pattern/{}`. */
+	readonly sockets: readonly string[];
 	/** How often factory defaults were restored, and the manager restarted. */
 	readonly counts: { readonly resetsToDefaults: number; readonly managerResets: number };
 	powerState(): PowerStateName;
@@ -259,6 +261,7 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		port,
 		executed: service.executed,
 		routes: routes.map(route => `${route.method} ${route.pattern}`),
+		sockets: opened.routes.map(({ pattern }) => `WEBSOCKET ${pattern}`),
 		get counts() {
 			return { resetsToDefaults: state.resetsToDefaults, managerResets: state.managerResets };
 		},

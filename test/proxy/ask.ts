@@ -85,7 +85,7 @@ export function createAsk(base: string, ca: string): { ask: Ask; close(): void }
 	};
 }
 
-function credentialOf(who: Identified): Record<string, string> {
+export function credentialOf(who: Identified): Record<string, string> {
 	if (who === null) return {};
 	if (typeof who === 'string') return basic(who, `pw-${who}`);
 	if ('token' in who) return { 'x-auth-token': who.token };

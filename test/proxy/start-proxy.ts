@@ -2,6 +2,7 @@ import { randomBytes, scryptSync } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { z } from 'zod';
 import { FakeClock } from '../../common/clock.ts';
 import { createAuthority, type Identity, issueServerCertificate } from '../../common/identity/site-ca.ts';
 import { createLogger } from '../../common/log/logger.ts';
@@ -15,6 +16,8 @@ import type { AuditRecord } from '../../proxy/audit/audit-record.ts';
 import { openLogFile } from '../../proxy/audit/log-files.ts';
 import { openSignedLog } from '../../proxy/audit/signed-log.ts';
 import { createRoster } from '../../proxy/authenticate/roster.ts';
+import type { ConsoleDocument } from '../../proxy/console/console-document.ts';
+import { consoleSettings } from '../../proxy/console/settings.ts';
 import type { DoorsOptions } from '../../proxy/enrol/doors-service.ts';
 import { loadPolicies } from '../../proxy/policy/load-policies.ts';
 import type { PolicySet } from '../../proxy/policy/policy-set.ts';
@@ -69,6 +72,8 @@ export interface TestProxy {
 	};
 	readonly records: AuditRecord[];
 	readonly seen: RequestDocument[];
+	/** Console sessions that have opened or ended, as they were told of. */
+	readonly consoles: ConsoleDocument[];
 	/** Lines that the proxy logged. */
 	readonly log: string[];
 	readonly store: Store;
@@ -94,6 +99,8 @@ export interface TestProxyOptions {
 	readonly policies?: PolicySet;
 	readonly reserved?: ProxyDeps['reserved'];
 	readonly doors?: DoorsOptions;
+	/** As in the site file. */
+	readonly consoles?: z.input<typeof consoleSettings>;
 	/** What the emulated BMCs are like, all three of them. */
 	readonly bmc?: Partial<BmcOptions>;
 	/** Worker processes; BIMETAL_TEST_WORKERS, or none, when absent. */
@@ -218,6 +225,7 @@ async function open(
 	};
 	const lines: string[] = [];
 	const seen: RequestDocument[] = [];
+	const consoles: ConsoleDocument[] = [];
 	const changed: string[] = [];
 	const policies = options.policies ?? (await loadShipped());
 	const workers = options.workers ?? Number(process.env.BIMETAL_TEST_WORKERS ?? 0);
@@ -254,6 +262,11 @@ async function open(
 		},
 		onChanged: bmc => changed.push(bmc),
 		onRequest: request => seen.push(request),
+		onConsole: console => consoles.push(console),
+		consoles: {
+			settings: consoleSettings.parse(options.consoles ?? {}),
+			folder: path.join(folder, 'consoles'),
+		},
 		approvals: {
 			expireAfter: 15 * 60_000,
 			executeWithin: 5 * 60_000,
@@ -287,6 +300,7 @@ async function open(
 		world,
 		records,
 		seen,
+		consoles,
 		log: lines,
 		store,
 		folder,

@@ -134,6 +134,10 @@ const served: readonly string[] = [
 	'POST /redfish/v1/UpdateService/update',
 	'POST /redfish/v1/UpdateService/update-multipart',
 	'GET /redfish/v1/odata',
+	'WEBSOCKET /console/{}',
+	'WEBSOCKET /console0',
+	'WEBSOCKET /kvm/0',
+	'WEBSOCKET /vm/0/0',
 ];
 
 /** Of a PATCH: the properties that can be changed, where they are not covered as a whole. */
