@@ -5,7 +5,7 @@ import { type ClientOptions, WebSocket } from 'ws';
 import { bmcUnreachable } from './bmc-fault.ts';
 
 /** Bytes of one message that a BMC may send: OpenBMC's KVM sends 50 KiB, others more. */
-export const largestMessage = 1024 * 1024;
+const largestMessage = 1024 * 1024;
 
 export interface OpenSocketOptions {
 	readonly bmc: string;
