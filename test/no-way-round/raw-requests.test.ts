@@ -76,7 +76,12 @@ for (const raw of rawRequests) {
 			t.is(rest.length, 0, 'nothing but whole requests');
 			for (const { method, path: target } of requests) {
 				const isOpen = /^\/redfish(\/v1(\/odata|\/\$metadata)?)?$/.test(target) && method === 'GET';
-				t.true(isOpen || decided.includes(`${method} ${target}`), `${method} ${target} was not decided on`);
+				// HEAD is asked for as GET: what a BMC says to HEAD is of another length, or nothing.
+				const isDecided = (as: string) => decided.includes(`${as} ${target}`);
+				t.true(
+					isOpen || isDecided(method) || (method === 'GET' && isDecided('HEAD')),
+					`${method} ${target} was not decided on`,
+				);
 			}
 		}
 		t.is(raw.because === undefined, raw.bmc.join() === raw.proxy.join(), 'a reason where the answers differ');
