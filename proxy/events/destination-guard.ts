@@ -39,20 +39,23 @@ const special = [
 
 /** CIDR networks as a test of addresses. Throws a RangeError on what is none. */
 export function networkTest(networks: readonly string[]): (address: string) => boolean {
-	const list = new BlockList();
+	// One list for each family: in one, ::/3 would hold every IPv4 address as well.
+	const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
 	for (const network of networks) {
 		const [base = '', bits = ''] = network.split('/');
 		const family = isIP(base);
 		if (family === 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > (family === 4 ? 32 : 128)) {
 			throw new RangeError(`${network} is no network: write 10.1.0.0/16 or 2001:db8::/32`);
 		}
-		list.addSubnet(base, Number(bits), family === 4 ? 'ipv4' : 'ipv6');
+		const kind = family === 4 ? 'ipv4' : 'ipv6';
+		lists[kind].addSubnet(base, Number(bits), kind);
 	}
 	return address => {
 		// An IPv4 address in IPv6's clothes is the IPv4 address.
 		const plain = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 		const family = isIP(plain);
-		return family !== 0 && list.check(plain, family === 4 ? 'ipv4' : 'ipv6');
+		const kind = family === 4 ? 'ipv4' : 'ipv6';
+		return family !== 0 && lists[kind].check(plain, kind);
 	};
 }
 
