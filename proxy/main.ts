@@ -257,13 +257,19 @@ const fingerprintsOf = (site: Site): Record<string, string | undefined> =>
 	);
 
 /** Where each party may have events pushed to, with the authorities that are named read. */
-const destinationsOf = ({ eventService }: Site) =>
-	Object.fromEntries(
+const destinationsOf = ({ eventService, parties }: Site) => {
+	const stranger = Object.keys(eventService.destinations).find(party => !Object.hasOwn(parties, party));
+	if (stranger !== undefined) {
+		const message = `eventService.destinations names ${stranger}, which is no party of the site`;
+		throw new BimetalError('SiteInvalid', message, { expose: false });
+	}
+	return Object.fromEntries(
 		Object.entries(eventService.destinations).map(([party, list]) => [
 			party,
 			list.map(line => ({ ...line, ca: line.ca && readFileSync(line.ca, 'utf8') })),
 		]),
 	);
+};
 
 const enrolmentsOf = (site: Site): Record<string, Enrolment> =>
 	Object.fromEntries(

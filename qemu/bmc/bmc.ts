@@ -11,6 +11,7 @@ import { aggregate, type Satellite } from './aggregation.ts';
 import { type Consoles, createConsoles } from './consoles/consoles.ts';
 import type { Device, Identity } from './device.ts';
 import { appendRecord, type NewRecord } from './event-log.ts';
+import { createEventPush, wantsEvent } from './event-push.ts';
 import { createEventStream } from './event-stream.ts';
 import { createFaults, type Faults } from './faults.ts';
 import { createPower, type PowerEvent, type PowerState, type ResetType } from './power.ts';
@@ -70,6 +71,8 @@ export interface BmcOptions {
 	readonly pageSize?: number | undefined;
 	/** A JSON file that keeps settings, accounts, log and power state from one start to the next. */
 	readonly stateFile?: string | undefined;
+	/** Where subscriptions are delivered to; this machine alone when absent. */
+	readonly pushesTo?: (destination: URL) => boolean;
 	readonly logger?: Pick<Logger, 'info' | 'error'> | undefined;
 	/** Called at every change of the power state. */
 	readonly onPowerChange?: (state: PowerStateName, bmc: string) => void;
@@ -116,7 +119,13 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		options.power ?? 'On',
 	);
 	const sessions = createSessions(clock);
-	const stream = createEventStream();
+	const eventPush = createEventPush(options.pushesTo ?? isOnThisMachine);
+	/** Headers of subscriptions, by id. They may hold a credential: they are on no disk, and gone after a restart. */
+	const pushHeaders = new Map<string, Readonly<Record<string, string>>>();
+	const stream = createEventStream(event => {
+		for (const one of state.subscriptions)
+			if (wantsEvent(one, event)) eventPush.push(one, pushHeaders.get(String(one.Id)) ?? {}, event);
+	});
 	const faults = createFaults(clock);
 	let generation = 1;
 	let cancelSave: (() => void) | undefined;
@@ -189,6 +198,7 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		power,
 		tasks,
 		stream,
+		pushHeaders,
 		startedAt: clock.now(),
 		seeds: options.accounts,
 		httpsCertificate: options.tls?.cert,
@@ -276,6 +286,7 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		async close() {
 			power.stop();
 			tasks.stop();
+			eventPush.close();
 			await server.close();
 			save();
 		},
@@ -326,3 +337,7 @@ function forgetOneTimeBoot(state: BmcState): void {
 	settings['Boot/BootSourceOverrideEnabled'] = 'Disabled';
 	settings['Boot/BootSourceOverrideTarget'] = 'None';
 }
+
+/** An emulated BMC is no way to other machines unless that is meant. */
+const isOnThisMachine = ({ hostname }: URL): boolean =>
+	/^(?:127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/.test(hostname);

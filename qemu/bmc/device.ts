@@ -29,6 +29,8 @@ export interface Device {
 	readonly power: Power;
 	readonly tasks: Tasks;
 	readonly stream: EventStream;
+	/** The headers with which events are pushed to a subscription, by its id. */
+	readonly pushHeaders: Map<string, Readonly<Record<string, string>>>;
 	readonly startedAt: number;
 	readonly seeds: readonly AccountSeed[];
 	/** The certificate that HTTPS shows, in PEM, where there is one. */

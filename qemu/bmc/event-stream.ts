@@ -3,32 +3,39 @@ import { type JsonObject, renderJson } from '../redfish/json.ts';
 
 /** Server-sent events as bmcweb sends them: the event's JSON over several data lines. */
 export interface EventStream {
-	/** Sends one Redfish Event with these records to everybody who listens. */
+	/** Sends one Redfish Event with these records to everybody who listens, and to every subscription. */
 	send(events: readonly JsonObject[]): void;
 	listeners(): number;
-	open(): Stream;
+	/** With the number of the last event that a client has seen, those after it come first, as far as they are kept. */
+	open(lastEventId?: string): Stream;
 }
 
-// bmcweb's own limit of listeners.
+// bmcweb's own limits: of listeners, and of events kept for those who come back.
 const MAX_LISTENERS = 10;
+const MAX_KEPT = 200;
 
-export function createEventStream(): EventStream {
+/** `onEvent` is told every event as it is sent, for subscriptions. */
+export function createEventStream(onEvent: (event: JsonObject) => void = () => {}): EventStream {
 	const listeners = new Set<(text: string) => void>();
+	const kept: { readonly id: string; readonly text: string }[] = [];
 	let nextId = 1;
 	return {
 		send(events) {
 			const id = String(nextId++);
-			const body = renderJson({
+			const event = {
 				'@odata.type': '#Event.v1_4_0.Event',
-				Events: events.map((event, index) => ({ MemberId: String(index), ...event })),
+				Events: events.map((record, index) => ({ MemberId: String(index), ...record })),
 				Id: id,
 				Name: 'Event Log',
-			});
-			const text = `id: ${id}\n${body.replace(/^/gm, 'data: ')}\n\n`;
+			};
+			const text = `id: ${id}\n${renderJson(event).replace(/^/gm, 'data: ')}\n\n`;
+			kept.push({ id, text });
+			if (kept.length > MAX_KEPT) kept.shift();
 			for (const listener of listeners) listener(text);
+			onEvent(event);
 		},
 		listeners: () => listeners.size,
-		open: () => ({
+		open: lastEventId => ({
 			stream: true,
 			head: 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n',
 			open(send) {
@@ -37,6 +44,9 @@ export function createEventStream(): EventStream {
 					if (oldest) listeners.delete(oldest);
 				}
 				listeners.add(send);
+				// Of a number that it does not know it has nothing to repeat.
+				const seen = kept.findIndex(({ id }) => id === lastEventId);
+				if (seen >= 0) for (const { text } of kept.slice(seen + 1)) send(text);
 				return () => listeners.delete(send);
 			},
 		}),

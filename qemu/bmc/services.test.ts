@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import test from 'ava';
 import { bmcForTest, messageOf } from './test-bmc.ts';
 import { testImage } from './test-image.ts';
@@ -356,4 +358,56 @@ test('what was carried out is written down as it was understood', async t => {
 		account: 'root',
 		status: 204,
 	});
+});
+
+test('events are pushed to subscriptions on this machine, with their headers and context; who comes back hears what it missed', async t => {
+	const { bmc, ask } = await bmcForTest(t);
+	const came: { headers: IncomingHttpHeaders; json: { Context: string; Events: { MessageId: string }[] } }[] =
+		[];
+	let wake: () => void = () => {};
+	const server = createServer((request, response) => {
+		let text = '';
+		request.setEncoding('utf8').on('data', (chunk: string) => {
+			text += chunk;
+		});
+		request.on('end', () => {
+			response.writeHead(204).end();
+			came.push({ headers: request.headers, json: JSON.parse(text) });
+			wake();
+		});
+	});
+	await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()));
+	t.teardown(() => {
+		server.close();
+		server.closeAllConnections();
+	});
+	const { port } = server.address() as AddressInfo;
+	const path = `${ROOT}/EventService/Subscriptions`;
+	const body = {
+		Destination: `http://127.0.0.1:${port}/hook`,
+		Protocol: 'Redfish',
+		Context: 'mine',
+		MessageIds: ['NMIRaised'],
+		HttpHeaders: [{ 'X-Key': 'secret' }],
+	};
+	t.is((await ask('POST', path, { body })).status, 201);
+	bmc.press('ForceOff');
+	bmc.press('On');
+	bmc.press('Nmi');
+	await new Promise<void>(resolve => {
+		wake = () => came.length > 0 && resolve();
+		wake();
+	});
+	t.deepEqual(
+		came.map(({ json }) => [json.Context, json.Events[0]?.MessageId]),
+		[['mine', 'OpenBMC.0.5.NMIRaised']],
+	);
+	t.is(came[0]?.headers['x-key'], 'secret');
+
+	const basic = Buffer.from('root:Pass-word1').toString('base64');
+	const head = `GET ${ROOT}/EventService/SSE HTTP/1.1\r\nHost: x\r\nAuthorization: Basic ${basic}\r\nAccept: text/event-stream\r\n`;
+	const { text } = await sendRaw(bmc.port, `${head}Last-Event-ID: 1\r\n\r\n`, {
+		until: text => text.includes('NMIRaised') && text.endsWith('\n\n'),
+	});
+	t.deepEqual(text.match(/^id: .*$/gm), ['id: 2', 'id: 3']);
 });

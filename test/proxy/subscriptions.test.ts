@@ -6,6 +6,8 @@ import type { AddressInfo } from 'node:net';
 import test from 'ava';
 import { createAuthority, issueServerCertificate } from '../../common/identity/site-ca.ts';
 import { createRoster } from '../../proxy/authenticate/roster.ts';
+import { createDestinationGuard } from '../../proxy/events/destination-guard.ts';
+import { openSubscriptions } from '../../proxy/events/subscriptions.ts';
 import { basicOf, follow } from './follow.ts';
 import { entries, loadShipped, parties, startTestProxy, type TestProxy } from './start-proxy.ts';
 
@@ -340,4 +342,39 @@ test.serial('the event service says what the proxy offers, and PATCH changes not
 	t.is((await site.at('hso-operator')('DELETE', service)).status, 405);
 	t.false(site.spies.node1.received().includes(`PATCH ${service}`));
 	await site.proxy.usePolicies(await loadShipped());
+});
+
+test.serial('subscriptions outlive the proxy, and are told that they missed something', async t => {
+	const path = String(
+		(await subscribe('cp-operator', cp, { HttpHeaders: [{ 'X-Key': 'kept' }] })).headers.location,
+	);
+	await listening();
+	const { store, clock, log } = site;
+	const again = await openSubscriptions({
+		store,
+		clock,
+		guard: createDestinationGuard({
+			CP: [{ networks: ['127.0.0.0/8', '::1/128'], ports: [cp.port], security: 'unverified' }],
+		}),
+		hubOf: () => ({
+			join: () => ({ following: Promise.resolve(), leave: () => undefined }),
+			tellParty: () => undefined,
+			check: () => undefined,
+			isFollowing: () => false,
+			close: () => undefined,
+		}),
+		audit: { append: () => ({ seq: 0, durable: Promise.resolve() }) as never },
+		logger: { warn: () => log.push('warned'), error: () => log.push('failed') } as never,
+		perParty: 3,
+		countDelivery: () => undefined,
+	});
+	t.teardown(() => again.close());
+	const told = await cp.next();
+	t.is(told.json.Events[0].MessageId, 'Bimetal.1.0.EventsMissed');
+	t.is(told.headers['x-key'], 'kept');
+	t.deepEqual(
+		again.list('node1', 'CP').map(({ id }) => id),
+		[path.split('/').at(-1)],
+	);
+	t.deepEqual(again.list('node1', 'HSO'), []);
 });

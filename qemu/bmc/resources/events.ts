@@ -1,4 +1,4 @@
-import { collection, type Json, type JsonObject, link } from '../../redfish/json.ts';
+import { collection, isObject, type Json, type JsonObject, link } from '../../redfish/json.ts';
 import { created, done, failed, forbidden, notFound, type Outcome } from '../../redfish/outcome.ts';
 import {
 	CONFIGURE_MANAGER,
@@ -16,6 +16,7 @@ import {
 	text,
 	wholeNumber,
 } from '../../redfish/request-body.ts';
+import { header } from '../../redfish/request-head.ts';
 import { act, resource } from '../../redfish/route-kinds.ts';
 import type { Call, Route } from '../../redfish/route-table.ts';
 import { changeSettings, type Device, withSettings } from '../device.ts';
@@ -62,10 +63,7 @@ const TEST_EVENT: Shape = {
 	MessageSeverity: oneOf('OK', 'Warning', 'Critical'),
 };
 
-/**
- * Subscriptions are kept and shown, but nothing is pushed: push events are off in OpenBMC's default build, and
- * an emulated BMC must reach no other machine. Listeners get every event as server-sent events.
- */
+/** Subscriptions get every event pushed, with one attempt each; listeners get them as server-sent events. */
 export function eventRoutes(device: Device): Route[] {
 	return [
 		...resource(SERVICE, () => withSettings(device, eventService())),
@@ -84,7 +82,7 @@ export function eventRoutes(device: Device): Route[] {
 			pattern: `${SERVICE}/SSE`,
 			requirement: MANAGER_OR_COMPONENTS,
 			handle: () => notFound('', 'SSE'),
-			stream: () => device.stream.open(),
+			stream: call => device.stream.open(header(call.head, 'last-event-id')),
 		},
 		act('POST', `${SERVICE}/Actions/EventService.SubmitTestEvent`, CONFIGURE_MANAGER, call =>
 			submitTestEvent(device, call),
@@ -165,7 +163,9 @@ function subscriptionRoutes(device: Device): Route[] {
 			if (!owns(call, found)) return forbidden();
 			const read = call.values(CHANGEABLE);
 			if (!read.ok) return read.outcome;
-			Object.assign(found, Object.fromEntries(read.value));
+			const { HttpHeaders, ...changed } = Object.fromEntries(read.value);
+			if (HttpHeaders !== undefined) device.pushHeaders.set(String(found.Id), headersOf(HttpHeaders));
+			Object.assign(found, changed);
 			return done();
 		}),
 		act('DELETE', `${SUBSCRIPTIONS}/{}`, MANAGER_OR_SELF, call => {
@@ -173,6 +173,7 @@ function subscriptionRoutes(device: Device): Route[] {
 			if (!found) return missing(call);
 			if (!owns(call, found)) return forbidden();
 			device.state.subscriptions = device.state.subscriptions.filter(one => one !== found);
+			device.pushHeaders.delete(String(found.Id));
 			return done();
 		}),
 	];
@@ -196,6 +197,7 @@ function subscribe(device: Device, call: Call): Outcome {
 		1000 + device.state.subscriptions.reduce((most, one) => Math.max(most, Number(one.Id) - 999), 0),
 	);
 	const asked: Record<string, Json> = Object.fromEntries(value);
+	device.pushHeaders.set(id, headersOf(asked.HttpHeaders));
 	device.state.subscriptions.push({
 		'@odata.id': `${SUBSCRIPTIONS}/${id}`,
 		'@odata.type': '#EventDestination.v1_14_1.EventDestination',
@@ -218,4 +220,14 @@ function subscribe(device: Device, call: Call): Outcome {
 		[OWNER]: call.account?.name ?? '',
 	});
 	return created(`${SUBSCRIPTIONS}/${id}`);
+}
+
+/** `[{"X-Key": "…"}, …]` as headers; what is none is left out. */
+function headersOf(list: Json | undefined): Record<string, string> {
+	const pairs = (Array.isArray(list) ? list : []).flatMap(one =>
+		isObject(one) ? Object.entries(one).map(([name, value]) => [name, String(value)] as const) : [],
+	);
+	return Object.fromEntries(
+		pairs.filter(([name, value]) => /^[\w-]+$/.test(name) && /^[\x20-\x7e]*$/.test(value)),
+	);
 }
