@@ -112,6 +112,28 @@ export interface TestProxyOptions {
 	readonly spool?: Partial<SpoolOptions>;
 	/** Where each party may have events pushed to. */
 	readonly destinations?: NonNullable<ProxyDeps['events']>['destinations'];
+	/** Origins of BMCs of the test's own, in place of the emulated ones. */
+	readonly target?: Readonly<Record<string, string>>;
+	/** Where its clock stands at first, in milliseconds since the epoch; now, when absent. */
+	readonly now?: number;
+}
+
+let certified: ReturnType<typeof makeCertificates> | undefined;
+/** The authorities and the proxy's certificate, made once: their keys cost more than all the rest of a site. */
+function certify(): ReturnType<typeof makeCertificates> {
+	certified ??= makeCertificates();
+	return certified;
+}
+
+async function makeCertificates() {
+	const clock = new FakeClock(Date.now());
+	const [authority, HSO, CP] = await Promise.all(
+		['site', 'HSO', 'CP'].map(name => createAuthority({ name, clock })),
+	);
+	if (!authority || !HSO || !CP) throw new Error('no authorities');
+	const names = ['localhost', 'node1.test'];
+	const server = await issueServerCertificate({ authority, names, addresses: ['127.0.0.1'], clock });
+	return { authority, HSO, CP, server };
 }
 
 let shipped: Promise<PolicySet> | undefined;
@@ -146,13 +168,8 @@ async function open(
 ): Promise<TestProxy> {
 	const folder = await mkdtemp(path.join(tmpdir(), 'bimetal-proxy-'));
 	opened.push(() => rm(folder, { recursive: true }));
-	const clock = new FakeClock(Date.now()); // certificates are checked by the system's time as well
-	const [authority, HSO, CP] = await Promise.all(
-		['site', 'HSO', 'CP'].map(name => createAuthority({ name, clock })),
-	);
-	if (!authority || !HSO || !CP) throw new Error('no authorities');
-	const names = ['localhost', 'node1.test'];
-	const server = await issueServerCertificate({ authority, names, addresses: ['127.0.0.1'], clock });
+	const clock = new FakeClock(options.now ?? Date.now()); // certificates are checked by the system's time as well
+	const { authority, HSO, CP, server } = await certify();
 
 	const bmcs: Record<string, Bmc> = {};
 	const spies: Record<string, Spy> = {};
@@ -240,7 +257,7 @@ async function open(
 		bmcs: ['node1', 'node2', 'node3'].map((name, i) => ({
 			name,
 			rack: i < 2 ? 'rack1' : 'rack2',
-			url: spies[name]?.url ?? '',
+			url: options.target?.[name] ?? spies[name]?.url ?? '',
 			ca: undefined,
 			fingerprint: undefined,
 			identity: undefined,

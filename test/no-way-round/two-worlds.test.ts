@@ -1,0 +1,255 @@
+// Non-interference: two sites whose BMCs differ only in what is hidden from a party look the same to that party, byte for byte.
+import test from 'ava';
+import fc from 'fast-check';
+import type { Reply } from '../proxy/ask.ts';
+import type { TestProxy } from '../proxy/start-proxy.ts';
+import { anySecrecy, anyToken, otherOf, type Party, type Secrecy, startWorld } from './random-site.ts';
+
+const seconds = 20;
+const system = '/redfish/v1/Systems/system';
+const chassis = '/redfish/v1/Chassis/chassis';
+const log = `${system}/LogServices/EventLog`;
+const entries = `${log}/Entries`;
+
+/** One call of a party; `{tag}`, `{id}` and `{digest}` stand for what that party was shown last. */
+interface Step {
+	readonly by: 'viewer' | 'other';
+	readonly door: 'bmc' | 'prefix' | 'management';
+	readonly method: string;
+	readonly target: string;
+	readonly headers?: Readonly<Record<string, string>>;
+	readonly body?: unknown;
+	/** Milliseconds to let pass before it. */
+	readonly wait?: number;
+}
+
+const resources = [
+	system,
+	`${system}/`,
+	chassis,
+	entries,
+	`${entries}/1`,
+	`${entries}/2`,
+	`${entries}/500`,
+	`${entries}/999`,
+	'/redfish/v1/Systems',
+	log,
+	`${system}/LogServices`,
+	'/redfish/v1/TaskService/Tasks',
+	'/redfish/v1/TaskService/Tasks/{id}',
+	'/redfish/v1/TaskService/TaskMonitors/{id}',
+	`${entries}/500/attachment`,
+	'/redfish/v1/Unheard',
+	'/redfish/v1',
+];
+const options = [
+	'',
+	'',
+	'?only',
+	'?$top=1',
+	'?$top=0',
+	'?$skip=1',
+	'?$skip=2&$top=2',
+	'?$skip=900',
+	'?$select=Message,AssetTag,Oem/Site/Row,Boot/Note',
+	'?$select=Members/Message',
+	'?$expand=*($levels=3)',
+	'?$expand=.',
+	'?$expand=~',
+	`?$filter=${encodeURIComponent("Severity eq 'Critical'")}`,
+	`?$filter=${encodeURIComponent("contains(Message,'TOKEN-1')")}`,
+	`?$filter=${encodeURIComponent("endswith(Oem/OpenBMC/Subsystem,'-1-oem-1')")}`,
+	`?$filter=${encodeURIComponent("MessageArgs/any(a:a eq 'TOKEN-1')")}`,
+	`?$filter=${encodeURIComponent("not startswith(Message,'TOKEN')")}`,
+	'?excerpt',
+	'?$unheard=1',
+];
+const read: fc.Arbitrary<Step> = fc
+	.record({
+		method: fc.constantFrom('GET', 'GET', 'GET', 'HEAD'),
+		resource: fc.constantFrom(...resources),
+		option: fc.constantFrom(...options),
+		door: fc.constantFrom('bmc', 'bmc', 'prefix') as fc.Arbitrary<Step['door']>,
+		known: fc.constantFrom(undefined, undefined, '{tag}', '*', '"x"'),
+	})
+	.map(({ method, resource, option, door, known }) => ({
+		by: 'viewer',
+		door,
+		method,
+		target: resource + option,
+		...(known !== undefined && { headers: { 'if-none-match': known } }),
+	}));
+const changes = [
+	['PATCH', system, { AssetTag: 'new' }],
+	['PATCH', system, { AssetTag: 5 }],
+	['PATCH', system, { Boot: { Note: 'new' } }],
+	['PATCH', system, { Boot: { BootSourceOverrideTarget: 'Pxe' } }],
+	['PATCH', system, { AssetTag: 'x', Unheard: 1 }],
+	['POST', `${log}/Actions/LogService.ClearLog`, undefined],
+	['POST', `${system}/Actions/ComputerSystem.Reset`, { ResetType: 'Nope' }],
+	['POST', `${system}/Actions/ComputerSystem.Reset`, { ResetType: 'ForceOff' }],
+	['DELETE', `${entries}/500`, undefined],
+	['PATCH', `${entries}/500`, { Resolved: true }],
+] as const;
+const change: fc.Arbitrary<Step> = fc
+	.record({
+		by: fc.constantFrom('viewer', 'viewer', 'other') as fc.Arbitrary<Step['by']>,
+		what: fc.constantFrom(...changes),
+		known: fc.constantFrom(undefined, undefined, '{tag}', '*', '"x"'),
+	})
+	.map(({ by, what: [method, target, body], known }) => ({
+		by,
+		door: 'bmc',
+		method,
+		target,
+		...(body !== undefined && { body }),
+		...(known !== undefined && { headers: { 'if-match': known } }),
+	}));
+const managed = fc.oneof(
+	fc
+		.record({
+			by: fc.constantFrom('viewer', 'other') as fc.Arbitrary<Step['by']>,
+			what: fc.constantFrom('approve', 'deny', 'withdraw'),
+		})
+		.map(({ by, what }) => ({
+			by,
+			door: 'management',
+			method: 'POST',
+			target: `/p2c/v1/requests/{id}/${what}`,
+			body: what === 'approve' ? { digest: '{digest}' } : {},
+		})),
+	fc
+		.constantFrom(
+			'/p2c/v1/requests',
+			'/p2c/v1/requests/{id}',
+			'/p2c/v1/requests/{id}/review',
+			'/p2c/v1/policies',
+			'/p2c/v1/bmcs',
+			'/p2c/v1/me',
+			'/p2c/v1/audit/records',
+			'/p2c/v1/unheard',
+		)
+		.map(target => ({ by: 'viewer', door: 'management', method: 'GET', target })),
+	fc
+		.constantFrom(
+			...changes.slice(0, 9),
+			['GET', entries, undefined] as const,
+			['GET', system, undefined] as const,
+		)
+		.map(([method, path, body]) => ({
+			by: 'viewer',
+			door: 'management',
+			method: 'POST',
+			target: '/p2c/v1/explain',
+			body: { bmc: 'node1', method, path, ...(body !== undefined && { body }) },
+		})),
+);
+const step: fc.Arbitrary<Step> = fc
+	.tuple(
+		fc.oneof(
+			{ weight: 5, arbitrary: read },
+			{ weight: 2, arbitrary: change },
+			{ weight: 3, arbitrary: managed as fc.Arbitrary<Step> },
+		),
+		fc.constantFrom(undefined, undefined, undefined, 100, 20 * 60_000),
+	)
+	.map(([one, wait]) => (wait === undefined ? one : { ...one, wait }));
+
+/** Plays the steps on one site; gives what came back to the viewer. */
+async function play(site: TestProxy, viewer: Party, steps: readonly Step[]): Promise<Reply[]> {
+	const names = {
+		viewer: `${viewer.toLowerCase()}-operator`,
+		other: `${otherOf(viewer).toLowerCase()}-operator`,
+	};
+	const last = { tag: '"none"', id: 'r000000000000', digest: '0'.repeat(64) };
+	const fill = (text: string) =>
+		text.replace('{tag}', last.tag).replace('{id}', last.id).replace('{digest}', last.digest);
+	const shown: Reply[] = [];
+	for (const { by, door, method, target, headers = {}, body, wait } of steps) {
+		// No two requests of one moment: their order in lists would be chance.
+		site.clock.advance(wait ?? 1);
+		if (wait !== undefined) {
+			// What falls due is written down first, on both sites.
+			for (let turn = 0; turn < 5; turn++) {
+				await new Promise(setImmediate);
+				await site.store.transact(async () => undefined);
+			}
+		}
+		const base =
+			door === 'bmc' ? String(site.bmcUrls.node1) : door === 'prefix' ? `${site.url}/bmc/node1` : site.url;
+		const reply = await site.ask(names[by], method, base + fill(target), {
+			headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, fill(value)])),
+			...(body !== undefined && { body: JSON.parse(fill(JSON.stringify(body))) }),
+		});
+		if (reply.status === 202 && reply.json?.Oem?.Bimetal) {
+			last.id = reply.json.Id;
+			last.digest = reply.json.Oem.Bimetal.Digest;
+		}
+		if (by !== 'viewer') continue;
+		if (typeof reply.headers.etag === 'string') last.tag = reply.headers.etag;
+		shown.push(reply);
+	}
+	return shown;
+}
+
+/** Leaves out what differs between any two sites: times, ids, and what is hashed or signed over them. */
+function comparable({ whole }: Reply, isManagement: boolean): string {
+	const text = whole
+		.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)/g, '<time>')
+		.replace(/\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT/g, '<date>')
+		.replace(/https:\/\/127\.0\.0\.1:\d+/g, '<origin>')
+		.replace(/\br[0-9a-z]{12}\b/g, '<id>')
+		.replace(/\b[0-9a-f]{64}\b/g, '<hash>')
+		.replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<uuid>')
+		.replace(/[A-Za-z0-9_-]{40,}/g, match => (/^[A-Za-z0-9+/_-]{43,}$/.test(match) ? '<base64>' : match));
+	if (!isManagement) return text;
+	return text
+		.replace(/\n(?:etag|content-length)\n[^\n]*/gi, '')
+		.replace(/"(?:tookMs|size|at|seq)":[\d.]+/g, '"<number>"');
+}
+
+async function compare(secrecy: Secrecy, steps: readonly Step[]): Promise<number> {
+	const now = Date.now();
+	const [one, two] = await Promise.all([startWorld(secrecy, 1, now), startWorld(secrecy, 2, now)]);
+	try {
+		const [first, second] = await Promise.all([
+			play(one, secrecy.viewer, steps),
+			play(two, secrecy.viewer, steps),
+		]);
+		const asked = steps.filter(({ by }) => by === 'viewer');
+		for (const [index, reply] of first.entries()) {
+			const other = second[index];
+			const { method, target, door } = asked[index] as Step;
+			const name = `${method} ${target}`;
+			const isManagement = door === 'management';
+			if (anyToken.test(reply.whole)) throw new Error(`${name} shows what is hidden: ${reply.whole}`);
+			// How much of the log is on the disk already is a matter of time.
+			if (target.startsWith('/p2c/v1/audit')) continue;
+			if (!other || comparable(reply, isManagement) !== comparable(other, isManagement))
+				throw new Error(`${name} tells two worlds apart:\n${reply.whole}\n--- or ---\n${other?.whole}`);
+		}
+		return first.filter(({ status }) => status === 200).length;
+	} finally {
+		await Promise.all([one.close(), two.close()]);
+	}
+}
+
+test('what is hidden from a party changes no byte that it is sent, whatever the policies and the calls', async t => {
+	t.timeout((seconds + 60) * 1000);
+	let shown = 0;
+	let runs = 0;
+	const result = await fc.check(
+		fc.asyncProperty(anySecrecy, fc.array(step, { minLength: 20, maxLength: 60 }), async (secrecy, steps) => {
+			shown += await compare(secrecy, steps);
+			runs++;
+		}),
+		{
+			numRuns: 10_000,
+			seed: Number(process.env.BIMETAL_FUZZ_SEED ?? 4711),
+			interruptAfterTimeLimit: Number(process.env.BIMETAL_FUZZ_SECONDS ?? seconds) * 1000,
+		},
+	);
+	if (result.failed) t.fail(`${(result.errorInstance as Error).message}\n${fc.defaultReportMessage(result)}`);
+	t.log(`${runs} pairs of worlds; ${shown} answers of status 200 were compared`);
+	t.true(shown > 50);
+});
