@@ -170,7 +170,8 @@ const isChange = ({ method }: { method: string }): boolean => method !== 'GET' &
 function isOwn({ method, path, body }: Understood): boolean {
 	if (method === 'POST' && path === '/redfish/v1/SessionService/Sessions')
 		return body?.UserName === 'root' && body.Password === bmcPassword;
-	return method === 'GET' && path === '/redfish/v1/Systems/system';
+	// Beside what policies look at there is the stream of events, from which the proxy feeds those who may follow them.
+	return method === 'GET' && ['/redfish/v1/Systems/system', '/redfish/v1/EventService/SSE'].includes(path);
 }
 
 /** What is open to everybody is not decided on (DSP0266 §13.3.1). */

@@ -94,6 +94,11 @@ function splitAnswers(text: string, methods: readonly string[] = []): WireAnswer
 		}
 		rest = rest.slice(end + 4);
 		if (status >= 100 && status < 200) continue;
+		if (headers['content-type']?.startsWith('text/event-stream')) {
+			// It goes on for as long as the client stays.
+			answers.push({ status, headers, body: rest });
+			return answers;
+		}
 		// No body here begins like this: a status line follows where the length is that of a body not sent to HEAD.
 		const isHead = methods[answers.length] === 'HEAD' || rest.startsWith('HTTP/1.1 ');
 		const isBodiless = status === 204 || status === 304 || isHead;
