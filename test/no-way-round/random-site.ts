@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { loadPolicies } from '../../proxy/policy/load-policies.ts';
 import { startBmc } from '../../qemu/bmc/bmc.ts';
 import type { LogRecord, Severity } from '../../qemu/bmc/event-log.ts';
+import type { JsonObject } from '../../qemu/redfish/json.ts';
 import { bmcPassword, parties, startTestProxy, type TestProxy } from '../proxy/start-proxy.ts';
 
 export type Party = (typeof parties)[number];
@@ -37,6 +38,7 @@ const maskable = {
 	'ComputerSystem.AssetTag': 'Get a system',
 	'ComputerSystem.Oem.Site': 'Get a system',
 	'ComputerSystem.Boot.Note': 'Get a system',
+	'EventRecord.Message': 'Follow events',
 	'Chassis.Oem': 'Get a chassis',
 	'Chassis.Oem.Site.*': 'Get a chassis',
 } as const;
@@ -63,7 +65,7 @@ export const anySecrecy: fc.Arbitrary<Secrecy> = fc
 	.map(secrecy => (secrecy.severities.length === 3 ? { ...secrecy, severities: [] } : secrecy));
 
 /** Stands in everything that is hidden from the viewer, and nowhere else. */
-export const token = (world: World, what: string): string => `TOKEN-${world}-${what}`;
+const token = (world: World, what: string): string => `TOKEN-${world}-${what}`;
 export const anyToken = /TOKEN-[12]-|471100[12]/;
 
 export const otherOf = (party: Party): Party => (party === 'HSO' ? 'CP' : 'HSO');
@@ -74,6 +76,7 @@ const table = `
 - {type: T, operation: Get a chassis, description: d, match: 'GET /redfish/v1/Chassis/{chassis}', p2c: (CP and hso) or (HSO and cp)}
 - {type: T, operation: EventLog entries, description: d, match: ['GET ${entries}', 'GET ${entries}/{entry}'], p2c: (HSO and cp) or (CP and hso)}
 - {type: T, operation: Look around, description: d, match: [GET /redfish/v1, GET /redfish/v1/Systems, GET /redfish/v1/Chassis, 'GET /redfish/v1/Systems/{system}/LogServices', 'GET /redfish/v1/Systems/{system}/LogServices/{log}'], p2c: HSO or CP}
+- {type: T, operation: Follow events, description: d, match: GET /redfish/v1/EventService/SSE, p2c: (HSO and cp) or (CP and hso), handledBy: proxy}
 - {type: T, operation: Label, description: d, match: 'PATCH /redfish/v1/Systems/{system}', properties: [AssetTag, Boot.*], p2c: (HSO and cp) or (CP and hso)}
 - {type: T, operation: Clear, description: d, match: 'POST /redfish/v1/Systems/{system}/LogServices/{log}/Actions/LogService.ClearLog', p2c: HSO and CP and hso and cp}
 - {type: T, operation: Reset, description: d, match: 'POST /redfish/v1/Systems/{system}/Actions/ComputerSystem.Reset', p2c: (HSO and cp) or (CP and hso)}
@@ -92,8 +95,16 @@ function partyFile(
 	const lines: string[] = isHiding && isPrivate ? [`${key}.private: true`] : [];
 	const number = isPrivate && isHiding ? `471100${world}` : '4000';
 	const condition = `SUM(External.PDU.Outlets.Power)${holds || !isHiding ? '<' : '>'}${number}`;
-	for (const operation of ['Get a system', 'Get a chassis', 'EventLog entries', 'Label', 'Clear', 'Reset']) {
-		const isRead = operation.startsWith('Get') || operation.startsWith('Event');
+	for (const operation of [
+		'Get a system',
+		'Get a chassis',
+		'EventLog entries',
+		'Follow events',
+		'Label',
+		'Clear',
+		'Reset',
+	]) {
+		const isRead = !['Label', 'Clear', 'Reset'].includes(operation);
 		lines.push(`${operation}:`, `  ${key}.pre: ${isRead ? 'true' : condition}`);
 		if (!isHiding) continue;
 		const posts = masked
@@ -101,6 +112,8 @@ function partyFile(
 			.map(name => `${name} := ${replacement}`);
 		if (operation === 'EventLog entries' && shown.length > 0)
 			posts.push(shown.map(severity => `LogEntry.Severity == "${severity}"`).join(' or '));
+		if (operation === 'Follow events' && shown.length > 0)
+			posts.push(shown.map(severity => `EventRecord.MessageSeverity == "${severity}"`).join(' or '));
 		if (posts.length > 0) lines.push(`  ${key}.post:`, ...posts.map(post => `    - '${post}'`));
 	}
 	return `${lines.join('\n')}\n`;
@@ -146,6 +159,28 @@ function settingsOf({ masked }: Secrecy, world: World): Record<string, Record<st
 		},
 		'/redfish/v1/Chassis/chassis': { 'Oem/Site': { Row: chassis, Door: chassis } },
 	};
+}
+
+/** Events of one world: as many as it has of what is hidden, then one that shows as much as the viewer may see. */
+export function eventsOf({ severities: shown, masked }: Secrecy, world: World): readonly JsonObject[] {
+	const event = (EventId: string, severity: Severity, Message: string): JsonObject => ({
+		EventId,
+		EventTimestamp: '2026-01-01T00:00:00Z',
+		MessageId: 'OpenBMC.0.1.PowerButtonPressed',
+		MessageSeverity: severity,
+		Severity: severity,
+		Message,
+	});
+	const hidden = severities.find(severity => shown.length > 0 && !shown.includes(severity));
+	const isMasked = masked.includes('EventRecord.Message');
+	return [
+		...(hidden
+			? Array.from({ length: world }, (_, i) =>
+					event(token(world, `event-${i}`), hidden, token(world, 'event')),
+				)
+			: []),
+		event('last', shown[0] ?? 'OK', isMasked ? token(world, 'event') : 'shown'),
+	];
 }
 
 /** A site of one world. Both worlds of one secrecy differ in what is hidden from its viewer, and in nothing else. */
