@@ -134,7 +134,7 @@ async function openSide(
 		bmcs: Object.fromEntries(
 			hosts.map((host, i) => [`node${i + 1}`, { url: urls[i] ?? '', password, host }]),
 		),
-		limits: { bmcConnections: 32 },
+		limits: { bmcConnections: 32, perOperator: 'none', perParty: 'none' },
 	});
 	const server = await start<{ url: string }>('bimetal', { config: site.config }, proxyCore);
 	const [operator] = site.operators;

@@ -99,7 +99,7 @@ async function startAll(
 		tls: testTls,
 		bmcs: { node1: { url, password: generatePassword() } },
 		policies,
-		limits: { bmcConnections: connections },
+		limits: { bmcConnections: connections, perOperator: 'none', perParty: 'none' },
 	});
 	const ours = await start<{ bmcs: { node1: string } }>('bimetal', { config: site.config }, proxyCore);
 	const [operator] = site.operators;

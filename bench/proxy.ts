@@ -95,7 +95,7 @@ async function openCases(
 		bmcs: { node1: { url: bmc.ready.url, password } },
 		policies,
 		external,
-		limits: { bmcConnections: connections },
+		limits: { bmcConnections: connections, perOperator: 'none', perParty: 'none' },
 	});
 	const ours = await start<{ bmcs: { node1: string } }>('bimetal', { config: site.config });
 	const operator = site.operators.find(({ party }) => party === 'HSO');

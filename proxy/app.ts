@@ -17,7 +17,7 @@ import { createAuditRoutes } from './api/audit-routes.ts';
 import { createLockoutRoutes } from './api/lockout-routes.ts';
 import { requireOperator } from './api/operator-route.ts';
 import { createApiRoutes } from './api/routes.ts';
-import { createApprover } from './approve/approver.ts';
+import { type Approver, createApprover } from './approve/approver.ts';
 import { createFollowTask } from './approve/follow-task.ts';
 import { createOpenApproved } from './approve/open-approved.ts';
 import { type RequestDocument, requests } from './approve/request-document.ts';
@@ -59,12 +59,14 @@ import {
 import { createBmcTasks } from './forward/bmc-tasks.ts';
 import { coalesceReads } from './forward/coalesce.ts';
 import type { Windows } from './governance/windows.ts';
+import { createInFlight } from './limits/in-flight.ts';
+import { createLimits, type UsageLimits } from './limits/limits.ts';
 import { createTlsServer, type TlsMaterial } from './listener/listeners.ts';
 import { inviteBody } from './listener/read-body.ts';
 import { createRedfishHandler } from './listener/redfish-handler.ts';
 import { createRouter } from './listener/route.ts';
 import { writeAnswer } from './listener/write-answer.ts';
-import { createMediator, type Mediator } from './mediator.ts';
+import { createMediator, isRead, type Mediator } from './mediator.ts';
 import type { Operator } from './operator.ts';
 import type { PolicySources } from './policy/load-policy-files.ts';
 import type { PolicySet } from './policy/policy-set.ts';
@@ -132,6 +134,8 @@ export interface ProxyDeps {
 	readonly uploads: UploadLimits;
 	/** Where events may be pushed to, and limits where the usual ones do not fit. */
 	readonly events?: Pick<EventsDeps, 'limits' | 'destinations'> | undefined;
+	/** How much anybody may use. */
+	readonly usage: UsageLimits;
 	readonly clock: Clock;
 	readonly logger: Logger;
 	readonly registry: Registry;
@@ -168,7 +172,13 @@ export interface P2cProxy {
 	workers(): readonly number[];
 	/** GET of a resource of one BMC with the proxy's own credential, for External sources. */
 	readBmc(bmc: string, path: string): Promise<JsonValue>;
+	/**
+	 * Takes no more requests, finishes changes that are under way (as long as a BMC may take), cuts everything else off
+	 * and closes what it has opened.
+	 */
 	close(): Promise<void>;
+	/** While it closes: waits for nothing any more. What was being sent then has an unknown outcome. */
+	hurry(): void;
 }
 
 /** Wires the stages together. Never listens by itself; nothing here knows of files. */
@@ -189,6 +199,17 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	const tell = async (update: Update): Promise<void> => crew?.tell(update);
 	showState(registry, store, [...bmcs.values()]);
 	const lanes = createLanes();
+	const usage = createLimits(deps.usage, {
+		clock,
+		registry,
+		parties: Object.keys(deps.parties),
+		bmc: limits.home,
+	});
+	const changes = createInFlight();
+	let hurryUp: () => void = () => undefined;
+	const hurried = new Promise<void>(resolve => {
+		hurryUp = resolve;
+	});
 
 	const idleTimeouts = await openIdleTimeouts(store, deps.sessions.idleTimeout, (party, milliseconds) =>
 		tell({ what: 'idle-timeout', party, milliseconds }),
@@ -280,7 +301,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		{ bmcs, policies, consider, audit, clock, random: Math.random, logger, registry, store, ...deps.events },
 		() => mediator,
 	);
-	const mediator: Mediator = createMediator({
+	const planned: Mediator = createMediator({
 		own: events.own,
 		bmcTasks,
 		policies,
@@ -299,10 +320,15 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		considerHead: (set, operations, call) =>
 			considerHead({ readExternal: deps.readExternal, clock, claims }, set, operations, call),
 	});
+	const mediator: Mediator = {
+		...planned,
+		mediate: (call, to) =>
+			isRead(call) ? planned.mediate(call, to) : changes.run(() => planned.mediate(call, to)),
+	};
 	const follow = createFollowTask({ waiting, bmcTasks, bmcs, audit, clock });
 	const patient = new WeakSet<Socket>();
 	const uploads = createUploadService({ spool, mediator, limits: deps.uploads, patient, clock, logger });
-	const approver = createApprover({
+	const deciding = createApprover({
 		waiting,
 		mediator,
 		consider,
@@ -321,6 +347,10 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 			return entry?.operator.party === party ? entry.key : undefined;
 		},
 	});
+	const approver: Approver = {
+		...deciding,
+		approve: (...decision) => changes.run(() => deciding.approve(...decision)),
+	};
 
 	const { settings = consoleSettings.parse({}), folder = '' } = deps.consoles ?? {};
 	const openConsoles = await createConsoles({
@@ -371,6 +401,9 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		mediator,
 		events,
 		uploads,
+		admit: usage.admit,
+		share: usage.share,
+		holdUnread: usage.holdUnread,
 		clock,
 		logger,
 		observe,
@@ -437,7 +470,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 						remoteAddress,
 					}),
 				);
-			}),
+			}, usage.admit),
 		],
 		challenge: 'Basic realm="Bimetal", charset="UTF-8"',
 		logger,
@@ -490,7 +523,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		startCrew({
 			size,
 			config: {
-				tls,
+				tls: { ...deps.tls, partyRoots: tls.partyRoots },
 				parties: roots,
 				bmcs: deps.bmcs.map(
 					({ username: _username, password: _password, listen: _listen, ...target }) => target,
@@ -500,6 +533,8 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 				idleTimeout: deps.sessions.idleTimeout,
 				sessionLifetime: deps.sessions.lifetime,
 				sessionBinding: deps.sessions.boundTo ?? 'address',
+				usage: deps.usage,
+				partyNames: Object.keys(deps.parties),
 				reservedOperations: Object.values(deps.reserved ?? {}).flatMap(({ rules }) =>
 					rules.operations.flatMap(({ operation }) => operation),
 				),
@@ -526,6 +561,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		onUpgrade: Upgrade,
 	) => {
 		const server = createTlsServer(tls, handle, onUpgrade);
+		usage.limitConnections(server);
 		const shared = crew;
 		shared?.serve(door, server);
 		const opened = shared
@@ -604,12 +640,24 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 			doors.close();
 			events.close();
 			await openConsoles.close();
-			const ports = Promise.all(listening.map(server => server.close(3000)));
-			await crew?.close(3000);
-			await ports;
+			const longest = 2 * deps.limits.timeout + 1000;
+			const closed = Promise.all(listening.map(server => server.close(longest + cutReadsAfter)));
+			const changed = Promise.race([changes.settled(), pause(clock, longest)]);
+			const due = changed.then(() => pause(clock, cutReadsAfter));
+			await Promise.race([Promise.all([closed, changes.settled()]), due, hurried]);
+			const workersEnded = crew?.close(0);
+			for (const server of listening) void server.close(0);
+			await closed;
+			await workersEnded;
+			// A client that has gone does not take its change with it.
+			await Promise.race([changed, hurried]);
 			await Promise.all([...bmcs.values()].map(bmc => bmc.close()));
+			// Without their BMC they end soon, and how they ended is still to be kept.
+			await Promise.race([changes.settled(), pause(clock, cutReadsAfter)]);
 			await sessions.close();
+			await lockouts.settled();
 		},
+		hurry: () => hurryUp(),
 	};
 }
 
@@ -624,6 +672,12 @@ const entriesOf = (roster: Roster): RosterEntry[] =>
 		return entry ? [{ ...entry, password: undefined }] : [];
 	});
 type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+/** Milliseconds that answers to reads may still take when there are no more changes to wait for. */
+const cutReadsAfter = 1000;
+
+const pause = (clock: Clock, ms: number): Promise<void> =>
+	new Promise(resolve => void clock.after(ms, resolve));
 
 /** Every listener of the proxy is TLS. */
 const peerOf = (request: IncomingMessage): TLSSocket => request.socket as TLSSocket;

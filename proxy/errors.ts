@@ -80,6 +80,23 @@ export const proxyErrorTable = {
 		status: 429,
 		meaning: 'The operator has as many requests waiting as the site allows. Withdraw some.',
 	},
+	BmcBusy: {
+		status: 503,
+		expose: true,
+		meaning: 'Too many requests of this party wait for the BMC already. Wait, and ask for less at once.',
+	},
+	TooManyRequests: {
+		status: 429,
+		expose: true,
+		meaning:
+			'The operator, or the party, sends more requests a second than the site allows. Wait as Retry-After says.',
+	},
+	TooMuchAtOnce: {
+		status: 503,
+		expose: true,
+		meaning:
+			'The operator, or the party, has too many requests under way or answers unread. Finish some first.',
+	},
 	InternalError: { status: 500, meaning: 'A fault of the proxy; its log has it.' },
 	NotOffered: {
 		status: 501,

@@ -7,7 +7,9 @@ import { connectEvents, type EventBus } from '../common/events/bus.ts';
 import { createLogger, type Logger } from '../common/log/logger.ts';
 import { createRegistry } from '../common/metrics/registry.ts';
 import { openStore } from '../common/store/open-store.ts';
+import type { Store } from '../common/store/store.ts';
 import { createProxy, type P2cProxy, type ProxyDeps } from './app.ts';
+import type { AuditLog } from './audit/audit-log.ts';
 import { openSignedLog } from './audit/signed-log.ts';
 import { watchRoster } from './authenticate/watch-roster.ts';
 import { reservationsWithoutRow } from './claims/reservations.ts';
@@ -31,26 +33,49 @@ export interface RunningProxy {
 	readonly bmcs: Readonly<Record<string, string>>;
 	/** Resolves when every External source has a value, or after 10 s with the names of those that have none. */
 	warmUp(): Promise<readonly string[]>;
+	/** Finishes the changes under way, cuts the rest off, and closes what was opened. */
 	close(): Promise<void>;
+	/** While it closes: waits for nothing any more. */
+	hurry(): void;
 }
 
-/** `bimetal proxy -c site.yaml`: runs until SIGINT or SIGTERM. */
+/** `bimetal proxy -c site.yaml`: runs until SIGINT or SIGTERM; a second one hurries. */
 export async function main(options: { config: string }): Promise<void> {
 	const site = readSite(options.config);
 	const logger = createLogger({ service: 'proxy', level: site.log.level });
 	const running = await startProxy(site, { logger });
 	logger.info({ url: running.url, ops: running.ops }, 'the proxy listens');
+	let isStopping = false;
 	await new Promise<void>(resolve => {
-		for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
+		for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+			process.on(signal, () => {
+				if (isStopping) running.hurry();
+				isStopping = true;
+				resolve();
+			});
+		}
 	});
+	logger.info('changes under way are finished, then it ends; a second signal hurries');
 	await running.close();
+}
+
+export interface StartOptions {
+	readonly logger: Logger;
+	/** For tests of faults, which nothing but code can set: comes between the proxy and its disk. */
+	readonly through?: (parts: { readonly store: Store; readonly audit: AuditLog }) => {
+		readonly store: Store;
+		readonly audit: AuditLog;
+	};
 }
 
 /**
  * Starts the proxy of a site. Throws a ConfigError with every problem of its files, before anything is opened;
  * what was opened is closed again when a later step fails.
  */
-export async function startProxy(site: Site, { logger }: { logger: Logger }): Promise<RunningProxy> {
+export async function startProxy(
+	site: Site,
+	{ logger, through = parts => parts }: StartOptions,
+): Promise<RunningProxy> {
 	const clock = systemClock;
 	const parties = Object.keys(site.parties);
 	const folder = {
@@ -84,16 +109,17 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 		for (const end of opened.splice(0).reverse()) await end();
 	};
 	try {
-		const { log: audit, published } = await openSignedLog({
+		const { log, published } = await openSignedLog({
 			folder: site.audit.folder,
 			keyFile: site.audit.key,
 			origin: `bimetal/${site.site.replace(/[^\w.-]+/g, '-')}`,
 			clock,
 			onFault: fault => logger.error({ err: fault }, 'a checkpoint of the audit log could not be written'),
 		});
-		opened.push(() => audit.close());
-		const store = await openStore(site.store);
-		opened.push(() => store.close());
+		opened.push(() => log.close());
+		const opening = await openStore(site.store);
+		opened.push(() => opening.close());
+		const { store, audit } = through({ store: opening, audit: log });
 		const spool = await openSpool({
 			folder: join(dirname(site.store.file), 'uploads'),
 			total: site.limits.uploads,
@@ -220,7 +246,12 @@ export async function startProxy(site: Site, { logger }: { logger: Logger }): Pr
 		opened.push(async () => {
 			await audit.append({ kind: 'stop', reason: 'asked to' }).durable.catch(() => undefined);
 		});
-		return { ...addresses, close, warmUp: () => warmUp(external, Object.keys(site.external)) };
+		return {
+			...addresses,
+			close,
+			hurry: () => proxy?.hurry(),
+			warmUp: () => warmUp(external, Object.keys(site.external)),
+		};
 	} catch (fault) {
 		await close();
 		throw fault;
@@ -291,6 +322,7 @@ type SiteDeps = Pick<
 	| 'workers'
 	| 'coalesce'
 	| 'uploads'
+	| 'usage'
 >;
 
 /** What the site file says, with the files that it names read. */
@@ -333,6 +365,7 @@ function depsOfSite(site: Site): SiteDeps {
 		workers: processes > 1 ? { size: processes, logLevel: site.log.level } : undefined,
 		coalesce: site.coalesce,
 		uploads: { image: site.limits.upload, time: site.limits.uploadTime, silence: 30_000 },
+		usage: { ...site.limits, perAddress: site.limits.connectionsPerAddress },
 	};
 }
 

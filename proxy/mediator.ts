@@ -502,4 +502,4 @@ const isMetricReport = ({ request: { method, segments } }: Call): boolean =>
 	segments[3] === 'MetricReports' &&
 	(method === 'GET' || method === 'HEAD');
 
-const isRead = ({ request }: Call): boolean => request.method === 'GET' || request.method === 'HEAD';
+export const isRead = ({ request }: Call): boolean => request.method === 'GET' || request.method === 'HEAD';

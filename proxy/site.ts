@@ -28,7 +28,24 @@ const limits = {
 	uploads: 512 * 1024 * 1024,
 	diskFree: 128 * 1024 * 1024,
 	uploadTime: 10 * 60_000,
+	bmcQueue: 500,
+	perOperator: { rate: 500, burst: 1000, concurrent: 500 },
+	perParty: { rate: 1000, burst: 2000, concurrent: 1000 },
+	connections: 4000,
+	connectionsPerAddress: 1000,
+	unread: 128 * 1024 * 1024,
 };
+const allowance = z.union([
+	z.literal('none').transform(() => undefined),
+	z.strictObject({
+		/** Requests a second, over a long time. */
+		rate: z.number().positive(),
+		/** Requests at once after a pause. */
+		burst: z.int().min(1),
+		/** Requests under way at once. */
+		concurrent: z.int().min(1),
+	}),
+]);
 const isSafeUrl = (text: string): boolean => {
 	const { protocol, hostname, username } = new URL(text);
 	return (
@@ -193,11 +210,21 @@ const siteSchema = (folder: string) =>
 		limits: z
 			.strictObject({
 				/** Longest wait for a BMC. */
-				bmcTimeout: duration.default(10_000),
+				bmcTimeout: duration.default(limits.bmcTimeout),
 				/** Largest answer that is kept in memory to be filtered. */
-				answer: byteSize.default(16 * 1024 * 1024),
+				answer: byteSize.default(limits.answer),
 				/** Connections to one BMC. */
-				bmcConnections: z.int().min(1).max(150).default(16),
+				bmcConnections: z.int().min(1).max(150).default(limits.bmcConnections),
+				/** Requests of one party that may wait for a connection to one BMC. */
+				bmcQueue: z.int().min(1).max(100_000).default(limits.bmcQueue),
+				/** What one operator may use, and all operators of one party together; `none`: no limit. */
+				perOperator: allowance.default(limits.perOperator),
+				perParty: allowance.default(limits.perParty),
+				/** Connections of clients to one listener, and of them from one address (an IPv6 one counts as its /64). */
+				connections: z.int().min(1).max(100_000).default(limits.connections),
+				connectionsPerAddress: z.int().min(1).max(100_000).default(limits.connectionsPerAddress),
+				/** Answers that the clients of one party may leave unread in memory. */
+				unread: byteSize.default(limits.unread),
 				/** Largest image that can be uploaded. bmcweb takes 30 MiB unless it was built otherwise. */
 				upload: byteSize.default(limits.upload),
 				/** All images that are on their way or wait for approvals, together. */

@@ -10,7 +10,7 @@ export interface Listening {
 	readonly port: number;
 	/**
 	 * Takes no more connections, lets the answers under way end, and after `graceMs` milliseconds (5,000 when
-	 * absent) cuts off what is left. Resolves when the last connection is gone; calling it again is harmless.
+	 * absent) cuts off what is left. Resolves when the last connection is gone; called again, it can only be sooner.
 	 */
 	close(graceMs?: number): Promise<void>;
 }
@@ -56,16 +56,22 @@ export async function listen(
 		});
 		for (const response of answering) endAfter(response);
 		server.closeIdleConnections();
-		const cancel = clock.after(graceMs, () => {
-			for (const socket of connections) socket.destroy();
-		});
+		const cancel = cutAfter(graceMs);
 		await closed;
 		cancel();
 	};
+	const cutAfter = (graceMs: number): (() => void) =>
+		clock.after(graceMs, () => {
+			for (const socket of connections) socket.destroy();
+		});
 	return {
 		host: address.address,
 		port: address.port,
 		close(graceMs = 5000) {
+			if (closing) {
+				const cancel = cutAfter(graceMs);
+				void closing.then(cancel);
+			}
 			closing ??= close(graceMs);
 			return closing;
 		},

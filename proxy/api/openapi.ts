@@ -21,6 +21,7 @@ const reviewView = schemas.reviewView.extend({
 	request: requestView,
 	resource: z.strictObject({ path: z.string(), body, reason: z.string().nullable() }).nullable(),
 	changes: changes.nullable(),
+	upload: schemas.reviewView.shape.upload.unwrap().extend({ parameters: body }).nullable(),
 });
 const requestPage = schemas.requestPage.extend({ requests: z.array(requestView) });
 

@@ -6,13 +6,21 @@ import type { Operator } from '../operator.ts';
 /** Where the authentication handler leaves the operator for the handlers. */
 const OPERATOR = 'operator';
 
-/** Authenticates every request to the management API; nothing of it is open. */
-export function requireOperator(authenticate: (request: Request) => Promise<Operator>): RequestHandler {
+/**
+ * Authenticates every request to the management API; nothing of it is open.
+ * @param admit lets an operator's request in, or throws; what it gives is called when the request is over
+ */
+export function requireOperator(
+	authenticate: (request: Request) => Promise<Operator>,
+	admit?: (operator: Operator) => () => void,
+): RequestHandler {
 	return (request, response, next) => {
-		authenticate(request).then(operator => {
-			response.locals[OPERATOR] = operator;
-			next();
-		}, next);
+		authenticate(request)
+			.then(operator => {
+				if (admit) response.once('close', admit(operator));
+				response.locals[OPERATOR] = operator;
+			})
+			.then(() => next(), next);
 	};
 }
 

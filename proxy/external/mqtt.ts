@@ -23,6 +23,8 @@ interface Latest {
 	/** By our clock: a sender's own time stamps prove nothing. */
 	readonly at: number;
 	readonly generation: number;
+	/** On the clock that nobody sets: its age counts by that. */
+	readonly heard: number;
 }
 
 /**
@@ -36,7 +38,7 @@ interface Latest {
 export function createMqttReader({ name, source, events, clock, logger }: MqttDeps): Reader {
 	const latest = new Map<string, Latest>();
 	const wakers = new Set<() => void>();
-	const began = clock.now();
+	const began = clock.elapsed();
 	let generation = 0;
 	let tooMany = false;
 	let closed = false;
@@ -50,7 +52,7 @@ export function createMqttReader({ name, source, events, clock, logger }: MqttDe
 		}
 		const mapped = mapFields(source.fields, payload as JsonValue);
 		if (!mapped.ok) logger.warn({ source: name, topic, reason: mapped.reason }, 'a reading does not fit');
-		latest.set(topic, { mapped, at: clock.now(), generation });
+		latest.set(topic, { mapped, at: clock.now(), heard: clock.elapsed(), generation });
 		for (const wake of [...wakers]) wake();
 	});
 
@@ -62,14 +64,14 @@ export function createMqttReader({ name, source, events, clock, logger }: MqttDe
 			const wanted = expect === undefined ? '' : ` of ${expect}`;
 			return unavailable(`heard from ${latest.size}${wanted} topics of ${source.topic}`);
 		}
-		if (expect === undefined && clock.now() - began < source.maxAge) {
+		if (expect === undefined && clock.elapsed() - began < source.maxAge) {
 			return unavailable(`listening to ${source.topic} for less than ${source.maxAge} ms`);
 		}
 		const list: JsonValue[] = [];
 		let asOf = Number.POSITIVE_INFINITY;
-		for (const [topic, { mapped, at, generation: heard }] of [...latest].sort(byTopic)) {
-			if (heard < generation) return unavailable(`${topic}: nothing new since the last operation`);
-			const age = clock.now() - at;
+		for (const [topic, { mapped, at, heard, generation: of }] of [...latest].sort(byTopic)) {
+			if (of < generation) return unavailable(`${topic}: nothing new since the last operation`);
+			const age = Math.round(clock.elapsed() - heard);
 			if (age > source.maxAge) return unavailable(`${topic}: the newest message is ${age} ms old`);
 			if (!mapped.ok) return unavailable(`${topic}: ${mapped.reason}`);
 			list.push(mapped.value);

@@ -25,13 +25,15 @@ export interface PolledDeps {
 export function createPolledReader({ name, maxAge, clock, logger, fetch }: PolledDeps): Reader {
 	const closing = new AbortController();
 	let generation = 0;
-	let cached: { value: ExternalValue & { status: 'fresh' }; generation: number } | undefined;
+	/** `began` on the clock that nobody sets. */
+	let cached: { value: ExternalValue; began: number; generation: number } | undefined;
 	let underway: { result: Promise<ExternalValue>; generation: number } | undefined;
 
-	const young = (value: ExternalValue & { status: 'fresh' }) => clock.now() - value.asOf <= maxAge;
+	const isYoung = (began: number) => clock.elapsed() - began <= maxAge;
 
 	const fetchNow = async (mine: number): Promise<ExternalValue> => {
 		const asOf = clock.now();
+		const began = clock.elapsed();
 		let fetched: Fetched;
 		try {
 			fetched = await fetch(closing.signal);
@@ -44,15 +46,15 @@ export function createPolledReader({ name, maxAge, clock, logger, fetch }: Polle
 			return unavailable(fetched.reason);
 		}
 		const value = { status: 'fresh', value: fetched.value, asOf } as const;
-		if (!young(value)) return unavailable(`the answer took longer than its maximum age of ${maxAge} ms`);
-		if (generation === mine) cached = { value, generation };
+		if (!isYoung(began)) return unavailable(`the answer took longer than its maximum age of ${maxAge} ms`);
+		if (generation === mine) cached = { value, began, generation };
 		return value;
 	};
 
 	return {
 		async read() {
 			if (closing.signal.aborted) return unavailable('the source is closed');
-			if (cached?.generation === generation && young(cached.value)) return cached.value;
+			if (cached?.generation === generation && isYoung(cached.began)) return cached.value;
 			if (underway?.generation !== generation) {
 				const mine = generation;
 				// Set before the fetch can end, which it does at the earliest one turn later.

@@ -35,6 +35,7 @@ export function createTlsServer(
 			ALPNProtocols: ['http/1.1'],
 			maxHeaderSize: 16 * 1024,
 			insecureHTTPParser: false,
+			handshakeTimeout: 10_000,
 			headersTimeout: 15_000,
 			requestTimeout: 120_000,
 			keepAliveTimeout: 65_000,
@@ -42,7 +43,6 @@ export function createTlsServer(
 		},
 		handle,
 	);
-	server.maxConnections = 2000;
 	server.on('clientError', (fault: NodeJS.ErrnoException, socket: Socket) => {
 		if (fault.code !== 'ERR_HTTP_REQUEST_TIMEOUT' || !tls.patient?.has(socket)) refuse(fault, socket);
 	});
@@ -60,10 +60,18 @@ function refuse(fault: NodeJS.ErrnoException, socket: Socket): void {
 		socket.destroy();
 		return;
 	}
-	respond(
-		socket,
-		fault.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request',
-	);
+	respond(socket, statusOf(fault.code));
+}
+
+function statusOf(code: string | undefined): string {
+	switch (code) {
+		case 'HPE_HEADER_OVERFLOW':
+			return '431 Request Header Fields Too Large';
+		case 'ERR_HTTP_REQUEST_TIMEOUT':
+			return '408 Request Timeout';
+		default:
+			return '400 Bad Request';
+	}
 }
 
 function respond(socket: Socket, status: string): void {

@@ -17,6 +17,9 @@ import type { Events } from '../events/events.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
 import { withoutPrefix } from '../forward/links.ts';
 import { performOpen } from '../forward/perform.ts';
+import type { Admit } from '../limits/admission.ts';
+import { nobody, type ShareBmc } from '../limits/share-bmc.ts';
+import type { HoldUnread } from '../limits/unread.ts';
 import type { Mediator } from '../mediator.ts';
 import type { Operator } from '../operator.ts';
 import { HandOver } from '../processes/hand-over.ts';
@@ -39,6 +42,11 @@ export interface RedfishHandlerDeps {
 	readonly logger: Logger;
 	/** In a process that leaves requests to another: called for those that throw HandOver. */
 	readonly handOver?: (request: IncomingMessage, response: ServerResponse) => void;
+	/** Lets an operator's request in, see limits/admission.ts. */
+	readonly admit?: Admit | undefined;
+	/** A BMC's connections as a party may use them. */
+	readonly share: ShareBmc;
+	readonly holdUnread: HoldUnread;
 	readonly observe: (observed: { method: string; route: string; status: string; ms: number }) => void;
 }
 
@@ -58,6 +66,7 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 		request: IncomingMessage,
 		response: ServerResponse,
 		address: Address,
+		asker: { party: string },
 	): Promise<Answer | 'passed'> => {
 		let head: RequestHead;
 		try {
@@ -78,12 +87,18 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 		}
 		const { bmc, prefix } = address;
 		if (isOpen(head) && bmc && !hasCredential(head))
-			return performOpen(plainRequest(head.method, head.path), bmc, prefix);
+			return performOpen(plainRequest(head.method, head.path), deps.share(bmc, nobody), prefix);
 		const pending = deps.authenticate(head, request);
 		const operator = pending instanceof Promise ? await pending : pending;
+		asker.party = operator.party;
+		if (deps.admit) response.once('close', deps.admit(operator));
 		if (head.bodyKind === 'opaque') {
 			if (!bmc) throw noBmc();
-			return deps.uploads.take(head, { operator, bmc, prefix }, { request, response, invite });
+			return deps.uploads.take(
+				head,
+				{ operator, bmc: deps.share(bmc, operator.party), prefix },
+				{ request, response, invite },
+			);
 		}
 		const hasBody = head.bodyKind !== 'none' || request.headers['transfer-encoding'] !== undefined;
 		const raw = hasBody ? await readBody(request, head.bodyLimit, invite) : undefined;
@@ -95,7 +110,7 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 			const own = await deps.tasks.answer(canonical, operator, bmc.target.name, prefix);
 			if (own) return own;
 		}
-		const call: Call = { request: canonical, operator, bmc, prefix };
+		const call: Call = { request: canonical, operator, bmc: deps.share(bmc, operator.party), prefix };
 		if (deps.events.isStream(call)) {
 			const identify = () => deps.authenticate(head, request);
 			const lastEventId = request.headers['last-event-id']?.toString();
@@ -115,8 +130,20 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 		await deps.authenticate({ fields }, request);
 	};
 
-	const finish = (request: IncomingMessage, response: ServerResponse, result: Answer | 'passed'): void => {
-		if (result !== 'passed') writeAnswer(request, response, result);
+	const finish = (
+		request: IncomingMessage,
+		response: ServerResponse,
+		result: Answer | 'passed',
+		{ party }: { readonly party: string },
+	): void => {
+		if (result === 'passed') return;
+		try {
+			deps.holdUnread(party, result.body?.length ?? 0, response);
+		} catch (fault) {
+			writeAnswer(request, response, renderRedfishError(fault));
+			return;
+		}
+		writeAnswer(request, response, result);
 	};
 	return (request, response, address) => {
 		const began = deps.clock.now();
@@ -127,7 +154,8 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 			const route = address.bmc ? 'redfish' : 'no-bmc';
 			deps.observe({ method: request.method ?? '', route, status, ms: deps.clock.now() - began });
 		});
-		answer(request, response, address)
+		const asker = { party: nobody };
+		answer(request, response, address, asker)
 			.catch((fault: unknown): Answer | 'passed' => {
 				if (fault instanceof HandOver && deps.handOver) {
 					isHandedOver = true;
@@ -143,7 +171,7 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 				}
 				return rendered;
 			})
-			.then(result => finish(request, response, result))
+			.then(result => finish(request, response, result, asker))
 			.catch((fault: unknown) => {
 				deps.logger.error({ err: fault }, 'the answer could not be written');
 				response.destroy();

@@ -2,6 +2,7 @@ import type { VerifiedBasic } from '../authenticate/basic.ts';
 import type { RosterEntry } from '../authenticate/roster.ts';
 import type { SessionBinding, SessionRecord } from '../authenticate/sessions.ts';
 import type { BmcState, BmcTarget, ForwardLimits } from '../forward/bmc-connection.ts';
+import type { UsageLimits } from '../limits/limits.ts';
 import type { TlsMaterial } from '../listener/listeners.ts';
 import type { PolicySources } from '../policy/load-policy-files.ts';
 
@@ -14,6 +15,9 @@ export interface WorkerConfig {
 	})[];
 	/** This worker's share: see share-limits.ts. */
 	readonly limits: ForwardLimits;
+	/** How much anybody may use, of each process. */
+	readonly usage: UsageLimits;
+	readonly partyNames: readonly string[];
 	readonly coalesce: boolean;
 	readonly idleTimeout: number;
 	readonly sessionLifetime: number;

@@ -15,6 +15,7 @@ import { type Roster, type RosterEntry, rosterOf } from '../authenticate/roster.
 import { type ActivePolicies, activate, type Consider, createConsider } from '../decide/consider.ts';
 import { type BmcConnection, type BmcShare, connectBmc } from '../forward/bmc-connection.ts';
 import { coalesceReads } from '../forward/coalesce.ts';
+import { createLimits } from '../limits/limits.ts';
 import { createTlsServer } from '../listener/listeners.ts';
 import { type Address, createRedfishHandler } from '../listener/redfish-handler.ts';
 import { createRouter } from '../listener/route.ts';
@@ -123,6 +124,12 @@ export function createWorker(deps: WorkerDeps): Worker {
 		considerHead: () => forHome('an upload'),
 	});
 
+	const usage = createLimits(config.usage, {
+		clock,
+		registry: deps.registry,
+		parties: config.partyNames,
+		bmc: config.limits,
+	});
 	const relay = createRelay({ path: config.socket });
 	const observe = requestMetrics(deps.registry);
 	const handlerOf = (door: string) =>
@@ -149,6 +156,9 @@ export function createWorker(deps: WorkerDeps): Worker {
 				follow: () => forHome('events'),
 			},
 			mediator,
+			admit: usage.admit,
+			share: usage.share,
+			holdUnread: usage.holdUnread,
 			uploads: { bodyLimit: 0, take: () => forHome('an upload') },
 			clock,
 			logger,
@@ -177,7 +187,9 @@ export function createWorker(deps: WorkerDeps): Worker {
 				if (address?.bmc) handle(request, response, address);
 				else relay.request(request, response, door);
 			};
-			return [door, serverFor(config, relay, door, serve)] as const;
+			const server = serverFor(config, relay, door, serve);
+			usage.limitConnections(server);
+			return [door, server] as const;
 		}),
 	);
 

@@ -2,6 +2,7 @@
 import test from 'ava';
 import type { z } from 'zod';
 import { createAuditRoutes } from '../../proxy/api/audit-routes.ts';
+import { createLockoutRoutes } from '../../proxy/api/lockout-routes.ts';
 import { createApiRoutes } from '../../proxy/api/routes.ts';
 import * as schemas from '../../proxy/api/schemas.ts';
 import { createRepairRoutes } from '../../proxy/enrol/routes.ts';
@@ -28,6 +29,7 @@ test('it describes exactly the routes that there are', async t => {
 	const offered = [
 		...createApiRoutes({} as Parameters<typeof createApiRoutes>[0]),
 		...createAuditRoutes({} as Parameters<typeof createAuditRoutes>[0]),
+		...createLockoutRoutes({} as Parameters<typeof createLockoutRoutes>[0]),
 		...createExplainRoutes({} as Parameters<typeof createExplainRoutes>[0]),
 		...createRepairRoutes({} as Parameters<typeof createRepairRoutes>[0]),
 		...createGovernanceRoutes({} as Parameters<typeof createGovernanceRoutes>[0]),

@@ -101,6 +101,7 @@ export interface TestProxyOptions {
 	readonly doors?: DoorsOptions;
 	/** As in the site file. */
 	readonly consoles?: z.input<typeof consoleSettings>;
+	readonly usage?: Partial<ProxyDeps['usage']>;
 	/** What the emulated BMCs are like, all three of them. */
 	readonly bmc?: Partial<BmcOptions>;
 	/** Worker processes; BIMETAL_TEST_WORKERS, or none, when absent. */
@@ -290,6 +291,15 @@ async function open(
 			maxPerOperator: options.maxPerOperator ?? 100,
 		},
 		sessions: { idleTimeout: 30 * 60_000, lifetime: 24 * 3_600_000 },
+		usage: {
+			connections: 2000,
+			perAddress: 2000,
+			bmcQueue: 1000,
+			unread: 64 * 1024 * 1024,
+			perOperator: undefined,
+			perParty: undefined,
+			...options.usage,
+		},
 		limits: { timeout: options.bmcTimeout ?? 10_000, answer: 4 * 1024 * 1024, connections: 8 },
 		clock,
 		logger: createLogger({ service: 'proxy', destination: { write: line => void lines.push(line) } }),
