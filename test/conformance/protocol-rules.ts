@@ -1,3 +1,4 @@
+import { pathOf } from './paths.ts';
 import { firstOf, type Rule, sessions, system, unlessStatus } from './rule.ts';
 
 const linksOf = (json: unknown): string[] => {
@@ -35,7 +36,7 @@ export const protocolRules: readonly Rule[] = [
 		rule: 'GET, POST, PATCH and DELETE are supported',
 		async check({ ask, account }) {
 			const made = await ask('POST', sessions, { body: account });
-			const location = String(made.headers.location).replace(/^https?:\/\/[^/]*/, '');
+			const location = pathOf(made.headers.location);
 			const AssetTag = 'conformance';
 			return firstOf(
 				unlessStatus(await ask('GET', system), 200),

@@ -1,3 +1,4 @@
+import { pathOf } from './paths.ts';
 import { firstOf, type Rule, sessions, system, unlessExtendedError, unlessStatus } from './rule.ts';
 
 const entries = `${system}/LogServices/EventLog/Entries`;
@@ -241,9 +242,7 @@ export const requestRules: readonly Rule[] = [
 				askAsNobody('POST', path, { body: account }),
 			);
 			const replies = await Promise.all(made);
-			const locations = replies.map(({ headers }) =>
-				String(headers.location).replace(/^https?:\/\/[^/]*/, ''),
-			);
+			const locations = replies.map(({ headers }) => pathOf(headers.location));
 			const wrong = replies.map(reply => unlessStatus(reply, 201)).find(Boolean);
 			for (const location of locations) await ask('DELETE', location);
 			return firstOf(wrong, new Set(locations).size !== 3 && `they share a place: ${locations}`);
@@ -255,7 +254,7 @@ export const requestRules: readonly Rule[] = [
 		rule: 'what was deleted is gone',
 		async check({ ask, askAsNobody, account }) {
 			const made = await askAsNobody('POST', sessions, { body: account });
-			const location = String(made.headers.location).replace(/^https?:\/\/[^/]*/, '');
+			const location = pathOf(made.headers.location);
 			return firstOf(
 				unlessStatus(await ask('GET', location), 200),
 				unlessStatus(await ask('DELETE', location), 200, 204),

@@ -1,3 +1,4 @@
+import { pathOf } from './paths.ts';
 import { firstOf, type Rule, sessions, system, unlessExtendedError, unlessStatus } from './rule.ts';
 
 /** DSP0266, clause 8: service responses. */
@@ -62,7 +63,7 @@ export const responseRules: readonly Rule[] = [
 		rule: '201 comes with Location, and that of a session with X-Auth-Token as well',
 		async check({ ask, askAsNobody, account }) {
 			const { status, headers } = await askAsNobody('POST', sessions, { body: account });
-			const location = String(headers.location).replace(/^https?:\/\/[^/]*/, '');
+			const location = pathOf(headers.location);
 			await ask('DELETE', location);
 			return status === 201 && location.startsWith(sessions) && headers['x-auth-token']
 				? undefined
@@ -105,7 +106,7 @@ export const responseRules: readonly Rule[] = [
 			for (let i = 0; i < 8; i++) {
 				const { headers } = await askAsNobody('POST', sessions, { body: account });
 				tokens.push(String(headers['x-auth-token']));
-				await ask('DELETE', String(headers.location).replace(/^https?:\/\/[^/]*/, ''));
+				await ask('DELETE', pathOf(headers.location));
 			}
 			// 62 letters hold 5.95 bits each.
 			const short = tokens.some(token => (token.length - 1) * 5.95 < 112);
@@ -187,7 +188,7 @@ export const responseRules: readonly Rule[] = [
 		async check({ ask, pass }) {
 			const target = '/redfish/v1/Managers/bmc/LogServices/Dump/Actions/LogService.CollectDiagnosticData';
 			const begun = await ask('POST', target, { body: { DiagnosticDataType: 'Manager' } });
-			const monitor = String(begun.headers.location).replace(/^https?:\/\/[^/]*/, '');
+			const monitor = pathOf(begun.headers.location);
 			const running = await ask('GET', monitor);
 			pass(60_000);
 			const ended = await ask('GET', monitor);

@@ -1,4 +1,5 @@
 import type { AskOptions, Reply } from '../proxy/ask.ts';
+import type { Follower } from '../proxy/follow.ts';
 
 /** A Redfish service under test, seen by a client that knows nothing of what stands behind it. */
 export interface Service {
@@ -13,6 +14,8 @@ export interface Service {
 	readonly account: { readonly UserName: string; readonly Password: string };
 	/** Bytes as they are over one connection, until an answer's head has come or the connection ends. */
 	send(bytes: string): Promise<string>;
+	/** Opens a stream of server-sent events, as somebody who may do everything. */
+	follow(target: string): Promise<Follower>;
 	/** Every resource that can be reached from the root by links, read once. */
 	tree(): Promise<readonly Resource[]>;
 	/** The TLS version that it speaks with a client of today; null over plain TCP. */

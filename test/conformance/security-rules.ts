@@ -1,3 +1,4 @@
+import { pathOf } from './paths.ts';
 import { firstOf, type Rule, sessions, system, unlessStatus } from './rule.ts';
 
 const open = new Set(['/redfish', '/redfish/v1', '/redfish/v1/$metadata', '/redfish/v1/odata']);
@@ -31,7 +32,7 @@ export const securityRules: readonly Rule[] = [
 		async check({ ask, askAsNobody, askWith, account }) {
 			const made = await askAsNobody('POST', sessions, { body: account });
 			const token = String(made.headers['x-auth-token']);
-			const location = String(made.headers.location).replace(/^https?:\/\/[^/]*/, '');
+			const location = pathOf(made.headers.location);
 			const shown = await askWith(token, 'GET', location);
 			const used = await askWith(token, 'GET', system);
 			await ask('DELETE', location);
@@ -105,7 +106,7 @@ export const securityRules: readonly Rule[] = [
 				`SESSION=${made.headers['x-auth-token']}`,
 			].join('; ');
 			const tried = await askAsNobody('GET', system, { headers: { cookie } });
-			await ask('DELETE', String(made.headers.location).replace(/^https?:\/\/[^/]*/, ''));
+			await ask('DELETE', pathOf(made.headers.location));
 			return firstOf(
 				unlessStatus(tried, 401),
 				made.headers['set-cookie'] !== undefined && 'one is given out',

@@ -8,6 +8,7 @@ import { loadPolicies } from '../../proxy/policy/load-policies.ts';
 import type { PolicySet } from '../../proxy/policy/policy-set.ts';
 import { startBmc } from '../../qemu/bmc/bmc.ts';
 import { createAsk, type Identified } from '../proxy/ask.ts';
+import { follow } from '../proxy/follow.ts';
 import { bmcPassword, parties, startTestProxy } from '../proxy/start-proxy.ts';
 import type { Resource, Service } from './rule.ts';
 
@@ -28,7 +29,10 @@ export async function startServices(): Promise<{ services: readonly Service[]; c
 		clock,
 		failedLoginDelayMs: 0,
 	});
-	const proxy = await startTestProxy({ policies: await loadOpenPolicies() });
+	const proxy = await startTestProxy({
+		policies: await loadOpenPolicies(),
+		destinations: { HSO: [{ host: 'localhost', networks: ['127.0.0.0/8'], ports: [9], security: 'https' }] },
+	});
 	const direct = serviceOf('bmc', {
 		base: bmc.url,
 		ca: authority.certificatePem,
@@ -85,6 +89,7 @@ function serviceOf(name: Service['name'], { base, ca, clock, account }: Where): 
 		askAsNobody: (method, target, options) => asker.ask(null, method, target, options),
 		askWith: (token, method, target, options) => asker.ask({ token }, method, target, options),
 		send: bytes => sendBytes(base, ca, bytes),
+		follow: target => follow(base + target, { ca, headers: basic(account) }),
 		tree() {
 			known ??= crawl(ask);
 			return known;
@@ -94,6 +99,10 @@ function serviceOf(name: Service['name'], { base, ca, clock, account }: Where): 
 		close: () => asker.close(),
 	};
 }
+
+const basic = ({ UserName, Password }: Service['account']): Record<string, string> => ({
+	authorization: `Basic ${Buffer.from(`${UserName}:${Password}`).toString('base64')}`,
+});
 
 async function crawl(ask: Service['ask']): Promise<readonly Resource[]> {
 	const paths = new Set(['/redfish/v1']);
