@@ -60,7 +60,7 @@ const keyOf = ({ target, headers }: ForwardRequest): string => `${target}\n${JSO
  * result once), sessions, event streams, updates, Oem resources, nor what may be a stream of bytes.
  */
 const shared =
-	/^\/redfish\/v1\/(?:Systems|Chassis|Managers|Fabrics|CompositionService|TelemetryService|Registries)(?:\/[^/?]+)*$/;
+	/^\/redfish\/v1\/(?:Systems|Chassis|Managers|Fabrics|CompositionService|TelemetryService|Registries)(?:\/[^/?%.][^/?%]*)*$/;
 const stateful = /\/(?:Oem|Actions|Attachment|attachment|Entries\/[^/]+)(?:\/|$)/;
 
 const isShared = ({ method, target }: ForwardRequest): boolean =>

@@ -50,6 +50,8 @@ export function startMember(deps: MemberDeps): Member {
 	let isReady = false;
 	let isGone = false;
 	let lastNumber = 0;
+	/** Connections that it does not have yet. */
+	const given = new Map<number, Socket>();
 	const updates = new Map<number, () => void>();
 	const calls = new Map<number, (values: readonly object[]) => void>();
 
@@ -60,6 +62,7 @@ export function startMember(deps: MemberDeps): Member {
 		if (isGone) return;
 		isGone = true;
 		isReady = false;
+		for (const socket of given.values()) socket.destroy();
 		for (const resolve of updates.values()) resolve();
 		for (const resolve of calls.values()) resolve([]);
 		deps.onExit();
@@ -78,6 +81,10 @@ export function startMember(deps: MemberDeps): Member {
 			case 'ready':
 				isReady = true;
 				deps.onReady();
+				break;
+			case 'adopted':
+				// Closes our handle of the connection alone.
+				given.get(message.number)?.destroy();
 				break;
 			case 'done':
 				updates.get(message.number)?.();
@@ -116,9 +123,20 @@ export function startMember(deps: MemberDeps): Member {
 		ready: () => isReady,
 		give(door, socket) {
 			if (!isReady || !child.connected) return false;
-			child.send({ kind: 'connection', door } satisfies ToWorker, socket, {}, fault => {
-				if (fault) socket.destroy();
-			});
+			lastNumber++;
+			const number = lastNumber;
+			// Our handle is kept until the worker has its own: node:child_process would keep one for ever that was on its
+			// way to a process that died, and its client would wait for ever.
+			given.set(number, socket);
+			socket.once('close', () => given.delete(number));
+			child.send(
+				{ kind: 'connection', number, door } satisfies ToWorker,
+				socket,
+				{ keepOpen: true },
+				fault => {
+					if (fault) socket.destroy();
+				},
+			);
 			return true;
 		},
 		async tell(update) {

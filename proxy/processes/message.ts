@@ -57,7 +57,7 @@ export type ToWorker =
 	| { readonly kind: 'start'; readonly config: WorkerConfig }
 	| { readonly kind: 'update'; readonly number: number; readonly update: Update }
 	/** With the connection's handle; `door` is the port that it came in on: '' for the main port, or a BMC's name. */
-	| { readonly kind: 'connection'; readonly door: string }
+	| { readonly kind: 'connection'; readonly number: number; readonly door: string }
 	| { readonly kind: 'token'; readonly call: number; readonly token?: string; readonly fault?: string }
 	| { readonly kind: 'metrics'; readonly call: number }
 	| { readonly kind: 'close'; readonly graceMs: number };
@@ -65,6 +65,8 @@ export type ToWorker =
 /** From a worker to home. */
 export type ToHome =
 	| { readonly kind: 'ready' }
+	/** The connection is served here. */
+	| { readonly kind: 'adopted'; readonly number: number }
 	/** The update is in force here. */
 	| { readonly kind: 'done'; readonly number: number }
 	| { readonly kind: 'touched'; readonly sessions: readonly string[] }

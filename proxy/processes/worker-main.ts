@@ -62,6 +62,7 @@ function start(config: WorkerConfig): void {
 			case 'start':
 				break;
 			case 'connection':
+				tell({ kind: 'adopted', number: message.number });
 				if (handle) connections.adopt(message.door, handle);
 				break;
 			case 'update':
