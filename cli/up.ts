@@ -33,6 +33,7 @@ export function upCommand(program: Command, { context, run }: Registration): voi
 			'copy the policies to the state, let both parties sign them, and take only signed ones',
 		)
 		.option('--servers <n>', 'emulated servers in the rack', serverCount, 8)
+		.option('--processes <n>', 'processes that serve clients; auto: one for each core', processCount, 1)
 		.option('--log-level <level>', 'debug, info, warn or error', 'warn')
 		.option('--json', 'print one JSON line with all URLs and log-ins')
 		.addHelpText(
@@ -99,6 +100,14 @@ function portNumber(text: string): number {
 	const port = Number(text);
 	if (!/^\d{1,5}$/.test(text) || port > 65535) throw new InvalidArgumentError('expected a port, 0 to 65535');
 	return port;
+}
+
+function processCount(text: string): number | 'auto' {
+	if (text === 'auto') return text;
+	const count = Number(text);
+	if (!/^\d{1,2}$/.test(text) || count < 1 || count > 64)
+		throw new InvalidArgumentError('expected 1 to 64, or auto');
+	return count;
 }
 
 function serverCount(text: string): number {

@@ -244,21 +244,31 @@ const siteSchema = (folder: string) =>
 			.default({ level: 'info' }),
 	});
 
+const checkedSite = (folder: string) =>
+	siteSchema(folder).superRefine(({ processes, limits: { bmcConnections } }, context) => {
+		if (processes === 'auto' || processes === 1 || processes < bmcConnections) return;
+		context.addIssue({
+			code: 'custom',
+			path: ['processes'],
+			message: `each of them, and their home, needs a connection to each BMC: expected less than limits.bmcConnections, which is ${bmcConnections}`,
+		});
+	});
+
 export type Site = z.output<ReturnType<typeof siteSchema>> & {
 	/** Where the site file stands. */
 	readonly folder: string;
 };
 
 /** How many processes the site is to be served by. */
-export const processesOf = ({ processes }: Pick<Site, 'processes'>): number =>
-	processes === 'auto' ? availableParallelism() : processes;
+export const processesOf = ({ processes, limits }: Pick<Site, 'processes' | 'limits'>): number =>
+	processes === 'auto' ? Math.max(1, Math.min(availableParallelism(), limits.bmcConnections - 1)) : processes;
 
 /** Reads and checks `site.yaml`; throws a ConfigError that lists every problem with file, line and column. */
 export function readSite(file: string): Site {
 	const path = resolve(file);
 	const site = readConfig({
 		file: path,
-		schema: siteSchema as (folder: string) => z.ZodType<Omit<Site, 'folder'>>,
+		schema: checkedSite as (folder: string) => z.ZodType<Omit<Site, 'folder'>>,
 	});
 	return Object.freeze({ ...site, folder: dirname(path) });
 }

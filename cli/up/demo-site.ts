@@ -165,6 +165,8 @@ export interface DemoAddresses {
 	/** Where the emulated BMCs themselves listen. */
 	readonly bmcUrls: Readonly<Record<string, string>>;
 	readonly events: string;
+	/** As in the site file. */
+	readonly processes: number | 'auto';
 }
 
 /** The same site file that a real site has, for the proxy to read; written anew at each start. */
@@ -174,13 +176,14 @@ export async function writeSiteFile(
 	addresses: DemoAddresses,
 ): Promise<string> {
 	const path = join(site.folder, 'site.yaml');
-	const { main, ops, bmcPorts, bmcUrls, events } = addresses;
+	const { main, ops, bmcPorts, bmcUrls, events, processes } = addresses;
 	const content = {
 		site: 'demo',
 		store: { engine: 'sqlite', file: 'proxy.sqlite' },
 		audit: { folder: 'audit' },
 		listen: main,
 		ops,
+		processes,
 		tls: {
 			certificate: 'certificates/proxy.chain.pem',
 			key: 'certificates/proxy.key.pem',

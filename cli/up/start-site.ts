@@ -24,6 +24,8 @@ export interface UpOptions {
 	/** Take a copy of them that both parties sign, and from then on only what is signed. */
 	readonly signed?: boolean;
 	readonly servers: number;
+	/** As `processes` of the site file. */
+	readonly processes: number | 'auto';
 	readonly logger: Logger;
 	/** Told what is being done, for people. */
 	readonly progress: (step: string) => void;
@@ -110,6 +112,7 @@ export async function startSite(options: UpOptions): Promise<RunningSite> {
 			bmcPorts: await choosePorts(host, options.port, names),
 			bmcUrls: Object.fromEntries(rack.bmcs.map(({ name, url }) => [name, url])),
 			events: broker.url,
+			processes: options.processes,
 		});
 		const proxy = await startProxy(readSite(file), { logger: logger.child({ part: 'proxy' }) });
 		opened.push(() => proxy.close());

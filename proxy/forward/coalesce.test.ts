@@ -33,6 +33,7 @@ function scriptedBmc() {
 			}),
 		pass: () => Promise.reject(new Error('not passed on')),
 		read: () => Promise.reject(new Error('not read')),
+		stream: () => Promise.reject(new Error('not streamed')),
 		session: () => undefined,
 		token: () => Promise.reject(new Error('no token')),
 		state: () => 'unknown',

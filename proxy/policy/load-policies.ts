@@ -14,8 +14,14 @@ export interface PolicyFolder extends PolicySurroundings {
  * Reads a policy folder and compiles it, once for each version.
  * @throws ConfigError with every problem of every file.
  */
-export async function loadPolicies({ folder, ...site }: PolicyFolder): Promise<PolicySet> {
-	return compilePolicies({ files: await readPolicyFiles(folder, site.parties), site });
+export async function loadPolicies({
+	folder,
+	parties,
+	externalSources,
+	units,
+}: PolicyFolder): Promise<PolicySet> {
+	const files = await readPolicyFiles(folder, parties);
+	return compilePolicies({ files, site: { parties, externalSources, units } });
 }
 
 /** @throws ConfigError with every problem of every file. */

@@ -96,7 +96,12 @@ export function startMember(deps: MemberDeps): Member {
 				deps.onMessage(message, send);
 		}
 	});
-	send({ kind: 'start', config: deps.config });
+	try {
+		send({ kind: 'start', config: deps.config });
+	} catch (fault) {
+		child.kill('SIGKILL'); // it would wait for ever
+		throw fault;
+	}
 
 	/** Waits for what `send` asks, at most `ms` milliseconds; then `late` is called. */
 	const answered = <T>(
