@@ -14,7 +14,7 @@ export type EventMessage =
 
 /** Records of one event; bmcweb sends one or a few. */
 const mostRecords = 1000;
-const reportPath = /^\/redfish\/v1\/TelemetryService\/MetricReports\/[\w.~-]{1,128}$/;
+export const reportPath = /^\/redfish\/v1\/TelemetryService\/MetricReports\/[\w.~-]{1,128}$/;
 
 /** Reads the `data` of a server-sent event; undefined for what is neither an Event nor a metric report. */
 export function readEventMessage(data: string): EventMessage | undefined {

@@ -2,11 +2,12 @@ import type { CanonicalRequest, JsonValue } from '../canonicalise/canonical-requ
 import { plainRequest } from '../canonicalise/plain-request.ts';
 import type { ActivePolicies, Consider } from '../decide/consider.ts';
 import { filterAnswer } from '../filter/filter-answer.ts';
+import { dropHiddenMetrics } from '../filter/metric-values.ts';
 import { isObject, type JsonObject } from '../filter/resource-type.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
 import type { Posts } from '../forward/perform.ts';
 import type { Operator } from '../operator.ts';
-import type { EventMessage } from './event-message.ts';
+import { type EventMessage, reportPath } from './event-message.ts';
 import { type NamedResource, type RecordView, viewRecord } from './record-view.ts';
 import { streamPath } from './upstream.ts';
 
@@ -70,14 +71,24 @@ export function createSight({ policies, consider, isRecorded }: SightDeps): Sigh
 		const found = await mayGet(reader, path);
 		if (!found || found === 'unknown') return undefined;
 		const { posts } = found;
-		if (posts.length === 0) return { posts, path, resource: undefined };
+		const isReport = reportPath.test(path);
+		if (posts.length === 0 && !isReport) return { posts, path, resource: undefined };
 		if (found.isOwn) return undefined;
 		const whole = await read(path).catch(() => undefined);
 		if (whole === undefined) return undefined;
 		const filtered = filterAnswer({ answer: whole, posts });
 		if (filtered.hidden) return undefined;
-		return { posts, path, resource: { whole, seen: filtered.answer } };
+		const seen = isReport ? await withoutHiddenMetrics(reader, filtered.answer, read) : filtered.answer;
+		return { posts, path, resource: { whole, seen } };
 	};
+
+	/** A report repeats values of sensors: what a GET of it would leave out is left out here. */
+	const withoutHiddenMetrics = (reader: Reader, report: JsonValue, read: ReadOnce): Promise<JsonValue> =>
+		dropHiddenMetrics(report, async path => {
+			const source = await lookAt(reader, path, read);
+			if (!source?.resource) return source && 'all';
+			return { whole: source.resource.whole, shown: source.resource.seen };
+		});
 
 	/** Under which policies the reader would read the log of a record that names no entry of one. */
 	const logPosts = async (reader: Reader, named: readonly Named[]): Promise<Posts | undefined> => {
@@ -142,6 +153,7 @@ export function createSight({ policies, consider, isRecorded }: SightDeps): Sigh
 	const seeReport = async (
 		reader: Reader,
 		{ report, path }: EventMessage & { kind: 'report' },
+		read: ReadOnce,
 		posts: Posts,
 	): Promise<Seen | undefined> => {
 		const found = await mayGet(reader, path);
@@ -151,7 +163,8 @@ export function createSight({ policies, consider, isRecorded }: SightDeps): Sigh
 			posts: [...posts, ...found.posts],
 		});
 		if (hidden || unresolved.length > 0 || !isObject(answer)) return undefined;
-		return { kind: 'report', report: answer };
+		const shown = await withoutHiddenMetrics(reader, answer, read);
+		return isObject(shown) ? { kind: 'report', report: shown } : undefined;
 	};
 
 	return {
@@ -161,7 +174,9 @@ export function createSight({ policies, consider, isRecorded }: SightDeps): Sigh
 			return found === 'unknown' ? undefined : found?.posts;
 		},
 		see: (reader, message, read, posts) =>
-			message.kind === 'event' ? seeEvent(reader, message, read, posts) : seeReport(reader, message, posts),
+			message.kind === 'event'
+				? seeEvent(reader, message, read, posts)
+				: seeReport(reader, message, read, posts),
 	};
 }
 
