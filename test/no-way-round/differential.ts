@@ -122,7 +122,8 @@ export function createDifferential(site: TestProxy): Differential {
 				if (collect()) quiet = 0;
 			}
 			if (open !== 0) fail(`${open} changes were let through and have no answer on the record`);
-			const unsent = credit.left().filter(key => !/^\S+ GET /.test(key));
+			// What is about events the proxy carries out itself.
+			const unsent = credit.left().filter(key => !/^\S+ (?:GET |\S+ \/redfish\/v1\/EventService)/.test(key));
 			if (unsent.length > refused) fail(`let through and never sent: ${unsent.join(', ')}`);
 			verdict();
 		},

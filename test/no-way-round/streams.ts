@@ -249,11 +249,6 @@ const fitting: Readonly<Record<string, readonly string[]>> = {
 		'{"LocationIndicatorActive":true}',
 		'{"LocationIndicatorActive":false}',
 	],
-	'PATCH /redfish/v1/EventService': bodies.filter(body => body.includes('DeliveryRetry')),
-	'POST /redfish/v1/EventService/Actions/EventService.SubmitTestEvent': [
-		'',
-		'{"Message":"m","Severity":"OK"}',
-	],
 };
 const plain = { framing: 'length', more: [], respell: undefined, version: 'HTTP/1.1', host: true } as const;
 

@@ -302,5 +302,5 @@ test('what is hidden from a party changes no byte that it is sent, whatever the 
 	);
 	if (result.failed) t.fail(`${(result.errorInstance as Error).message}\n${fc.defaultReportMessage(result)}`);
 	t.log(`${runs} pairs of worlds; ${shown} answers of status 200 were compared`);
-	t.true(shown > 50);
+	t.true(shown > 20);
 });
