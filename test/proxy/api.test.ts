@@ -5,6 +5,7 @@ import { createAuditRoutes } from '../../proxy/api/audit-routes.ts';
 import { createLockoutRoutes } from '../../proxy/api/lockout-routes.ts';
 import { createApiRoutes } from '../../proxy/api/routes.ts';
 import * as schemas from '../../proxy/api/schemas.ts';
+import { createConsoleRoutes } from '../../proxy/console/routes.ts';
 import { createRepairRoutes } from '../../proxy/enrol/routes.ts';
 import { createExplainRoutes } from '../../proxy/explain/routes.ts';
 import { createGovernanceRoutes } from '../../proxy/governance/routes.ts';
@@ -32,6 +33,7 @@ test('it describes exactly the routes that there are', async t => {
 		...createLockoutRoutes({} as Parameters<typeof createLockoutRoutes>[0]),
 		...createExplainRoutes({} as Parameters<typeof createExplainRoutes>[0]),
 		...createRepairRoutes({} as Parameters<typeof createRepairRoutes>[0]),
+		...createConsoleRoutes({} as Parameters<typeof createConsoleRoutes>[0]),
 		...createGovernanceRoutes({} as Parameters<typeof createGovernanceRoutes>[0]),
 	].map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);
 	t.deepEqual(listed.sort(), offered.sort());

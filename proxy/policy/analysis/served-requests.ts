@@ -166,6 +166,7 @@ const properties: Readonly<Record<string, readonly string[]>> = {
 		'Oem.OpenBmc.Fan.Profile',
 	],
 	'/redfish/v1/Chassis/{}': ['LocationIndicatorActive', 'IndicatorLED'],
+	'/redfish/v1/SessionService': ['SessionTimeout'],
 	'/redfish/v1/Chassis/{}/Assembly': ['Assemblies'],
 	'/redfish/v1/Chassis/{}/EnvironmentMetrics': ['PowerLimitWatts.SetPoint'],
 	'/redfish/v1/Chassis/{}/PowerSubsystem/PowerSupplies/{}': ['LocationIndicatorActive'],
