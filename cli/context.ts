@@ -3,7 +3,7 @@ import type { Clock } from '../common/clock.ts';
 
 /** Everything of the outside world that a command touches, so that tests can run it in their own process. */
 export interface CliContext {
-	readonly stdin: Readable & { readonly isTTY?: boolean };
+	readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown };
 	/** Results only. */
 	readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
 	/** Progress, questions and errors. */

@@ -18,6 +18,7 @@ import {
 } from './api/schemas.ts';
 import type { JsonValue } from './canonicalise/canonical-request.ts';
 import { type AuditCalls, createAuditCalls } from './client/audit-calls.ts';
+import { type ConsoleCalls, createConsoleCalls } from './client/console-calls.ts';
 import { redfishMessages } from './client/messages.ts';
 import {
 	type Answer,
@@ -33,8 +34,10 @@ export type { LockoutView, RequestState, RequestView, ReviewView } from './api/s
 export { approvalPurpose, renderStatement, type Statement } from './approve/statement.ts';
 export type { JsonValue } from './canonicalise/canonical-request.ts';
 export type { AuditCalls } from './client/audit-calls.ts';
+export type { ConsoleCalls, OpenConsole } from './client/console-calls.ts';
 export type { RedfishMessage } from './client/messages.ts';
 export type { Answer, Credential } from './client/transport.ts';
+export type { ConsoleView } from './console/schemas.ts';
 export type { ExplanationView } from './explain/schemas.ts';
 export type {
 	AgreementView,
@@ -120,6 +123,8 @@ export interface ProxyClient {
 	/** Versions and changes of the policies, and break-glass. */
 	readonly governance: GovernanceClient;
 	readonly audit: AuditCalls;
+	/** Sessions on consoles: opened, watched, ended. */
+	readonly consoles: ConsoleCalls;
 	/** Opens a Redfish session with the client's user name and password; throws `CredentialRefused` (401). */
 	login(): Promise<Session>;
 	/** Ends the session at `session`; one that is gone already is no error. */
@@ -176,6 +181,7 @@ export function createProxyClient(options: TransportOptions): ProxyClient {
 		},
 		governance: createGovernanceClient(ask),
 		audit: createAuditCalls(get),
+		consoles: createConsoleCalls(transport, ask),
 		login: () => openSession(transport),
 		async logout(session) {
 			const answer = await transport.send({ method: 'DELETE', path: session });
@@ -238,7 +244,7 @@ function queryString(query: RequestQuery): string {
 }
 
 /** The error that a problem document (RFC 9457) or a Redfish error (DSP0266 §8.6) stands for. */
-function refusal(answer: Answer): BimetalError {
+export function refusal(answer: Answer): BimetalError {
 	const { status } = answer;
 	const parsed = problem.safeParse(answer.body);
 	if (parsed.success) return new BimetalError(parsed.data.code, parsed.data.detail, { status, expose: true });

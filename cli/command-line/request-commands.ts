@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { ConsoleOptions } from '../commands/console.ts';
 import type { ApproveOptions, RequestsOptions } from '../commands/requests.ts';
 import type { OperatorKeygenOptions, SigningOptions } from '../commands/signing.ts';
 import type { ConnectionOptions } from '../connection.ts';
@@ -100,6 +101,32 @@ export function addRequestCommands(program: Command, { context, run }: Registrat
 			),
 		);
 	withExamples(withConnection(withdraw), [`${bimetal} withdraw 01K3Q8`]);
+
+	const consoleCommand = program
+		.command('console')
+		.summary("Open a server's serial console, or watch or end one")
+		.description(
+			"Opens a server's serial console in this terminal. Where other parties have to agree, it says who, waits for them, " +
+				'and opens once they have. At the start of a line ~. leaves it, ~? shows what else there is.',
+		)
+		.argument('[node]', 'BMC of the server')
+		.option('--path <path>', "the console's path at the BMC", '/console0')
+		.option('--list', 'list the sessions that your party has agreed to')
+		.option('--all', 'with --list: also those that have ended')
+		.option('--watch <id>', 'look on at a session, without typing; Ctrl-C leaves it')
+		.option('--end <id>', 'end a session at once')
+		.option('--reason <text>', 'with --end: shown to whoever has it open')
+		.action(
+			run(async (node: string | undefined, options: ConsoleOptions) =>
+				(await import('../commands/console.ts')).console(context, node, options),
+			),
+		);
+	withExamples(withConnection(consoleCommand), [
+		`${bimetal} console node1 --as cp`,
+		`${bimetal} console --list --as hso`,
+		`${bimetal} console --watch c19a3f2e5d01b7c3e --as hso`,
+		`${bimetal} console --end c19a3f2e5d01b7c3e --reason 'maintenance' --as hso`,
+	]);
 
 	const operator = program
 		.command('operator')

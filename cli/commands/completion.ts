@@ -8,8 +8,10 @@ import { visible } from '../visible.ts';
 const PATIENCE = 3000;
 
 /** Options whose values are names of the site; the shell itself completes files. */
-const valueKinds: Readonly<Record<string, 'bmc' | 'profile'>> = {
+const valueKinds: Readonly<Record<string, 'bmc' | 'profile' | 'console'>> = {
 	'--bmc': 'bmc',
+	'--watch': 'console',
+	'--end': 'console',
 	'--as': 'profile',
 	'--profile': 'profile',
 };
@@ -45,6 +47,11 @@ async function candidatesFor(
 		if (taking.argChoices) return taking.argChoices;
 		const kind = valueKinds[before.at(-1) ?? ''];
 		if (kind === 'profile') return listProfiles(profileHome(context));
+		if (kind === 'console') {
+			return fromProxy(context, before, async client =>
+				(await client.consoles.list('open')).map(({ id }) => id),
+			);
+		}
 		return kind === 'bmc'
 			? fromProxy(context, before, async client => (await client.bmcs()).map(bmc => bmc.name))
 			: [];
@@ -59,7 +66,7 @@ async function candidatesFor(
 	if (command.name() === 'help') return [...subcommands(program), 'exit-codes'];
 	if (command.name() === 'explain' && positionals === 0) return ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'];
 	if (command.name() === 'completion') return ['bash', 'zsh', 'fish'];
-	if (command.name() === 'repair' && positionals === 0) {
+	if (['repair', 'console'].includes(command.name()) && positionals === 0) {
 		return fromProxy(context, before, async client => (await client.bmcs()).map(bmc => bmc.name));
 	}
 	if (command.parent?.name() === 'policy' && positionals === 0) {

@@ -69,7 +69,7 @@ export function retryAfter(answer: Answer, clock: Clock): number {
 	return Math.min(Math.max(Number.isFinite(seconds) ? seconds : DEFAULT_RETRY, 0.1), LONGEST_RETRY) * 1000;
 }
 
-function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
 	return new Promise((resolve, reject) => {
 		const interrupted = () => {
 			cancel();

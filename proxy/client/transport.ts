@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import type { SecureContextOptions } from 'node:tls';
 import { Agent, type Dispatcher } from 'undici';
 import { type Clock, systemClock } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
@@ -45,6 +47,16 @@ export interface Transport {
 	 * answer did not arrive: the call may have been taken), `Interrupted` and `BadAnswer`.
 	 */
 	send(call: Call): Promise<Answer>;
+	/** What a WebSocket to the same proxy, as the same operator, is opened with. */
+	socketOptions(): {
+		readonly origin: string;
+		readonly headers: Readonly<Record<string, string>>;
+		readonly tls: Readonly<SecureContextOptions>;
+	};
+	/** An answer to a handshake that did not open; throws BadAnswer. */
+	readAnswer(response: IncomingMessage): Promise<Answer>;
+	/** The error that a fault of the network stands for: as `send` throws it. */
+	explain(fault: unknown): BimetalError;
 	close(): Promise<void>;
 }
 
@@ -54,13 +66,16 @@ const ANSWER_LIMIT = 64 * 1024 * 1024;
 export function createTransport(options: TransportOptions): Transport {
 	const origin = checkedOrigin(options.url);
 	const { credential, clock = systemClock, timeout = 120_000 } = options;
+	const tls: SecureContextOptions = {
+		// A pinned certificate that is no root is an anchor too: whoever pinned it trusts just that one.
+		...(options.ca === undefined ? {} : { ca: options.ca, allowPartialTrustChain: true }),
+		...(credential && 'certificate' in credential
+			? { cert: credential.certificate, key: credential.key }
+			: {}),
+	};
 	const agent = new Agent({
 		connect: {
-			// A pinned certificate that is no root is an anchor too: whoever pinned it trusts just that one.
-			...(options.ca === undefined ? {} : { ca: options.ca, allowPartialTrustChain: true }),
-			...(credential && 'certificate' in credential
-				? { cert: credential.certificate, key: credential.key }
-				: {}),
+			...tls,
 			timeout: Math.min(timeout, 10_000),
 		},
 		headersTimeout: 0,
@@ -100,7 +115,18 @@ export function createTransport(options: TransportOptions): Transport {
 		}
 	}
 
-	return { credential, send, close: () => agent.destroy() };
+	return {
+		credential,
+		send,
+		socketOptions: () => ({ origin, headers: authorization, tls }),
+		async readAnswer(response) {
+			const headers = plainHeaders(response.headers);
+			const text = await readText(response);
+			return { status: response.statusCode ?? 0, headers, body: parseBody(text, headers['content-type']) };
+		},
+		explain: fault => networkError(fault, origin, undefined),
+		close: () => agent.destroy(),
+	};
 }
 
 function checkedOrigin(text: string): string {
