@@ -134,6 +134,8 @@ function afterApproval(view: RequestView, paint: ReturnType<typeof painter>): st
 	switch (view.state) {
 		case 'waiting':
 			return `${paint('green', 'Approved')}; it still waits for ${visible(view.needsText)}.`;
+		case 'approved':
+			return `${paint('green', 'Approved')}; ${visible(view.requester.name)} can open it until ${visible(view.expiresAt)}.`;
 		case 'executing':
 			return `${paint('green', 'Approved')}; it is being sent to ${visible(view.bmc)}.`;
 		case 'executed':

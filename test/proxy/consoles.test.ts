@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { connect } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
 import { consoleView } from '../../proxy/console/schemas.ts';
 import { openConsole } from './open-console.ts';
 import { startTestProxy, type TestProxy, type TestProxyOptions } from './start-proxy.ts';
@@ -381,4 +383,63 @@ test.serial('who reads slowly slows down the BMC, and watchers nobody', async t 
 	});
 	socket.resume();
 	await eventually(() => received >= whole);
+});
+
+test.serial('no handshake but that of a console reaches a BMC, whatever it looks like', async t => {
+	const site = await start(t);
+	const authorization = `Basic ${Buffer.from('cp-operator:pw-cp-operator').toString('base64')}`;
+	await site.at('cp-operator')('GET', '/redfish/v1/Systems');
+	const before = site.spies.node1.received().length;
+	const { port } = new URL(site.bmcUrls.node1 ?? '');
+	const send = (text: string) =>
+		new Promise<string>(resolve => {
+			const socket = connect({ host: '127.0.0.1', port: Number(port), ca: site.ca });
+			let answer = '';
+			socket.setEncoding('latin1').on('data', chunk => {
+				answer += chunk;
+				if (answer.includes('\r\n\r\n')) socket.destroy();
+			});
+			socket.on('error', () => undefined).on('close', () => resolve(answer));
+			socket.write(text, 'latin1');
+		});
+	const good = [
+		'Host: localhost',
+		`Authorization: ${authorization}`,
+		'Upgrade: websocket',
+		'Connection: Upgrade',
+		'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+		'Sec-WebSocket-Version: 13',
+	];
+	const change = fc.oneof(
+		// Without Upgrade it is a request like any other.
+		fc.record({ drop: fc.constantFrom(0, 1, 3, 4, 5) }),
+		fc.record({ repeat: fc.nat({ max: good.length - 1 }) }),
+		fc.constantFrom(
+			{ replace: [2, 'Upgrade: h2c'] as const },
+			{ replace: [4, 'Sec-WebSocket-Key: x'] as const },
+			{ replace: [5, 'Sec-WebSocket-Version: 12'] as const },
+			{ replace: [0, 'Host: a b'] as const },
+			{ add: 'Origin: https://evil.test' },
+			{ add: 'Content-Length: 4' },
+			{ add: 'Transfer-Encoding: chunked' },
+			{ add: 'X-Auth-Token: x' },
+			{ add: 'Sec-WebSocket-Protocol: token' },
+			{ add: 'X-HTTP-Method-Override: POST' },
+		),
+	);
+	const target = fc.constantFrom('/vm/0/0', '//x/vm/0/0', '/vm/0/0?x=1', '/redfish/v1', '/%76m/0/0', '/vm/0');
+	await fc.assert(
+		fc.asyncProperty(target, change, async (path, each) => {
+			const lines = [...good, 'X-End: 1'];
+			if ('drop' in each) lines.splice(each.drop, 1);
+			else if ('repeat' in each) lines.push(good[each.repeat] ?? '');
+			else if ('replace' in each) lines[each.replace[0]] = each.replace[1];
+			else lines.push(each.add);
+			const answer = await send(`GET ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
+			t.regex(answer, /^HTTP\/1\.1 4\d\d /);
+		}),
+		{ numRuns: 60 },
+	);
+	t.is(site.spies.node1.received().length, before);
+	t.is(site.bmcs.node1.consoles.open()['/vm/0/0'] ?? 0, 0);
 });
