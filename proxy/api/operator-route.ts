@@ -52,12 +52,19 @@ export function operatorStream(
 		path: `/p2c/v1${path}`,
 		handle: async (request, response: Response) => {
 			const { length, pieces } = await answer(request, response.locals[OPERATOR] as Operator);
+			const iterator = pieces[Symbol.asyncIterator]();
+			// What goes wrong before there is anything to give is an answer still.
+			const first = request.method === 'HEAD' ? undefined : await iterator.next();
 			response.type('application/octet-stream').set('Content-Length', String(length));
-			if (request.method === 'HEAD') return void response.end();
-			// Whoever goes away in the middle has what is theirs.
-			await pipeline(pieces, response).catch(fault => {
-				if (!response.headersSent) throw fault;
-			});
+			if (!first) return void response.end();
+			const all = async function* () {
+				if (!first.done) yield first.value;
+				yield* { [Symbol.asyncIterator]: () => iterator };
+			};
+			// Whoever goes away in the middle has what is theirs; who is given up has too few bytes to take them for all.
+			await pipeline(all, response)
+				.catch(() => undefined)
+				.finally(() => iterator.return?.());
 		},
 	};
 }

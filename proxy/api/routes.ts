@@ -83,8 +83,11 @@ export function createApiRoutes(deps: ApiDeps): Route[] {
 			viewReview(await deps.review(await find(request, operator), operator), operator.party),
 		),
 		operatorStream('/requests/:id/image', async (request, operator) => {
-			const { request: stored } = await find(request, operator);
+			const { state, request: stored } = await find(request, operator);
 			if (!stored.image) throw httpErrors.NotFound('The request has no image.');
+			// Its file may be there a moment longer.
+			if (state !== 'waiting' && state !== 'executing')
+				throw proxyErrors.ImageGone(`the request is ${state}: its image is no longer kept here`);
 			if ((await deps.spool.size(stored.image.file)) !== stored.image.size)
 				throw proxyErrors.ImageGone('the image of the request is no longer kept here');
 			return { length: stored.image.size, pieces: deps.spool.read(stored.image.file) };

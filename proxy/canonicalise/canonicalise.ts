@@ -65,6 +65,8 @@ export function canonicaliseHead(raw: RawRequest, options: CanonicaliseOptions =
 		throw refusal('ExpectationUnknown');
 	if (fields.ifNoneMatch !== undefined && !reads) throw refusal('IfNoneMatchNotOnMethod');
 	const bodyKind = readBodyKind(method, path, fields, options);
+	if (bodyKind === 'none' && method === 'POST' && options.opaqueUploads?.(path))
+		throw refusal('ImageMissing');
 	return { method, path, segments, query, fields, bodyKind, bodyLimit: limitOf(bodyKind, options) };
 }
 

@@ -22,14 +22,15 @@ export function readBody(
 	return new Promise((resolve, reject) => {
 		const chunks: Buffer[] = [];
 		let size = 0;
-		request.on('data', (chunk: Buffer) => {
+		const take = (chunk: Buffer) => {
 			chunks.push(chunk);
 			size += chunk.length;
 			if (size > limit) {
-				request.pause();
+				request.pause().off('data', take);
 				resolve(Buffer.concat(chunks).subarray(0, limit + 1));
 			}
-		});
+		};
+		request.on('data', take);
 		request.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
 		request.on('error', reject);
 		request.on('close', () => reject(new Error('the client broke off')));

@@ -24,6 +24,7 @@ import type { Mediator } from '../mediator.ts';
 import type { Operator } from '../operator.ts';
 import { HandOver } from '../processes/hand-over.ts';
 import type { UploadService } from '../upload/upload-service.ts';
+import { type Lingering, shortLingering } from './linger.ts';
 import { inviteBody, readBody } from './read-body.ts';
 import { writeAnswer } from './write-answer.ts';
 
@@ -66,7 +67,7 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 		request: IncomingMessage,
 		response: ServerResponse,
 		address: Address,
-		asker: { party: string },
+		asker: Asker,
 	): Promise<Answer | 'passed'> => {
 		let head: RequestHead;
 		try {
@@ -94,6 +95,7 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 		if (deps.admit) response.once('close', deps.admit(operator));
 		if (head.bodyKind === 'opaque') {
 			if (!bmc) throw noBmc();
+			asker.lingering = patience;
 			return deps.uploads.take(
 				head,
 				{ operator, bmc: deps.share(bmc, operator.party), prefix },
@@ -130,31 +132,35 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 		await deps.authenticate({ fields }, request);
 	};
 
+	/** Operators' clients that send an image without asking first are heard out, as far as it is one that could be taken. */
+	const patience: Lingering = { bytes: deps.uploads.bodyLimit, time: 10_000 };
 	const finish = (
 		request: IncomingMessage,
 		response: ServerResponse,
 		result: Answer | 'passed',
-		{ party }: { readonly party: string },
+		{ party, lingering }: Readonly<Asker>,
 	): void => {
 		if (result === 'passed') return;
 		try {
 			deps.holdUnread(party, result.body?.length ?? 0, response);
 		} catch (fault) {
-			writeAnswer(request, response, renderRedfishError(fault));
+			writeAnswer(request, response, renderRedfishError(fault), lingering);
 			return;
 		}
-		writeAnswer(request, response, result);
+		writeAnswer(request, response, result, lingering);
 	};
 	return (request, response, address) => {
 		const began = deps.clock.now();
 		let isHandedOver = false;
 		response.once('close', () => {
 			if (isHandedOver) return;
-			const status = response.writableFinished ? String(response.statusCode) : 'aborted';
+			// An early answer was written whole; its client may well go before it has sent all of its body.
+			const isAnswered = response.writableFinished || (response.headersSent && !request.complete);
+			const status = isAnswered ? String(response.statusCode) : 'aborted';
 			const route = address.bmc ? 'redfish' : 'no-bmc';
 			deps.observe({ method: request.method ?? '', route, status, ms: deps.clock.now() - began });
 		});
-		const asker = { party: nobody };
+		const asker: Asker = { party: nobody, lingering: shortLingering };
 		answer(request, response, address, asker)
 			.catch((fault: unknown): Answer | 'passed' => {
 				if (fault instanceof HandOver && deps.handOver) {
@@ -177,6 +183,12 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 				response.destroy();
 			});
 	};
+}
+
+/** What becomes known of who asks, and decides on how the answer is given. */
+interface Asker {
+	party: string;
+	lingering: Lingering;
 }
 
 const noBmc = () =>

@@ -1,8 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Answer } from '../answer/answer.ts';
+import { endAfterBody, type Lingering, shortLingering } from './linger.ts';
 
-/** Writes an answer whole. To HEAD the same headers without the body (RFC 9110 §9.3.2). */
-export function writeAnswer(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+/**
+ * Writes an answer whole. To HEAD the same headers without the body (RFC 9110 §9.3.2). Where the request's body was not
+ * read, as much of it as `lingering` says is taken in before the connection ends.
+ */
+export function writeAnswer(
+	request: IncomingMessage,
+	response: ServerResponse,
+	answer: Answer,
+	lingering: Lingering = shortLingering,
+): void {
 	if (response.headersSent) {
 		// A fault after the answer began: cutting it off is all that is left, so that nobody takes it for whole.
 		response.destroy();
@@ -16,5 +25,12 @@ export function writeAnswer(request: IncomingMessage, response: ServerResponse, 
 		// What was not read of a refused body would be taken for the next request.
 		...(!request.complete && { connection: 'close' }),
 	});
-	response.end(bodiless || request.method === 'HEAD' ? undefined : body);
+	const content = bodiless || request.method === 'HEAD' ? undefined : body;
+	if (request.complete) {
+		response.end(content);
+		return;
+	}
+	if (content) response.write(content);
+	else response.flushHeaders();
+	endAfterBody(request, response, lingering);
 }

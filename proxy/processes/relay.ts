@@ -7,6 +7,7 @@ import {
 import { connect, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { endAfterBody } from '../listener/linger.ts';
 import { renderPreamble } from './preamble.ts';
 
 /** Hands requests over to home, in the very words of their client, and home's answers back. Never throws. */
@@ -48,7 +49,7 @@ export function createRelay({ path }: { readonly path: string }): Relay {
 function relayRequest(path: string, request: IncomingMessage, response: ServerResponse, door: string): void {
 	const home = connect(path);
 	const asked = httpRequest({ method: request.method, createConnection: () => answersOf(home) }, answer =>
-		passOn(answer, response),
+		passOn(answer, request, response),
 	);
 	asked.on('continue', () => response.writeContinue());
 	// Home is gone, or broke off: so does the answer. What was executed, home's log says.
@@ -61,11 +62,18 @@ function relayRequest(path: string, request: IncomingMessage, response: ServerRe
 	sendBody(request, home);
 }
 
-function passOn(answer: HomeAnswer, response: ServerResponse): void {
+/** Bytes and milliseconds for a body that home did not want: at most what it takes of an upload. */
+const lingering = { bytes: 64 * 1024 * 1024, time: 10_000 };
+
+function passOn(answer: HomeAnswer, request: IncomingMessage, response: ServerResponse): void {
 	response.sendDate = false;
 	response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.rawHeaders));
 	answer.on('error', () => response.destroy());
-	answer.pipe(response);
+	answer.pipe(response, { end: false });
+	answer.on('end', () => {
+		if (request.complete) response.end();
+		else endAfterBody(request, response, lingering);
+	});
 }
 
 /** A socket of which only the reading half is used: node:http reads the answer, while the request is written by us. */

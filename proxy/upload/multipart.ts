@@ -1,4 +1,5 @@
 import { refusal } from '../canonicalise/refusals.ts';
+import { release } from './release.ts';
 
 /** What the head of a part says, of the little that it may say. */
 export interface PartHead {
@@ -10,6 +11,7 @@ export interface PartHead {
 
 export type PartEvent =
 	| { readonly kind: 'begin'; readonly part: PartHead }
+	/** `bytes` are valid until the next event is asked for. */
 	| { readonly kind: 'data'; readonly bytes: Buffer }
 	| { readonly kind: 'end' };
 
@@ -20,7 +22,7 @@ const blankLine = Buffer.from('\r\n\r\n');
 
 /**
  * Reads multipart/form-data (RFC 7578 over RFC 2046 §5.1.1) while it arrives, holding no more than a delimiter's length
- * of it. Nothing stands before the first delimiter or after the last one, lines end in CRLF, delimiters carry no
+ * of it, or a part's head; of the source it needs each piece only until it asks for the next one. Nothing stands before the first delimiter or after the last one, lines end in CRLF, delimiters carry no
  * padding, and a part's head says no more than its name, file name and type: what can be read in two ways is not read.
  * Throws MultipartMalformed.
  */
@@ -33,7 +35,8 @@ export async function* readMultipart(
 	let pending: Buffer = crlf;
 	let at: 'start' | 'delimiter' | 'head' | 'data' | 'end' = 'start';
 	for await (const chunk of source) {
-		pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
+		const joined = Buffer.concat([pending, chunk]);
+		pending = joined;
 		for (let more = true; more; ) {
 			more = false;
 			if (at === 'start') {
@@ -74,6 +77,8 @@ export async function* readMultipart(
 			}
 		}
 		if (at === 'end' && pending.length > 2) throw malformed('something follows its last boundary');
+		pending = Buffer.from(pending);
+		release(joined);
 	}
 	if (at !== 'end') throw malformed('it ends before its last boundary');
 	if (pending.length > 0 && !pending.equals(crlf)) throw malformed('something follows its last boundary');

@@ -5,17 +5,13 @@ import type { UploadedImage } from '../canonicalise/canonical-request.ts';
 import type { RequestHead } from '../canonicalise/canonicalise.ts';
 import { refusal } from '../canonicalise/refusals.ts';
 import { parseStrictJson } from '../canonicalise/strict-json.ts';
-import { proxyErrors } from '../errors.ts';
+import { gatherPieces, type Patience } from './body-pieces.ts';
 import { type PartHead, readMultipart } from './multipart.ts';
 import type { Spool, SpooledFile } from './spool.ts';
 
-export interface UploadLimits {
+export interface UploadLimits extends Patience {
 	/** Bytes of one image. */
 	readonly image: number;
-	/** Milliseconds for the whole of one upload. */
-	readonly time: number;
-	/** Milliseconds without a byte. */
-	readonly silence: number;
 }
 
 export interface ReceivedUpload {
@@ -47,10 +43,10 @@ export async function receiveUpload(
 	const file = await spool.create(room);
 	try {
 		const writer = createWriter(file, limits.image);
-		const chunks = chunksOf(request, deps);
+		const pieces = gatherPieces(request, deps);
 		const boundary = boundaryOf(head.fields.contentType ?? '');
 		const received =
-			boundary === undefined ? await takeAll(chunks, writer) : await takeParts(chunks, boundary, writer);
+			boundary === undefined ? await takeAll(pieces, writer) : await takeParts(pieces, boundary, writer);
 		const { size, sha256 } = writer.finish();
 		if (size === 0) throw refusal('ImageMissing');
 		await file.finish();
@@ -89,24 +85,24 @@ function createWriter(file: SpooledFile, limit: number): Writer {
 export const tooLarge = (limit: number) =>
 	refusal('BodyTooLarge', `this site takes images of up to ${limit} bytes`);
 
-async function takeAll(chunks: AsyncIterable<Buffer>, writer: Writer): Promise<Taken> {
-	for await (const bytes of chunks) await writer.take(bytes);
+async function takeAll(pieces: AsyncIterable<Buffer>, writer: Writer): Promise<Taken> {
+	for await (const bytes of pieces) await writer.take(bytes);
 	return { fileName: undefined, parameters: undefined };
 }
 
 /** DSP0266 §12.6.2: one part UpdateParameters and one part UpdateFile, in whichever order. */
-async function takeParts(chunks: AsyncIterable<Buffer>, boundary: string, writer: Writer): Promise<Taken> {
+async function takeParts(pieces: AsyncIterable<Buffer>, boundary: string, writer: Writer): Promise<Taken> {
 	let image: PartHead | undefined;
 	let parameters: Buffer[] | undefined;
 	let current: 'image' | 'parameters' = 'image';
 	let size = 0;
-	for await (const event of readMultipart(chunks, boundary)) {
+	for await (const event of readMultipart(pieces, boundary)) {
 		if (event.kind === 'data') {
 			if (current === 'image') await writer.take(event.bytes);
 			else {
 				size += event.bytes.length;
 				if (size > parametersLimit) throw refusal('BodyTooLarge', 'UpdateParameters');
-				// A copy: a few bytes must not hold on to the whole piece that they came in.
+				// A copy: the piece that they came in is there for the next bytes.
 				parameters?.push(Buffer.from(event.bytes));
 			}
 		} else if (event.kind === 'end') {
@@ -135,24 +131,3 @@ const boundaryOf = (contentType: string): string | undefined => {
 		/^multipart\/form-data; *boundary=(?:"([^"]+)"|([^";]+))$/i.exec(contentType) ?? [];
 	return quoted ?? bare;
 };
-
-/** The body's pieces, as fast as they are taken; ends by an error when the client is too slow or goes away. */
-async function* chunksOf(
-	request: IncomingMessage,
-	{ clock, limits }: { readonly clock: Clock; readonly limits: UploadLimits },
-): AsyncGenerator<Buffer> {
-	const end = clock.now() + limits.time;
-	// The stream stays usable: a refusal must still reach the client.
-	const pieces = request.iterator({ destroyOnReturn: false });
-	for (;;) {
-		const patience = Math.max(0, Math.min(limits.silence, end - clock.now()));
-		const step = await new Promise<IteratorResult<Buffer>>((resolve, reject) => {
-			const cancel = clock.after(patience, () =>
-				reject(proxyErrors.UploadTooSlow('the image did not arrive in time; see limits.uploadTime')),
-			);
-			pieces.next().then(resolve, reject).finally(cancel);
-		});
-		if (step.done) return;
-		yield step.value;
-	}
-}

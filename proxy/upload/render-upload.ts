@@ -25,13 +25,8 @@ export function renderUpload(call: Call, forward: ForwardRequest): ForwardReques
 			length,
 			async *open() {
 				if (before.length > 0) yield before;
-				let held: Uint8Array | undefined;
-				for await (const piece of verified(kept.read(), image)) {
-					if (held) yield held;
-					held = piece;
-				}
-				// Only now is it known that what was sent is what was decided on.
-				if (held) yield Buffer.concat([held, after]);
+				yield* verified(kept.read(), image);
+				if (after.length > 0) yield after;
 			},
 		},
 	};
@@ -54,20 +49,24 @@ function frame({ fileName }: UploadedImage, parameters: string, boundary: string
 	return [Buffer.from(before.join('\r\n')), Buffer.from(`\r\n--${boundary}--\r\n`)];
 }
 
-/** The pieces as they come; throws at the end, or where there are too many, unless they are the image. */
+/**
+ * The pieces as they come, up to the image's size. The last one is given out only once it is known that all of them are
+ * what was decided on: without it the BMC has no request.
+ */
 async function* verified(
 	pieces: AsyncIterable<Uint8Array>,
 	image: UploadedImage,
 ): AsyncGenerator<Uint8Array> {
 	const hash = createHash('sha256');
-	let size = 0;
+	let left = image.size;
 	for await (const piece of pieces) {
-		size += piece.length;
+		left -= piece.length;
 		hash.update(piece);
-		if (size > image.size) throw changed();
+		if (left < 0 || (left === 0 && hash.digest('hex') !== image.sha256)) throw changed();
 		yield piece;
+		if (left === 0) return;
 	}
-	if (size !== image.size || hash.digest('hex') !== image.sha256) throw changed();
+	throw changed();
 }
 
 const changed = () =>

@@ -4,6 +4,7 @@ import { type FileHandle, open, readdir, rm, stat, statfs } from 'node:fs/promis
 import { join } from 'node:path';
 import { makeFolderDurably, syncFolder } from '../../common/store/durable-file.ts';
 import { proxyErrors } from '../errors.ts';
+import { release } from './release.ts';
 
 export interface SpoolOptions {
 	/** Of its own: whatever else has the name of an image in it is removed when the proxy starts. */
@@ -30,7 +31,10 @@ export interface SpooledFile {
 export interface Spool {
 	/** Sets room aside for an image of up to `size` bytes. Throws SpoolFull or DiskFull. */
 	create(size: number): Promise<SpooledFile>;
-	/** Its bytes, 64 KiB at a time. Throws ImageGone. */
+	/**
+	 * Its bytes in pieces, each valid until the next one is asked for: ask once it has left for good, as who waits for
+	 * `drain` does. Throws ImageGone.
+	 */
 	read(name: string): AsyncIterable<Buffer>;
 	/** Bytes; undefined when there is no such image. */
 	size(name: string): Promise<number | undefined>;
@@ -42,7 +46,8 @@ export interface Spool {
 }
 
 const namePattern = /^[0-9a-f]{32}\.image$/;
-const pieceSize = 64 * 1024;
+/** Bytes: more than sockets take in before they ask to wait, so that no second piece is asked for before that. */
+const pieceSize = 128 * 1024;
 
 export async function openSpool(options: SpoolOptions): Promise<Spool> {
 	const { folder, total, free, freeBytes = askSystem } = options;
@@ -116,11 +121,10 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
 			const file = await openImage(folder, name);
 			try {
 				for (;;) {
-					// A new one for each piece: what was given out may still be on its way.
-					const piece = Buffer.allocUnsafeSlow(pieceSize);
-					const { bytesRead } = await file.read(piece, 0, pieceSize, null);
-					if (bytesRead === 0) return;
-					yield piece.subarray(0, bytesRead);
+					const piece = await readPiece(file);
+					if (piece.length === 0) return;
+					yield piece;
+					release(piece);
 				}
 			} finally {
 				await file.close();
@@ -138,6 +142,17 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
 		},
 		used,
 	};
+}
+
+/** Whole, but for the last one, which may be empty. */
+async function readPiece(file: FileHandle): Promise<Buffer> {
+	// A new one each time: were one used again that is still on its way, other bytes would be sent than were hashed.
+	const piece = Buffer.allocUnsafeSlow(pieceSize);
+	for (let filled = 0; ; ) {
+		const { bytesRead } = await file.read(piece, filled, pieceSize - filled, null);
+		filled += bytesRead;
+		if (filled === pieceSize || bytesRead === 0) return piece.subarray(0, filled);
+	}
 }
 
 async function openImage(folder: string, name: string): Promise<FileHandle> {

@@ -71,6 +71,28 @@ test('a client that asks is invited once the request may come, and not before', 
 	t.is((await spooled(proxy)).length, 1);
 });
 
+test('a client that sends all it has before it reads is still told why it is refused', async t => {
+	const proxy = await site(t);
+	const large = octets(Buffer.alloc(40 * 1024 * 1024));
+	const tooLarge = await proxy.at('hso-operator')('POST', octetsPath, large);
+	t.is(tooLarge.status, 413);
+	t.regex(tooLarge.text, /ImageTooLargeForBmc/);
+	const elsewhere = await proxy.at('hso-operator')('POST', '/redfish/v1/UpdateService/Other', octets(image));
+	t.is(elsewhere.status, 415);
+	t.deepEqual(await spooled(proxy), []);
+});
+
+test('an upload without a byte is refused by its head', async t => {
+	const proxy = await site(t);
+	const type = { 'content-type': 'application/octet-stream' };
+	for (const options of [{ headers: { ...type, 'content-length': '0' } }, { headers: type }]) {
+		const reply = await proxy.at('hso-operator')('POST', octetsPath, options);
+		t.is(reply.status, 400);
+		t.regex(reply.text, /ImageMissing/);
+	}
+	t.deepEqual(await spooled(proxy), []);
+});
+
 test('a silent client is told so, and one that goes away leaves nothing', async t => {
 	const proxy = await site(t);
 	const slow = await dial(proxy, 'hso-operator', head);

@@ -38,8 +38,9 @@ async function upload(parameters = `{"Targets":["${inventory}"]}`) {
 const executed = () => site.bmcs.node1.executed.filter(({ path: asked }) => asked === multipartPath);
 /** It is removed once the request has ended: at once, but not before anybody is told. */
 const emptied = async (t: ExecutionContext, meanwhile = () => {}) => {
-	for (let tries = 0; (await spooled(site)).length > 0; tries++) {
-		if (tries > 2000) return t.deepEqual(await spooled(site), []);
+	// Of real time: what is waited for is a disk.
+	for (const end = Date.now() + 20_000; (await spooled(site)).length > 0; ) {
+		if (Date.now() > end) return t.deepEqual(await spooled(site), []);
 		meanwhile();
 		await new Promise(resolve => setImmediate(resolve));
 	}
