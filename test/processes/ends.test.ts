@@ -2,14 +2,27 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { createRoster } from '../../proxy/authenticate/roster.ts';
 import { createAsk } from '../proxy/ask.ts';
 import { parties, startTestProxy } from '../proxy/start-proxy.ts';
+
+/** A temporary folder of our own: other tests' proxies come and go in the common one. */
+const before = process.env.TMPDIR;
+test.before(async () => {
+	process.env.TMPDIR = await mkdtemp(path.join(tmpdir(), 'bimetal-ends-'));
+});
+test.after.always(async () => {
+	const own = tmpdir();
+	if (before === undefined) delete process.env.TMPDIR;
+	else process.env.TMPDIR = before;
+	await rm(own, { recursive: true });
+});
 
 const chassis = '/redfish/v1/Chassis/chassis';
 const fresh = { headers: { connection: 'close' } };
@@ -102,19 +115,18 @@ test.serial('a worker that hangs is not waited for: what ended is over', async t
 });
 
 test.serial('a clean end leaves no process and no socket', async t => {
-	const before = homeFolders();
+	const earlier = homeFolders();
 	const site = await startTestProxy({ workers: 2 });
 	const workers = site.proxy.workers();
-	t.is(homeFolders().length, before.length + 1);
+	t.is(homeFolders().length, earlier.length + 1);
 	const last = site.at('hso-operator')('GET', chassis);
 	t.is((await last).status, 200);
 	await site.close();
 	t.deepEqual(workers.filter(runs), []);
-	t.deepEqual(homeFolders(), before);
+	t.deepEqual(homeFolders(), earlier);
 });
 
 test.serial('home is killed: its workers end with it', async t => {
-	const before = homeFolders();
 	const fixture = fileURLToPath(new URL('./home.fixture.ts', import.meta.url));
 	const home = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', fixture], {
 		stdio: ['ignore', 'pipe', 'inherit'],
@@ -135,9 +147,5 @@ test.serial('home is killed: its workers end with it', async t => {
 	await once(home, 'close');
 	await until(() => workers.filter(runs).length === 0);
 	await t.throwsAsync(client.ask('hso-operator', 'GET', chassis));
-	for (const left of homeFolders()) {
-		if (!before.includes(left)) await rm(`${tmpdir()}/${left}`, { recursive: true });
-	}
-	t.true(existsSync(folder));
-	await rm(folder, { recursive: true });
+	t.true(existsSync(folder), 'what a killed home leaves goes with this test’s folder');
 });
