@@ -238,7 +238,7 @@ const siteSchema = (folder: string) =>
 		/** Processes that serve clients: 1 is the proxy alone, more are workers beside it; `auto`: one for each core. */
 		processes: z.union([z.literal('auto'), z.int().min(1).max(64)]).default(1),
 		/** Identical reads that come while one is under way share the next exchange with the BMC. */
-		coalesce: z.boolean().default(false),
+		coalesce: z.boolean().default(true),
 		log: z
 			.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
 			.default({ level: 'info' }),

@@ -1,6 +1,8 @@
+import type { ServerResponse } from 'node:http';
 import test from 'ava';
 import fc from 'fast-check';
 import type { BmcConnection, ForwardRequest } from './bmc-connection.ts';
+import { bmcGarbage } from './bmc-fault.ts';
 import { coalesceReads } from './coalesce.ts';
 import type { BmcAnswer } from './exchange.ts';
 
@@ -101,6 +103,16 @@ for (const target of [
 		t.is(sent.length, 3);
 	});
 }
+
+test('what is too large to be kept is passed on as it comes', async t => {
+	const passed: string[] = [];
+	const bmc = coalesceReads({
+		send: () => Promise.reject(bmcGarbage('node1', 'more than 16 bytes')),
+		pass: async ({ target }: ForwardRequest) => passed.push(target),
+	} as Partial<BmcConnection> as BmcConnection);
+	await bmc.pass(read(system), {} as ServerResponse, () => ({}));
+	t.deepEqual(passed, [system]);
+});
 
 test('only GETs are shared', t => {
 	const { bmc, sent } = scriptedBmc();

@@ -1,3 +1,4 @@
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { BmcConnection, ForwardRequest } from './bmc-connection.ts';
 import type { BmcAnswer } from './exchange.ts';
 import { passWhole } from './exchange.ts';
@@ -47,7 +48,12 @@ export function coalesceReads(bmc: BmcConnection): BmcConnection {
 		async pass(request, to, headers) {
 			// Alone, an answer is passed on as it comes.
 			if (!isShared(request)) return bmc.pass(request, to, headers);
-			return passWhole(await share(keyOf(request), request), to, headers);
+			const answer = await share(keyOf(request), request).catch(fault => {
+				// More than is kept of an answer, perhaps: alone it is passed on as it comes, and reading twice does no harm.
+				if (fault instanceof BimetalError && fault.code === 'BmcGarbage') return undefined;
+				throw fault;
+			});
+			return answer ? passWhole(answer, to, headers) : bmc.pass(request, to, headers);
 		},
 	};
 }

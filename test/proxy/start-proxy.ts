@@ -306,7 +306,7 @@ async function open(
 		registry: createRegistry({ service: 'proxy' }),
 		doors: options.doors,
 		workers: workers > 0 ? { size: workers, logLevel: 'info' } : undefined,
-		coalesce: options.coalesce,
+		coalesce: options.coalesce ?? true,
 		events: { limits: options.streams, destinations: options.destinations },
 		reserved: options.reserved,
 		checks: {},
