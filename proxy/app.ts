@@ -19,6 +19,7 @@ import { requireOperator } from './api/operator-route.ts';
 import { createApiRoutes } from './api/routes.ts';
 import { type Approver, createApprover } from './approve/approver.ts';
 import { createFollowTask } from './approve/follow-task.ts';
+import { recordLostOutcomes } from './approve/lost-outcomes.ts';
 import { createOpenApproved } from './approve/open-approved.ts';
 import { type RequestDocument, requests } from './approve/request-document.ts';
 import { createReviewer } from './approve/review.ts';
@@ -285,12 +286,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		reserved: deps.reserved ?? {},
 		onFault: fault => logger.warn({ err: fault }, 'a claim that has ended could not be taken from the disk'),
 	});
-	for (const { id: requestId, bmc, state, claim, createdAt } of await waiting.recover()) {
-		const status = state === 'failed' ? 503 : 504;
-		logger.warn({ requestId, bmc, state }, 'the proxy had stopped while it executed this request');
-		audit.append({ kind: 'answer', requestId, bmc, status, tookMs: Math.max(0, clock.now() - createdAt) });
-		if (state === 'failed' && claim !== undefined) await claims.release(claim);
-	}
+	await recordLostOutcomes({ waiting, claims, audit, clock, logger });
 	const orphans = await sweepSpool(spool, waiting);
 	if (orphans > 0) logger.warn({ orphans }, 'images that no request waits for were removed from the spool');
 	const consider = createConsider({ readExternal: deps.readExternal, personOf, clock, claims });

@@ -22,6 +22,15 @@ async function auditFolder(): Promise<string> {
 			comment: 'ticket\u001b[2J',
 		},
 		{ kind: 'answer', requestId: 'r1', bmc: 'node1', status: 204, tookMs: 12.4 },
+		{
+			kind: 'answer',
+			requestId: null,
+			decision: 7,
+			bmc: 'node1',
+			status: 504,
+			tookMs: 1,
+			outcome: 'unknown',
+		},
 	] as const;
 	for (const record of records) await log.append(record).durable;
 	await log.close();
@@ -55,5 +64,5 @@ test('the records as a table and as one document', async t => {
 	t.snapshot((await cli.run('audit', 'show', folder)).out);
 	const json = JSON.parse((await cli.run('audit', 'show', folder, '--request', 'r1', '--json')).out);
 	t.is(json.records.length, 2);
-	t.is(JSON.parse((await cli.run('audit', 'show', folder, '--last', '1', '--json')).out).records[0].seq, 4);
+	t.is(JSON.parse((await cli.run('audit', 'show', folder, '--last', '1', '--json')).out).records[0].seq, 5);
 });

@@ -151,8 +151,10 @@ function describe(record: AuditEntry['record']): [who: string, what: string, out
 		case 'answer':
 			return [
 				record.bmc,
-				record.requestId ? `request ${record.requestId}` : '',
-				`${record.status} after ${Math.round(record.tookMs)} ms`,
+				record.requestId ? `request ${record.requestId}` : `decision ${record.decision ?? ''}`,
+				record.outcome === 'unknown'
+					? 'outcome unknown: the proxy had stopped; look at the resource'
+					: `${record.status} after ${Math.round(record.tookMs)} ms`,
 			];
 	}
 }

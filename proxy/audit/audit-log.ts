@@ -9,6 +9,7 @@ import { auditClosed, auditFailed, auditFull, auditLocked, auditTooLong } from '
 import { type LogFile, logFilePath, longestLine, openLogFile } from './log-files.ts';
 import { recordText } from './record-text.ts';
 import { cutFile, recoverLog } from './recover.ts';
+import type { UnansweredChange } from './unanswered.ts';
 
 export interface AuditLog {
 	/**
@@ -29,6 +30,8 @@ export interface AuditLog {
 	healthy(): boolean;
 	/** The newest record that is on disk. */
 	head(): Head;
+	/** Of what the log held when it was opened: changes of which it does not say what came of them. */
+	readonly unanswered?: readonly UnansweredChange[];
 	/** Writes what was appended, then closes. */
 	close(): Promise<void>;
 }
@@ -94,12 +97,11 @@ export async function openAuditLog(deps: AuditLogDeps): Promise<AuditLog> {
 	const lock = await lockFile(join(folder, 'audit.lock'), clock);
 	if (!lock.locked) throw auditLocked(folder, lock.holder);
 	try {
-		const { head, file } = await recoverLog(folder, new Date(clock.now()).toISOString());
+		const { head, file, unanswered } = await recoverLog(folder, new Date(clock.now()).toISOString());
 		const path = file?.path ?? logFilePath(folder, head.seq + 1);
 		const openFile = deps.openFile ?? openLogFile;
-		return appendTo(deps, head, { path, size: file?.size ?? 0, file: await openFile(path) }, () =>
-			lock.release(),
-		);
+		const newest = { path, size: file?.size ?? 0, file: await openFile(path) };
+		return { ...appendTo(deps, head, newest, () => lock.release()), unanswered };
 	} catch (error) {
 		await lock.release();
 		throw error;

@@ -89,6 +89,8 @@ export const auditRecord = z.discriminatedUnion('kind', [
 		status: z.int(),
 		/** Milliseconds from the decision to the BMC's answer. */
 		tookMs: z.number(),
+		/** The proxy had stopped before it knew: the change may have been executed, or not. */
+		outcome: z.literal('unknown').optional(),
 	}),
 	/** A step of a change to the policies, the table or the agreement; see docs/governance.md. */
 	z.strictObject({

@@ -68,6 +68,7 @@ export const anyRecord: fc.Arbitrary<AuditRecord> = fc.oneof(
 			bmc: text,
 			status: fc.integer({ min: 100, max: 599 }),
 			tookMs: fc.double({ noNaN: true, noDefaultInfinity: true }).map(ms => ms + 0),
+			outcome: fc.constant('unknown' as const),
 		},
 		{ requiredKeys: ['kind', 'requestId', 'bmc', 'status', 'tookMs'] },
 	),

@@ -62,6 +62,7 @@ function inOrder(record: AuditRecord): unknown {
 				bmc: record.bmc,
 				decision: record.decision,
 				kind,
+				outcome: record.outcome,
 				requestId: record.requestId,
 				status: record.status,
 				tookMs: record.tookMs,

@@ -4,12 +4,15 @@ import { genesis, type Head } from './chain.ts';
 import { auditCorrupt } from './errors.ts';
 import { listLogFiles } from './log-files.ts';
 import { offsetOf } from './record-pages.ts';
+import { createUnansweredChanges, type UnansweredChange } from './unanswered.ts';
 import { walk } from './walk.ts';
 
 export interface Recovered {
 	readonly head: Head;
 	/** The file to go on with; undefined for a new log. */
 	readonly file: { readonly path: string; readonly size: number } | undefined;
+	/** As far as the two newest files tell. */
+	readonly unanswered: readonly UnansweredChange[];
 }
 
 /**
@@ -21,18 +24,25 @@ export interface Recovered {
 export async function recoverLog(folder: string, time: string): Promise<Recovered> {
 	const files = await listLogFiles(folder);
 	const last = files.at(-1);
-	if (!last) return { head: genesis, file: undefined };
+	if (!last) return { head: genesis, file: undefined, unanswered: [] };
 	let head: Head | undefined;
+	const unanswered = createUnansweredChanges();
 	for await (const step of walk(files.slice(-2), files.length <= 2)) {
 		if (step.kind === 'damage') throw auditCorrupt(step.file, step.line, step.reason);
-		if (step.kind === 'record') head = { seq: step.sealed.seq, hash: step.sealed.hash };
-		else {
+		if (step.kind === 'record') {
+			head = { seq: step.sealed.seq, hash: step.sealed.hash };
+			unanswered.see(step.sealed);
+		} else {
 			await writeFileDurably(`${step.file}.${time.replaceAll(':', '')}.torn`, step.bytes);
 			await cutFile(step.file, step.offset);
 		}
 	}
 	if (!head && last.first > 1) throw auditCorrupt(last.path, 1, 'the files before it are empty');
-	return { head: head ?? genesis, file: { path: last.path, size: await sizeOf(last.path) } };
+	return {
+		head: head ?? genesis,
+		file: { path: last.path, size: await sizeOf(last.path) },
+		unanswered: unanswered.list(),
+	};
 }
 
 /** Takes the records after number `seq` away. */

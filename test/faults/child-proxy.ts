@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { type Ask, createAsk } from '../proxy/ask.ts';
 
 export type ToChild =
-	/** Count moments from now on, and die at that one (from 1). */
-	| { readonly kind: 'arm'; readonly killAt?: number }
+	/** Count moments from now on, and die at that one (from 1), or at the first of that name. */
+	| { readonly kind: 'arm'; readonly killAt?: number | string }
 	| { readonly kind: 'passed' }
 	| { readonly kind: 'store'; readonly isAway: boolean };
 export type FromChild =
@@ -26,7 +26,7 @@ export interface ChildProxy {
 	/** Targets without an origin go to the main port. */
 	readonly ask: Ask;
 	readonly pid: number;
-	arm(killAt?: number): Promise<void>;
+	arm(killAt?: number | string): Promise<void>;
 	/** The moments since it was armed. */
 	passed(): Promise<string[]>;
 	storeIsAway(isAway: boolean): Promise<void>;

@@ -1,9 +1,10 @@
 // kill -9 at every moment of an approved execution: what the proxy says after its restart is true, to everybody.
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { listLogFiles, readLines } from '../../proxy/audit/log-files.ts';
 import { verifyAudit } from '../../proxy/audit/verify-audit.ts';
 import { type ChildProxy, startChildProxy } from './child-proxy.ts';
-import { clearLog, createFaultySite, type FaultySite, system } from './faulty-site.ts';
+import { clearLog, createFaultySite, type FaultySite, reset, system } from './faulty-site.ts';
 
 interface Held {
 	readonly id: string;
@@ -122,5 +123,56 @@ test('killed while the BMC has the request, the outcome is unknown, whatever it 
 		proxy = seen.proxy;
 		t.is(seen.state, 'unknown');
 		t.is(seen.times, times);
+	}
+});
+
+test('killed at each write of a change decided at once, the log says after the restart that nobody knows', async t => {
+	t.timeout(300_000);
+	const site = await createFaultySite(t);
+	let proxy = await startChildProxy(site.config, site.ca);
+	t.teardown(() => proxy.end());
+	const body = { ResetType: 'ForceRestart' };
+	const change = () => proxy.ask(site.as('CP'), 'POST', `${proxy.bmcs.node1}${reset}`, { body });
+	/** Has all that was recorded before on disk: its own record is behind it, and it waits for that. */
+	const flush = () => proxy.ask(site.as('HSO'), 'POST', `${proxy.bmcs.node1}${clearLog}`, { body: {} });
+	const folder = path.join(site.folder, 'audit');
+
+	/** Of each change that was to be executed since a record's number, what the log says came of it. */
+	const outcomes = async (after: number) => {
+		const decisions = new Map<number, { status: number; outcome: string | undefined }[]>();
+		let last = 0;
+		for (const file of await listLogFiles(folder))
+			for await (const line of readLines(file.path)) {
+				const { seq, record } = JSON.parse(line.toString());
+				last = seq;
+				if (seq <= after) continue;
+				if (record.kind === 'decision' && record.method !== 'GET') decisions.set(seq, []);
+				if (record.kind === 'answer')
+					decisions.get(record.decision)?.push({ status: record.status, outcome: record.outcome });
+			}
+		return { last, said: [...decisions.values()] };
+	};
+	const unknown = { status: 504, outcome: 'unknown' };
+	for (const [killAt, expected, times] of [
+		['audit: about to record decision', undefined, 0],
+		['audit: recorded decision', unknown, 0],
+		['audit: about to record answer', unknown, 1],
+		['audit: recorded answer', { status: 204, outcome: undefined }, 1],
+	] as const) {
+		// The first one after a start writes more: the log-in.
+		t.is((await change()).status, 204);
+		await flush();
+		const { last } = await outcomes(0);
+		const before = site.executed(reset);
+		await proxy.arm(killAt);
+		await change().catch(() => undefined);
+		t.is(await proxy.ended(20_000), 'SIGKILL', killAt);
+		await proxy.end();
+		proxy = await startChildProxy(site.config, site.ca);
+		t.true((await verifyAudit({ folder })).ok, killAt);
+		await flush();
+		const { said } = await outcomes(last);
+		t.deepEqual(said, [...(expected ? [[expected]] : []), []], killAt);
+		t.is(site.executed(reset) - before, times, killAt);
 	}
 });

@@ -14,13 +14,13 @@ if (!config || !process.send) throw new Error('started by child-proxy.ts with a 
 const tell = (message: FromChild): void => void process.send?.(message);
 
 let passed: string[] | undefined;
-let killAt = Number.POSITIVE_INFINITY;
+let killAt: number | string = Number.POSITIVE_INFINITY;
 /** A moment at which the proxy may die. Only counted once armed. */
 function moment(name: string): void {
 	if (!passed) return;
 	passed.push(name);
 	// The signal is delivered before kill(2) returns to its own process.
-	if (passed.length === killAt) process.kill(process.pid, 'SIGKILL');
+	if (passed.length === killAt || name === killAt) process.kill(process.pid, 'SIGKILL');
 }
 
 let storeFault: Error | undefined;
