@@ -21,6 +21,8 @@ export interface Secrecy {
 	readonly masked: readonly Maskable[];
 	/** What a mask puts in their place. */
 	readonly replacement: 'null' | '"hidden"' | '0';
+	/** In one world there is by chance what the mask puts in its place, so that the mask changes nothing. */
+	readonly isLikeMasked: boolean;
 	/** The other party hides its conditions. */
 	readonly isPrivate: boolean;
 	/** Whether the other party's conditions hold. */
@@ -57,6 +59,7 @@ export const anySecrecy: fc.Arbitrary<Secrecy> = fc
 		),
 		masked: fc.subarray(Object.keys(maskable) as Maskable[], { minLength: 1 }),
 		replacement: fc.constantFrom('null', 'null', '"hidden"', '0') as fc.Arbitrary<Secrecy['replacement']>,
+		isLikeMasked: fc.boolean(),
 		isPrivate: fc.boolean(),
 		holds: fc.constantFrom(true, true, true, false),
 		log: fc.array(fc.constantFrom(...severities), { minLength: 1, maxLength: 6 }),
@@ -145,19 +148,33 @@ function logOf({ severities: shown, masked, log, hiddenEntries }: Secrecy, world
 	return [...log.map((severity, index) => record(index + 1, severity)), ...more];
 }
 
-function settingsOf({ masked }: Secrecy, world: World): Record<string, Record<string, unknown>> {
-	const word = (name: Maskable, what: string) => (masked.includes(name) ? token(world, what) : what);
-	const chassis = masked.some(name => name.startsWith('Chassis')) ? token(world, 'chassis') : 'chassis';
+function settingsOf(
+	{ masked, replacement, isLikeMasked }: Secrecy,
+	world: World,
+): Record<string, Record<string, unknown>> {
+	const hidden = (what: string): unknown =>
+		isLikeMasked && world === 1 ? JSON.parse(replacement) : token(world, what);
+	const word = (name: Maskable, what: string) => (masked.includes(name) ? hidden(what) : what);
+	const isMasked = (type: string) => masked.some(name => name.startsWith(type));
+	const chassis = isMasked('Chassis') ? hidden('chassis') : 'chassis';
+	// A tag of the whole, in the body: DSP0266 §6.5.
+	const tag = (type: string) =>
+		isMasked(type) && !(isLikeMasked && world === 1)
+			? { '@odata.etag': `W/"${token(world, 'tag')}"` }
+			: ({} as Record<string, unknown>);
+	const slots = Array(world).fill(token(world, 'slot'));
 	return {
 		'/redfish/v1/Systems/system': {
+			...tag('ComputerSystem'),
 			AssetTag: word('ComputerSystem.AssetTag', 'tag'),
-			'Oem/Site': {
-				Row: word('ComputerSystem.Oem.Site', 'row'),
-				Slots: masked.includes('ComputerSystem.Oem.Site') ? Array(world).fill(token(world, 'slot')) : [],
-			},
+			'Oem/Site': masked.includes('ComputerSystem.Oem.Site')
+				? isLikeMasked && world === 1
+					? JSON.parse(replacement)
+					: { Row: token(world, 'row'), Slots: slots }
+				: { Row: 'row', Slots: [] },
 			'Boot/Note': word('ComputerSystem.Boot.Note', 'note'),
 		},
-		'/redfish/v1/Chassis/chassis': { 'Oem/Site': { Row: chassis, Door: chassis } },
+		'/redfish/v1/Chassis/chassis': { ...tag('Chassis'), 'Oem/Site': { Row: chassis, Door: chassis } },
 	};
 }
 
