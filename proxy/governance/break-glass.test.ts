@@ -132,10 +132,14 @@ test('a window lets its party through for what it lists, loudly, until its uses 
 	});
 	t.is(await use(cpOperator), undefined);
 	t.is(await use(hsoOperator, 'Reset'), undefined);
+	// Before an image has come it is only looked whether there is one.
+	const may = (who = hsoOperator, name = 'Wipe') => windows.mayUse(who, [row(name)] as never);
+	t.deepEqual([await may(), await may(cpOperator), await may(hsoOperator, 'Reset')], [true, false, false]);
 	t.is((await use())?.uses, 1);
 	t.is((await use())?.uses, 2);
 	t.is((await use())?.uses, 3);
 	t.is(await use(), undefined);
+	t.false(await may());
 	t.deepEqual(notified, ['opened 0', 'used 1', 'used 2', 'used 3', 'ended 3']);
 	t.like(records.at(-1), { action: 'end', id: window.id, uses: 3, reason: 'all its uses are used' });
 });

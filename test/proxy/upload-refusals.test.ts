@@ -1,10 +1,8 @@
 // What is refused before an image is received, and what ends one that is on its way; whatever it is, nothing is left.
-import { once } from 'node:events';
-import { connect } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
 import { testImage } from '../../qemu/bmc/test-image.ts';
 import { startTestProxy, type TestProxy } from './start-proxy.ts';
-import { octets, octetsPath, spooled } from './upload.ts';
+import { dial, octets, octetsPath, spooled } from './upload.ts';
 
 async function site(t: ExecutionContext, options: Parameters<typeof startTestProxy>[0] = {}) {
 	const started = await startTestProxy(options);
@@ -12,35 +10,6 @@ async function site(t: ExecutionContext, options: Parameters<typeof startTestPro
 	return started;
 }
 
-/** A client that writes what a test tells it to, and gives what came back once `until` is in it, or all of it. */
-async function dial(
-	{ bmcUrls, ca }: TestProxy,
-	operator: string,
-	lines: readonly string[],
-	path = octetsPath,
-) {
-	const { hostname: host, port } = new URL(bmcUrls.node1 ?? '');
-	const socket = connect({ host, port: Number(port), ca, servername: 'localhost' });
-	await once(socket, 'secureConnect');
-	let text = '';
-	let wake = () => {};
-	socket.setEncoding('latin1').on('data', (piece: string) => {
-		text += piece;
-		wake();
-	});
-	socket.on('close', () => wake()).on('error', () => {});
-	const credential = Buffer.from(`${operator}:pw-${operator}`).toString('base64');
-	socket.write(
-		[`POST ${path} HTTP/1.1`, 'Host: localhost', `Authorization: Basic ${credential}`, ...lines, '', ''].join(
-			'\r\n',
-		),
-	);
-	const said = async (until: string): Promise<string> => {
-		while (!text.includes(until) && !socket.closed) await new Promise<void>(resolve => (wake = resolve));
-		return text;
-	};
-	return { socket, said };
-}
 const image = testImage(100_000);
 const head = ['Content-Type: application/octet-stream', `Content-Length: ${image.length}`];
 

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { connect } from 'node:tls';
 import { testImage } from '../../qemu/bmc/test-image.ts';
 import type { AskOptions } from './ask.ts';
 import type { TestProxy } from './start-proxy.ts';
@@ -42,3 +44,33 @@ export const octets = (body: Buffer): AskOptions => ({
 /** Names of the files that are in the spool. */
 export const spooled = (site: Pick<TestProxy, 'folder'>): Promise<string[]> =>
 	readdir(path.join(site.folder, 'uploads'));
+
+/** A client that writes what a test tells it to, and gives what came back once `until` is in it, or all of it. */
+export async function dial(
+	{ bmcUrls, ca }: TestProxy,
+	operator: string,
+	lines: readonly string[],
+	path = octetsPath,
+) {
+	const { hostname: host, port } = new URL(bmcUrls.node1 ?? '');
+	const socket = connect({ host, port: Number(port), ca, servername: 'localhost' });
+	await once(socket, 'secureConnect');
+	let text = '';
+	let wake = () => {};
+	socket.setEncoding('latin1').on('data', (piece: string) => {
+		text += piece;
+		wake();
+	});
+	socket.on('close', () => wake()).on('error', () => {});
+	const credential = Buffer.from(`${operator}:pw-${operator}`).toString('base64');
+	socket.write(
+		[`POST ${path} HTTP/1.1`, 'Host: localhost', `Authorization: Basic ${credential}`, ...lines, '', ''].join(
+			'\r\n',
+		),
+	);
+	const said = async (until: string): Promise<string> => {
+		while (!text.includes(until) && !socket.closed) await new Promise<void>(resolve => (wake = resolve));
+		return text;
+	};
+	return { socket, said };
+}
