@@ -123,6 +123,7 @@ export function createBench(
 		read: () => Promise.reject(new Error('not through here')),
 		stream: () => Promise.reject(new Error('not through here')),
 		openSocket: () => Promise.reject(new Error('no console here')),
+		streams: () => 0,
 		session: () => undefined,
 		token: () => Promise.reject(new Error('not through here')),
 		state: () => 'up',

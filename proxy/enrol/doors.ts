@@ -11,7 +11,14 @@ export type Change = z.infer<typeof change>;
 
 /** A way into a BMC beside the proxy that stands open. */
 export interface Door {
-	readonly kind: 'protocol' | 'account' | 'session' | 'authentication' | 'directory' | 'certificate';
+	readonly kind:
+		| 'protocol'
+		| 'account'
+		| 'session'
+		| 'subscription'
+		| 'authentication'
+		| 'directory'
+		| 'certificate';
 	/** For instance `SSH` or `account oper1`; the same door always has the same name. */
 	readonly name: string;
 	/** Undefined where no request shuts it. */
@@ -32,6 +39,14 @@ export interface Surface {
 		readonly account: string;
 		readonly address: string;
 	}[];
+	/** Whom the BMC itself tells of its events. */
+	readonly subscriptions: readonly {
+		readonly path: string;
+		readonly id: string;
+		/** URL; empty for a stream that somebody holds open. */
+		readonly destination: string;
+		readonly isStream: boolean;
+	}[];
 }
 type JsonObject = { readonly [key: string]: JsonValue };
 
@@ -46,6 +61,8 @@ export interface DoorRules {
 	readonly ownSession: string | undefined;
 	/** Sessions of the proxy's account from the address of its own are the proxy's, perhaps from before a crash. */
 	readonly sameHost: boolean;
+	/** Event streams that the proxy itself has from the BMC. */
+	readonly ownStreams: number;
 }
 
 const accountService = '/redfish/v1/AccountService';
@@ -82,6 +99,7 @@ export function openDoors(surface: Surface, rules: DoorRules): readonly Door[] {
 	return [
 		...accountDoors(surface, rules),
 		...sessionDoors(surface, rules),
+		...subscriptionDoors(surface, rules),
 		...loginDoors(surface.accountService),
 		...surface.protocols.flatMap(({ path, resource }) =>
 			protocols
@@ -117,6 +135,28 @@ function sessionDoors({ sessions }: Surface, rules: DoorRules): Door[] {
 			shut: { method: 'DELETE', path },
 			reopen: undefined,
 		}));
+}
+
+/**
+ * The proxy subscribes to nothing, it follows one stream. BMCs do not say whose a stream is: where there are more of
+ * them than the proxy has, none is trusted, and the proxy opens its own again.
+ */
+function subscriptionDoors({ subscriptions }: Surface, { ownStreams }: DoorRules): Door[] {
+	const streams = subscriptions.filter(({ isStream }) => isStream).length;
+	return subscriptions
+		.filter(({ isStream }) => !isStream || streams > ownStreams)
+		.map(({ path, id, destination, isStream }) => ({
+			kind: 'subscription',
+			name: isStream ? `event stream ${id}` : `event subscription ${id} to ${receiverOf(destination)}`,
+			shut: { method: 'DELETE', path },
+			reopen: undefined,
+		}));
+}
+
+/** Without path and query, where secrets may stand. */
+function receiverOf(destination: string): string {
+	const url = URL.canParse(destination) ? new URL(destination) : undefined;
+	return url?.host ? `${url.protocol}//${url.host}` : 'a place of no known form';
 }
 
 function loginDoors(service: JsonObject | undefined): Door[] {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
+import { Agent, fetch } from 'undici';
 import { parse } from 'yaml';
 import { bmcIdentity, modeOf, oldPassword, siteText, startBench } from './console.fixture.ts';
 import type { Change } from './doors.ts';
@@ -73,6 +74,39 @@ test('a BMC is taken over: its certificate pinned, its password ours, every othe
 		],
 	);
 	t.false(JSON.stringify(records).includes(password));
+});
+
+test('whom the BMC pushed events to before, it pushes none any more; released, it is said who', async t => {
+	const bench = await startBench(t);
+	const subscriptions = `${bench.bmc.url}/redfish/v1/EventService/Subscriptions`;
+	const dispatcher = new Agent({ connect: { rejectUnauthorized: false } });
+	t.teardown(() => dispatcher.destroy());
+	const authorization = `Basic ${Buffer.from(`root:${oldPassword}`).toString('base64')}`;
+	const subscribed = await fetch(subscriptions, {
+		dispatcher,
+		method: 'POST',
+		headers: { authorization, 'content-type': 'application/json' },
+		body: JSON.stringify({ Destination: 'https://hooks.example/in?key=secret', Protocol: 'Redfish' }),
+	});
+	t.is(subscribed.status, 201);
+	const stream = await fetch(`${bench.bmc.url}/redfish/v1/EventService/SSE`, {
+		dispatcher,
+		headers: { authorization, accept: 'text/event-stream' },
+	});
+	t.is(stream.status, 200);
+	const streamEnds = stream.text().catch(() => 'cut');
+	t.like(await bench.show('EventService/Subscriptions', oldPassword), { 'Members@odata.count': 2 });
+	const door = 'event subscription 1000 to https://hooks.example';
+	const done = await enrolBmc(bench.console, bench.wanted);
+	t.deepEqual(
+		done.shut.filter(name => name.startsWith('event')),
+		[door, 'event stream sse1'],
+	);
+	t.deepEqual(done.left, []);
+	await streamEnds;
+	t.like(await bench.show('EventService/Subscriptions'), { 'Members@odata.count': 0 });
+	t.false(bench.lines.join('\n').includes('secret'));
+	t.deepEqual((await releaseBmc(bench.console, 'node1', 'The-owners-own1')).lost, [door]);
 });
 
 test('twice is one enrolment; what was opened in between is shut again', async t => {

@@ -9,7 +9,12 @@ export type Look = (
 ) => Promise<{ readonly status: number; readonly json: JsonValue | undefined }>;
 
 const link = z.object({ '@odata.id': z.string().regex(/^\/redfish\/v1\/[^?#]*$/) });
-const collection = z.object({ Members: z.array(link).max(1000) });
+const collection = z.object({
+	Members: z.array(link).max(1000),
+	'Members@odata.nextLink': z.string().optional(),
+});
+/** Pages of one collection that are looked at. */
+const maxPages = 100;
 const object = z.record(z.string(), z.json());
 const manager = z.object({ NetworkProtocol: link.optional() });
 const account = z.object({ UserName: z.string(), Enabled: z.boolean().default(true) });
@@ -17,6 +22,12 @@ const session = z.object({
 	Id: z.string(),
 	UserName: z.string().nullish(),
 	ClientOriginIPAddress: z.string().nullish(),
+});
+
+const subscription = z.object({
+	Id: z.string(),
+	Destination: z.string().nullish(),
+	SubscriptionType: z.string().nullish(),
 });
 
 /** Reads a BMC's ways in. @throws BimetalError BmcGarbage for answers that are none, and what `look` throws */
@@ -32,9 +43,18 @@ export async function readSurface(bmc: string, look: Look): Promise<Surface> {
 	};
 	const members = async <T>(path: string, schema: z.ZodType<T>): Promise<(T & { path: string })[]> => {
 		const found: (T & { path: string })[] = [];
-		for (const { '@odata.id': at } of (await read(path, collection))?.Members ?? []) {
-			const member = await read(at, schema); // gone meanwhile: sessions come and go
-			if (member) found.push({ ...member, path: at });
+		let next: string | undefined = path;
+		for (let pages = 0; next !== undefined; pages++) {
+			// A page that is not seen could hold any door.
+			if (pages >= maxPages) throw bmcGarbage(bmc, `${path} has more than ${maxPages} pages`);
+			const page: z.infer<typeof collection> | undefined = await read(next, collection);
+			for (const { '@odata.id': at } of page?.Members ?? []) {
+				const member = await read(at, schema); // gone meanwhile: sessions come and go
+				if (member) found.push({ ...member, path: at });
+			}
+			next = page?.['Members@odata.nextLink'];
+			if (next !== undefined && !next.startsWith(`${path}?`))
+				throw bmcGarbage(bmc, `the next page of ${path} is elsewhere`);
 		}
 		return found;
 	};
@@ -48,6 +68,7 @@ export async function readSurface(bmc: string, look: Look): Promise<Surface> {
 	const accountService = await read('/redfish/v1/AccountService', object);
 	const accounts = await members('/redfish/v1/AccountService/Accounts', account);
 	const sessions = await members('/redfish/v1/SessionService/Sessions', session);
+	const subscriptions = await members('/redfish/v1/EventService/Subscriptions', subscription);
 	return {
 		protocols,
 		accountService,
@@ -57,6 +78,12 @@ export async function readSurface(bmc: string, look: Look): Promise<Surface> {
 			id: Id,
 			account: UserName ?? '',
 			address: ClientOriginIPAddress ?? '',
+		})),
+		subscriptions: subscriptions.map(({ path, Id, Destination, SubscriptionType }) => ({
+			path,
+			id: Id,
+			destination: Destination ?? '',
+			isStream: SubscriptionType === 'SSE',
 		})),
 	};
 }

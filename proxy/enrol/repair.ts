@@ -34,8 +34,8 @@ export interface RepairDeps {
 
 /**
  * Shuts what stands open at a BMC, as this operator: each change is a request like any other, which the table's
- * row decides on and other parties may have to approve. Only sessions are ended by the proxy itself, whose they are
- * (the row "Log in and out"). @throws BimetalError UnknownBmc, AuditUnavailable
+ * row decides on and other parties may have to approve. Only sessions and event subscriptions are ended by the proxy
+ * itself, whose they are on a BMC (the rows "Log in and out" and "Subscribe to events"). @throws BimetalError UnknownBmc, AuditUnavailable
  */
 export async function repairDoors(
 	deps: RepairDeps,
@@ -47,7 +47,7 @@ export async function repairDoors(
 	const { open } = await deps.watch.look(name);
 	const repairs: Repair[] = [];
 	for (const door of open) {
-		if (door.kind === 'session' && door.shut) repairs.push(await endSession(deps, bmc, operator, door));
+		if (isOurs(door) && door.shut) repairs.push(await endAtOnce(deps, bmc, operator, door));
 		else if (!door.shut)
 			repairs.push({
 				doors: [door.name],
@@ -73,11 +73,14 @@ export async function repairDoors(
 	return { repairs, report: await deps.watch.look(name) };
 }
 
+/** On the BMC it is the proxy's alone: it stands in the way of no party when it ends. */
+const isOurs = ({ kind }: Pick<Door, 'kind'>): boolean => kind === 'session' || kind === 'subscription';
+
 /** One request for all properties of a resource: one approval for what belongs together. Pure. */
 function repairRequests(open: readonly Door[]): { doors: string[]; change: Change }[] {
 	const byResource = new Map<string, { doors: string[]; change: Change }>();
 	for (const { kind, name, shut } of open) {
-		if (!shut || kind === 'session') continue;
+		if (!shut || isOurs({ kind })) continue;
 		const key = `${shut.method} ${shut.path}`;
 		const known = byResource.get(key);
 		if (!known) byResource.set(key, { doors: [name], change: shut });
@@ -123,7 +126,7 @@ async function request(deps: RepairDeps, call: Call, doors: string[]): Promise<R
 	}
 }
 
-async function endSession(
+async function endAtOnce(
 	deps: RepairDeps,
 	bmc: BmcConnection,
 	operator: Operator,

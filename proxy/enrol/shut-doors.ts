@@ -7,23 +7,29 @@ export const rulesOf = (
 	enrolment: Enrolment,
 	ownSession: string | undefined,
 	sameHost: boolean,
+	ownStreams = 0,
 ): DoorRules => ({
 	account: enrolment.username,
 	keep: enrolment.keep,
 	accounts: enrolment.accounts,
 	ownSession,
 	sameHost,
+	ownStreams,
 });
 
 /** The doors that stand open, as this session sees them. */
 export const lookAtDoors = async (login: BmcLogin, enrolment: Enrolment): Promise<readonly Door[]> =>
 	openDoors(await readSurface(enrolment.bmc, login.look), rulesOf(enrolment, login.session, false));
 
+/** Ended, it is missed by nobody who would not open another one. */
+const isPassing = (kind: Door['kind'], name: string): boolean =>
+	kind === 'session' || (kind === 'subscription' && name.startsWith('event stream '));
+
 /** The record, with these doors as ones that stood open before. */
 function withDoors(enrolment: Enrolment, doors: readonly Door[]): Enrolment {
 	const known = new Set(enrolment.shut.map(({ door }) => door));
 	const shut = doors
-		.filter(({ kind, name }) => kind !== 'session' && !known.has(name))
+		.filter(({ kind, name }) => !isPassing(kind, name) && !known.has(name))
 		.map(({ name, reopen }) => ({ door: name, reopen: reopen ?? null }));
 	return shut.length ? { ...enrolment, shut: [...enrolment.shut, ...shut] } : enrolment;
 }

@@ -29,7 +29,12 @@ function bench(every = 60_000, random = () => 0.5) {
 	const clock = new FakeClock();
 	const at = '/redfish/v1';
 	const link = (path: string) => ({ '@odata.id': path });
-	const world: { resources: Record<string, unknown>; fault: Error | undefined; looks: number } = {
+	const world: {
+		resources: Record<string, unknown>;
+		fault: Error | undefined;
+		looks: number;
+		streams: number;
+	} = {
 		resources: {
 			[`${at}/Managers`]: { Members: [link(`${at}/Managers/bmc`)] },
 			[`${at}/Managers/bmc`]: {},
@@ -41,6 +46,7 @@ function bench(every = 60_000, random = () => 0.5) {
 		},
 		fault: undefined,
 		looks: 0,
+		streams: 0,
 	};
 	const connection = {
 		target: { name: 'node1', rack: 'rack1', url: '' },
@@ -52,6 +58,7 @@ function bench(every = 60_000, random = () => 0.5) {
 			return { status: body ? 200 : 404, headers: {}, body: json };
 		},
 		session: () => `${at}/SessionService/Sessions/1`,
+		streams: () => world.streams,
 	} as unknown as BmcConnection;
 	const changes: DoorsReport[] = [];
 	const watch = watchDoors({
@@ -154,6 +161,7 @@ test('sessions and accounts: ours, those that are kept, and others', t => {
 		accounts: 'disable',
 		ownSession: '/s/1',
 		sameHost: true,
+		ownStreams: 0,
 	};
 	const session = (id: string, account: string, address: string) => ({
 		path: `/s/${id}`,
@@ -177,6 +185,7 @@ test('sessions and accounts: ours, those that are kept, and others', t => {
 			session('4', 'kept', '192.0.2.8'),
 			session('5', 'new', '192.0.2.7'),
 		],
+		subscriptions: [],
 	};
 	const names = (changed: Partial<DoorRules> = {}) =>
 		openDoors(surface, { ...rules, ...changed }).map(({ name }) => name);
@@ -187,4 +196,39 @@ test('sessions and accounts: ours, those that are kept, and others', t => {
 	]);
 	t.true(names({ sameHost: false }).includes('session 2 of root from 192.0.2.7'));
 	t.is(names({ ownSession: undefined }).length, 5, 'who does not know their own session trusts none');
+});
+
+test('whoever the BMC itself tells of its events is an open door; the stream of the proxy is none', async t => {
+	const { world, watch } = bench();
+	const at = '/redfish/v1/EventService/Subscriptions';
+	const openNow = async () => (await watch.look('node1')).open.map(({ name }) => name);
+	const list = (...members: { Id: string; SubscriptionType: string; Destination?: string }[]) => {
+		// In pages of one: whoever looks at the first alone does not see what is there.
+		members.forEach((member, index) => {
+			world.resources[`${at}/${member.Id}`] = member;
+			world.resources[index === 0 ? at : `${at}?$skip=${index}`] = {
+				Members: [{ '@odata.id': `${at}/${member.Id}` }],
+				...(index + 1 < members.length && { 'Members@odata.nextLink': `${at}?$skip=${index + 1}` }),
+			};
+		});
+	};
+	const stream = (Id: string) => ({ Id, SubscriptionType: 'SSE', Destination: '' });
+	const pushed = (Id: string, Destination: string) => ({ Id, SubscriptionType: 'RedfishEvent', Destination });
+	world.streams = 1;
+	list(stream('a'));
+	t.deepEqual(await openNow(), []);
+	list(stream('a'), pushed('1000', 'https://hooks.example:8443/x?token=secret'));
+	t.deepEqual(await openNow(), ['event subscription 1000 to https://hooks.example:8443']);
+	list(pushed('1', 'snmp://192.0.2.1:162'), stream('a'), stream('b'));
+	t.deepEqual(await openNow(), [
+		'event subscription 1 to snmp://192.0.2.1:162',
+		'event stream a',
+		'event stream b',
+	]);
+	world.streams = 0;
+	list(stream('a'));
+	t.deepEqual(await openNow(), ['event stream a']);
+	(world.resources[at] as Record<string, unknown>)['Members@odata.nextLink'] = '/redfish/v1/Chassis?$skip=1';
+	t.like(await watch.look('node1'), { state: 'unknown' }, 'what cannot be seen is not taken for shut');
+	watch.close();
 });

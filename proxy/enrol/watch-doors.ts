@@ -117,8 +117,12 @@ async function readDoors(bmc: BmcConnection, enrolment: Enrolment, now: number):
 		}
 	};
 	try {
+		const before = bmc.streams();
 		const surface = await readSurface(bmc.target.name, look);
-		const open = openDoors(surface, { ...rulesOf(enrolment, bmc.session(), true), accounts: 'disable' });
+		// One that the proxy opened or ended meanwhile is not taken for another's.
+		const ownStreams = Math.max(before, bmc.streams());
+		const rules = rulesOf(enrolment, bmc.session(), true, ownStreams);
+		const open = openDoors(surface, { ...rules, accounts: 'disable' });
 		return { state: open.length ? 'open' : 'shut', open, reason: null, checkedAt: now };
 	} catch (fault) {
 		const reason = fault instanceof Error ? fault.message : String(fault);

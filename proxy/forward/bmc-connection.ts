@@ -80,6 +80,8 @@ export interface BmcConnection {
 	read(path: string): Promise<JsonValue>;
 	/** Opens a stream of server-sent events, on a connection of its own. Throws also when the status is not 200. */
 	stream(path: string, headers: Readonly<Record<string, string>>, sink: StreamSink): Promise<OpenStream>;
+	/** Streams that are open, or being opened. */
+	streams(): number;
 	/** Path of the proxy's own session on the BMC, while it has one. */
 	session(): string | undefined;
 	/**
@@ -117,6 +119,7 @@ export function connectBmc(target: BmcTarget, limits: ForwardLimits, share?: Bmc
 	const pool = openPool(limits.connections);
 	/** A stream holds its connection for as long as it lasts: not one of those that requests wait for. */
 	let streams: Pool | undefined;
+	let openStreams = 0;
 	let state: BmcState = 'unknown';
 	let token: string | undefined;
 	let location: string | undefined;
@@ -214,12 +217,32 @@ export function connectBmc(target: BmcTarget, limits: ForwardLimits, share?: Bmc
 			streams ??= openPool(4);
 			const from = streams;
 			const request = { method: 'GET', target: path, headers, body: undefined };
-			const opened = await attempt(request, exchange =>
-				streamAnswer(from, target.name, limits, exchange, sink),
-			);
-			if (opened.status !== 200) throw bmcGarbage(target.name, `status ${opened.status} for ${path}`);
-			return opened;
+			openStreams++;
+			let isCounted = true;
+			const leave = (): void => {
+				if (isCounted) openStreams--;
+				isCounted = false;
+			};
+			const onEnd: StreamSink['onEnd'] = fault => {
+				leave();
+				sink.onEnd(fault);
+			};
+			try {
+				const opened = await attempt(request, exchange =>
+					streamAnswer(from, target.name, limits, exchange, { ...sink, onEnd }),
+				);
+				if (opened.status !== 200) throw bmcGarbage(target.name, `status ${opened.status} for ${path}`);
+				const close = (): void => {
+					leave();
+					opened.close();
+				};
+				return { ...opened, close };
+			} catch (fault) {
+				leave();
+				throw fault;
+			}
 		},
+		streams: () => openStreams,
 		session: () => location,
 		token: renew,
 		state: () => state,

@@ -6,6 +6,10 @@ export interface EventStream {
 	/** Sends one Redfish Event with these records to everybody who listens, and to every subscription. */
 	send(events: readonly JsonObject[]): void;
 	listeners(): number;
+	/** Numbers of the streams that are open: bmcweb lists each among the subscriptions. */
+	ids(): readonly string[];
+	/** Hangs up on a listener; whether there was one of that number. */
+	end(id: string): boolean;
 	/** With the number of the last event that a client has seen, those after it come first, as far as they are kept. */
 	open(lastEventId?: string): Stream;
 }
@@ -16,7 +20,8 @@ const MAX_KEPT = 200;
 
 /** `onEvent` is told every event as it is sent, for subscriptions. */
 export function createEventStream(onEvent: (event: JsonObject) => void = () => {}): EventStream {
-	const listeners = new Set<(text: string) => void>();
+	const listeners = new Map<string, { readonly send: (text: string) => void; readonly end: () => void }>();
+	let nextListener = 1;
 	const kept: { readonly id: string; readonly text: string }[] = [];
 	let nextId = 1;
 	return {
@@ -31,23 +36,31 @@ export function createEventStream(onEvent: (event: JsonObject) => void = () => {
 			const text = `id: ${id}\n${renderJson(event).replace(/^/gm, 'data: ')}\n\n`;
 			kept.push({ id, text });
 			if (kept.length > MAX_KEPT) kept.shift();
-			for (const listener of listeners) listener(text);
+			for (const { send } of listeners.values()) send(text);
 			onEvent(event);
 		},
 		listeners: () => listeners.size,
+		ids: () => [...listeners.keys()],
+		end(id) {
+			const listener = listeners.get(id);
+			listeners.delete(id);
+			listener?.end();
+			return listener !== undefined;
+		},
 		open: lastEventId => ({
 			stream: true,
 			head: 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n',
-			open(send) {
+			open(send, end) {
 				if (listeners.size >= MAX_LISTENERS) {
-					const oldest = listeners.values().next().value;
-					if (oldest) listeners.delete(oldest);
+					const oldest = listeners.keys().next().value;
+					if (oldest !== undefined) listeners.delete(oldest);
 				}
-				listeners.add(send);
+				const own = `sse${nextListener++}`;
+				listeners.set(own, { send, end });
 				// Of a number that it does not know it has nothing to repeat.
 				const seen = kept.findIndex(({ id }) => id === lastEventId);
 				if (seen >= 0) for (const { text } of kept.slice(seen + 1)) send(text);
-				return () => listeners.delete(send);
+				return () => listeners.delete(own);
 			},
 		}),
 	};

@@ -19,8 +19,8 @@ export interface Answer {
 export interface Stream {
 	readonly stream: true;
 	readonly head: string;
-	/** Called once the head is out; the returned function is called when the client has gone. */
-	open(send: (text: string) => void): () => void;
+	/** Called once the head is out; the returned function is called when the client has gone. `end` hangs up on it. */
+	open(send: (text: string) => void, end: () => void): () => void;
 }
 
 /** Bytes as they are, and then the end of the connection: how a faulty BMC answers. */

@@ -138,9 +138,12 @@ function serveConnection<Context>(
 			busy = true;
 			socket.setTimeout(0);
 			socket.write(answer.head, 'latin1');
-			endStream = answer.open(text => {
-				if (!socket.destroyed && socket.writableLength < 4 * 1024 * 1024) socket.write(text, 'utf8');
-			});
+			endStream = answer.open(
+				text => {
+					if (!socket.destroyed && socket.writableLength < 4 * 1024 * 1024) socket.write(text, 'utf8');
+				},
+				() => socket.destroy(),
+			);
 			if (halfClosed) socket.destroy();
 			return;
 		}

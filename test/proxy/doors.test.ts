@@ -120,6 +120,41 @@ test('drift is found, told everywhere, and repaired by requests that wait for th
 		),
 	);
 
+	// A subscription made past the proxy, and a stream that is not the proxy's.
+	await direct(
+		'EventService/Subscriptions',
+		{ Destination: 'https://mallory.example/in?key=secret', Protocol: 'Redfish' },
+		root.token,
+	);
+	const follows = { headers: { ...root.token, accept: 'text/event-stream' } };
+	const stream = await fetch(`${site.bmcs.node1.url}/redfish/v1/EventService/SSE`, follows);
+	t.is(stream.status, 200);
+	const streamEnds = stream.text().catch(() => 'cut');
+	const pushing = nextChange();
+	site.clock.advance(every);
+	await pushing;
+	const events = (names: readonly string[] = []) => names.filter(name => name.startsWith('event'));
+	const subscription = 'event subscription 1000 to https://mallory.example';
+	t.deepEqual(events(changes.at(-1)?.openDoors), [subscription, 'event stream sse1']);
+	const ended = await repair('hso-operator');
+	t.deepEqual(
+		ended.repairs
+			.filter(({ doors }) => events(doors).length > 0)
+			.map(({ doors: [door], outcome }) => [door, outcome]),
+		[
+			[subscription, 'shut'],
+			['event stream sse1', 'shut'],
+		],
+	);
+	t.deepEqual(events(ended.openDoors), []);
+	await streamEnds;
+	t.deepEqual(
+		site.records.flatMap(record =>
+			record.kind === 'doors' && record.operator === 'hso-operator' ? events(record.open) : [],
+		),
+		[subscription, 'event stream sse1'],
+	);
+
 	// What cannot be seen is not taken for shut.
 	const gone = nextChange();
 	site.bmcs.node1.fault({ down: true });

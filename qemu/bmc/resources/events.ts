@@ -138,22 +138,24 @@ function submitTestEvent(device: Device, call: Call): Outcome {
 
 function subscriptionRoutes(device: Device): Route[] {
 	const find = (call: Call) => device.state.subscriptions.find(one => one.Id === call.params[0]);
+	// A stream that is open is a subscription as well (bmcweb), and ends with it.
+	const findStream = (call: Call) => device.stream.ids().find(id => id === call.params[0]);
 	const missing = (call: Call) => notFound('EventDestination', call.params[0] ?? '');
 	return [
 		...resource(SUBSCRIPTIONS, () =>
-			collection(
-				SUBSCRIPTIONS,
-				'EventDestinationCollection',
-				'Event Destination Collections',
-				device.state.subscriptions.map(one => String(one.Id)),
-			),
+			collection(SUBSCRIPTIONS, 'EventDestinationCollection', 'Event Destination Collections', [
+				...device.state.subscriptions.map(one => String(one.Id)),
+				...device.stream.ids(),
+			]),
 		),
 		act('POST', SUBSCRIPTIONS, MANAGER_OR_COMPONENTS, call => subscribe(device, call)),
 		...resource(
 			`${SUBSCRIPTIONS}/{}`,
 			call => {
 				const found = find(call);
-				return found && { ...found, [OWNER]: undefined };
+				if (found) return { ...found, [OWNER]: undefined };
+				const stream = findStream(call);
+				return stream === undefined ? undefined : streamDestination(stream);
 			},
 			{ type: 'EventDestination' },
 		),
@@ -169,6 +171,12 @@ function subscriptionRoutes(device: Device): Route[] {
 			return done();
 		}),
 		act('DELETE', `${SUBSCRIPTIONS}/{}`, MANAGER_OR_SELF, call => {
+			const stream = findStream(call);
+			if (stream !== undefined) {
+				if (!call.account || !mayUse(call.account.role, CONFIGURE_MANAGER)) return forbidden();
+				device.stream.end(stream);
+				return done();
+			}
 			const found = find(call);
 			if (!found) return missing(call);
 			if (!owns(call, found)) return forbidden();
@@ -177,6 +185,22 @@ function subscriptionRoutes(device: Device): Route[] {
 			return done();
 		}),
 	];
+}
+
+function streamDestination(id: string): JsonObject {
+	return {
+		'@odata.id': `${SUBSCRIPTIONS}/${id}`,
+		'@odata.type': '#EventDestination.v1_14_1.EventDestination',
+		Id: id,
+		Name: `Event Destination ${id}`,
+		Context: '',
+		DeliveryRetryPolicy: 'TerminateAfterRetries',
+		Destination: '',
+		EventFormatType: 'Event',
+		HttpHeaders: [],
+		Protocol: 'Redfish',
+		SubscriptionType: 'SSE',
+	};
 }
 
 function owns(call: Call, subscription: JsonObject): boolean {
