@@ -100,6 +100,8 @@ export interface ProxyClient {
 	request(id: string): Promise<z.infer<typeof requestView>>;
 	/** The request with what it meets now, as the client's operator may see it. */
 	review(id: string): Promise<ReviewView>;
+	/** The uploaded image of a request that has one and waits, as it comes. */
+	image(id: string): Promise<AsyncIterable<Uint8Array>>;
 	/** `digest`: the 64 hex digits of the request that the approver has looked at. */
 	approve(
 		id: string,
@@ -166,6 +168,11 @@ export function createProxyClient(options: TransportOptions): ProxyClient {
 		requests: (query = {}) => get(requestPage, `/p2c/v1/requests${queryString(query)}`),
 		request: id => get(requestView, requestPath(id)),
 		review: id => get(reviewView, `${requestPath(id)}/review`),
+		image: async id => {
+			const answer = await transport.stream(`${requestPath(id)}/image`);
+			if ('pieces' in answer) return answer.pieces;
+			throw refusal(answer);
+		},
 		approve: (id, { digest, comment, signed }) =>
 			act(id, 'approve', { digest, ...(comment && { comment }), ...(signed && { signed: { ...signed } }) }),
 		deny: (id, { reason, signed }) => act(id, 'deny', { reason, ...(signed && { signed: { ...signed } }) }),

@@ -52,8 +52,18 @@ export function addRequestCommands(program: Command, { context, run }: Registrat
 		.summary('Show exactly what a request would execute')
 		.description('Show exactly what a request would execute, who asked, and what each policy says')
 		.argument('<id>', 'request')
-		.action(run(async (id: string, options: Options) => (await load()).showRequest(context, id, options)));
-	withExamples(withConnection(request), [`${bimetal} request 01K3Q8 --as cp`]);
+		.option('-o, --image <file>', "save the request's uploaded image there (- for stdout) and check its hash")
+		.action(
+			run(async (id: string, { image, ...options }: Options & { image?: string }) =>
+				image === undefined
+					? (await load()).showRequest(context, id, options)
+					: (await import('../commands/request-image.ts')).saveImage(context, id, image, options),
+			),
+		);
+	withExamples(withConnection(request), [
+		`${bimetal} request 01K3Q8 --as cp`,
+		`${bimetal} request 01K3Q8 --image obmc.static.mtd.tar --as cp`,
+	]);
 
 	const approve = program
 		.command('approve')

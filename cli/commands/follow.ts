@@ -2,6 +2,7 @@ import type { Clock } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { Answer, ProxyClient, RequestView } from '../../proxy/client.ts';
 import type { CliContext } from '../context.ts';
+import { progressLine } from '../progress.ts';
 import { visible } from '../visible.ts';
 
 /** Seconds between polls when the answer does not say, and the most that is waited whatever it says. */
@@ -82,21 +83,4 @@ export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
 		if (signal.aborted) interrupted();
 		else signal.addEventListener('abort', interrupted, { once: true });
 	});
-}
-
-/** On a terminal one line that is rewritten, with the time passed; elsewhere a line whenever it changes. */
-function progressLine(context: CliContext) {
-	const { stderr, clock } = context;
-	const start = clock.now();
-	let shown = '';
-	return {
-		show(text: string) {
-			if (stderr.isTTY) stderr.write(`\r\x1b[K${text}… ${Math.round((clock.now() - start) / 1000)} s`);
-			else if (text !== shown) stderr.write(`${text}…\n`);
-			shown = text;
-		},
-		end() {
-			if (stderr.isTTY) stderr.write('\r\x1b[K');
-		},
-	};
 }

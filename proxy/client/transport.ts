@@ -40,6 +40,12 @@ export interface Answer {
 	readonly body: JsonValue | undefined;
 }
 
+/** An answer of 200 whose body is no document. */
+export interface ByteStream {
+	/** Throws NoAnswer when it ends early, and Interrupted. */
+	readonly pieces: AsyncIterable<Uint8Array>;
+}
+
 export interface Transport {
 	readonly credential: Credential | undefined;
 	/**
@@ -47,6 +53,8 @@ export interface Transport {
 	 * answer did not arrive: the call may have been taken), `Interrupted` and `BadAnswer`.
 	 */
 	send(call: Call): Promise<Answer>;
+	/** A GET of bytes of whatever number, as they come, without a limit on the time in all; throws as `send` does. */
+	stream(path: string): Promise<Answer | ByteStream>;
 	/** What a WebSocket to the same proxy, as the same operator, is opened with. */
 	socketOptions(): {
 		readonly origin: string;
@@ -83,6 +91,46 @@ export function createTransport(options: TransportOptions): Transport {
 	});
 	const authorization = credentialHeaders(credential);
 
+	const faultOf = (error: unknown, what: string, timedOut?: number): BimetalError => {
+		if (error instanceof BimetalError) return error;
+		if (options.signal?.aborted)
+			return new BimetalError('Interrupted', `interrupted: ${what}`, { cause: error });
+		return networkError(error, origin, timedOut);
+	};
+
+	async function stream(path: string): Promise<Answer | ByteStream> {
+		const request = {
+			origin,
+			path,
+			method: 'GET',
+			headers: authorization,
+			signal: options.signal ?? null,
+		} as const;
+		try {
+			const {
+				statusCode: status,
+				headers,
+				body,
+			} = await agent.request({
+				...request,
+				headersTimeout: timeout,
+				bodyTimeout: timeout,
+			});
+			if (status === 200) return { pieces: piecesOf(body, path) };
+			const plain = plainHeaders(headers);
+			return { status, headers: plain, body: parseBody(await readText(body), plain['content-type']) };
+		} catch (error) {
+			throw faultOf(error, `GET ${path}`);
+		}
+	}
+	async function* piecesOf(body: AsyncIterable<Uint8Array>, path: string): AsyncGenerator<Uint8Array> {
+		try {
+			yield* body;
+		} catch (error) {
+			throw faultOf(error, `GET ${path}`);
+		}
+	}
+
 	async function send(call: Call): Promise<Answer> {
 		const gaveUp = new AbortController();
 		const cancel = clock.after(timeout, () => gaveUp.abort());
@@ -105,11 +153,7 @@ export function createTransport(options: TransportOptions): Transport {
 			const text = await readText(answer.body);
 			return { status: answer.statusCode, headers, body: parseBody(text, headers['content-type']) };
 		} catch (error) {
-			if (error instanceof BimetalError) throw error;
-			if (options.signal?.aborted) {
-				throw new BimetalError('Interrupted', `interrupted: ${call.method} ${call.path}`, { cause: error });
-			}
-			throw networkError(error, origin, gaveUp.signal.aborted ? timeout : undefined);
+			throw faultOf(error, `${call.method} ${call.path}`, gaveUp.signal.aborted ? timeout : undefined);
 		} finally {
 			cancel();
 		}
@@ -118,6 +162,7 @@ export function createTransport(options: TransportOptions): Transport {
 	return {
 		credential,
 		send,
+		stream,
 		socketOptions: () => ({ origin, headers: authorization, tls }),
 		async readAnswer(response) {
 			const headers = plainHeaders(response.headers);
