@@ -292,7 +292,13 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	const consider = createConsider({ readExternal: deps.readExternal, personOf, clock, claims });
 	const policies = () => active;
 	const doors = startDoorsService(deps.doors, { bmcs, audit, registry, clock, logger });
-	const bmcTasks = createBmcTasks({ store, clock, lanes, policies: () => active.set });
+	const bmcTasks = createBmcTasks({
+		store,
+		clock,
+		lanes,
+		policies: () => active.set,
+		show: (call, sight) => mediator.show(call, sight),
+	});
 	const events: Events = await openEvents(
 		{ bmcs, policies, consider, audit, clock, random: Math.random, logger, registry, store, ...deps.events },
 		() => mediator,

@@ -92,6 +92,8 @@ export interface Mediator {
 	open(call: Call): Promise<Admission>;
 	/** What an operator would be shown of a resource at once; undefined when nothing. Throws when it cannot be read. */
 	look(call: Call): Promise<Sight | undefined>;
+	/** What the answer to a change, or the result of the task that it began, shows this operator. */
+	show(call: Call, sight: Sight): Promise<Sight>;
 	/**
 	 * Executes a request that waited, decided again just before; the answer is its requester's. `beforeSending` is
 	 * awaited when all else is done: from then on it may have been executed. When it rejects, nothing is sent.
@@ -325,6 +327,9 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		return renderSight(call, widened);
 	};
 
+	const show = (call: Call, sight: Sight): Promise<Sight> =>
+		showChange(call, sight, path => postsOfReading(call, path));
+
 	/** A change is seen through to its end, though its client may go: only then is its lane free again. */
 	const change = async (call: Call, posts: Posts, beforeSending?: BeforeSending): Promise<Answer> => {
 		const { request, bmc } = call;
@@ -335,7 +340,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 				? await deps.lanes.run(`resource ${bmc.target.name} ${request.path}`, work)
 				: await work();
 			if (sight.status === 202) await deps.bmcTasks.began(call, sight, posts);
-			return renderSight(call, await showChange(call, sight, path => postsOfReading(call, path)));
+			return renderSight(call, await show(call, sight));
 		} finally {
 			deps.onChanged(bmc.target.name);
 		}
@@ -469,6 +474,7 @@ export function createMediator(deps: MediatorDeps): Mediator {
 			readsShared(call) ? deps.lanes.run(`rack ${call.bmc.target.rack}`, () => open(call)) : open(call),
 		answer: async call => kept(await mediate(call, undefined)),
 		look,
+		show,
 		execute: async (call, verdict, beforeSending) =>
 			kept(await sendClaimed(call, verdict, undefined, beforeSending)),
 	};

@@ -13,7 +13,12 @@ import { createBmcTasks } from './bmc-tasks.ts';
 
 const monitor = '/redfish/v1/TaskService/TaskMonitors/0';
 const call = (name: string, bmc: string, path: string, prefix = ''): Call =>
-	({ request: { path }, operator: { name, party: 'HSO' }, bmc: { target: { name: bmc } }, prefix }) as Call;
+	({
+		request: plainRequest('GET', path),
+		operator: { name, party: 'HSO' },
+		bmc: { target: { name: bmc } },
+		prefix,
+	}) as Call;
 
 test('only whose request began a task reads its result, on that BMC, and not for ever', async t => {
 	const folder = await mkdtemp(join(tmpdir(), 'bmc-tasks-'));
@@ -23,7 +28,13 @@ test('only whose request began a task reads its result, on that BMC, and not for
 		await store.close();
 		await rm(folder, { recursive: true });
 	});
-	const tasks = createBmcTasks({ store, clock, lanes: createLanes(), policies: () => testPolicySet() });
+	const tasks = createBmcTasks({
+		store,
+		clock,
+		lanes: createLanes(),
+		policies: () => testPolicySet(),
+		show: async (_call, sight) => sight,
+	});
 	const began = (who: Call, location: string | undefined) =>
 		tasks.began(who, { headers: location === undefined ? {} : { location }, json: undefined }, []);
 	const may = async (name: string, bmc = 'node1', path = monitor) =>
@@ -62,7 +73,13 @@ test('a result is kept over a restart of the proxy, and shaped as the 202 was', 
 	const row = testOperation({ name: 'Begin', clauses: ['HSO and cp'], policies: { CP: hide('Secret') } });
 	let set = testPolicySet(row);
 	const open = () =>
-		createBmcTasks({ store, clock: new FakeClock(), lanes: createLanes(), policies: () => set });
+		createBmcTasks({
+			store,
+			clock: new FakeClock(),
+			lanes: createLanes(),
+			policies: () => set,
+			show: async (_call, sight) => sight,
+		});
 	const answers = [
 		{ '@odata.type': '#Task.v1_4_3.Task', Secret: 1, Open: 2 },
 		{ '@odata.type': '#Task.v1_4_3.Task', Secret: 3, Open: 4 },

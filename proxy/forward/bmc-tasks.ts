@@ -3,11 +3,13 @@ import type { Clock } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { defineCollection, type Store } from '../../common/store/store.ts';
 import type { Answer } from '../answer/answer.ts';
-import { type Call, readOf } from '../call.ts';
+import { type Call, readOf, targetOf } from '../call.ts';
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
+import { plainRequest } from '../canonicalise/plain-request.ts';
 import type { Lanes } from '../decide/lanes.ts';
 import { proxyErrors } from '../errors.ts';
 import type { MaskPolicy, PolicySet } from '../policy/policy-set.ts';
+import { hideHeaders } from './answer-headers.ts';
 import { addPrefix } from './links.ts';
 import { type Posts, perform, renderSight, type Sight } from './perform.ts';
 
@@ -18,6 +20,8 @@ const bmcTask = z.strictObject({
 	at: z.int(),
 	/** The Task that tells of its progress, where the 202 named one. */
 	task: z.string().nullable().default(null),
+	/** The resource that its request was about; null when it began under an earlier version. */
+	target: z.string().nullable().default(null),
 	/** Whose post-policies, written for which row, shape the result as they shaped the 202. */
 	filters: z.array(z.strictObject({ operation: z.string(), party: z.string() })).default([]),
 	/** The result as its requester may see it, without a path prefix: the BMC gives it once. */
@@ -68,9 +72,11 @@ export interface BmcTasksDeps {
 	readonly lanes: Lanes;
 	/** The policies in force. */
 	readonly policies: () => PolicySet;
+	/** What a change's answer shows its operator: nothing that reading the resource in it would hide. */
+	readonly show: (call: Call, sight: Sight) => Promise<Sight>;
 }
 
-export function createBmcTasks({ store, clock, lanes, policies }: BmcTasksDeps): BmcTasks {
+export function createBmcTasks({ store, clock, lanes, policies, show }: BmcTasksDeps): BmcTasks {
 	const idOf = (bmc: string, path: string): string => `${bmc} ${path}`;
 	const isOwner = (task: BmcTask | undefined, { operator }: Call): boolean =>
 		task?.operator === operator.name;
@@ -122,13 +128,28 @@ export function createBmcTasks({ store, clock, lanes, policies }: BmcTasksDeps):
 		return typeof state === 'string' ? state : undefined;
 	};
 
+	/** The BMC gives its result once: what cannot be decided on now is not told, that it has ended is. */
+	const showResult = async (call: Call, { target }: BmcTask, sight: Sight): Promise<Sight> => {
+		if (sight.json === undefined && sight.opaque === undefined) return sight;
+		const about = { ...call, request: plainRequest('POST', target ?? call.request.path) };
+		const { opaque: _opaque, ...rest } = sight;
+		return show(about, sight).catch(() => ({
+			...rest,
+			headers: hideHeaders(sight.headers),
+			json: undefined,
+			bytes: undefined,
+			etag: undefined,
+		}));
+	};
+
 	const ask = async (call: Call): Promise<Collected> => {
 		const id = idOf(call.bmc.target.name, call.request.path);
 		const began = await store.read(tx => tx.get(bmcTasks, id));
 		if (!began || !isOwner(began, call)) return { kind: 'forgotten', answer: gone };
 		if (began.result) return ended(began.result, call.prefix);
 		const plain: Call = { ...readOf(call, call.request.path), prefix: '' };
-		const answer = renderSight(plain, await perform(plain, postsOf(began), undefined).catch(missing));
+		const sight = await perform(plain, postsOf(began), undefined).catch(missing);
+		const answer = renderSight(plain, await showResult(plain, began, sight));
 		if (answer.status === 202) return { kind: 'running', answer: withPrefix(answer, call.prefix) };
 		if (answer.status === 404) {
 			// Another process of the proxy may have been first.
@@ -151,6 +172,7 @@ export function createBmcTasks({ store, clock, lanes, policies }: BmcTasksDeps):
 				party: call.operator.party,
 				at: clock.now(),
 				task: taskNamed(json),
+				target: targetOf(call.request),
 				filters: posts.map(originOf),
 				result: null,
 			};

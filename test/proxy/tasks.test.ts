@@ -1,6 +1,7 @@
 // What takes a BMC its time: its tasks belong to whose request began them, and a request that waited goes on in them.
 import test from 'ava';
 import type { MaskPolicy } from '../../proxy/policy/policy-set.ts';
+import { startHostileBmc } from '../no-way-round/hostile-bmc.ts';
 import type { Reply } from './ask.ts';
 import { bmcPassword, startTestProxy, type TestProxy } from './start-proxy.ts';
 
@@ -192,4 +193,61 @@ test('who began a task cancels it, where the BMC offers that', async t => {
 	const plain = await start(t);
 	t.is((await plain.at('cp-operator')('POST', dump, { body })).status, 202);
 	t.is((await plain.at('cp-operator')('DELETE', `${tasks}/0`)).status, 405, 'the BMC’s own answer');
+});
+
+test('a result shows of any resource what reading that resource shows, to each party', async t => {
+	const source = await start(t);
+	const bmc = await startHostileBmc();
+	t.teardown(() => bmc.close());
+	const site = await start(t, { target: { node1: bmc.url } });
+	const log = '/redfish/v1/Systems/system/LogServices/EventLog/Entries';
+	const paths = [
+		'/redfish/v1/Systems/system',
+		'/redfish/v1/Chassis/chassis',
+		'/redfish/v1/Managers/bmc/NetworkProtocol',
+		'/redfish/v1/AccountService/Accounts/root',
+		'/redfish/v1/Nowhere/thing',
+		log,
+		...[1, 2, 7, 11].map(id => `${log}/${id}`),
+	];
+	const resources = new Map<string, string>();
+	for (const path of paths) {
+		const answer = await direct(source, 'GET', path);
+		const own = { '@odata.id': path, '@odata.type': '#Thing.v1_0_0.Thing', Secret: 'known to nobody' };
+		resources.set(path, answer.status === 200 ? await answer.text() : JSON.stringify(own));
+	}
+	const json = (status: string, text: string, more = '') =>
+		`HTTP/1.1 ${status}\r\n${more}Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
+	let result = '';
+	let count = 0;
+	bmc.answer = line => {
+		const [method = '', path = ''] = line.split(' ');
+		if (method === 'POST') return json('202 Accepted', '{}', `Location: ${monitors}/${count++}\r\n`);
+		if (path.startsWith(monitors)) return json('200 OK', result);
+		const text = resources.get(path);
+		return text === undefined ? json('404 Not Found', '{}') : json('200 OK', text);
+	};
+	let hidden = 0;
+	for (const path of paths) {
+		result = resources.get(path) ?? '';
+		for (const who of ['cp-operator', 'hso-operator'] as const) {
+			const read = await site.at(who)('GET', path);
+			let location: string;
+			if (who === 'cp-operator') {
+				location = String((await site.at(who)('POST', dump, { body })).headers.location);
+			} else {
+				const waits = await site.at(who)('POST', dump, { body });
+				location = String(waits.headers.location);
+				await site.ask('cp-operator', 'POST', `/p2c/v1/requests/${waits.json.Id}/approve`, {
+					body: { digest: waits.json.Oem.Bimetal.Digest },
+				});
+			}
+			const shown = await site.at(who)('GET', location);
+			t.is(shown.status, 200, `${who} ${path}: ${shown.text}`);
+			if (read.status === 200) t.deepEqual(shown.json, read.json, `${who} ${path}`);
+			else t.is(shown.text, '', `${who} ${path}`);
+			if (shown.text !== result) hidden++;
+		}
+	}
+	t.true(hidden >= 4, `something is hidden of ${hidden} results`);
 });
