@@ -30,6 +30,7 @@ const hints: Readonly<Record<string, (bimetal: string) => string>> = {
 	NoAnswer: bimetal => `${bimetal} requests — the call may have been taken; look before you repeat it`,
 	BadAnswer: () => 'is this URL the proxy of this version of bimetal?',
 	Interrupted: bimetal => `${bimetal} requests — what was asked already goes on`,
+	NoSuchConsole: bimetal => `${bimetal} console --list — those that your party has agreed to`,
 	EnrolmentBusy: () => 'wait until the other process has ended',
 	EnrolmentConflict: bimetal => `${bimetal} bmc release NAME --password-file FILE, when it is to be undone`,
 	NotEnrolled: bimetal => `${bimetal} bmcs — lists the BMCs; --site FILE names their site`,

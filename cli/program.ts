@@ -32,7 +32,7 @@ export async function createProgram(
 			getErrHelpWidth: () => Math.min(context.stderr.columns ?? 100, 110),
 			getOutHasColors: () => paint('bold', '') !== '',
 			getErrHasColors: () => painter(context, 'stderr')('bold', '') !== '',
-			outputError: (text, write) => write(usageText(text, bimetal)),
+			outputError: (text, write) => write(usageText(text, `${bimetal} ${wanted(program, argv)}--help`)),
 		})
 		.configureHelp({
 			styleTitle: title => paint('bold', title),
@@ -88,12 +88,19 @@ Every command takes --help. '${bimetal} help exit-codes' tells what exit codes m
 	return program;
 }
 
+/** The words of the command line that name a command, the help of which tells what was wrong: `audit verify `. */
+function wanted(program: Command, argv: readonly string[]): string {
+	const [first, ...rest] = argv;
+	const found = program.commands.find(command => command.name() === first);
+	return found ? `${found.name()} ${wanted(found, rest)}` : '';
+}
+
 /** Commander's `error: …` in our form; a suggestion of its own becomes what to try. */
-function usageText(text: string, bimetal: string): string {
+function usageText(text: string, help: string): string {
 	const suggestion = /\(Did you mean (?:one of )?(.*)\?\)/s.exec(text)?.[1];
 	const message = text
 		.replace(/^error: /, '')
 		.replace(/\n?\(Did you mean.*/s, '')
 		.trim();
-	return `bimetal: ${message}\n  try: ${suggestion ?? `${bimetal} --help, ${bimetal} COMMAND --help`}\n`;
+	return `bimetal: ${message}\n  try: ${suggestion ?? help}\n`;
 }

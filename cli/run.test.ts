@@ -68,6 +68,11 @@ test('usage errors say what to try; exit 2', async t => {
 		t.is(JSON.parse(json.out).error.exit, 2, argv.join(' '));
 	}
 	t.regex((await terminal().run('requsts')).err, /try: .*requests/);
+	t.regex((await terminal().run('deny', '01K3Q8', '--as', 'cp')).err, /try: \S*bimetal deny --help/);
+	t.regex(
+		(await terminal().run('audit', 'verify', '--no-such', 'x')).err,
+		/try: \S*bimetal audit verify --help/,
+	);
 });
 
 test('printed lines are called as bimetal was', async t => {

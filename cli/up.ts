@@ -6,6 +6,7 @@ import { createLogger } from '../common/log/logger.ts';
 import type { Registration } from './command-line/registration.ts';
 import { type CliContext, commandName } from './context.ts';
 import { painter } from './output.ts';
+import { profileHome } from './profile.ts';
 import type { DemoSite } from './up/demo-site.ts';
 import type { UpOptions } from './up/start-site.ts';
 import { welcome } from './up/welcome.ts';
@@ -65,7 +66,9 @@ async function up(context: CliContext, options: Options): Promise<number> {
 		await saveProfiles(running.site, running.line.proxy.url);
 		const { line } = running;
 		context.stdout.write(
-			options.json ? `${JSON.stringify(line)}\n` : welcome(line, lineCommand(context), paint),
+			options.json
+				? `${JSON.stringify(line)}\n`
+				: welcome(line, lineCommand(context), paint, unfoundProfiles(context, running.site)),
 		);
 		if (!interrupted.aborted) {
 			await new Promise<void>(done => interrupted.addEventListener('abort', () => done(), { once: true }));
@@ -81,7 +84,7 @@ async function up(context: CliContext, options: Options): Promise<number> {
 async function saveProfiles(site: DemoSite, url: string): Promise<void> {
 	const { saveProfile } = await import('./profile.ts');
 	for (const { name, party, passwordFile } of site.operators) {
-		await saveProfile(`${site.folder}/cli`, {
+		await saveProfile(profilesOf(site), {
 			name: party.toLowerCase(),
 			url,
 			ca: site.authority.certificatePem,
@@ -91,6 +94,12 @@ async function saveProfiles(site: DemoSite, url: string): Promise<void> {
 		});
 	}
 }
+
+const profilesOf = (site: DemoSite): string => `${site.folder}/cli`;
+
+/** Where the state is elsewhere (`--state`), commands started here have to be told where the profiles are. */
+const unfoundProfiles = (context: CliContext, site: DemoSite): string | undefined =>
+	profileHome(context) === profilesOf(site) ? undefined : profilesOf(site);
 
 /** `npm start` runs us without a name on the path: the lines to paste then go through npx. */
 const lineCommand = (context: CliContext): string =>

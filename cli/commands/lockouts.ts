@@ -1,6 +1,8 @@
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { type ConnectionOptions, withConnection } from '../connection.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { hinted } from '../failure.ts';
 import { printJson, printLine, printTable, relativeTime } from '../output.ts';
 import { visible } from '../visible.ts';
 
@@ -37,7 +39,10 @@ export function unlock(
 	options: Options & { readonly from?: string },
 ): Promise<number> {
 	return withConnection(context, options, async ({ client }) => {
-		const unlocked = await client.unlock(name, options.from);
+		const unlocked = await client.unlock(name, options.from).catch((fault: unknown) => {
+			if (!(fault instanceof BimetalError) || fault.status !== 404) throw fault;
+			throw hinted(fault, 'the name of an operator of your own party; others are unlocked by theirs');
+		});
 		if (options.json) printJson(context, { unlocked });
 		else
 			printLine(

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import type { RequestView } from '../../proxy/client.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { painter, printFields, printLine, relativeTime, type Style } from '../output.ts';
@@ -51,7 +52,8 @@ export function printRequest(
 		fields.push(['approved by', lines.join('\n')]);
 	}
 	if (view.state === 'waiting') {
-		const within = `executed within ${view.executeWithinSeconds} s of its last approval, or not at all`;
+		const done = view.method === 'WEBSOCKET' ? 'opened' : 'executed';
+		const within = `${done} within ${view.executeWithinSeconds} s of its last approval, or not at all`;
 		fields.push(['expires', `${at(view.expiresAt)}; ${within}`]);
 	}
 	if (view.clause !== null) fields.push(['clause', visible(view.clause)]);
@@ -81,8 +83,11 @@ function bodyText(body: RequestView['body']): string {
 function stateDetail(view: RequestView): string {
 	if (view.state === 'waiting') return ` for ${visible(view.needsText)}`;
 	if (view.state === 'unknown') return ': it may have reached the BMC; look there before repeating it';
-	return view.outcome ? `; the BMC answered ${view.outcome.status}` : '';
+	return view.outcome ? `; the BMC answered ${statusText(view.outcome.status)}` : '';
 }
+
+/** `412 Precondition Failed`: not everybody knows the numbers. */
+export const statusText = (status: number): string => `${status} ${STATUS_CODES[status] ?? ''}`.trimEnd();
 
 function person(who: { name: string; party: string }): string {
 	return `${visible(who.name)} of ${visible(who.party)}`;

@@ -17,6 +17,21 @@ test('requests and request show what is asked, by whom, and the policies’ verd
 	t.is((await terminal().run('requests', '--state', 'asleep', '--as', 'cp')).code, 2);
 });
 
+test('a review says what an approval leads to: an image in words, a console that its requester opens', async t => {
+	const { proxy, terminal } = t.context;
+	const request = requestView({ method: 'WEBSOCKET', path: '/console0', body: null });
+	const upload = { contentType: 'x', size: 7, sha256: digest, fileName: 'obmc.tar\n', parameters: null };
+	const ifApproved = { outcome: 'execute', detail: 'under "HSO and CP"' };
+	const review = { request, resource: null, changes: null, upload, policies: [], ifApproved };
+	proxy.handle = ({ url }) => (url.endsWith('/review') ? { status: 200, body: review } : undefined);
+	proxy.requests.set('01K3Q8', request);
+	const { out } = await terminal().run('request', '01K3Q8', '--as', 'cp');
+	t.regex(out, new RegExp(`image +obmc\\.tar\\\\u000a, 7 bytes\\n +SHA-256 ${digest}`));
+	t.regex(out, /opened within 300 s of its last approval/);
+	t.regex(out, /your approval +lets hso-operator open it, once, under "HSO and CP"/);
+	t.notRegex(out, /target now/);
+});
+
 test('what others wrote cannot rewrite the terminal of the one who approves', async t => {
 	const { proxy, terminal } = t.context;
 	const evil = '\u001b[2J\u001b[1;1Hharmless\u202e\r\u009b1A';
@@ -40,7 +55,7 @@ test('approve sends the digest that it showed', async t => {
 	const ran = await terminal().run('approve', '01K3Q8', '--as', 'cp', '--comment', 'ticket 4711');
 	t.is(ran.code, 0, ran.err);
 	t.deepEqual(proxy.calls.at(-1)?.body, { digest, comment: 'ticket 4711' });
-	t.regex(ran.out, /Approved and executed; node1 answered 204\./);
+	t.regex(ran.out, /Approved and executed; node1 answered 204 No Content\./);
 });
 
 test('approve with another digest sends nothing; exit 8', async t => {

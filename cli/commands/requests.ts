@@ -8,7 +8,7 @@ import { painter, printJson, printLine, printTable, relativeTime, short } from '
 import { confirm } from '../prompt.ts';
 import { visible } from '../visible.ts';
 import { warnOfBreakGlass } from './break-glass.ts';
-import { approveLines, callText, stateStyle } from './request-text.ts';
+import { approveLines, callText, stateStyle, statusText } from './request-text.ts';
 import { printReview } from './review-text.ts';
 import { hasSigningKey, type SigningOptions, signDecision } from './signing.ts';
 
@@ -139,13 +139,17 @@ function afterApproval(view: RequestView, paint: ReturnType<typeof painter>): st
 		case 'executing':
 			return `${paint('green', 'Approved')}; it is being sent to ${visible(view.bmc)}.`;
 		case 'executed':
-			return `${paint('green', 'Approved and executed')}; ${visible(view.bmc)} answered ${view.outcome?.status}.`;
+			return `${executed(view, paint)}; ${visible(view.bmc)} answered ${statusText(view.outcome?.status ?? 0)}.`;
 		case 'denied':
 			return `${paint('red', 'Approved, but not executed')}: ${reason}`;
 		default:
 			return `${paint('red', `Approved, and now ${view.state}`)}: ${reason}`;
 	}
 }
+
+/** Executed is what was sent; whether the BMC did it, its answer says. */
+const executed = ({ outcome }: RequestView, paint: ReturnType<typeof painter>): string =>
+	paint(outcome && outcome.status < 400 ? 'green' : 'yellow', 'Approved and executed');
 
 /** Signs what ends a request, over its digest as the proxy has it now. */
 async function signOne(

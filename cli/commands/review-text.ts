@@ -10,7 +10,7 @@ export async function printReview(context: CliContext, review: ReviewView): Prom
 	const more: [string, string][] = [];
 	if (upload) {
 		const name = upload.fileName === null ? '' : `${upload.fileName}, `;
-		more.push(['image', visible(`${name}${upload.size} bytes\nSHA-256 ${upload.sha256}`)]);
+		more.push(['image', `${visible(`${name}${upload.size} bytes`)}\nSHA-256 ${visible(upload.sha256)}`]);
 		more.push(['parameters', visible(JSON.stringify(upload.parameters))]);
 	}
 	if (resource) {
@@ -19,7 +19,7 @@ export async function printReview(context: CliContext, review: ReviewView): Prom
 		more.push(['target now', `${visible(resource.path)}${shown ? `\n${shown}` : ''}`]);
 	}
 	if (ifApproved)
-		more.push(['your approval', `${effects[ifApproved.outcome]} ${visible(ifApproved.detail)}`]);
+		more.push(['your approval', `${effectOf(review, ifApproved.outcome)} ${visible(ifApproved.detail)}`]);
 	printRequest(context, { ...request, policies }, more);
 	if (!changes) return;
 	printLine(context);
@@ -40,6 +40,12 @@ const effects = {
 	wait: 'leaves it waiting',
 	deny: 'would let it be denied:',
 } as const;
+
+/** A console is opened by whoever asked for it, and only then: no approval opens one. */
+function effectOf({ request }: ReviewView, outcome: keyof typeof effects): string {
+	if (outcome !== 'execute' || request.method !== 'WEBSOCKET') return effects[outcome];
+	return `lets ${visible(request.requester.name)} open it, once,`;
+}
 
 const cell = (value: JsonValue): string => short(JSON.stringify(value), 48);
 

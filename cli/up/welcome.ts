@@ -1,10 +1,14 @@
 import type { UpLine } from './demo-site.ts';
 
-/** What a person sees once everything runs: where it is, who may log in, and what to try. */
+/**
+ * What a person sees once everything runs: where it is, who may log in, and what to try.
+ * @param profiles the folder of the operators' profiles, where commands do not find it by themselves
+ */
 export function welcome(
 	line: UpLine,
 	bimetal: string,
 	paint: (style: 'bold' | 'dim', text: string) => string,
+	profiles?: string,
 ): string {
 	const operators = line.operators.map(
 		({ name, party, password }) => `    ${party.padEnd(4)} ${name.padEnd(14)} ${password}`,
@@ -23,7 +27,7 @@ ${paint('bold', 'Bimetal runs')}: ${line.bmcs.length} emulated BMCs and their PD
 
 ${operators.join('\n')}
 
-${paint('bold', 'Try')} (in another terminal, in this folder)
+${paint('bold', 'Try')} (in another terminal, in this folder)${profiles === undefined ? '' : `\n\nexport BIMETAL_HOME=${shellWord(profiles)}`}
 
  1  HSO restarts a server at once: CP's policy holds, COUNT(External.Servers.State=="Up")>=6
 
@@ -42,3 +46,6 @@ for p in hso cp; do ${bimetal} get Systems/system/LogServices/EventLog/Entries -
 ${paint('dim', 'Ctrl-C ends it; the next start finds the same state in')} ${line.state}
 `;
 }
+
+const shellWord = (text: string): string =>
+	/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

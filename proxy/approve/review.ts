@@ -88,11 +88,12 @@ export function createReviewer(deps: ReviewDeps): Reviewer {
 			return { request, resource: null, changes: null, upload, policies: request.policies, ifApproved: null };
 		}
 		const [resource, decided] = await Promise.all([
-			lookAt(call, operator),
+			// A console is no resource: there is nothing to read.
+			method === 'WEBSOCKET' ? null : lookAt(call, operator),
 			decideNow(request, call, operator),
 		]);
 		const isPatch = method === 'PATCH' && body !== undefined;
-		const changes = isPatch ? changedProperties(resource.body ?? undefined, body) : null;
+		const changes = isPatch ? changedProperties(resource?.body ?? undefined, body) : null;
 		return { request, resource, changes, upload, ...decided };
 	};
 }
