@@ -57,7 +57,7 @@ export function redfishMessage(
 		MessageArgs: [],
 		MessageId: id,
 		MessageSeverity: status >= 500 ? 'Critical' : 'Warning',
-		Resolution: resolutionOf(code),
+		Resolution: resolutionOf(code, status),
 	};
 	return jsonAnswer(
 		status,
@@ -66,7 +66,10 @@ export function redfishMessage(
 	);
 }
 
-function resolutionOf(code: string): string {
+function resolutionOf(code: string, status: number): string {
 	const entry = (proxyErrorTable as Readonly<Record<string, { readonly meaning: string } | undefined>>)[code];
-	return entry?.meaning ?? 'Correct the request as the message says and send it again.';
+	if (entry) return entry.meaning;
+	if (status === 429) return 'Wait as long as Retry-After says before the next attempt.';
+	if (status === 503) return 'Nothing is wrong with the request: send it again later.';
+	return 'Correct the request as the message says and send it again.';
 }

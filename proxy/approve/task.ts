@@ -80,7 +80,7 @@ export function describe(request: RequestDocument): string {
 			const failing = seenBy(undefined, request.policies).filter(policy => !policy.holds);
 			const why =
 				failing.length > 0
-					? ` (${failing.map(policy => `${policy.party}: ${policy.reason}`).join('; ')})`
+					? ` (${[...new Set(failing.map(policy => `${policy.party}: ${policy.reason}`))].join('; ')})`
 					: '';
 			return `Waiting for ${waitsFor(request)} to approve${why}.${describeParts(request)}`;
 		}

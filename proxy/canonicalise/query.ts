@@ -35,7 +35,7 @@ export function parseQuery(raw: string): Query {
 		const value = equals < 0 ? '' : decode(pair.slice(equals + 1));
 		const pattern = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
 		if (pattern === undefined) {
-			if (name.startsWith('$')) throw refusal('QueryUnknown');
+			if (name.startsWith('$')) throw refusal('QueryUnknown', /^\$\w{1,40}$/.test(name) ? name : undefined);
 			continue;
 		}
 		if (found.has(name)) throw refusal('QueryDuplicate', name);

@@ -22,7 +22,10 @@ export const refusals = {
 
 	QueryMalformed: [400, 'The query is not a list of name=value pairs with valid percent-encoding'],
 	QueryDuplicate: [400, 'A query parameter appears twice'],
-	QueryUnknown: [501, 'A query parameter that starts with $ is not known'],
+	QueryUnknown: [
+		501,
+		'A query parameter that starts with $ is not one of only, $expand, $filter, $select, $skip and $top',
+	],
 	QueryValue: [400, 'A query parameter has a value that it cannot have'],
 	QueryNotOnMethod: [400, 'Query parameters go with GET and HEAD only'],
 

@@ -70,6 +70,8 @@ test('the Task of a waiting request tells nobody', async t => {
 	const document = { ...request, outcome: null, ended: null, id: 'r', bmc: 'node1', digest: '' } as never;
 	t.is(describe(document), 'Waiting for CP to approve (CP: CP does not say why).');
 	t.notRegex(JSON.stringify(renderTask(document)), /4711/);
+	const twice = { ...(document as object), policies: [...policies, ...policies] } as never;
+	t.is(describe(twice), describe(document), 'a reason of several properties is said once');
 });
 
 test('a whole file is private by one line; a slip of the pen hides as well', async t => {

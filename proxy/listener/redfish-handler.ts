@@ -169,7 +169,8 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 					return 'passed';
 				}
 				const rendered = renderRedfishError(fault);
-				if (rendered.status >= 500 && !response.destroyed) {
+				// 501 is about what the client asked for.
+				if (rendered.status >= 500 && rendered.status !== 501 && !response.destroyed) {
 					deps.logger.error(
 						{ err: fault, method: request.method, target: request.url, bmc: address.bmc?.target.name },
 						'the request failed',
