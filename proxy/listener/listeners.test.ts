@@ -89,6 +89,24 @@ for (const [what, bytes, status] of [
 	});
 }
 
+for (const [what, last] of [
+	['an upgrade', 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'],
+	['a tunnel', 'CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n'],
+]) {
+	test.serial(
+		`${what} before the answers to earlier requests is taken by nobody: that connection ends`,
+		async t => {
+			let answering: ServerResponse | undefined;
+			handle = (_request, response) => {
+				answering = response;
+			};
+			t.is(await exchange(`GET / HTTP/1.1\r\nHost: x\r\n\r\n${last}`), '');
+			t.is(handled, 1);
+			t.true(answering?.destroyed);
+		},
+	);
+}
+
 test.serial('HTTP/2 is not spoken, old TLS neither', async t => {
 	t.is(await exchange(head('GET'), { ALPNProtocols: ['h2'] }), '');
 	t.is(

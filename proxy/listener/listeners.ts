@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -49,9 +49,34 @@ export function createTlsServer(
 	// Without this, node:http would ask for every body before anybody has looked at the head.
 	server.on('checkContinue', handle);
 	// Every request with an Upgrade header comes here, h2c included: whoever takes it opens consoles and nothing else.
-	server.on('upgrade', upgrade);
-	server.on('connect', (_request, socket: Socket) => respond(socket, '405 Method Not Allowed'));
+	server.on('upgrade', inTurn(upgrade));
+	server.on(
+		'connect',
+		inTurn((_request, socket) => respond(socket as Socket, '405 Method Not Allowed')),
+	);
 	return server;
+}
+
+type TakeSocket = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+/**
+ * For requests that leave HTTP, which node:http hands over at once, though those before them on the same connection are
+ * not answered yet: what is said to them would come before those answers, or in the middle of one. Nobody has reason to
+ * send such a thing before it has its answers: that connection ends.
+ */
+export function inTurn(take: TakeSocket): TakeSocket {
+	return (request, socket, head) => {
+		const probe = new ServerResponse(request);
+		try {
+			probe.assignSocket(socket as Socket); // throws while another answer has the socket
+		} catch {
+			socket.on('error', () => undefined);
+			socket.destroy();
+			return;
+		}
+		probe.detachSocket(socket as Socket);
+		take(request, socket, head);
+	};
 }
 
 /** What node:http could not parse has no request to answer: a bare status line, then the end. */

@@ -16,7 +16,7 @@ import { type ActivePolicies, activate, type Consider, createConsider } from '..
 import { type BmcConnection, type BmcShare, connectBmc } from '../forward/bmc-connection.ts';
 import { coalesceReads } from '../forward/coalesce.ts';
 import { createLimits } from '../limits/limits.ts';
-import { createTlsServer } from '../listener/listeners.ts';
+import { createTlsServer, inTurn } from '../listener/listeners.ts';
 import { type Address, createRedfishHandler } from '../listener/redfish-handler.ts';
 import { createRouter } from '../listener/route.ts';
 import { createMediator } from '../mediator.ts';
@@ -308,7 +308,7 @@ function serverFor(
 		relay.connection(request, socket as Socket, rest, door);
 	const server = createTlsServer({ ...tls, patient: relay.patient }, serve, toHome);
 	server.removeAllListeners('connect');
-	server.on('connect', toHome);
+	server.on('connect', inTurn(toHome));
 	// node:http begins to look after slow clients when it listens, which this one never does.
 	server.emit('listening');
 	return server;
