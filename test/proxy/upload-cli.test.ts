@@ -39,6 +39,8 @@ test('an approver saves the image, sees how far it is, and has its hash checked'
 		form([parametersPart('{}'), imagePart(image)]),
 	);
 
+	const shown = await run('request', json.Id);
+	t.regex(shown.out, /^image {2,}obmc\.tar, 3145728 bytes\n {2,}SHA-256 [0-9a-f]{64}$/m);
 	const saved = await run('request', json.Id, '--image', 'it.tar');
 	t.is(saved.code, 0, saved.err);
 	t.regex(saved.out, /^it\.tar: 3145728 bytes, SHA-256 [0-9a-f]{64}, as the request has it\n$/);
