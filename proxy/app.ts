@@ -60,6 +60,7 @@ import {
 import { createBmcTasks } from './forward/bmc-tasks.ts';
 import { coalesceReads } from './forward/coalesce.ts';
 import type { Windows } from './governance/windows.ts';
+import { limitConnections } from './limits/connections.ts';
 import { createInFlight } from './limits/in-flight.ts';
 import { createLimits, type UsageLimits } from './limits/limits.ts';
 import { createTlsServer, type TlsMaterial } from './listener/listeners.ts';
@@ -73,7 +74,7 @@ import type { PolicySources } from './policy/load-policy-files.ts';
 import type { PolicySet } from './policy/policy-set.ts';
 import { type Crew, startCrew } from './processes/crew.ts';
 import type { Update } from './processes/message.ts';
-import { shareLimits } from './processes/share-limits.ts';
+import { shareLimits, shareUsage } from './processes/share-limits.ts';
 import { listenShared } from './processes/shared-port.ts';
 import { countRecords, showState } from './service-metrics.ts';
 import type { UploadLimits } from './upload/receive-upload.ts';
@@ -200,12 +201,15 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	const tell = async (update: Update): Promise<void> => crew?.tell(update);
 	showState(registry, store, [...bmcs.values()]);
 	const lanes = createLanes();
-	const usage = createLimits(deps.usage, {
+	const sharedUsage = shareUsage(deps.usage, workers);
+	const usage = createLimits(sharedUsage, {
 		clock,
 		registry,
 		parties: Object.keys(deps.parties),
 		bmc: limits.home,
+		workers,
 	});
+	const admit = usage.admission?.admit;
 	const changes = createInFlight();
 	let hurryUp: () => void = () => undefined;
 	const hurried = new Promise<void>(resolve => {
@@ -403,7 +407,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		mediator,
 		events,
 		uploads,
-		admit: usage.admit,
+		admit,
 		share: usage.share,
 		holdUnread: usage.holdUnread,
 		clock,
@@ -472,7 +476,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 						remoteAddress,
 					}),
 				);
-			}, usage.admit),
+			}, admit),
 		],
 		challenge: 'Basic realm="Bimetal", charset="UTF-8"',
 		logger,
@@ -535,7 +539,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 				idleTimeout: deps.sessions.idleTimeout,
 				sessionLifetime: deps.sessions.lifetime,
 				sessionBinding: deps.sessions.boundTo ?? 'address',
-				usage: deps.usage,
+				usage: sharedUsage,
 				partyNames: Object.keys(deps.parties),
 				reservedOperations: Object.values(deps.reserved ?? {}).flatMap(({ rules }) =>
 					rules.operations.flatMap(({ operation }) => operation),
@@ -552,6 +556,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 			audit,
 			bmcs,
 			touch: id => sessions.touch(id),
+			admission: usage.admission,
 			clock,
 			logger,
 			registry,
@@ -563,11 +568,18 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		onUpgrade: Upgrade,
 	) => {
 		const server = createTlsServer(tls, handle, onUpgrade);
-		usage.limitConnections(server);
+		const count = usage.countConnections();
 		const shared = crew;
 		shared?.serve(door, server);
+		if (!shared) limitConnections(server, count);
 		const opened = shared
-			? await listenShared({ ...address, give: socket => shared.give(door, socket), alone: server, clock })
+			? await listenShared({
+					...address,
+					give: (socket, leave) => shared.give(door, socket, leave),
+					count,
+					alone: server,
+					clock,
+				})
 			: await listen(server, { ...address, clock });
 		listening.push(opened);
 		return urlOf('https', opened);

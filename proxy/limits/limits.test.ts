@@ -10,7 +10,7 @@ import { createUnread } from './unread.ts';
 
 test('a token bucket lets a burst through, then so many a second, whatever is done to the clock', t => {
 	const clock = new FakeClock();
-	const take = createTokenBucket(clock, { rate: 10, burst: 5 });
+	const { take } = createTokenBucket(clock, { rate: 10, burst: 5 });
 	const takeAll = () => {
 		let taken = 0;
 		while (take() === 0) taken++;
@@ -29,7 +29,7 @@ test('a token bucket lets a burst through, then so many a second, whatever is do
 
 test('what is over a limit is turned away with when to come again, and counts for nobody else', t => {
 	const refused: string[] = [];
-	const admit = createAdmission({
+	const { admit } = createAdmission({
 		clock: new FakeClock(),
 		operator: { rate: 1, burst: 100, concurrent: 2 },
 		party: { rate: 1, burst: 5, concurrent: 3 },

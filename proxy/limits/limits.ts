@@ -1,8 +1,7 @@
-import type { Server } from 'node:https';
 import { Counter, type Registry } from 'prom-client';
 import type { Clock } from '../../common/clock.ts';
-import { type Admit, type Allowance, createAdmission } from './admission.ts';
-import { type ConnectionLimits, limitConnections } from './connections.ts';
+import { type Admission, type Allowance, createAdmission } from './admission.ts';
+import { type ConnectionLimits, type CountConnection, createConnectionCount } from './connections.ts';
 import { createShares, type ShareBmc } from './share-bmc.ts';
 import { createUnread, type HoldUnread } from './unread.ts';
 
@@ -18,10 +17,12 @@ export interface UsageLimits extends ConnectionLimits {
 }
 
 export interface Limits {
-	readonly admit: Admit | undefined;
+	/** Undefined where there are no such limits. */
+	readonly admission: Admission | undefined;
 	readonly share: ShareBmc;
 	readonly holdUnread: HoldUnread;
-	limitConnections(server: Server): void;
+	/** For one listener. */
+	countConnections(): CountConnection;
 }
 
 /** Milliseconds that a client may take to read an answer once it is there whole. */
@@ -36,9 +37,11 @@ export function createLimits(
 		readonly parties: readonly string[];
 		/** Connections to one BMC, and the longest wait for it in milliseconds. */
 		readonly bmc: { readonly connections: number; readonly timeout: number };
+		/** Processes besides this one; none when absent. */
+		readonly workers?: number | undefined;
 	},
 ): Limits {
-	const { clock, registry, parties, bmc } = deps;
+	const { clock, registry, parties, bmc, workers } = deps;
 	const refused = new Counter({
 		name: 'bimetal_refused_total',
 		help: 'Requests, answers and connections over a limit, by which limit and party',
@@ -48,10 +51,11 @@ export function createLimits(
 	const endless: Allowance = { rate: 1e9, burst: 1e9, concurrent: Number.POSITIVE_INFINITY };
 	const { perOperator, perParty } = usage;
 	return {
-		admit:
+		admission:
 			perOperator || perParty
 				? createAdmission({
 						clock,
+						workers,
 						operator: perOperator ?? endless,
 						party: perParty ?? endless,
 						onRefused: ({ party }, why, whose) => refused.inc({ limit: `${whose} ${why}`, party }),
@@ -71,7 +75,7 @@ export function createLimits(
 			longest: longestReading,
 			onStalled: () => refused.inc({ limit: 'unread', party: '' }),
 		}),
-		limitConnections: server =>
-			limitConnections(server, usage, () => refused.inc({ limit: 'connections', party: '' })),
+		countConnections: () =>
+			createConnectionCount(usage, () => refused.inc({ limit: 'connections', party: '' })),
 	};
 }

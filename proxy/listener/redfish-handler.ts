@@ -92,7 +92,10 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 		const pending = deps.authenticate(head, request);
 		const operator = pending instanceof Promise ? await pending : pending;
 		asker.party = operator.party;
-		if (deps.admit) response.once('close', deps.admit(operator));
+		if (deps.admit) {
+			asker.leave = deps.admit(operator);
+			response.once('close', asker.leave);
+		}
 		if (head.bodyKind === 'opaque') {
 			if (!bmc) throw noBmc();
 			asker.lingering = patience;
@@ -165,6 +168,7 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 			.catch((fault: unknown): Answer | 'passed' => {
 				if (fault instanceof HandOver && deps.handOver) {
 					isHandedOver = true;
+					asker.leave?.('undone');
 					deps.handOver(request, response);
 					return 'passed';
 				}
@@ -190,6 +194,8 @@ export function createRedfishHandler(deps: RedfishHandlerDeps): RedfishHandler {
 interface Asker {
 	party: string;
 	lingering: Lingering;
+	/** Says that the request is over: see limits/admission.ts. */
+	leave?: ReturnType<Admit>;
 }
 
 const noBmc = () =>

@@ -3,8 +3,8 @@ import type { Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 
 export interface Connections {
-	/** Serves a connection that was accepted elsewhere, from its first byte. */
-	adopt(door: string, socket: Socket): void;
+	/** Serves a connection that was accepted elsewhere, from its first byte; calls `onClose` when it is no more. */
+	adopt(door: string, socket: Socket, onClose: () => void): void;
 	/** Lets the answers under way end, then, after `graceMs` milliseconds, cuts off what is left. */
 	close(graceMs: number): Promise<void>;
 }
@@ -33,8 +33,9 @@ export function adoptConnections(serverOf: (door: string) => TlsServer | undefin
 		});
 	};
 	return {
-		adopt(door, socket) {
+		adopt(door, socket, onClose) {
 			const server = serverOf(door);
+			socket.once('close', onClose);
 			if (!server || closing || sockets.size >= mostConnections) {
 				socket.destroy();
 				return;

@@ -5,6 +5,7 @@ import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
+import type { Admission } from '../limits/admission.ts';
 import { openHomeSocket } from './home-socket.ts';
 import { type Member, startMember } from './member.ts';
 import type { ToHome, ToWorker, Update, WorkerConfig, WorkerState } from './message.ts';
@@ -18,6 +19,8 @@ export interface CrewDeps {
 	readonly audit: Pick<AuditLog, 'append' | 'healthy'>;
 	readonly bmcs: ReadonlyMap<string, BmcConnection>;
 	readonly touch: (session: string) => void;
+	/** The whole machine's allowances; undefined where there are none. */
+	readonly admission: Pick<Admission, 'lease' | 'giveBack'> | undefined;
 	readonly clock: Clock;
 	readonly logger: Logger;
 	readonly registry: Registry;
@@ -25,8 +28,11 @@ export interface CrewDeps {
 
 /** The worker processes of a proxy: this process is their home. */
 export interface Crew {
-	/** Gives a connection of a port to the next worker; false when there is none. */
-	give(door: string, socket: Socket): boolean;
+	/**
+	 * Gives a connection of a port to the next worker; false when there is none. `leave` is called when it is no more,
+	 * once it was given.
+	 */
+	give(door: string, socket: Socket, leave: () => void): boolean;
 	/** Takes what workers hand over of a port to the server that would serve it here. */
 	serve(door: string, server: TlsServer): void;
 	/** Resolves once it is in force in every worker. Never rejects. */
@@ -86,6 +92,7 @@ export async function startCrew(deps: CrewDeps): Promise<Crew> {
 				number,
 				config: { ...deps.config, socket: home.path, state: deps.state() },
 				audit: deps.audit,
+				admission: deps.admission,
 				onMessage,
 				onReady() {
 					isReady = true;
@@ -126,10 +133,10 @@ export async function startCrew(deps: CrewDeps): Promise<Crew> {
 		throw fault;
 	}
 
-	const give = (door: string, socket: Socket): boolean => {
+	const give = (door: string, socket: Socket, leave: () => void): boolean => {
 		for (let tried = 0; tried < deps.size; tried++) {
 			next = (next % deps.size) + 1;
-			if (members.get(next)?.give(door, socket)) return true;
+			if (members.get(next)?.give(door, socket, leave)) return true;
 		}
 		return false;
 	};

@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
+import type { Admission } from '../limits/admission.ts';
+import { createMemberLeases } from './member-leases.ts';
 import type { ToHome, ToWorker, Update, WorkerConfig } from './message.ts';
 import { receiveRecords } from './record-channel.ts';
 
@@ -13,6 +15,8 @@ export interface MemberDeps {
 	readonly number: number;
 	readonly config: WorkerConfig;
 	readonly audit: Pick<AuditLog, 'append' | 'healthy'>;
+	/** The whole machine's allowances; undefined where there are none. */
+	readonly admission: Pick<Admission, 'lease' | 'giveBack'> | undefined;
 	/** For what its crew answers: tokens, touched sessions, states. */
 	readonly onMessage: (message: ToHome, answer: (message: ToWorker) => void) => void;
 	readonly onReady: () => void;
@@ -26,8 +30,8 @@ export interface MemberDeps {
 export interface Member {
 	readonly pid: number | undefined;
 	ready(): boolean;
-	/** False when it could not be given. */
-	give(door: string, socket: Socket): boolean;
+	/** False when it could not be given. `leave` is called when the connection is no more, wherever it ended. */
+	give(door: string, socket: Socket, leave: () => void): boolean;
 	/** Resolves once the update is in force there, or the process is gone: who does not take it is killed. */
 	tell(update: Update): Promise<void>;
 	/** Its metrics; none when it does not answer in time. */
@@ -52,6 +56,9 @@ export function startMember(deps: MemberDeps): Member {
 	let lastNumber = 0;
 	/** Connections that it does not have yet. */
 	const given = new Map<number, Socket>();
+	/** What to call when one of its connections is no more. */
+	const served = new Map<number, () => void>();
+	const leases = deps.admission && createMemberLeases(deps.admission);
 	const updates = new Map<number, () => void>();
 	const calls = new Map<number, (values: readonly object[]) => void>();
 
@@ -63,6 +70,9 @@ export function startMember(deps: MemberDeps): Member {
 		isGone = true;
 		isReady = false;
 		for (const socket of given.values()) socket.destroy();
+		for (const leave of served.values()) leave();
+		served.clear();
+		leases?.end();
 		for (const resolve of updates.values()) resolve();
 		for (const resolve of calls.values()) resolve([]);
 		deps.onExit();
@@ -85,6 +95,20 @@ export function startMember(deps: MemberDeps): Member {
 			case 'adopted':
 				// Closes our handle of the connection alone.
 				given.get(message.number)?.destroy();
+				break;
+			case 'closed':
+				for (const number of message.numbers) {
+					served.get(number)?.();
+					served.delete(number);
+				}
+				break;
+			case 'lease': {
+				const grant = isGone ? undefined : leases?.lease(message.operator, message.unused);
+				if (grant) send({ kind: 'granted', operator: message.operator, grant });
+				break;
+			}
+			case 'give-back':
+				if (!isGone) leases?.giveBack(message.operator, message.grant);
 				break;
 			case 'done':
 				updates.get(message.number)?.();
@@ -126,20 +150,23 @@ export function startMember(deps: MemberDeps): Member {
 	return {
 		pid: child.pid,
 		ready: () => isReady,
-		give(door, socket) {
+		give(door, socket, leave) {
 			if (!isReady || !child.connected) return false;
 			lastNumber++;
 			const number = lastNumber;
 			// Our handle is kept until the worker has its own: node:child_process would keep one for ever that was on its
 			// way to a process that died, and its client would wait for ever.
 			given.set(number, socket);
+			served.set(number, leave);
 			socket.once('close', () => given.delete(number));
 			child.send(
 				{ kind: 'connection', number, door } satisfies ToWorker,
 				socket,
 				{ keepOpen: true },
 				fault => {
-					if (fault) socket.destroy();
+					if (!fault) return;
+					socket.destroy();
+					leave();
 				},
 			);
 			return true;

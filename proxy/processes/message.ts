@@ -2,8 +2,10 @@ import type { VerifiedBasic } from '../authenticate/basic.ts';
 import type { RosterEntry } from '../authenticate/roster.ts';
 import type { SessionBinding, SessionRecord } from '../authenticate/sessions.ts';
 import type { BmcState, BmcTarget, ForwardLimits } from '../forward/bmc-connection.ts';
+import type { Grant } from '../limits/admission.ts';
 import type { UsageLimits } from '../limits/limits.ts';
 import type { TlsMaterial } from '../listener/listeners.ts';
+import type { Operator } from '../operator.ts';
 import type { PolicySources } from '../policy/load-policy-files.ts';
 
 /** What a worker is told once, when it starts. No credential of a BMC is in it. */
@@ -15,7 +17,7 @@ export interface WorkerConfig {
 	})[];
 	/** This worker's share: see share-limits.ts. */
 	readonly limits: ForwardLimits;
-	/** How much anybody may use, of each process. */
+	/** How much anybody may use: this process's share of what divides. */
 	readonly usage: UsageLimits;
 	readonly partyNames: readonly string[];
 	readonly coalesce: boolean;
@@ -58,6 +60,8 @@ export type ToWorker =
 	| { readonly kind: 'update'; readonly number: number; readonly update: Update }
 	/** With the connection's handle; `door` is the port that it came in on: '' for the main port, or a BMC's name. */
 	| { readonly kind: 'connection'; readonly number: number; readonly door: string }
+	/** What of the operator's allowance this process may let in by itself. */
+	| { readonly kind: 'granted'; readonly operator: Operator; readonly grant: Grant }
 	| { readonly kind: 'token'; readonly call: number; readonly token?: string; readonly fault?: string }
 	| { readonly kind: 'metrics'; readonly call: number }
 	| { readonly kind: 'close'; readonly graceMs: number };
@@ -67,6 +71,10 @@ export type ToHome =
 	| { readonly kind: 'ready' }
 	/** The connection is served here. */
 	| { readonly kind: 'adopted'; readonly number: number }
+	/** Connections that are no more. */
+	| { readonly kind: 'closed'; readonly numbers: readonly number[] }
+	| { readonly kind: 'lease'; readonly operator: Operator; readonly unused: Grant }
+	| { readonly kind: 'give-back'; readonly operator: Operator; readonly grant: Grant }
 	/** The update is in force here. */
 	| { readonly kind: 'done'; readonly number: number }
 	| { readonly kind: 'touched'; readonly sessions: readonly string[] }

@@ -1,4 +1,5 @@
 import type { ForwardLimits } from '../forward/bmc-connection.ts';
+import type { UsageLimits } from '../limits/limits.ts';
 
 export interface SharedLimits {
 	readonly home: ForwardLimits;
@@ -15,4 +16,17 @@ export function shareLimits(limits: ForwardLimits, workers: number): SharedLimit
 	if (each < 1) return undefined;
 	const home = limits.connections - each * workers;
 	return { home: { ...limits, connections: home }, worker: { ...limits, connections: each } };
+}
+
+/**
+ * What one process may hold of what waits in memory: for a connection to a BMC, and for clients that do not read. How many
+ * requests are let in, and connections, is counted for all processes together: limits/leased-admission.ts, crew.ts.
+ */
+export function shareUsage(usage: UsageLimits, workers: number): UsageLimits {
+	const processes = workers + 1;
+	return {
+		...usage,
+		bmcQueue: Math.ceil(usage.bmcQueue / processes),
+		unread: Math.ceil(usage.unread / processes),
+	};
 }

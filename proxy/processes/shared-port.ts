@@ -3,12 +3,15 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Clock } from '../../common/clock.ts';
 import type { Listening } from '../../common/http/listen.ts';
 import { explainListenError } from '../../common/http/listen-error.ts';
+import type { CountConnection } from '../limits/connections.ts';
 
 export interface SharedPort {
 	readonly host: string;
 	readonly port: number;
-	/** Gives a connection to a worker; false when there is none to take it. */
-	readonly give: (socket: Socket) => boolean;
+	/** Gives a connection to a worker, and calls `leave` when it is no more; false when there is none to take it. */
+	readonly give: (socket: Socket, leave: () => void) => boolean;
+	/** Counts what comes, wherever it is served. */
+	readonly count: CountConnection;
 	/** Serves, in this process, while there is none. It listens nowhere itself. */
 	readonly alone: TlsServer;
 	readonly clock: Clock;
@@ -18,13 +21,26 @@ export interface SharedPort {
  * Listens for a port whose connections are served in other processes, from their first byte.
  * @throws BimetalError PortTaken, PortForbidden, AddressUnknown or ListenFailed
  */
-export async function listenShared({ host, port, give, alone, clock }: SharedPort): Promise<Listening> {
+export async function listenShared({
+	host,
+	port,
+	give,
+	count,
+	alone,
+	clock,
+}: SharedPort): Promise<Listening> {
 	const kept = new Set<Socket>();
 	const server = createServer({ pauseOnConnect: true }, socket => {
 		socket.on('error', () => socket.destroy());
-		if (give(socket)) return;
+		// Undefined: it has gone already.
+		const leave = socket.remoteAddress === undefined ? undefined : count(socket.remoteAddress);
+		if (!leave) return void socket.destroy();
+		if (give(socket, leave)) return;
 		kept.add(socket);
-		socket.once('close', () => kept.delete(socket));
+		socket.once('close', () => {
+			kept.delete(socket);
+			leave();
+		});
 		alone.emit('connection', socket);
 	});
 	// node:http begins to look after slow clients when it listens.

@@ -15,11 +15,14 @@ import { type Roster, type RosterEntry, rosterOf } from '../authenticate/roster.
 import { type ActivePolicies, activate, type Consider, createConsider } from '../decide/consider.ts';
 import { type BmcConnection, type BmcShare, connectBmc } from '../forward/bmc-connection.ts';
 import { coalesceReads } from '../forward/coalesce.ts';
+import type { Grant } from '../limits/admission.ts';
+import { createLeasedAdmission } from '../limits/leased-admission.ts';
 import { createLimits } from '../limits/limits.ts';
 import { createTlsServer, inTurn } from '../listener/listeners.ts';
 import { type Address, createRedfishHandler } from '../listener/redfish-handler.ts';
 import { createRouter } from '../listener/route.ts';
 import { createMediator } from '../mediator.ts';
+import type { Operator } from '../operator.ts';
 import { compilePolicies } from '../policy/load-policies.ts';
 import type { PolicySources } from '../policy/load-policy-files.ts';
 import { HandOver } from './hand-over.ts';
@@ -33,6 +36,9 @@ export interface WorkerDeps {
 	readonly audit: Pick<AuditLog, 'append' | 'healthy'>;
 	readonly shareOf: (bmc: string) => BmcShare;
 	readonly touched: (sessions: readonly string[]) => void;
+	/** Asks home for a share of an operator's allowance; the answer is told to `granted`. */
+	readonly lease: (operator: Operator, unused: Grant) => void;
+	readonly giveBack: (operator: Operator, grant: Grant) => void;
 	readonly clock: Clock;
 	readonly logger: Logger;
 	readonly registry: Registry;
@@ -41,6 +47,8 @@ export interface WorkerDeps {
 export interface Worker {
 	/** The server of a port, which listens nowhere: connections are given to it. */
 	serverOf(door: string): TlsServer | undefined;
+	/** Home's answer to `lease`. */
+	granted(operator: Operator, grant: Grant): void;
 	/** The update is in force when it returns. */
 	take(update: Update): void;
 	close(): Promise<void>;
@@ -130,6 +138,14 @@ export function createWorker(deps: WorkerDeps): Worker {
 		parties: config.partyNames,
 		bmc: config.limits,
 	});
+	const admission =
+		usage.admission &&
+		createLeasedAdmission({
+			ask: deps.lease,
+			giveBack: deps.giveBack,
+			leave: () => forHome('more than the share at hand'),
+			clock,
+		});
 	const relay = createRelay({ path: config.socket });
 	const observe = requestMetrics(deps.registry);
 	const handlerOf = (door: string) =>
@@ -156,7 +172,7 @@ export function createWorker(deps: WorkerDeps): Worker {
 				follow: () => forHome('events'),
 			},
 			mediator,
-			admit: usage.admit,
+			admit: admission?.admit,
 			share: usage.share,
 			holdUnread: usage.holdUnread,
 			uploads: { bodyLimit: 0, take: () => forHome('an upload') },
@@ -188,13 +204,13 @@ export function createWorker(deps: WorkerDeps): Worker {
 				else relay.request(request, response, door);
 			};
 			const server = serverFor(config, relay, door, serve);
-			usage.limitConnections(server);
 			return [door, server] as const;
 		}),
 	);
 
 	return {
 		serverOf: door => servers.get(door),
+		granted: (operator, grant) => admission?.granted(operator, grant),
 		take(update) {
 			switch (update.what) {
 				case 'policies':

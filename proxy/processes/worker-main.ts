@@ -51,11 +51,23 @@ function start(config: WorkerConfig): void {
 			onState: state => tell({ kind: 'bmc-state', bmc, state }),
 		}),
 		touched: sessions => tell({ kind: 'touched', sessions }),
+		lease: (operator, unused) => tell({ kind: 'lease', operator, unused }),
+		giveBack: (operator, grant) => tell({ kind: 'give-back', operator, grant }),
 		clock,
 		logger,
 		registry,
 	});
 	const connections = adoptConnections(door => worker.serverOf(door));
+	let closed: number[] = [];
+	const noteClosed = (number: number): void => {
+		// Those of one turn of the event loop go together.
+		if (closed.length === 0)
+			setImmediate(() => {
+				tell({ kind: 'closed', numbers: closed });
+				closed = [];
+			});
+		closed.push(number);
+	};
 
 	process.on('message', (message: ToWorker, handle: TLSSocket | undefined) => {
 		switch (message.kind) {
@@ -63,7 +75,11 @@ function start(config: WorkerConfig): void {
 				break;
 			case 'connection':
 				tell({ kind: 'adopted', number: message.number });
-				if (handle) connections.adopt(message.door, handle);
+				if (handle) connections.adopt(message.door, handle, () => noteClosed(message.number));
+				else noteClosed(message.number);
+				break;
+			case 'granted':
+				worker.granted(message.operator, message.grant);
 				break;
 			case 'update':
 				worker.take(message.update);
