@@ -28,6 +28,7 @@ import {
 	pass,
 	perform,
 	performOwn,
+	renderResource,
 	renderSight,
 	type Sight,
 } from './forward/perform.ts';
@@ -316,15 +317,16 @@ export function createMediator(deps: MediatorDeps): Mediator {
 			return answer;
 		}
 		const posts = await withOwnPosts(call, decided);
+		const allow = () => deps.policies().classify.methodsAt(call.request.segments).join(', ');
 		if (to && canPass(call, posts) && !deps.own.has(call.request)) {
-			await pass(call, to, ifMatch);
+			await pass(call, to, ifMatch, allow);
 			return 'passed';
 		}
 		const sight = await performed(call, posts, undefined);
 		if (sight.status !== 200) return renderSight(call, sight);
 		const widened = await widen(call, sight, look);
 		if (ifMatch !== undefined && !matchesIfMatch(ifMatch, widened.etag ?? '')) throw preconditionFailed();
-		return renderSight(call, widened);
+		return renderResource(call, widened, allow);
 	};
 
 	const show = (call: Call, sight: Sight): Promise<Sight> =>

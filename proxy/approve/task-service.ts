@@ -1,4 +1,4 @@
-import { type Answer, jsonAnswer } from '../answer/answer.ts';
+import { type Answer, resourceAnswer } from '../answer/answer.ts';
 import { redfishMessage } from '../answer/redfish-error.ts';
 import type { Call } from '../call.ts';
 import type { CanonicalRequest, JsonValue } from '../canonicalise/canonical-request.ts';
@@ -64,7 +64,7 @@ export function createTaskService(deps: {
 					path: request.path,
 					look: async () => undefined,
 				});
-				return jsonAnswer(200, addPrefix(shown, prefix), { 'cache-control': 'no-store' });
+				return resourceAnswer(addPrefix(shown, prefix) as object, prefix, 'GET, HEAD');
 			}
 			if (kind === 'TaskMonitors') {
 				const monitored = await find(id, bmc, found => found.requester.name === operator.name);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { type Answer, jsonAnswer } from '../answer/answer.ts';
+import { type Answer, jsonAnswer, resourceAnswer } from '../answer/answer.ts';
 import type { CanonicalRequest, JsonValue } from '../canonicalise/canonical-request.ts';
 import { proxyErrors } from '../errors.ts';
 import { addPrefix } from '../forward/links.ts';
@@ -143,10 +143,7 @@ export function createSessionService(deps: SessionServiceDeps): SessionService {
 			return resource(request, operator).then(json =>
 				json === undefined
 					? { status: 204, headers: { 'odata-version': '4.0' }, body: undefined }
-					: jsonAnswer(200, addPrefix(json, prefix), {
-							'cache-control': 'no-store',
-							allow: allowed(request.path),
-						}),
+					: resourceAnswer(addPrefix(json, prefix) as object, prefix, allowed(request.path)),
 			);
 		},
 	};

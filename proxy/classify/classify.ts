@@ -29,7 +29,11 @@ export type Classification =
 			readonly methods: readonly string[];
 	  };
 
-export type Classify = (request: CanonicalRequest) => Classification;
+export interface Classify {
+	(request: CanonicalRequest): Classification;
+	/** For which methods there are rows that cover the path, in the order of Redfish; for the Allow header. */
+	methodsAt(segments: readonly string[]): readonly string[];
+}
 
 interface Node {
 	readonly literals: Map<string, Node>;
@@ -88,13 +92,12 @@ export function compileClassifier(policies: PolicySet): Classify {
 		};
 	};
 
-	/** For which methods are there rows that cover the path? */
 	const methodsAt = (segments: readonly string[]): string[] =>
 		['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE'].filter(method =>
 			find(treeOf(trees, method === 'HEAD' ? 'GET' : method), segments, 0),
 		);
 
-	return request => {
+	const classify = (request: CanonicalRequest): Classification => {
 		const method = request.method === 'HEAD' ? 'GET' : request.method;
 		const tree = trees.get(method);
 		const rows = tree ? find(tree, request.segments, 0) : undefined;
@@ -128,6 +131,7 @@ export function compileClassifier(policies: PolicySet): Classify {
 			? unknown(request, method, missing)
 			: { kind: 'known', operations };
 	};
+	return Object.assign(classify, { methodsAt });
 }
 
 function treeOf(trees: Map<string, Node>, method: string): Node {

@@ -1,4 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { schemaLink } from '../answer/schema-link.ts';
+import type { JsonValue } from '../canonicalise/canonical-request.ts';
+import { isObject, typeOf } from '../filter/resource-type.ts';
 
 /** What of a BMC's header a client may see; anything else (tokens, cookies, server names) stays here. */
 const allowed = [
@@ -13,13 +16,43 @@ const allowed = [
 	'cache-control',
 ] as const;
 
-/** Headers of an answer passed on as it is. */
-export function passHeaders(headers: IncomingHttpHeaders, prefix: string): Record<string, string> {
+/** Headers of an answer passed on as it is; `start`: the first bytes of its body. */
+export function passHeaders(
+	headers: IncomingHttpHeaders,
+	start: Uint8Array | undefined,
+	{ status, prefix, allow }: { status: number; prefix: string; allow: () => string },
+): Record<string, string> {
 	const passed = safeHeaders(headers, prefix);
 	const length = headers['content-length'];
 	if (length !== undefined) passed['content-length'] = length;
+	if (status !== 200) return passed;
+	passed.allow ??= allow();
+	if (start && passed['content-type']?.startsWith('application/json')) {
+		const link = schemaLink(typeAtStart(start), prefix, passed.link);
+		if (link !== undefined) passed.link = link;
+	}
 	return passed;
 }
+
+/** The headers of a resource that is read, with what DSP0266 wants of each ("Response headers") and the BMC left out. */
+export function describeResource(
+	headers: Readonly<Record<string, string>>,
+	json: JsonValue | undefined,
+	{ prefix, allow }: { prefix: string; allow: () => string },
+): Record<string, string> {
+	const link = schemaLink(isObject(json) ? typeOf(json) : undefined, prefix, headers.link);
+	return { ...headers, allow: headers.allow ?? allow(), ...(link !== undefined && { link }) };
+}
+
+/** The bytes in which the type of a resource is looked for; BMCs write annotations first. */
+const startLength = 512;
+/** Nothing but texts before it: it is the type of the resource itself, not that of a part. */
+const typeFirst = /^\s*\{\s*(?:"[^"\\]*"\s*:\s*"[^"\\]*"\s*,\s*)*?"@odata\.type"\s*:\s*"([^"\\]*)"/;
+
+const typeAtStart = (body: Uint8Array): string | undefined =>
+	typeFirst.exec(
+		Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1', 0, startLength),
+	)?.[1];
 
 /** Headers of an answer whose body is made anew. */
 export function safeHeaders(headers: IncomingHttpHeaders, prefix: string): Record<string, string> {
@@ -47,6 +80,6 @@ export function hideHeaders(safe: Readonly<Record<string, string>>): Record<stri
 	return link !== undefined && schemaLinks.test(link) ? { ...others, link } : others;
 }
 
-const schemaLink =
+const describedBy =
 	'<[^<>]*/redfish/v1/(?:JsonSchemas/[^<>]*|\\$metadata(?:#[^<>]*)?)> *; *rel="?describedby"?';
-const schemaLinks = new RegExp(`^${schemaLink}(?: *, *${schemaLink})*$`);
+const schemaLinks = new RegExp(`^${describedBy}(?: *, *${describedBy})*$`);

@@ -170,7 +170,7 @@ test('read refuses what is not 200 with JSON', async t => {
 async function passThrough(t: ExecutionContext, bmc: BmcConnection): Promise<string> {
 	const server = createServer((_request, response) => {
 		bmc
-			.pass(get(), response, headers => ({ 'x-seen': String(headers['x-secret'] !== undefined) }))
+			.pass(get(), response, ({ headers }) => ({ 'x-seen': String(headers['x-secret'] !== undefined) }))
 			.catch((fault: BimetalError) => {
 				response.writeHead(fault.status).end(fault.code);
 			});

@@ -8,6 +8,7 @@ import {
 	type BmcAnswer,
 	collectAnswer,
 	type Exchange,
+	type HeadersFor,
 	type OpenStream,
 	passAnswer,
 	type StreamedBody,
@@ -66,11 +67,7 @@ export interface BmcConnection {
 	/** Sends and keeps the whole answer. Throws BmcUnreachable, BmcNoAnswer or BmcGarbage. */
 	send(request: ForwardRequest): Promise<BmcAnswer>;
 	/** Sends and passes the answer's bytes on as they come. Throws as `send`, before anything is written. */
-	pass(
-		request: ForwardRequest,
-		to: ServerResponse,
-		headers: (answer: BmcAnswer['headers']) => Record<string, string>,
-	): Promise<number>;
+	pass(request: ForwardRequest, to: ServerResponse, headers: HeadersFor): Promise<number>;
 	/**
 	 * Opens a WebSocket at a console's path; it is paused. Throws BmcUnreachable, or ConsoleRefused with what the BMC
 	 * answered: certainly nothing was opened.

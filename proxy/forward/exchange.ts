@@ -25,6 +25,12 @@ export interface BmcAnswer {
 	readonly body: Buffer;
 }
 
+/** What a client is sent of the headers of an answer, given the first bytes of its body. */
+export type HeadersFor = (
+	answer: Pick<BmcAnswer, 'status' | 'headers'>,
+	start: Uint8Array | undefined,
+) => Record<string, string>;
+
 type Controller = Dispatcher.DispatchController;
 
 const isStreamed = (body: Exchange['body']): body is StreamedBody =>
@@ -134,7 +140,7 @@ export function passAnswer(
 	bmc: string,
 	exchange: Exchange,
 	to: ServerResponse,
-	headersFor: (headers: IncomingHttpHeaders) => Record<string, string>,
+	headersFor: HeadersFor,
 ): Promise<{ status: number }> {
 	return new Promise((resolve, reject) => {
 		let started = false;
@@ -173,7 +179,7 @@ export function passAnswer(
 					// A client that goes away before this costs the BMC one answer; from here on it could be a long one.
 					if (to.destroyed) return onClose();
 					flowing = true;
-					to.writeHead(status, headersFor(headers));
+					to.writeHead(status, headersFor({ status, headers }, held));
 					to.on('close', onClose);
 					to.on('drain', onDrain);
 					to.write(held);
@@ -183,7 +189,7 @@ export function passAnswer(
 			onResponseEnd() {
 				settle();
 				if (status !== 401) {
-					if (!flowing) to.writeHead(status, headersFor(headers));
+					if (!flowing) to.writeHead(status, headersFor({ status, headers }, held));
 					to.end(flowing ? undefined : held);
 				}
 				resolve({ status });
@@ -200,12 +206,12 @@ export function passAnswer(
 }
 
 /** Passes on an answer that was kept whole. */
-export function passWhole(
-	{ status, headers, body }: BmcAnswer,
-	to: ServerResponse,
-	headersFor: (headers: IncomingHttpHeaders) => Record<string, string>,
-): number {
-	to.writeHead(status, { ...headersFor(headers), ...(hasBody(status) && { 'content-length': body.length }) });
+export function passWhole(answer: BmcAnswer, to: ServerResponse, headersFor: HeadersFor): number {
+	const { status, body } = answer;
+	to.writeHead(status, {
+		...headersFor(answer, body),
+		...(hasBody(status) && { 'content-length': body.length }),
+	});
 	to.end(body);
 	return status;
 }

@@ -11,7 +11,7 @@ import { showProtocolFeatures } from '../filter/protocol-features.ts';
 import type { PostPolicy } from '../policy/policy-set.ts';
 import { readImageLimit, tooLargeForBmc } from '../upload/image-limit.ts';
 import { renderUpload } from '../upload/render-upload.ts';
-import { hideHeaders, passHeaders, safeHeaders } from './answer-headers.ts';
+import { describeResource, hideHeaders, passHeaders, safeHeaders } from './answer-headers.ts';
 import { type BmcConnection, type ForwardRequest, parseAnswer } from './bmc-connection.ts';
 import { bmcGarbage, bmcUnreachable } from './bmc-fault.ts';
 import { addPrefix } from './links.ts';
@@ -54,10 +54,21 @@ export const canPass = ({ prefix, request }: Call, posts: Posts): boolean =>
 /** Its ProtocolFeaturesSupported are the proxy's. */
 const serviceRoot = '/redfish/v1';
 
-/** Sends what was decided on and passes the answer on as it is. Returns its status. */
-export function pass(call: Call, to: ServerResponse, ifMatch: string | undefined): Promise<number> {
+/**
+ * Sends what was decided on and passes the answer on as it is. `allow`: the methods that the table has rows for, where
+ * the BMC does not say. Returns its status.
+ */
+export function pass(
+	call: Call,
+	to: ServerResponse,
+	ifMatch: string | undefined,
+	allow: () => string,
+): Promise<number> {
+	const { prefix } = call;
 	const forward = renderForward(call.request, { ifMatch, ifNoneMatch: call.request.ifNoneMatch });
-	return call.bmc.pass(forward, to, headers => passHeaders(headers, call.prefix));
+	return call.bmc.pass(forward, to, ({ status, headers }, start) =>
+		passHeaders(headers, start, { status, prefix, allow }),
+	);
 }
 
 /** Sends what was decided on and keeps the answer, filtered. */
@@ -162,7 +173,14 @@ export async function performOpen(
 	prefix: string,
 ): Promise<Answer> {
 	const call: Call = { request, bmc, prefix, operator: { name: '', party: '' } };
-	return renderSight(call, await perform(call, [], undefined));
+	return renderResource(call, await perform(call, [], undefined), () => 'GET, HEAD');
+}
+
+/** Renders what a read shows, with the headers that every resource has. */
+export function renderResource(call: Call, sight: Sight, allow: () => string): Answer {
+	if (sight.status !== 200) return renderSight(call, sight);
+	const headers = describeResource(sight.headers, sight.json, { prefix: call.prefix, allow });
+	return renderSight(call, { ...sight, headers });
 }
 
 /** What needs no further look at the BMC: nearly every answer, without a wait. */

@@ -12,6 +12,7 @@ import { createAuthenticator } from '../authenticate/authenticate.ts';
 import { createBasicMarks, type VerifiedBasic } from '../authenticate/basic.ts';
 import { createCertificateCheck } from '../authenticate/certificate.ts';
 import { type Roster, type RosterEntry, rosterOf } from '../authenticate/roster.ts';
+import type { CanonicalRequest } from '../canonicalise/canonical-request.ts';
 import { type ActivePolicies, activate, type Consider, createConsider } from '../decide/consider.ts';
 import { type BmcConnection, type BmcShare, connectBmc } from '../forward/bmc-connection.ts';
 import { coalesceReads } from '../forward/coalesce.ts';
@@ -261,13 +262,12 @@ const isPlainRead = ({ method, headers }: IncomingMessage): boolean =>
 function activated(sources: PolicySources | undefined): ActivePolicies | undefined {
 	if (!sources) return undefined;
 	const policies = activate(compilePolicies(sources));
-	return {
-		...policies,
-		classify(request) {
-			const found = policies.classify(request);
-			return found.kind === 'known' ? found : forHome('what no row covers');
-		},
+	const classify = (request: CanonicalRequest) => {
+		const found = policies.classify(request);
+		return found.kind === 'known' ? found : forHome('what no row covers');
 	};
+	const { methodsAt } = policies.classify;
+	return { ...policies, classify: Object.assign(classify, { methodsAt }) };
 }
 
 /** Where the proxy adds to, or takes from, what the BMC has, by what it keeps. */

@@ -155,9 +155,27 @@ test('GET: status, headers and bytes are the same', async t => {
 	for (const { path } of found) {
 		// Again, close together: readings change with time.
 		const [expected, got] = [await direct(path), await through(path)];
-		t.deepEqual(comparable(path, got), comparable(path, expected), path);
+		t.deepEqual(comparable(path, withoutAdded(got, expected)), comparable(path, expected), path);
 	}
 });
+
+/** Allow, and the link to the schema, are there where the BMC leaves them out; what it says is still said. */
+function withoutAdded(got: Got, { headers: { allow, link = '' } }: Got): Got {
+	const { allow: shown, link: links = '', ...headers } = got.headers;
+	const added = links.endsWith(link) ? links.slice(0, links.length - link.length) : '';
+	const rest = /^(?:<\/redfish\/v1\/JsonSchemas\/(\w+)\/\1\.json>; rel=describedby(?:, )?)?$/.test(added)
+		? link
+		: links;
+	return {
+		...got,
+		headers: {
+			...headers,
+			...(rest !== '' && { link: rest }),
+			...((allow !== undefined || shown?.includes('GET') !== true) &&
+				shown !== undefined && { allow: shown }),
+		},
+	};
+}
 
 test('HEAD: as GET, where the BMC has it', async t => {
 	for (const { path, got } of await crawl()) {
