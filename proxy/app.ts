@@ -115,7 +115,14 @@ export interface ProxyDeps {
 	/** After a console session has opened or ended. */
 	readonly onConsole?: (console: ConsoleDocument) => void;
 	/** As in the site file, and the folder of the transcripts; the defaults, and none, when absent. */
-	readonly consoles?: { readonly settings: ConsoleSettings; readonly folder: string } | undefined;
+	readonly consoles?:
+		| {
+				readonly settings: ConsoleSettings;
+				readonly folder: string;
+				/** Milliseconds: see ConsolesDeps. */
+				readonly secondLookAfter: number;
+		  }
+		| undefined;
 	readonly approvals: {
 		/** Milliseconds, as in the site file. */
 		readonly expireAfter: number;
@@ -358,10 +365,11 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		approve: (...decision) => changes.run(() => deciding.approve(...decision)),
 	};
 
-	const { settings = consoleSettings.parse({}), folder = '' } = deps.consoles ?? {};
+	const { settings = consoleSettings.parse({}), folder = '', secondLookAfter = 5000 } = deps.consoles ?? {};
 	const openConsoles = await createConsoles({
 		settings,
 		folder,
+		secondLookAfter,
 		store,
 		audit,
 		clock,

@@ -205,7 +205,12 @@ export async function startProxy(
 			},
 			onConsole: ({ id, state, bmc, path, kind, operator, consent, ended }) =>
 				publish(`bimetal/proxy/consoles/${id}`, { id, state, bmc, path, kind, operator, consent, ended }),
-			consoles: { settings: site.consoles, folder: join(dirname(site.store.file), 'consoles') },
+			consoles: {
+				settings: site.consoles,
+				folder: join(dirname(site.store.file), 'consoles'),
+				// By then whatever a source said before is too old to be said again.
+				secondLookAfter: Math.max(5000, ...Object.values(site.external).map(({ maxAge }) => maxAge)),
+			},
 			clock,
 			logger,
 			registry,

@@ -142,6 +142,8 @@ function describe(record: AuditEntry['record']): [who: string, what: string, out
 				record.action === 'end' ? `ended${by}: ${record.reason}` : record.action,
 			];
 		}
+		case 'transcript-deleted':
+			return ['', `transcript of console ${record.id}`, 'deleted: it was older than the site keeps them'];
 		case 'doors':
 			return [
 				record.operator ?? '',

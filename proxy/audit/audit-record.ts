@@ -202,6 +202,14 @@ export const auditRecord = z.discriminatedUnion('kind', [
 		/** What was kept of it; `complete` is false when it grew too long, or the proxy died. */
 		transcript: z.strictObject({ sha256: hexDigest, bytes: z.int(), complete: z.boolean() }).nullable(),
 	}),
+	/** The transcript of a console session that had been kept for as long as the site file says. */
+	z.strictObject({
+		kind: z.literal('transcript-deleted'),
+		/** Of the session. */
+		id: z.string(),
+		/** Milliseconds since it ended, at least. */
+		olderThanMs: z.int(),
+	}),
 	/** Ways into an enrolled BMC beside the proxy: whenever another set of them is found open. */
 	z.strictObject({
 		kind: z.literal('doors'),

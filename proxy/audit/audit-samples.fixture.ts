@@ -103,6 +103,7 @@ export const anyRecord: fc.Arbitrary<AuditRecord> = fc.oneof(
 		open: fc.array(text, { maxLength: 3 }),
 		operator: fc.option(text),
 	}),
+	fc.record({ kind: fc.constant('transcript-deleted' as const), id: text, olderThanMs: fc.nat() }),
 	fc.record({
 		kind: fc.constant('console-session' as const),
 		action: fc.constantFrom('open' as const, 'watch' as const, 'unwatch' as const, 'end' as const),

@@ -127,6 +127,8 @@ function inOrder(record: AuditRecord): unknown {
 				operator: record.operator,
 				party: record.party,
 			};
+		case 'transcript-deleted':
+			return { id: record.id, kind, olderThanMs: record.olderThanMs };
 		case 'console-session':
 			return {
 				action: record.action,

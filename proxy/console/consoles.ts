@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
@@ -14,14 +13,14 @@ import type { Windows } from '../governance/windows.ts';
 import type { Mediator } from '../mediator.ts';
 import type { Operator } from '../operator.ts';
 import { consoleKindOf } from '../policy/console-paths.ts';
-import { durably } from '../record.ts';
 import type { Admitted, Client } from './client.ts';
 import { consentOf } from './consent.ts';
-import { type ConsoleDocument, consoleDocuments, isConsoleId, newConsoleId } from './console-document.ts';
-import { recordOf } from './console-record.ts';
+import { type ConsoleDocument, newConsoleId } from './console-document.ts';
+import { createKeptConsoles } from './kept-consoles.ts';
 import { closeCodes, closeSoon, type Ending, type LiveConsole, startLiveConsole } from './live-console.ts';
 import type { ConsoleSettings } from './settings.ts';
-import { openTranscript, type Transcript, transcriptLeft } from './transcript.ts';
+import { createStillAllowed, type Guard } from './still-allowed.ts';
+import { openTranscript, type Transcript } from './transcript.ts';
 import { beginWatching, watchable } from './watch-console.ts';
 
 export interface ConsolesDeps {
@@ -38,7 +37,12 @@ export interface ConsolesDeps {
 	readonly consider: Consider;
 	readonly mediator: Pick<Mediator, 'open'>;
 	readonly openApproved: OpenApproved;
-	readonly windows: Pick<Windows, 'list'> | undefined;
+	readonly windows: Pick<Windows, 'lasts'> | undefined;
+	/**
+	 * Milliseconds after which a session is looked at once more that could not be decided on again, since a source had
+	 * nothing to say: as long as the sources' values may get old.
+	 */
+	readonly secondLookAfter: number;
 	/** After a session has opened or ended. */
 	readonly onChange: (console: ConsoleDocument) => void;
 }
@@ -70,24 +74,25 @@ export type SeenConsole = ConsoleDocument & { readonly watchers: number };
 
 interface Session {
 	document: ConsoleDocument;
-	readonly call: Call;
-	readonly authorizers: readonly Operator[];
 	readonly sessionId: string | null;
+	readonly guard: Guard;
 	readonly live: LiveConsole;
 	/** Resolves when its end is on the record. */
 	readonly ended: Promise<void>;
 }
 
-/** Ended sessions that are kept to be listed; the audit log has them all. */
-const mostKept = 500;
+/** Milliseconds between two looks for transcripts that are too old. */
+const sweepEvery = 3_600_000;
 
 export async function createConsoles(deps: ConsolesDeps): Promise<Consoles> {
-	const { settings, store, audit, clock } = deps;
+	const { settings, clock } = deps;
+	const kept = createKeptConsoles({ ...deps, transcriptAge: settings.transcriptAge });
+	const stillAllowed = createStillAllowed(deps);
 	const sessions = new Map<string, Session>();
+	/** Those who look on. */
+	const watching = new Set<Guard>();
 	/** Consoles that are being opened, by BMC. */
 	const opening = new Map<string, number>();
-	/** Break-glass windows that no longer are open. */
-	const shutWindows = new Set<string>();
 	let isClosed = false;
 
 	const openAt = (bmc: string): number =>
@@ -103,21 +108,11 @@ export async function createConsoles(deps: ConsolesDeps): Promise<Consoles> {
 		return () => opening.set(bmc, (opening.get(bmc) ?? 1) - 1);
 	};
 
-	const save = (document: ConsoleDocument): Promise<void> =>
-		store.transact(async tx => {
-			await tx.put(consoleDocuments, document.id, document);
-			const where = { index: 'state', equals: 'ended' };
-			if ((await tx.count(consoleDocuments, where)) <= mostKept) return;
-			const [oldest] = await tx.list(consoleDocuments, { where, limit: 1 });
-			if (oldest) await tx.delete(consoleDocuments, oldest.id);
-		});
-
-	const fileOf = (id: string): string => join(deps.folder, `${id}.cast`);
 	const beginTranscript = (document: ConsoleDocument): Promise<Transcript> | undefined => {
 		if (!document.recorded) return undefined;
 		const { id, kind, path, bmc, operator } = document;
 		return openTranscript({
-			file: fileOf(id),
+			file: kept.fileOf(id),
 			limit: settings.transcriptLimit,
 			clock,
 			as: kind === 'serial' ? 'text' : 'base64',
@@ -127,7 +122,12 @@ export async function createConsoles(deps: ConsolesDeps): Promise<Consoles> {
 	};
 
 	/** Dials the BMC, puts the session on the record, and only then answers the client. */
-	const start = async (call: Call, client: Client, admitted: Admitted): Promise<void> => {
+	const start = async (
+		call: Call,
+		client: Client,
+		admitted: Admitted,
+		decidedBy: ActivePolicies,
+	): Promise<void> => {
 		const { bmc, operator, request } = call;
 		const kind = consoleKindOf(request.segments);
 		if (kind === undefined || kind === 'watch') throw new Error('only a console of a BMC is opened there');
@@ -161,25 +161,26 @@ export async function createConsoles(deps: ConsolesDeps): Promise<Consoles> {
 		let transcript: Transcript | undefined;
 		try {
 			transcript = await beginTranscript(document);
-			await save(document);
-			await durably(audit.append(recordOf(document, 'open')));
+			await kept.opened(document);
 			if (client.isGone() || isClosed) throw proxyErrors.ConsoleRefused('the client has gone');
-			run(document, call, { client, upstream, transcript, authorizers: admitted.authorizers });
+			const session = run(document, call, {
+				client,
+				upstream,
+				transcript,
+				authorizers: admitted.authorizers,
+			});
+			// Changed since it was decided on, and before it was there to be looked at again.
+			if (deps.policies() !== decidedBy) void session.guard.recheck();
 		} catch (fault) {
 			closeSoon(upstream, closeCodes.normal, '', clock);
-			const kept = (await transcript?.close()) ?? null;
 			const ended = { by: null, reason: 'it was not opened after all', at: clock.now() };
-			await finish({ ...document, state: 'ended', ended, transcript: kept });
+			await kept.ended({
+				...document,
+				state: 'ended',
+				ended,
+				transcript: (await transcript?.close()) ?? null,
+			});
 			throw fault;
-		}
-	};
-
-	/** On the record and in the store; a fault there is told and changes nothing: the session is over. */
-	const finish = async (document: ConsoleDocument): Promise<void> => {
-		try {
-			await Promise.all([save(document), audit.append(recordOf(document, 'end')).durable]);
-		} catch (fault) {
-			deps.logger.error({ err: fault, console: document.id }, 'the end of a console could not be recorded');
 		}
 	};
 
@@ -192,16 +193,18 @@ export async function createConsoles(deps: ConsolesDeps): Promise<Consoles> {
 			transcript: Transcript | undefined;
 			authorizers: readonly Operator[];
 		},
-	): void => {
+	): Session => {
 		const { client, upstream, transcript, authorizers } = with_;
 		const { sessionId } = client;
-		const { id } = document;
+		const { id, operations, breakGlass } = document;
+		const decided = { call, authorizers, operations, breakGlass, sessionId };
 		let resolveEnded: () => void = () => undefined;
 		const ended = new Promise<void>(resolve => {
 			resolveEnded = resolve;
 		});
 		const onEnd = async ({ by, reason }: Ending): Promise<void> => {
-			const kept = (await transcript?.close()) ?? null;
+			session.guard.stop();
+			const written = (await transcript?.close()) ?? null;
 			const bytes = session.live.bytes();
 			session.document = {
 				...document,
@@ -209,9 +212,9 @@ export async function createConsoles(deps: ConsolesDeps): Promise<Consoles> {
 				ended: { by: by && { name: by.name, party: by.party }, reason, at: clock.now() },
 				bytesIn: bytes.in,
 				bytesOut: bytes.out,
-				transcript: kept,
+				transcript: written,
 			};
-			await finish(session.document);
+			await kept.ended(session.document);
 			sessions.delete(id);
 			deps.onChange(session.document);
 			resolveEnded();
@@ -225,7 +228,8 @@ export async function createConsoles(deps: ConsolesDeps): Promise<Consoles> {
 			idleTimeout: settings.idleTimeout,
 			lifetime: settings.lifetime,
 			scrollback: settings.scrollback,
-			findObstacle: () => findObstacle(document, sessionId),
+			findObstacle: () => stillAllowed.findObstacle(decided),
+			findShutWindow: () => stillAllowed.findShutWindow(decided),
 			onUse: () => sessionId !== null && deps.sessions.touch(sessionId),
 			onEnd: ending => {
 				onEnd(ending).catch(fault =>
@@ -233,29 +237,11 @@ export async function createConsoles(deps: ConsolesDeps): Promise<Consoles> {
 				);
 			},
 		});
-		const session: Session = { document, call, authorizers, sessionId, live, ended };
+		const guard = stillAllowed.guard(decided, reason => live.end({ by: null, reason, why: 'notAllowed' }));
+		const session: Session = { document, sessionId, guard, live, ended };
 		sessions.set(id, session);
 		deps.onChange(document);
-	};
-
-	const findObstacle = (
-		{ operator, breakGlass }: ConsoleDocument,
-		sessionId: string | null,
-	): string | undefined => {
-		if (sessionId !== null && deps.sessions.get(sessionId) === undefined) return 'the log-in has ended';
-		if (deps.personOf(operator) === undefined) return `${operator.name} is no longer an operator`;
-		if (breakGlass !== null) {
-			// Looked up in the background: the answer is there at the next look.
-			deps.windows
-				?.list()
-				.then(all => {
-					const window = all.find(({ id }) => id === breakGlass);
-					if (!window || window.ended !== null || window.until <= clock.now()) shutWindows.add(breakGlass);
-				})
-				.catch(() => shutWindows.add(breakGlass));
-			if (shutWindows.has(breakGlass)) return 'the break-glass window has ended';
-		}
-		return undefined;
+		return session;
 	};
 
 	const admitThen = async (
@@ -283,9 +269,7 @@ export async function createConsoles(deps: ConsolesDeps): Promise<Consoles> {
 	const mayLookAt = (document: ConsoleDocument, viewer: Operator): boolean =>
 		document.consent.includes(viewer.party) || document.operator.name === viewer.name;
 	const load = async (id: string, viewer: Operator): Promise<SeenConsole> => {
-		const live = sessions.get(id);
-		const document =
-			live?.document ?? (isConsoleId(id) ? await store.read(tx => tx.get(consoleDocuments, id)) : undefined);
+		const document = sessions.get(id)?.document ?? (await kept.get(id));
 		if (!document || !mayLookAt(document, viewer))
 			throw proxyErrors.NoSuchConsole(`there is no console session ${id}`);
 		return see(document);
@@ -304,22 +288,17 @@ export async function createConsoles(deps: ConsolesDeps): Promise<Consoles> {
 		const document = await load(id, call.operator);
 		const watched = (): LiveConsole => watchable(document, sessions.get(id)?.live);
 		watched();
-		return admitThen(call, admitted => beginWatching(deps, { call, client, document, admitted, watched }));
+		return admitThen(call, admitted =>
+			beginWatching({ ...deps, stillAllowed, watching }, { call, client, document, admitted, watched }),
+		);
 	};
 
-	const recheckOne = async (session: Session): Promise<void> => {
-		const { call, document, authorizers, live } = session;
-		const refuse = (reason: string) => live.end({ by: null, reason, why: 'notAllowed' });
-		const obstacle = findObstacle(document, session.sessionId);
-		if (obstacle !== undefined) return refuse(obstacle);
-		const policies = deps.policies();
-		const found = policies.classify(call.request);
-		if (found.kind !== 'known') return refuse('no row of the authorization table covers it any more');
-		if (document.breakGlass !== null) return;
-		const verdict = await deps.consider(policies, found.operations, call, authorizers);
-		if (verdict.kind === 'deny') return refuse(`it would be denied now: ${verdict.reason}`);
-		if (verdict.kind === 'wait')
-			return refuse(`it would need ${verdict.needs.map(each => each.join(' and ')).join(', or ')} now`);
+	let cancelSweep: () => void = () => undefined;
+	const sweep = async (): Promise<void> => {
+		await kept
+			.deleteOld()
+			.catch(fault => deps.logger.error({ err: fault }, 'old transcripts could not be deleted'));
+		if (!isClosed) cancelSweep = clock.after(sweepEvery, () => void sweep());
 	};
 
 	return {
@@ -328,20 +307,16 @@ export async function createConsoles(deps: ConsolesDeps): Promise<Consoles> {
 			if (consoleKindOf(call.request.segments) === 'watch')
 				return watch(call, client, call.request.segments[3] ?? '');
 			const release = reserve(call.bmc.target.name);
+			const decidedBy = deps.policies();
 			try {
-				return await admitThen(call, admitted => start(call, client, admitted));
+				return await admitThen(call, admitted => start(call, client, admitted, decidedBy));
 			} finally {
 				release();
 			}
 		},
 		bmcOf: async (id, viewer) => (await load(id, viewer)).bmc,
 		async list(viewer, state) {
-			const where = state && { index: 'state', equals: state };
-			const all = await store.read(tx => tx.list(consoleDocuments, { ...(where && { where }) }));
-			return all
-				.map(({ document }) => document)
-				.filter(document => mayLookAt(document, viewer))
-				.map(see);
+			return (await kept.list(state)).filter(document => mayLookAt(document, viewer)).map(see);
 		},
 		get: load,
 		async end(id, by, reason) {
@@ -354,17 +329,8 @@ export async function createConsoles(deps: ConsolesDeps): Promise<Consoles> {
 			return load(id, by);
 		},
 		async recheck() {
-			await Promise.all(
-				[...sessions.values()].map(session =>
-					recheckOne(session).catch(fault => {
-						deps.logger.error(
-							{ err: fault, console: session.document.id },
-							'a console could not be decided on again',
-						);
-						session.live.end({ by: null, reason: 'it could not be decided on again', why: 'notAllowed' });
-					}),
-				),
-			);
+			const guards = [...[...sessions.values()].map(({ guard }) => guard), ...watching];
+			await Promise.all(guards.map(guard => guard.recheck()));
 		},
 		sessionEnded(sessionId) {
 			for (const session of sessions.values()) {
@@ -373,22 +339,18 @@ export async function createConsoles(deps: ConsolesDeps): Promise<Consoles> {
 			}
 		},
 		async recover() {
-			const where = { index: 'state', equals: 'open' };
-			const lost = await store.read(tx => tx.list(consoleDocuments, { where }));
-			for (const { document } of lost) {
-				const kept = document.recorded ? await transcriptLeft(fileOf(document.id)) : null;
-				const reason = 'the proxy stopped while it was open';
-				const ended = { by: null, reason, at: clock.now() };
-				await finish({ ...document, state: 'ended', ended, transcript: kept });
-			}
-			return lost.length;
+			const lost = await kept.recover();
+			await sweep();
+			return lost;
 		},
 		async close() {
 			isClosed = true;
+			cancelSweep();
 			const all = [...sessions.values()];
 			for (const { live } of all)
 				live.end({ by: null, reason: 'the proxy is shutting down', why: 'goingAway' });
 			await Promise.all(all.map(({ ended }) => ended));
+			kept.close();
 		},
 	};
 }

@@ -37,6 +37,8 @@ export interface LiveOptions {
 	readonly scrollback: number;
 	/** Looks whether it may still go on: why not, or undefined. Called before input goes on, and every few seconds. */
 	readonly findObstacle: () => string | undefined;
+	/** The same, of what must be looked up. Called every few seconds. */
+	readonly findShutWindow: () => Promise<string | undefined>;
 	/** Called now and then while the operator types. */
 	readonly onUse: () => void;
 	/** Called once, when both sides have been told. */
@@ -86,11 +88,12 @@ export function startLiveConsole(options: LiveOptions): LiveConsole {
 		cancel();
 		const code = closeCodes[ending.why];
 		const text = Buffer.from(`\r\n[bimetal: ended: ${printable(ending.reason)}]\r\n`);
+		const close = ending.why === 'goingAway' ? closeNow : closeSoon;
 		for (const socket of [operator, ...watchers]) {
 			if (options.isSerial && socket.readyState === socket.OPEN) socket.send(text, { binary: true });
-			closeSoon(socket, code, ending.reason, clock);
+			close(socket, code, ending.reason, clock);
 		}
-		closeSoon(bmc, closeCodes.normal, '', clock);
+		close(bmc, closeCodes.normal, '', clock);
 		options.onEnd(ending);
 	};
 
@@ -106,6 +109,12 @@ export function startLiveConsole(options: LiveOptions): LiveConsole {
 		const now = clock.elapsed();
 		const obstacle = options.findObstacle();
 		if (obstacle !== undefined) stopped('notAllowed', obstacle);
+		options.findShutWindow().then(
+			shut => {
+				if (shut !== undefined) stopped('notAllowed', shut);
+			},
+			() => stopped('notAllowed', 'it could not be learnt whether it may go on'),
+		);
 		if (now - openedAt >= options.lifetime) stopped('timedOut', 'the longest time for a session is over');
 		if (now - lastInput >= options.idleTimeout)
 			stopped('timedOut', `nothing was sent for ${Math.round(options.idleTimeout / 1000)} s`);
@@ -150,7 +159,7 @@ export function startLiveConsole(options: LiveOptions): LiveConsole {
 		closeSoon(watcher, closeCodes.tooSlow, 'it reads too slowly', clock);
 	};
 	transcript?.onDrained(() => bridge.drained());
-	transcript?.onFault(() => stopped('fault', 'its transcript cannot be written'));
+	transcript?.onFault(reason => stopped('fault', reason));
 
 	for (const [socket, gone] of [
 		[operator, 'the operator closed it'],
@@ -191,6 +200,15 @@ export function closeSoon(socket: WebSocket, code: number, reason: string, clock
 	socket.once('close', cancel);
 	socket.resume();
 	socket.close(code, cut(reason, 123));
+}
+
+/**
+ * The same for a side that nobody waits for, because it gives no sign of life or the proxy itself is about to end: what
+ * the socket can take is written, and then it is cut off.
+ */
+function closeNow(socket: WebSocket, code: number, reason: string, clock: Clock): void {
+	closeSoon(socket, code, reason, clock);
+	setImmediate(() => setImmediate(() => socket.terminate()));
 }
 
 function cut(text: string, bytes: number): string {

@@ -26,7 +26,9 @@ export const consoleSettings = z
 				media: kept.default('no'),
 			})
 			.default({ serial: 'no', kvm: 'no', media: 'no' }),
-		/** Bytes of one transcript at most. */
+		/** From the end of a session until its transcript is deleted, which is put on the record. */
+		transcriptAge: duration.default(90 * 24 * 60 * minute),
+		/** Bytes of one transcript at most: a session whose transcript has grown to that ends. */
 		transcriptLimit: byteSize.default(16 * 1024 * 1024),
 		/** Origins of web pages that may open consoles besides the proxy's own. */
 		origins: z

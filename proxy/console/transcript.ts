@@ -8,7 +8,7 @@ import type { Clock } from '../../common/clock.ts';
 export interface Kept {
 	readonly sha256: string;
 	readonly bytes: number;
-	/** False when the session went on after the file had grown to its limit. */
+	/** False when it could not be written to its end, and the session ended for it. */
 	readonly complete: boolean;
 }
 
@@ -18,8 +18,8 @@ export interface Transcript {
 	add(direction: 'o' | 'i', bytes: Buffer): void;
 	/** Bytes that are not on disk yet: the caller holds the console back while there are many. */
 	pending(): number;
-	/** Called once when it cannot be written; what cannot be recorded must not go on. */
-	onFault(take: (fault: unknown) => void): void;
+	/** Called once when it can be written no further, with the reason: what cannot be recorded must not go on. */
+	onFault(take: (reason: string) => void): void;
 	/** Called whenever nothing is pending any more. */
 	onDrained(take: () => void): void;
 	close(): Promise<Kept>;
@@ -49,17 +49,24 @@ export async function openTranscript(options: TranscriptOptions): Promise<Transc
 	const decoders = { o: new StringDecoder('utf8'), i: new StringDecoder('utf8') };
 	const start = clock.elapsed();
 	let bytes = 0;
-	let isFull = false;
 	let pending = 0;
 	let tail: Promise<void> = Promise.resolve();
-	let failed: { fault: unknown } | undefined;
-	let onFault: (fault: unknown) => void = () => undefined;
+	/** The disk does not have what was to be written. */
+	let isBroken = false;
+	let failed: string | undefined;
+	let onFault: (reason: string) => void = () => undefined;
 	let onDrained: () => void = () => undefined;
 
+	const fail = (reason: string): void => {
+		if (failed !== undefined) return;
+		failed = reason;
+		onFault(reason);
+	};
 	const append = (line: unknown): void => {
+		if (failed !== undefined) return;
 		const text = Buffer.from(`${JSON.stringify(line)}\n`);
-		if (isFull || bytes + text.length > limit) {
-			isFull = true;
+		if (bytes + text.length > limit) {
+			fail('its transcript has grown to its limit');
 			return;
 		}
 		bytes += text.length;
@@ -67,10 +74,10 @@ export async function openTranscript(options: TranscriptOptions): Promise<Transc
 		pending += text.length;
 		tail = tail.then(async () => {
 			try {
-				if (!failed) await handle.appendFile(text);
-			} catch (fault) {
-				failed = { fault };
-				onFault(fault);
+				if (!isBroken) await handle.appendFile(text);
+			} catch {
+				isBroken = true;
+				fail('its transcript cannot be written');
 			} finally {
 				pending -= text.length;
 				if (pending === 0) onDrained();
@@ -95,7 +102,7 @@ export async function openTranscript(options: TranscriptOptions): Promise<Transc
 		pending: () => pending,
 		onFault(take) {
 			onFault = take;
-			if (failed) take(failed.fault);
+			if (failed !== undefined) take(failed);
 		},
 		onDrained(take) {
 			onDrained = take;
@@ -103,13 +110,16 @@ export async function openTranscript(options: TranscriptOptions): Promise<Transc
 		async close() {
 			await tail;
 			try {
-				if (!failed) await handle.sync();
-			} catch (fault) {
-				failed = { fault };
+				if (!isBroken) await handle.sync();
+			} catch {
+				isBroken = true;
 			} finally {
 				await handle.close();
 			}
-			return { sha256: hash.digest('hex'), bytes, complete: !isFull && !failed };
+			// Then the file is shorter than what was to be in it, or ends in the middle of a line.
+			if (isBroken)
+				return (await transcriptLeft(options.file)) ?? { sha256: hash.digest('hex'), bytes, complete: false };
+			return { sha256: hash.digest('hex'), bytes, complete: failed === undefined };
 		},
 	};
 }

@@ -1,22 +1,24 @@
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
-import type { Sessions } from '../authenticate/sessions.ts';
 import type { Call } from '../call.ts';
+import type { ActivePolicies } from '../decide/consider.ts';
 import { proxyErrors } from '../errors.ts';
-import type { Operator } from '../operator.ts';
 import { durably } from '../record.ts';
 import type { Admitted, Client } from './client.ts';
 import type { ConsoleDocument } from './console-document.ts';
 import { type ConsoleRecord, recordOf } from './console-record.ts';
 import { closeCodes, closeSoon, type LiveConsole } from './live-console.ts';
+import type { Guard, StillAllowed } from './still-allowed.ts';
 
 export interface WatchDeps {
 	readonly audit: AuditLog;
 	readonly clock: Clock;
 	readonly logger: Pick<Logger, 'error'>;
-	readonly sessions: Pick<Sessions, 'get'>;
-	readonly personOf: (operator: Operator) => string | undefined;
+	readonly policies: () => ActivePolicies;
+	readonly stillAllowed: StillAllowed;
+	/** Who looks on is in it while they do. */
+	readonly watching: Set<Guard>;
 }
 
 const mostWatchers = 16;
@@ -66,16 +68,34 @@ export async function beginWatching(
 	const began = clock.now();
 	const before = live.bytes().out;
 	const socket = client.accept();
+	const end = (reason: string): void => closeSoon(socket, closeCodes.notAllowed, reason, clock);
+	const found = deps.policies().classify(what.call.request);
+	const decided = {
+		call: what.call,
+		authorizers: admitted.authorizers,
+		operations: found.kind === 'known' ? found.operations.map(({ name }) => name) : [],
+		breakGlass: admitted.verdict.breakGlass ?? null,
+		sessionId: client.sessionId,
+	};
+	const guard = deps.stillAllowed.guard(decided, end);
 	let cancel: () => void = () => undefined;
 	const look = (): void => {
-		const isLoggedIn = client.sessionId === null || deps.sessions.get(client.sessionId) !== undefined;
-		if (!isLoggedIn || deps.personOf(operator) === undefined)
-			closeSoon(socket, closeCodes.notAllowed, 'the log-in has ended', clock);
-		else cancel = clock.after(lookEvery, look);
+		cancel = clock.after(lookEvery, look);
+		const obstacle = deps.stillAllowed.findObstacle(decided);
+		if (obstacle !== undefined) end(obstacle);
+		deps.stillAllowed.findShutWindow(decided).then(
+			shut => {
+				if (shut !== undefined) end(shut);
+			},
+			() => end('it could not be learnt whether it may go on'),
+		);
 	};
 	cancel = clock.after(lookEvery, look);
+	deps.watching.add(guard);
 	socket.once('close', () => {
 		cancel();
+		guard.stop();
+		deps.watching.delete(guard);
 		record('unwatch', { bytesOut: live.bytes().out - before, tookMs: clock.now() - began }).durable.catch(
 			fault => deps.logger.error({ err: fault }, 'that an operator no longer watches is not on the record'),
 		);

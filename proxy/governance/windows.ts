@@ -55,6 +55,11 @@ export interface Windows {
 	use(operator: Operator, operations: readonly Operation[], what: Use): Promise<Window | undefined>;
 	/** Would `use` find one? Nothing is counted. */
 	mayUse(operator: Operator, operations: readonly Operation[]): Promise<boolean>;
+	/**
+	 * May what was opened under it go on (a console)? Until its time is over or somebody ends it, and while the agreement
+	 * allows it; that its last use has been used takes nothing from the earlier ones.
+	 */
+	lasts(id: string, operations: readonly string[]): Promise<boolean>;
 	end(id: string, operator: Operator, reason: string | null): Promise<Window>;
 	/** Newest first. */
 	list(): Promise<Window[]>;
@@ -224,6 +229,15 @@ export async function openWindows(deps: WindowsDeps): Promise<Windows> {
 			const request = { party: operator.party, operations, now: clock.now() };
 			const mine = await store.read(tx => tx.list(windows, ofParty(operator.party)));
 			return mine.some(({ document }) => letsThrough(document, agreement, request));
+		},
+		async lasts(id, operations) {
+			const found = await store.read(tx => tx.get(windows, id));
+			if (!found || found.until <= clock.now()) return false;
+			const isUsedUp = found.ended?.by === null && found.uses >= found.maxUses;
+			if (found.ended && !isUsedUp) return false;
+			const agreed = deps.agreement()?.breakGlass;
+			if (!agreed || !Object.hasOwn(agreed, found.party)) return false;
+			return operations.every(name => agreed[found.party]?.operations.includes(name));
 		},
 		async end(id, operator, reason) {
 			const found = await store.read(tx => tx.get(windows, id));

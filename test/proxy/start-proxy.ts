@@ -19,6 +19,8 @@ import { createRoster } from '../../proxy/authenticate/roster.ts';
 import type { ConsoleDocument } from '../../proxy/console/console-document.ts';
 import { consoleSettings } from '../../proxy/console/settings.ts';
 import type { DoorsOptions } from '../../proxy/enrol/doors-service.ts';
+import type { Agreement } from '../../proxy/governance/agreement.ts';
+import { openWindows, type Windows } from '../../proxy/governance/windows.ts';
 import { loadPolicies } from '../../proxy/policy/load-policies.ts';
 import type { PolicySet } from '../../proxy/policy/policy-set.ts';
 import { openSpool, type SpoolOptions } from '../../proxy/upload/spool.ts';
@@ -79,6 +81,8 @@ export interface TestProxy {
 	readonly store: Store;
 	readonly folder: string;
 	readonly policies: PolicySet;
+	/** Where there is an agreement. */
+	readonly windows: Windows | undefined;
 	readonly roots: Readonly<Record<(typeof parties)[number], Identity>>;
 	readonly ca: string;
 	readonly changed: string[];
@@ -104,6 +108,8 @@ export interface TestProxyOptions {
 	readonly usage?: Partial<ProxyDeps['usage']>;
 	/** What the emulated BMCs are like, all three of them. */
 	readonly bmc?: Partial<BmcOptions>;
+	/** Break-glass under this agreement; none when absent. */
+	readonly agreement?: Agreement;
 	/** Worker processes; BIMETAL_TEST_WORKERS, or none, when absent. */
 	readonly workers?: number;
 	readonly coalesce?: boolean;
@@ -242,6 +248,21 @@ async function open(
 		return { status: 'fresh' as const, value, asOf: clock.now() };
 	};
 	const lines: string[] = [];
+	const logger = createLogger({ service: 'proxy', destination: { write: line => void lines.push(line) } });
+	const { agreement } = options;
+	const windows =
+		agreement &&
+		(await openWindows({
+			site: 'test',
+			agreement: () => agreement,
+			needsKey: () => false,
+			store,
+			audit,
+			clock,
+			logger,
+			notify: () => undefined,
+		}));
+	opened.push(() => windows?.close());
 	const seen: RequestDocument[] = [];
 	const consoles: ConsoleDocument[] = [];
 	const changed: string[] = [];
@@ -284,6 +305,7 @@ async function open(
 		consoles: {
 			settings: consoleSettings.parse(options.consoles ?? {}),
 			folder: path.join(folder, 'consoles'),
+			secondLookAfter: 10_000,
 		},
 		approvals: {
 			expireAfter: 15 * 60_000,
@@ -302,7 +324,8 @@ async function open(
 		},
 		limits: { timeout: options.bmcTimeout ?? 10_000, answer: 4 * 1024 * 1024, connections: 8 },
 		clock,
-		logger: createLogger({ service: 'proxy', destination: { write: line => void lines.push(line) } }),
+		logger,
+		governance: windows && { windows, routes: [] },
 		registry: createRegistry({ service: 'proxy' }),
 		doors: options.doors,
 		workers: workers > 0 ? { size: workers, logLevel: 'info' } : undefined,
@@ -332,6 +355,7 @@ async function open(
 		store,
 		folder,
 		policies,
+		windows,
 		roots: { HSO, CP },
 		ca: authority.certificatePem,
 		changed,
