@@ -318,10 +318,8 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		}
 		const posts = await withOwnPosts(call, decided);
 		const allow = () => deps.policies().classify.methodsAt(call.request.segments).join(', ');
-		if (to && canPass(call, posts) && !deps.own.has(call.request)) {
-			await pass(call, to, ifMatch, allow);
-			return 'passed';
-		}
+		const passes = to && canPass(call, posts) && !deps.own.has(call.request);
+		if (passes && (await pass(call, to, ifMatch, allow))) return 'passed';
 		const sight = await performed(call, posts, undefined);
 		if (sight.status !== 200) return renderSight(call, sight);
 		const widened = await widen(call, sight, look);

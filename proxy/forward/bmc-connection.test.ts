@@ -274,3 +274,41 @@ test('TLS both ways: the BMC is checked by its authority or its pin, and is show
 	t.is(await codeOf(t, ask({ ca: other.certificatePem })), 'BmcUnreachable');
 	await t.throwsAsync(ask({ identity: undefined }));
 });
+
+test('pass writes nothing of a page of a collection, in one piece or in many; what is none it passes on', async t => {
+	const link = ',"Members@odata.nextLink":"/redfish/v1/x?page=1"';
+	const bodies = new Map<string, { text: string; isPage: boolean }>();
+	for (const size of [10, 5000, limits.answer + 5000]) {
+		for (const next of ['', link]) {
+			const text = `{"Members":[${'{},'.repeat(size / 3)}{}]${next}}`;
+			// One that is too large to be gathered is passed on as far as it goes.
+			bodies.set(`/${bodies.size}`, { text, isPage: next !== '' && text.length <= limits.answer });
+		}
+	}
+	bodies.set('/text', { text: `"Members@odata.nextLink"${link}`, isPage: false });
+	const { bmc } = await startHttp(t, async (request, response) => {
+		const { text = '' } = bodies.get(request.url ?? '') ?? {};
+		response.setHeader('content-type', request.url === '/text' ? 'text/plain' : 'application/json');
+		for (let at = 0; at < text.length; at += 1000) {
+			response.write(text.slice(at, at + 1000));
+			await new Promise(setImmediate);
+		}
+		response.end();
+	});
+	for (const [target, { text, isPage }] of bodies) {
+		const server = createServer((_request, response) => {
+			bmc
+				.pass({ ...get(), target }, response, () => ({}))
+				.then(
+					done => done.isPage && response.writeHead(299).end(),
+					() => response.writeHead(500).end(),
+				);
+		});
+		await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()));
+		const answer = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+		t.is(answer.status, isPage ? 299 : 200, `${target}: ${text.length} bytes`);
+		t.is(await answer.text(), isPage ? '' : text);
+		server.closeAllConnections();
+		server.close();
+	}
+});

@@ -66,8 +66,15 @@ export interface BmcConnection {
 	readonly target: Pick<BmcTarget, 'name' | 'rack' | 'url'>;
 	/** Sends and keeps the whole answer. Throws BmcUnreachable, BmcNoAnswer or BmcGarbage. */
 	send(request: ForwardRequest): Promise<BmcAnswer>;
-	/** Sends and passes the answer's bytes on as they come. Throws as `send`, before anything is written. */
-	pass(request: ForwardRequest, to: ServerResponse, headers: HeadersFor): Promise<number>;
+	/**
+	 * Sends and passes the answer's bytes on as they come, but for a page of a collection, of which nothing is written
+	 * (`isPage`). Throws as `send`, before anything is written.
+	 */
+	pass(
+		request: ForwardRequest,
+		to: ServerResponse,
+		headers: HeadersFor,
+	): Promise<{ readonly status: number; readonly isPage: boolean }>;
 	/**
 	 * Opens a WebSocket at a console's path; it is paused. Throws BmcUnreachable, or ConsoleRefused with what the BMC
 	 * answered: certainly nothing was opened.
@@ -182,12 +189,8 @@ export function connectBmc(target: BmcTarget, limits: ForwardLimits, share?: Bmc
 	return {
 		target: { name: target.name, rack: target.rack, url: target.url },
 		send: request => attempt(request, exchange => collectAnswer(pool, target.name, limits, exchange)),
-		async pass(request, to, headers) {
-			const { status } = await attempt(request, exchange =>
-				passAnswer(pool, target.name, exchange, to, headers),
-			);
-			return status;
-		},
+		pass: (request, to, headers) =>
+			attempt(request, exchange => passAnswer(pool, target.name, limits, exchange, to, headers)),
 		async openSocket(path) {
 			const asked = { method: 'GET', target: path, headers: {}, body: undefined };
 			const { timeout } = limits;

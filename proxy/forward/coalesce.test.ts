@@ -108,7 +108,10 @@ test('what is too large to be kept is passed on as it comes', async t => {
 	const passed: string[] = [];
 	const bmc = coalesceReads({
 		send: () => Promise.reject(bmcGarbage('node1', 'more than 16 bytes')),
-		pass: async ({ target }: ForwardRequest) => passed.push(target),
+		pass: async ({ target }: ForwardRequest) => {
+			passed.push(target);
+			return { status: 200, isPage: false };
+		},
 	} as Partial<BmcConnection> as BmcConnection);
 	await bmc.pass(read(system), {} as ServerResponse, () => ({}));
 	t.deepEqual(passed, [system]);

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Dispatcher, Pool } from 'undici';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { bmcGarbage, bmcUnreachable, classifyFault } from './bmc-fault.ts';
+import { mayBeCollection, mayBePaged } from './paged-bytes.ts';
 
 /** One request to a BMC, credential included. */
 export interface Exchange {
@@ -133,20 +134,26 @@ export function collectAnswer(
 /**
  * Sends and passes the answer on as it comes, with backpressure both ways. An answer that comes in one piece,
  * as most do, is written in one piece, and nothing is written before that piece is whole: a BMC that breaks
- * off early still becomes a 502. A 401 is held back, for the caller to log in and try again.
+ * off early still becomes a 502. A 401 is held back, for the caller to log in and try again. So is one page of a collection,
+ * to be asked for as a whole; for that a collection is held as far as `limits.answer` bytes.
+ * @returns `isPage` when nothing was written
  */
 export function passAnswer(
 	pool: Pool,
 	bmc: string,
+	limits: { readonly answer: number },
 	exchange: Exchange,
 	to: ServerResponse,
 	headersFor: HeadersFor,
-): Promise<{ status: number }> {
+): Promise<{ status: number; isPage: boolean }> {
 	return new Promise((resolve, reject) => {
 		let started = false;
 		let status = 0;
 		let headers: IncomingHttpHeaders = {};
 		let held: Buffer | undefined;
+		/** What comes behind it while it may be a page. */
+		let more: Buffer[] | undefined;
+		let size = 0;
 		let flowing = false;
 		let controller: Controller | undefined;
 		const onClose = () => controller?.abort(new Error('the client went away'));
@@ -173,48 +180,68 @@ export function passAnswer(
 				if (status === 401) return;
 				if (!flowing && !held) {
 					held = chunk;
+					size = chunk.length;
 					return;
 				}
-				if (!flowing) {
+				if (!flowing && held) {
+					size += chunk.length;
+					more ??= isJson(status, headers) && mayBeCollection(held) ? [] : undefined;
+					if (more && size <= limits.answer) {
+						more.push(chunk);
+						return;
+					}
 					// A client that goes away before this costs the BMC one answer; from here on it could be a long one.
 					if (to.destroyed) return onClose();
 					flowing = true;
 					to.writeHead(status, headersFor({ status, headers }, held));
 					to.on('close', onClose);
 					to.on('drain', onDrain);
-					to.write(held);
+					to.write(more ? Buffer.concat([held, ...more]) : held);
+					more = undefined;
 				}
 				if (!to.write(chunk)) responseController.pause();
 			},
 			onResponseEnd() {
 				settle();
+				if (!flowing && held && more) held = Buffer.concat([held, ...more]);
+				if (!flowing && held && isJson(status, headers) && mayBePaged(held)) {
+					return resolve({ status, isPage: true });
+				}
 				if (status !== 401) {
 					if (!flowing) to.writeHead(status, headersFor({ status, headers }, held));
 					to.end(flowing ? undefined : held);
 				}
-				resolve({ status });
+				resolve({ status, isPage: false });
 			},
 			onResponseError(_controller: Controller, fault: Error) {
 				settle();
 				if (!flowing) return reject(classifyFault(bmc, fault, started));
 				// The status is out: cutting the connection is the only way left to say that the answer is not whole.
 				to.destroy();
-				resolve({ status });
+				resolve({ status, isPage: false });
 			},
 		});
 	});
 }
 
-/** Passes on an answer that was kept whole. */
-export function passWhole(answer: BmcAnswer, to: ServerResponse, headersFor: HeadersFor): number {
-	const { status, body } = answer;
+/** Passes on an answer that was kept whole; a page of a collection it leaves alone, as `passAnswer` does. */
+export function passWhole(
+	answer: BmcAnswer,
+	to: ServerResponse,
+	headersFor: HeadersFor,
+): { status: number; isPage: boolean } {
+	const { status, headers, body } = answer;
+	if (isJson(status, headers) && mayBePaged(body)) return { status, isPage: true };
 	to.writeHead(status, {
 		...headersFor(answer, body),
 		...(hasBody(status) && { 'content-length': body.length }),
 	});
 	to.end(body);
-	return status;
+	return { status, isPage: false };
 }
+
+const isJson = (status: number, headers: IncomingHttpHeaders): boolean =>
+	status === 200 && headers['content-type']?.startsWith('application/json') === true;
 
 const hasBody = (status: number): boolean => status !== 204 && status !== 304;
 

@@ -194,15 +194,24 @@ test('a collection in pages is gathered whole; pages that lead elsewhere, or on 
 		}),
 	);
 	const { bmc } = bench(pages);
-	t.deepEqual(await gatherPages(bmc, await bmc.read(path)), collection([0, 1, 2]));
+	t.deepEqual(await gatherPages(bmc, path, await bmc.read(path)), collection([0, 1, 2]));
 	const single = collection([1]);
-	t.is(await gatherPages(bmc, single), single);
-	for (const next of ['https://elsewhere/redfish/v1/x', '/other', 1, `${path}?loop`, `${path}/scalar`]) {
+	t.is(await gatherPages(bmc, path, single), single);
+	for (const next of [
+		'https://elsewhere/redfish/v1/x',
+		'/other',
+		1,
+		`${path}?loop`,
+		`${path}?scalar`,
+		`${path}/1?x`,
+		`${path}s?x`,
+		path,
+	]) {
 		const { bmc: bad } = bench({
 			[`${path}?loop`]: { body: collection([1], { 'Members@odata.nextLink': `${path}?loop` }) },
-			[`${path}/scalar`]: { body: 'null' },
+			[`${path}?scalar`]: { body: 'null' },
 		});
 		const first = collection([1], { 'Members@odata.nextLink': next });
-		t.is(await codeOf(gatherPages(bad, first)), 'BmcGarbage', String(next));
+		t.is(await codeOf(gatherPages(bad, path, first)), 'BmcGarbage', String(next));
 	}
 });

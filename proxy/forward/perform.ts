@@ -46,8 +46,6 @@ export const canPass = ({ prefix, request }: Call, posts: Posts): boolean =>
 	(prefix === '' || request.path.endsWith('/attachment')) &&
 	request.query.length === 0 &&
 	request.path !== serviceRoot &&
-	// What BMCs hand out in pages: the names in their links to the next one may be any, and none reaches them.
-	!request.path.endsWith('/Entries') &&
 	// bmcweb answers HEAD on a route of its own, without length and tag.
 	request.method !== 'HEAD';
 
@@ -55,20 +53,22 @@ export const canPass = ({ prefix, request }: Call, posts: Posts): boolean =>
 const serviceRoot = '/redfish/v1';
 
 /**
- * Sends what was decided on and passes the answer on as it is. `allow`: the methods that the table has rows for, where
- * the BMC does not say. Returns its status.
+ * Sends what was decided on and passes the answer on as it is. A page of a collection is not passed (false): it must be
+ * performed, for its link to the next one is of the BMC's own making and would not reach it. `allow`: the methods that
+ * the table has rows for, where the BMC does not say.
  */
-export function pass(
+export async function pass(
 	call: Call,
 	to: ServerResponse,
 	ifMatch: string | undefined,
 	allow: () => string,
-): Promise<number> {
+): Promise<boolean> {
 	const { prefix } = call;
 	const forward = renderForward(call.request, { ifMatch, ifNoneMatch: call.request.ifNoneMatch });
-	return call.bmc.pass(forward, to, ({ status, headers }, start) =>
+	const { isPage } = await call.bmc.pass(forward, to, ({ status, headers }, start) =>
 		passHeaders(headers, start, { status, prefix, allow }),
 	);
+	return !isPage;
 }
 
 /** Sends what was decided on and keeps the answer, filtered. */
@@ -96,7 +96,7 @@ export async function perform(call: Call, posts: Posts, ifMatch: string | undefi
 		if (status >= 400) return { ...sight, json: hideErrorTexts(parsed, namesIn(request.body)) };
 		return { ...sight, json: (await filter(bmc, parsed, posts).catch(fault => refuse(call, fault))).answer };
 	}
-	const whole = isPaged(parsed) ? await gatherPages(bmc, parsed) : parsed;
+	const whole = isPaged(parsed) ? await gatherPages(bmc, request.path, parsed) : parsed;
 	const { answer: filtered, isConcerned } = isFiltered
 		? (settled(filterAnswer({ answer: whole, posts })) ?? (await filter(bmc, whole, posts)))
 		: { answer: whole, isConcerned: false };

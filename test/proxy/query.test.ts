@@ -53,6 +53,48 @@ for (const target of targets) {
 	});
 }
 
+for (const options of [{}, { coalesce: true }]) {
+	test(`who follows the links to the next page sees every member once, filtered or not ${JSON.stringify(options)}`, async t => {
+		const site = await startTestProxy({ bmc: { pageSize: 2 }, ...options });
+		t.teardown(() => site.close());
+		const walk = async (who: string, target: string, prefix: string) => {
+			const members: string[] = [];
+			let pages = 0;
+			for (let next: string | undefined = target; next !== undefined; pages++) {
+				t.true(pages < 50, `${next} leads on for ever`);
+				const asked: Promise<Reply> =
+					prefix === '' ? site.at(who)('GET', next) : site.ask(who, 'GET', prefix + next);
+				const { status, json } = await asked;
+				if (status !== 200) return undefined;
+				members.push(
+					...json.Members.map((member: { '@odata.id': string }) => member['@odata.id'].slice(prefix.length)),
+				);
+				t.is(json['Members@odata.count'] >= json.Members.length, true);
+				next = json['Members@odata.nextLink']?.slice(prefix.length);
+			}
+			return members;
+		};
+		for (const collection of [
+			'/redfish/v1/Chassis/chassis/Sensors',
+			'/redfish/v1/JsonSchemas',
+			'/redfish/v1/AccountService/Roles',
+			`${system}/Memory`,
+			`${system}/LogServices`,
+			entries,
+		]) {
+			for (const who of ['hso-operator', 'cp-operator']) {
+				const { json } = await full.at(who)('GET', collection);
+				const all = json.Members?.map((member: { '@odata.id': string }) => member['@odata.id']);
+				t.deepEqual(await walk(who, collection, ''), all, collection);
+				t.deepEqual(await walk(who, collection, '/bmc/node1'), all, `${collection} under a prefix`);
+				t.deepEqual(await walk(who, `${collection}?$top=3`, ''), all, `${collection} by three`);
+				if (all) t.is(new Set(all).size, all.length);
+			}
+		}
+		t.true(site.spies.node1.received().includes('?page=1'), 'the BMC hands them out in pages');
+	});
+}
+
 test('the emulated BMC without query parameters is one', async t => {
 	const authorization = `Basic ${Buffer.from('root:the-BMCs-own-password').toString('base64')}`;
 	const ask = (target: string) => fetch(bare.bmcs.node1.url + target, { headers: { authorization } });
