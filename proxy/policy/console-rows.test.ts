@@ -60,12 +60,12 @@ test('no GET row covers a handshake, and no console row a GET', async t => {
 	});
 	const classify = compileClassifier(policies);
 	t.is(classify(requestOf('WEBSOCKET', ['console0'], undefined)).kind, 'known');
-	t.is(classify(requestOf('GET', ['console0'], undefined)).kind, 'unknown');
+	t.not(classify(requestOf('GET', ['console0'], undefined)).kind, 'known');
 	for (const row of policies.operations.filter(({ matches }) =>
 		matches.some(({ method }) => method === 'GET'),
 	)) {
 		const segments = row.matches[0]?.segments.map(each => (each.kind === 'literal' ? each.text : 'x')) ?? [];
-		t.is(classify(requestOf('WEBSOCKET', segments, undefined)).kind, 'unknown', row.name);
+		t.not(classify(requestOf('WEBSOCKET', segments, undefined)).kind, 'known', row.name);
 	}
 	t.like(classify(requestOf('WEBSOCKET', ['kvm', '0', 'more'], undefined)), {
 		kind: 'unknown',

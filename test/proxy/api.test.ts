@@ -30,7 +30,6 @@ test('it describes exactly the routes that there are', async t => {
 	const offered = [
 		...createApiRoutes({} as Parameters<typeof createApiRoutes>[0]),
 		...createAuditRoutes({} as Parameters<typeof createAuditRoutes>[0]),
-		...createConsoleRoutes({} as Parameters<typeof createConsoleRoutes>[0]),
 		...createLockoutRoutes({} as Parameters<typeof createLockoutRoutes>[0]),
 		...createExplainRoutes({} as Parameters<typeof createExplainRoutes>[0]),
 		...createRepairRoutes({} as Parameters<typeof createRepairRoutes>[0]),

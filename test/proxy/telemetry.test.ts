@@ -17,7 +17,8 @@ async function startWith(post: PostPolicy, row = 'Get sensors') {
 		if (operation.name !== row || !policy) return operation;
 		return { ...operation, policies: new Map(operation.policies).set('HSO', { ...policy, post: [post] }) };
 	};
-	return startTestProxy({ policies: { ...policies, operations: policies.operations.map(withPost) } });
+	const operations = policies.operations.map(withPost);
+	return startTestProxy({ policies: { ...policies, version: 'with a post-policy', operations } });
 }
 const sourcesOf = (json: { MetricValues: { MetricProperty: string }[] }): string[] =>
 	json.MetricValues.map(value => value.MetricProperty);

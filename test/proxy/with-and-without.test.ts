@@ -95,6 +95,7 @@ test.before(async () => {
 	site = await startTestProxy({
 		policies: {
 			...shipped.policies,
+			version: 'everything open',
 			operations: table.map(operation => ({ ...operation, authorization: everything })),
 		},
 	});
