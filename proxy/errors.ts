@@ -101,7 +101,7 @@ export const proxyErrorTable = {
 	NotOffered: {
 		status: 501,
 		expose: true,
-		meaning: 'The BMC offers it, the proxy does not yet: it could not be filtered for its reader.',
+		meaning: 'The proxy does not offer it in this way; the message says in which.',
 	},
 	BmcUnreachable: {
 		status: 502,
