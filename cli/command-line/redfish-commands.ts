@@ -83,5 +83,6 @@ export function addRedfishCommands(program: Command, { context, run }: Registrat
 	withExamples(withConnection(explain), [
 		`${bimetal} explain POST Systems/system/Actions/ComputerSystem.Reset --bmc node1 --as hso -d '{"ResetType":"ForceRestart"}'`,
 		`${bimetal} explain GET Chassis/chassis --bmc node1 --by CP`,
+		`${bimetal} explain WEBSOCKET /console0 --bmc node1 --as hso`,
 	]);
 }

@@ -7,7 +7,7 @@ import { type Paint, painter, printJson, printLine } from '../output.ts';
 import { visible } from '../visible.ts';
 import { chooseBody, chooseTarget, type RedfishOptions } from './redfish.ts';
 
-const methods = ['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE'];
+const methods = ['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'WEBSOCKET'];
 
 /** `bimetal explain METHOD PATH`: what would come of a call, and why; nothing is executed. */
 export async function explainCall(
@@ -18,7 +18,7 @@ export async function explainCall(
 ): Promise<number> {
 	const method = given.toUpperCase();
 	if (!methods.includes(method)) throw usageError(`'${visible(given)}' is no method`, methods.join(', '));
-	const { bmc, path } = chooseTarget(context, target, options);
+	const { bmc, path } = chooseTarget(context, target, options, method === 'WEBSOCKET');
 	const body = await chooseBody(context, method, options);
 	return withConnection(context, options, async ({ client }) => {
 		const by = options.by?.toUpperCase();

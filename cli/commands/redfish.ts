@@ -183,15 +183,18 @@ export function chooseTarget(
 	context: CliContext,
 	target: string,
 	options: RedfishOptions,
+	isConsole = false,
 ): { bmc: string; path: string } {
-	const link = /^\/bmc\/([^/]+)(\/redfish.*)$/.exec(target);
+	const link = (isConsole ? /^\/bmc\/([^/]+)(\/.+)$/ : /^\/bmc\/([^/]+)(\/redfish.*)$/).exec(target);
 	const linked = link?.[1] && decodeURIComponent(link[1]);
 	if (linked && options.bmc && linked !== options.bmc) {
 		throw usageError(`the link is of ${visible(linked)}, not of ${options.bmc}`, `--bmc ${visible(linked)}`);
 	}
 	const bmc = options.bmc ?? linked ?? context.env.BIMETAL_BMC;
 	if (!bmc) throw usageError('which BMC?', `--bmc NAME; '${commandName(context)} bmcs' lists them`);
-	return { bmc, path: redfishPath(link?.[2] ?? target, options.query ?? []) };
+	const path = link?.[2] ?? target;
+	if (isConsole) return { bmc, path: path.startsWith('/') ? path : `/${path}` };
+	return { bmc, path: redfishPath(path, options.query ?? []) };
 }
 
 /** `Systems/system` is short for `/redfish/v1/Systems/system`; `--query $top=5` is added, encoded. */

@@ -51,11 +51,14 @@ export function canonicaliseHandshake(raw: RawHandshake, origins: readonly strin
 		throw refusal('HandshakeInvalid', 'the only subprotocol is binary, and none is needed');
 	checkOrigin(socket.origin, fields.host, origins);
 	return {
-		request: { ...bare, ...readPath(url) },
+		request: consoleRequest(url),
 		fields,
 		protocol: socket.protocol === undefined ? undefined : 'binary',
 	};
 }
+
+/** What a handshake for this path becomes. @throws BimetalError with a code of `refusals` where no console is */
+export const consoleRequest = (url: string): CanonicalRequest => ({ ...bare, ...readPath(url) });
 
 const bare = {
 	method: 'WEBSOCKET',

@@ -81,7 +81,9 @@ export function compileClassifier(policies: PolicySet): Classify {
 			reason:
 				names === undefined
 					? `no row of the authorization table covers ${method} ${path}`
-					: `no row of the authorization table covers ${names || '(none)'} in a PATCH of ${path}`,
+					: names === ''
+						? `a PATCH of ${path} that sets no property is covered by no row`
+						: `no row of the authorization table covers ${names} in a PATCH of ${path}`,
 			row: suggestRow({
 				method,
 				segments,

@@ -99,8 +99,7 @@ export function describeUnknown({
 	readonly reason: string;
 	readonly row: string | undefined;
 }): string {
-	const denied = `${reason}; unknown is denied.`;
 	return row === undefined
-		? denied
-		: `${denied} A row that would cover it, for operations.yaml, with a p2c that asks for everybody:\n${row}`;
+		? `${reason}.`
+		: `${reason}; unknown is denied. A row that would cover it, for operations.yaml, with a p2c that asks for everybody:\n${row}`;
 }

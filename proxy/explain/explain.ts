@@ -34,10 +34,11 @@ export function explain(
 	};
 }
 
-function summarise(verdict: Verdict, { operations }: ExplainInput): string {
+function summarise(verdict: Verdict, { operations, request }: ExplainInput): string {
 	switch (verdict.kind) {
 		case 'execute': {
 			const isOwn = operations.some(({ handledBy }) => handledBy === 'proxy');
+			if (request.method === 'WEBSOCKET') return `It would be opened at once, under "${verdict.clause}".`;
 			return isOwn
 				? 'The proxy would answer it by itself.'
 				: `It would be executed at once, under "${verdict.clause}".`;

@@ -3,6 +3,7 @@ import { parse } from '../../common/http/parse.ts';
 import { operatorRoute } from '../api/operator-route.ts';
 import type { CanonicalRequest } from '../canonicalise/canonical-request.ts';
 import { canonicalise } from '../canonicalise/canonicalise.ts';
+import { consoleRequest } from '../canonicalise/handshake.ts';
 import { describeUnknown } from '../classify/suggest-row.ts';
 import { type ActivePolicies, type ConsiderDeps, lookAtFacts, occasionOf } from '../decide/consider.ts';
 import { whoHasSpoken } from '../decide/spoken.ts';
@@ -79,6 +80,7 @@ async function explainRequest(
 
 /** Exactly what the listener would make of it; throws the same refusals. */
 function canonicalRequest({ method, path, ifMatch, body }: ExplainBody): CanonicalRequest {
+	if (method === 'WEBSOCKET') return consoleRequest(path);
 	const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
 	const headers = {
 		Host: 'bmc', // which BMC it is for was said otherwise

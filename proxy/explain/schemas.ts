@@ -3,9 +3,9 @@ import { z } from 'zod';
 /** A request that nobody makes: what would come of it? */
 export const explainBody = z.strictObject({
 	bmc: z.string().min(1).max(63),
-	method: z.enum(['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE']),
-	/** As the BMC knows it, with or without a query: `/redfish/v1/Systems/system`. */
-	path: z.string().startsWith('/redfish').max(8192),
+	method: z.enum(['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'WEBSOCKET']),
+	/** As the BMC knows it, with or without a query: `/redfish/v1/Systems/system`; a console's: `/console0`. */
+	path: z.string().startsWith('/').max(8192),
 	ifMatch: z.string().max(1024).optional(),
 	body: z.record(z.string(), z.json()).optional(),
 	/** The party that asks, instead of the operator's own. */

@@ -141,7 +141,7 @@ test.serial('what no row covers is denied with the row that is missing, and no B
 		['PATCH', system, { Boot: { Unheard: 1 } }, '\n  properties: [Boot.Unheard]\n'],
 		['PATCH', system, { Oem: { Vendor: { Fast: true } } }, '\n  properties: [Oem.Vendor.Fast]\n'],
 		['PATCH', system, { AssetTag: 'a', 'Boot.BootSourceOverrideTarget': 'Pxe' }, 'covers Boot.BootSource'],
-		['PATCH', system, {}, 'covers (none)'],
+		['PATCH', system, {}, 'sets no property'],
 		['PATCH', '/redfish/v1/EventService', { Subscriptions: { Members: [] } }, 'resource of its own'],
 		[
 			'POST',

@@ -33,6 +33,16 @@ test.serial('it says what the request itself then meets, and leaves no trace', a
 	}
 });
 
+test.serial('a console is explained like any call, and only where one is', async t => {
+	const asked = { bmc: 'node1', method: 'WEBSOCKET', path: '/console0' };
+	const { json } = await explain('hso-operator', asked);
+	t.like(json, { verdict: 'wait', needs: [['CP']], unknown: null });
+	t.is(json.rows[0].operation, 'Open the serial console');
+	t.is((await explain('hso-operator', { ...asked, path: '/console0/x' })).status, 400);
+	t.is((await explain('hso-operator', { ...asked, path: '/redfish/v1/Systems' })).status, 400);
+	t.is((await explain('hso-operator', { ...asked, method: 'GET' })).status, 404);
+});
+
 test.serial('the derivation: row, pattern, clauses, terms and values', async t => {
 	site.world.up = 5;
 	const { json } = await explain('hso-operator', call);

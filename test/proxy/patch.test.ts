@@ -163,6 +163,9 @@ test.serial('annotations that a client sends back mean nothing; other resources 
 	const nothing = await patch({ '@odata.id': system });
 	t.is(nothing.status, 400);
 	t.is(nothing.json.error.code, 'Base.1.19.NoOperation');
+	const empty = await site.at('hso-operator')('PATCH', system, { body: {} });
+	t.is(empty.status, 403);
+	t.regex(empty.json.error.message, /that sets no property is covered by no row\.$/);
 	for (const [content, path, status] of [
 		[{ Members: [{ AssetTag: 'x' }] }, '/redfish/v1/Systems', 405],
 		[{ Bios: { Attributes: { X: 1 } } }, system, 403],
