@@ -8,7 +8,7 @@ import test from 'ava';
 import { systemClock } from '../../common/clock.ts';
 import { createAuthority, type Identity, issueServerCertificate } from '../../common/identity/site-ca.ts';
 import { createTlsServer } from './listeners.ts';
-import { readBody } from './read-body.ts';
+import { inviteBody, readBody } from './read-body.ts';
 import { writeAnswer } from './write-answer.ts';
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => void;
@@ -106,6 +106,28 @@ for (const [what, last] of [
 		},
 	);
 }
+
+test.serial(
+	'the go-ahead for a body comes after earlier answers, and never after the head of its own',
+	async t => {
+		const waiting: (() => void)[] = [];
+		handle = (request, response) => {
+			inviteBody(request, response);
+			if (request.method === 'GET') waiting.push(() => response.end('first'));
+			else {
+				// Answered at once, though it is not its turn.
+				request.resume().on('end', () => {
+					response.setHeader('Content-Length', '6').end('second');
+					for (const answer of waiting) answer();
+				});
+			}
+		};
+		const post =
+			'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx';
+		const answer = await exchange(`GET / HTTP/1.1\r\nHost: x\r\n\r\n${post}`);
+		t.regex(answer, /first(?:HTTP\/1\.1 100 Continue\r\n\r\n)?HTTP\/1\.1 200 OK\r\n.*\r\n\r\nsecond$/s);
+	},
+);
 
 test.serial('HTTP/2 is not spoken, old TLS neither', async t => {
 	t.is(await exchange(head('GET'), { ALPNProtocols: ['h2'] }), '');

@@ -6,7 +6,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
  */
 export function inviteBody(request: IncomingMessage, response: ServerResponse): void {
 	const expects = request.headers.expect?.toLowerCase() === '100-continue';
-	if (expects && request.httpVersion === '1.1' && !response.headersSent) response.writeContinue();
+	if (expects && request.httpVersion === '1.1') writeGoAhead(response);
+}
+
+/**
+ * Writes 100 Continue once the answers to earlier requests on the same connection are written. node:http keeps back what
+ * is written before, and then puts the head of the answer in front of it: the go-ahead would be part of the answer's
+ * body, and the end of that body the beginning of the next answer.
+ */
+export function writeGoAhead(response: ServerResponse): void {
+	const write = () => {
+		if (!response.headersSent) response.writeContinue();
+	};
+	if (response.socket) write();
+	else response.once('socket', write);
 }
 
 /**

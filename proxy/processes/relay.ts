@@ -8,6 +8,7 @@ import { connect, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { endAfterBody } from '../listener/linger.ts';
+import { writeGoAhead } from '../listener/read-body.ts';
 import { renderPreamble } from './preamble.ts';
 
 /** Hands requests over to home, in the very words of their client, and home's answers back. Never throws. */
@@ -51,7 +52,7 @@ function relayRequest(path: string, request: IncomingMessage, response: ServerRe
 	const asked = httpRequest({ method: request.method, createConnection: () => answersOf(home) }, answer =>
 		passOn(answer, request, response),
 	);
-	asked.on('continue', () => response.writeContinue());
+	asked.on('continue', () => writeGoAhead(response));
 	// Home is gone, or broke off: so does the answer. What was executed, home's log says.
 	asked.on('error', () => response.destroy());
 	response.once('close', () => home.destroy());
