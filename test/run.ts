@@ -133,6 +133,8 @@ for (const { name, here } of parts) {
 	say(`  ${name.padEnd(20)} ${here ? 'here' : `missing; ${missed} tests not run for it`}`);
 	if (!here && inCi && only.length === 0) total.failed++;
 }
+const others = skippedTitles.filter(title => !parts.some(({ name }) => title.includes(`[needs ${name}]`)));
+for (const title of others) say(`  not run: ${title}`);
 if (parts.some(part => !part.here)) {
 	say(
 		`  To get them: sudo test/debian/install${inCi ? ' (under CI=true each missing one is a failure)' : ''}`,

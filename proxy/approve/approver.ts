@@ -12,6 +12,7 @@ import { mayCount } from '../decide/spoken.ts';
 import { proxyErrors } from '../errors.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
 import { wasNotSent } from '../forward/bmc-fault.ts';
+import type { ShareBmc } from '../limits/share-bmc.ts';
 import type { Mediator } from '../mediator.ts';
 import type { Operator } from '../operator.ts';
 import { durably } from '../record.ts';
@@ -38,6 +39,8 @@ export interface ApproverDeps {
 	/** Who stands behind an operator; undefined for one who is not in the roster under this party, or disabled. */
 	readonly personOf: (operator: Operator) => string | undefined;
 	readonly bmcs: ReadonlyMap<string, BmcConnection>;
+	/** A BMC's connections as a party may use them; all of them when absent. */
+	readonly share?: ShareBmc | undefined;
 	/** Where uploaded images are kept. */
 	readonly spool?: Pick<Spool, 'read' | 'size'> | undefined;
 	readonly audit: AuditLog;
@@ -168,7 +171,9 @@ export function createApprover(deps: ApproverDeps): Approver {
 		const obstacle = findObstacle(request) ?? (await findLostImage(request));
 		if (obstacle !== undefined) return end(request, 'denied', null, obstacle);
 		const policies = deps.policies();
-		const call = callOf(request, deps.bmcs, deps.spool);
+		const stored = callOf(request, deps.bmcs, deps.spool);
+		const bmc = deps.share?.(stored.bmc, request.requester.party) ?? stored.bmc;
+		const call: Call = { ...stored, bmc };
 		const operations = policies.set.operations.filter(operation =>
 			request.operations.includes(operation.name),
 		);

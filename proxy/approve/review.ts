@@ -4,6 +4,7 @@ import type { JsonValue } from '../canonicalise/canonical-request.ts';
 import type { ActivePolicies, Consider } from '../decide/consider.ts';
 import type { Verdict } from '../decide/decide.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
+import type { ShareBmc } from '../limits/share-bmc.ts';
 import type { Mediator } from '../mediator.ts';
 import type { Operator } from '../operator.ts';
 import { type ChangedProperty, changedProperties } from './changed-properties.ts';
@@ -37,6 +38,8 @@ export interface ReviewDeps {
 	readonly consider: Consider;
 	readonly policies: () => ActivePolicies;
 	readonly bmcs: ReadonlyMap<string, BmcConnection>;
+	/** A BMC's connections as a party may use them; all of them when absent. */
+	readonly share?: ShareBmc | undefined;
 	readonly clock: { now(): number };
 }
 
@@ -81,7 +84,9 @@ export function createReviewer(deps: ReviewDeps): Reviewer {
 	};
 
 	return async (request, operator) => {
-		const call = callOf(request, deps.bmcs);
+		const stored = callOf(request, deps.bmcs);
+		const bmc = deps.share?.(stored.bmc, operator.party) ?? stored.bmc;
+		const call: Call = { ...stored, bmc };
 		const { body, method } = call.request;
 		const upload = describeUpload(call.request);
 		if (request.state !== 'waiting') {

@@ -9,6 +9,7 @@ import { type ActivePolicies, type ConsiderDeps, lookAtFacts, occasionOf } from 
 import { whoHasSpoken } from '../decide/spoken.ts';
 import { proxyErrors } from '../errors.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
+import type { ShareBmc } from '../limits/share-bmc.ts';
 import type { Operator } from '../operator.ts';
 import { explain } from './explain.ts';
 import { type ExplainBody, type ExplanationView, explainBody } from './schemas.ts';
@@ -17,6 +18,7 @@ export interface ExplainDeps extends ConsiderDeps {
 	readonly parties: readonly string[];
 	readonly policies: () => ActivePolicies;
 	readonly bmcs: ReadonlyMap<string, BmcConnection>;
+	readonly share: ShareBmc;
 }
 
 /** `POST /p2c/v1/explain`: what would come of a request, and why. It reads facts; it executes and keeps nothing. */
@@ -33,15 +35,16 @@ async function explainRequest(
 	asked: ExplainBody,
 	viewer: Operator,
 ): Promise<ExplanationView> {
-	const bmc = deps.bmcs.get(asked.bmc);
-	if (!bmc) throw proxyErrors.UnknownBmc(`this site has no BMC ${asked.bmc}`);
+	const found = deps.bmcs.get(asked.bmc);
+	if (!found) throw proxyErrors.UnknownBmc(`this site has no BMC ${asked.bmc}`);
+	const bmc = deps.share(found, viewer.party);
 	const party = asked.as ?? viewer.party;
 	if (!deps.parties.includes(party)) {
 		throw proxyErrors.NotFound(`there is no party ${party}; there are ${deps.parties.join(', ')}`);
 	}
 	const request = canonicalRequest(asked);
 	const policies = deps.policies();
-	const found = policies.classify(request);
+	const classified = policies.classify(request);
 	const about = {
 		bmc: asked.bmc,
 		method: request.method,
@@ -49,18 +52,18 @@ async function explainRequest(
 		as: party,
 		policyVersion: policies.set.version,
 	};
-	if (found.kind !== 'known') {
+	if (classified.kind !== 'known') {
 		return {
 			...about,
 			verdict: 'deny',
-			summary: `It would be denied: ${found.reason}.`,
+			summary: `It would be denied: ${classified.reason}.`,
 			needs: [],
 			lacking: {},
-			unknown: describeUnknown(found),
+			unknown: describeUnknown(classified),
 			rows: [],
 		};
 	}
-	const { operations } = found;
+	const { operations } = classified;
 	// Of another party it is not known which operator would ask; a policy that goes by name then does not hold.
 	const operator = party === viewer.party ? viewer : { name: '', party };
 	const facts = await lookAtFacts(deps, policies, operations, { request, operator, bmc, prefix: '' });

@@ -36,6 +36,7 @@ export function classifyFault(bmc: string, fault: unknown, started: boolean): Bi
 
 const notSent = [
 	'BmcUnreachable',
+	'BmcBusy',
 	'PreconditionFailed',
 	'AuditUnavailable',
 	'NotExecuted',

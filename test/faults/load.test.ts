@@ -9,11 +9,13 @@ import { startTestProxy, type TestProxy } from '../proxy/start-proxy.ts';
 const system = '/redfish/v1/Systems/system';
 const chassis = '/redfish/v1/Chassis/chassis';
 const reset = `${system}/Actions/ComputerSystem.Reset`;
+const clearLog = `${system}/LogServices/EventLog/Actions/LogService.ClearLog`;
 
 let site: TestProxy;
 test.before(async () => {
 	site = await startTestProxy({
 		bmcTimeout: 20_000,
+		coalesce: false,
 		usage: {
 			bmcQueue: 500,
 			perOperator: { rate: 500, burst: 1000, concurrent: 500 },
@@ -154,6 +156,39 @@ test.serial('rates: 429 with Retry-After on both APIs, and only for who sends to
 	small.clock.advance(1000);
 	t.is((await small.at('hso-operator')('GET', system)).status, 200);
 });
+
+test.serial(
+	'who approves, reviews or explains finds a connection behind another party’s flood as well',
+	async t => {
+		const held = await site.at('hso-operator')('POST', clearLog, { body: {} });
+		t.is(held.status, 202, held.text);
+		const { Id: id, Oem: oem } = held.json;
+		const started: (() => void)[] = [];
+		let isFlooded = false;
+		site.bmcs.node1.fault({
+			at: moment =>
+				moment === 'received' && !isFlooded ? new Promise(go => started.push(go)) : Promise.resolve(),
+		});
+		// All but the connection that is HSO's.
+		const flood = Array.from({ length: 40 }, () => site.at('cp-operator')('GET', system));
+		while (started.length < 7) await new Promise(setImmediate);
+		isFlooded = true;
+		const review = await site.ask('hso-two', 'GET', `/p2c/v1/requests/${id}/review`);
+		t.is(review.status, 200, review.text);
+		const explained = await site.ask('hso-two', 'POST', '/p2c/v1/explain', {
+			body: { bmc: 'node1', method: 'GET', path: system },
+		});
+		t.is(explained.status, 200, explained.text);
+		const approved = await site.ask('cp-two', 'POST', `/p2c/v1/requests/${id}/approve`, {
+			body: { digest: oem.Bimetal.Digest },
+		});
+		t.is(approved.json.state, 'executed', 'on a connection of its requester’s party');
+		t.is(started.length, 7, 'the flood waits still');
+		site.bmcs.node1.fault({});
+		for (const go of started) go();
+		await Promise.all(flood);
+	},
+);
 
 test.serial(
 	'connections over the limit of an address are cut before they cost anything; others go on',
