@@ -148,10 +148,15 @@ async function openSide(
 	const load = (seconds: number) => loadByWrk({ ...target, hosts, connections: 64, seconds }, otherCore);
 	return {
 		name,
+		/** Every BMC once: what a first request needs (a connection, a log-in) is not what is measured. */
 		async check() {
-			const host = hosts.at(-1) ?? '';
-			const answer = await getJson({ ...target, headers: { ...target.headers, host } });
-			assert.equal((answer as { '@odata.id'?: unknown })['@odata.id'], resource);
+			for (let from = 0; from < hosts.length; from += 16) {
+				const some = hosts.slice(from, from + 16).map(async host => {
+					const answer = await getJson({ ...target, headers: { ...target.headers, host } });
+					assert.equal((answer as { '@odata.id'?: unknown })['@odata.id'], resource);
+				});
+				await Promise.all(some);
+			}
 		},
 		async round(seconds) {
 			const before = server.cpuTime();

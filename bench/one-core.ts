@@ -25,7 +25,7 @@ const connections = 32;
 const resource = '/redfish/v1/Chassis/chassis';
 const policies = {
 	'operations.yaml': `
-- { type: Monitoring, operation: Get chassis, description: no policy, match: 'GET ${resource}', p2c: HSO }
+- { type: Monitoring, operation: Get chassis, description: no policy, match: 'GET /redfish/v1/Chassis/{ChassisId}', p2c: HSO }
 `,
 };
 
@@ -67,7 +67,7 @@ export const area: BenchArea = {
 		const start = async <Ready>(
 			name: string,
 			options: unknown,
-			core: number,
+			core: number | undefined,
 		): Promise<ServerProcess<Ready>> => {
 			const server = await startServer<Ready>(name, options, { core });
 			opened.push(() => server.close());
@@ -84,8 +84,8 @@ export const area: BenchArea = {
 
 async function startAll(
 	folder: string,
-	start: <Ready>(name: string, options: unknown, core: number) => Promise<ServerProcess<Ready>>,
-): Promise<{ ours: Candidate; peers: Candidate[]; tls: TestTls }> {
+	start: <Ready>(name: string, options: unknown, core: number | undefined) => Promise<ServerProcess<Ready>>,
+): Promise<{ ours: Candidate; others: Candidate[]; peers: Candidate[]; tls: TestTls }> {
 	const testTls = await createTestTls();
 	const { keyPem: key, certificatePem: cert } = testTls.server;
 	const { ca } = testTls;
@@ -95,16 +95,27 @@ async function startAll(
 	const origin = await startNginx(originRole, otherCore);
 	const { url } = origin.ready;
 
-	const site = await writeSiteFolder(path.join(folder, 'site'), {
-		tls: testTls,
-		bmcs: { node1: { url, password: generatePassword() } },
-		policies,
-		limits: { bmcConnections: connections, perOperator: 'none', perParty: 'none' },
-	});
-	const ours = await start<{ bmcs: { node1: string } }>('bimetal', { config: site.config }, proxyCore);
-	const [operator] = site.operators;
-	assert.ok(operator);
-	const token = await openSession(ours.ready.bmcs.node1, testTls, operator.name, operator.password);
+	const startOurs = async (
+		name: string,
+		options: { processes?: number; coalesce?: boolean },
+		core: number | undefined,
+	): Promise<Candidate> => {
+		const site = await writeSiteFolder(path.join(folder, name), {
+			tls: testTls,
+			bmcs: { node1: { url, password: generatePassword() } },
+			policies,
+			limits: { bmcConnections: connections, perOperator: 'none', perParty: 'none' },
+			...options,
+		});
+		const server = await start<{ bmcs: { node1: string } }>('bimetal', { config: site.config }, core);
+		const [operator] = site.operators;
+		assert.ok(operator);
+		const { node1 } = server.ready.bmcs;
+		const token = await openSession(node1, testTls, operator.name, operator.password);
+		return { name, server, target: targetAt(node1, token, ca) };
+	};
+	const ours = await startOurs('bimetal', {}, proxyCore);
+	const token = ours.target.headers['x-auth-token'] ?? '';
 
 	const peerOptions: ReverseProxyOptions = { target: url, connections, ca, key, cert };
 	const toOrigin = { kind: 'proxy', target: url, connections } as const;
@@ -115,7 +126,11 @@ async function startAll(
 	});
 	return {
 		tls: testTls,
-		ours: { name: 'bimetal', server: ours, target: targetAt(ours.ready.bmcs.node1, token, ca) },
+		ours,
+		others: [
+			await startOurs('bimetal, coalesce: false', { coalesce: false }, proxyCore),
+			await startOurs('bimetal, processes: 2, on both cores', { processes: 2 }, undefined),
+		],
 		peers: [
 			candidate('nginx', await startNginx(toOrigin, proxyCore)),
 			candidate(
@@ -135,27 +150,40 @@ const targetAt = (origin: string, token: string, ca: string): HttpTarget => ({
 	ca,
 });
 
-function casesOf({ ours, peers, tls: { ca } }: Awaited<ReturnType<typeof startAll>>): BenchCase[] {
-	const compare = (name: string, figures: readonly Figure[], round: (one: Candidate) => Side['round']) => {
+function casesOf({ ours, others, peers, tls: { ca } }: Awaited<ReturnType<typeof startAll>>): BenchCase[] {
+	const compare = (
+		name: string,
+		figures: readonly Figure[],
+		round: (one: Candidate) => Side['round'],
+		held: readonly Candidate[],
+	) => {
 		const side = (one: Candidate): Side => ({
 			name: one.name,
 			check: async () => assert.deepEqual(await getJson(one.target), chassis),
 			round: round(one),
 		});
-		return { name, figures, ours: side(ours), peers: peers.map(side) };
+		return { name, figures, ours: side(ours), peers: held.map(side) };
 	};
 	return [
-		compare('allowed GET of 2 KB, 64 connections', httpFigures, loadRound),
-		compare('kept-alive connections', memoryFigures, one => () => memoryRound(one, ca)),
+		compare('allowed GET of 2 KB, 64 connections', httpFigures, loadRound(), [...others, ...peers]),
+		compare('allowed GETs of 64 resources, 64 connections', httpFigures, loadRound(manyPaths), [
+			...others,
+			...peers,
+		]),
+		compare('kept-alive connections', memoryFigures, one => () => memoryRound(one, ca), peers),
 	];
 }
 
+/** The origin answers them all alike; for a proxy each is another resource. */
+const manyPaths = Array.from({ length: 64 }, (_, i) => `${resource}${i}`);
+
 const loadRound =
+	(paths?: readonly string[]) =>
 	({ name, server, target }: Candidate) =>
 	async (seconds: number) => {
 		const before = server.cpuTime();
 		const { requests, rate, failures, p50, p99 } = await loadByWrk(
-			{ ...target, connections: 64, seconds },
+			{ ...target, paths, connections: 64, seconds },
 			otherCore,
 		);
 		const used = server.cpuTime() - before;

@@ -58,7 +58,6 @@ import {
 	type ForwardLimits,
 } from './forward/bmc-connection.ts';
 import { createBmcTasks } from './forward/bmc-tasks.ts';
-import { coalesceReads } from './forward/coalesce.ts';
 import type { Windows } from './governance/windows.ts';
 import { limitConnections } from './limits/connections.ts';
 import { createInFlight } from './limits/in-flight.ts';
@@ -199,11 +198,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	const { size: workers = 0 } = deps.workers ?? {};
 	const limits = shareLimits(deps.limits, workers);
 	if (!limits) throw new RangeError('there are too few connections to a BMC for that many processes');
-	const connect = (target: BmcTarget) => {
-		const bmc = connectBmc(target, limits.home);
-		return deps.coalesce ? coalesceReads(bmc) : bmc;
-	};
-	const bmcs = new Map(deps.bmcs.map(target => [target.name, connect(target)]));
+	const bmcs = new Map(deps.bmcs.map(target => [target.name, connectBmc(target, limits.home)]));
 	let crew: Crew | undefined;
 	const tell = async (update: Update): Promise<void> => crew?.tell(update);
 	showState(registry, store, [...bmcs.values()]);
@@ -214,6 +209,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		registry,
 		parties: Object.keys(deps.parties),
 		bmc: limits.home,
+		coalesce: deps.coalesce ?? false,
 		workers,
 	});
 	const admit = usage.admission?.admit;

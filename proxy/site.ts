@@ -218,8 +218,8 @@ const siteSchema = (folder: string) =>
 				/** Requests of one party that may wait for a connection to one BMC. */
 				bmcQueue: z.int().min(1).max(100_000).default(limits.bmcQueue),
 				/** What one operator may use, and all operators of one party together; `none`: no limit. */
-				perOperator: allowance.default(limits.perOperator),
-				perParty: allowance.default(limits.perParty),
+				perOperator: allowance.prefault(limits.perOperator),
+				perParty: allowance.prefault(limits.perParty),
 				/** Connections of clients to one listener, and of them from one address (an IPv6 one counts as its /64). */
 				connections: z.int().min(1).max(100_000).default(limits.connections),
 				connectionsPerAddress: z.int().min(1).max(100_000).default(limits.connectionsPerAddress),

@@ -37,6 +37,8 @@ export interface SiteFolderOptions {
 	readonly limits?: Readonly<Record<string, unknown>>;
 	readonly approvals?: Readonly<Record<string, unknown>>;
 	readonly log?: { readonly level: string };
+	readonly processes?: number;
+	readonly coalesce?: boolean;
 }
 
 export interface SiteFolder {
@@ -105,6 +107,8 @@ export async function writeSiteFolder(folder: string, options: SiteFolderOptions
 			...(options.limits && { limits: options.limits }),
 			...(options.approvals && { approvals: options.approvals }),
 			...(options.log && { log: options.log }),
+			...(options.processes !== undefined && { processes: options.processes }),
+			...(options.coalesce !== undefined && { coalesce: options.coalesce }),
 		}),
 	);
 	return { config, policies, operators };

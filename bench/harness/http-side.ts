@@ -14,7 +14,9 @@ export interface HttpTarget {
 
 export interface LoadOptions extends HttpTarget {
 	/** Values of the Host header, one request after the other; the URL's own when absent. */
-	readonly hosts?: readonly string[];
+	readonly hosts?: readonly string[] | undefined;
+	/** Paths, one request after the other; the URL's own when absent. */
+	readonly paths?: readonly string[] | undefined;
 	readonly connections: number;
 	readonly seconds: number;
 }

@@ -7,14 +7,21 @@ export function printTable(results: readonly BenchResult[], effort: Effort): voi
 	if (!first) return;
 	console.log(`\n${first.bench}: ${first.case} (medians of ${effort.rounds} rounds)`);
 	const table = new Table({
-		head: ['figure', 'ours', 'peer', 'ours / peer', ''],
-		colAligns: ['left', 'right', 'left', 'right', 'left'],
+		head: ['figure', 'ours', 'peer', "peer's", 'ours / peer', ''],
+		colAligns: ['left', 'right', 'left', 'right', 'right', 'left'],
 		style: { head: [], border: [] },
 	});
 	for (const { case: name, value, unit, peer, ratio, better } of results) {
 		const figure = name === first.case ? unit : `${name.slice(first.case.length + 2)}, ${unit}`;
 		const ahead = better === 'higher' ? ratio > 1 : ratio < 1;
-		table.push([figure, readable(value), peer, ratio.toFixed(2), ahead ? 'better' : '']);
+		table.push([
+			figure,
+			readable(value),
+			peer,
+			readable(value / ratio),
+			ratio.toFixed(2),
+			ahead ? 'better' : '',
+		]);
 	}
 	console.log(table.toString());
 }

@@ -11,7 +11,7 @@ import type { LoadOptions, LoadReport } from './http-side.ts';
  * closes its connections in the middle of requests when the time is over. Throws when wrk is missing.
  */
 export async function loadByWrk(
-	{ url, headers, hosts, connections, seconds }: Omit<LoadOptions, 'ca'>,
+	{ url, headers, hosts, paths, connections, seconds }: Omit<LoadOptions, 'ca'>,
 	core: number,
 ): Promise<LoadReport> {
 	const folder = await mkdtemp(path.join(tmpdir(), 'bimetal-wrk-'));
@@ -21,7 +21,8 @@ export async function loadByWrk(
 		const lines = Object.entries(headers).map(
 			([name, value]) => `wrk.headers[${quote(name)}] = ${quote(value)}`,
 		);
-		if (hosts) lines.push(takeTurns(hosts));
+		if (hosts) lines.push(takeTurns(hosts, 'wrk.headers["Host"]'));
+		if (paths) lines.push(takeTurns(paths, 'wrk.path'));
 		await writeFile(script, lines.join('\n'), { mode: 0o600 });
 		const args = ['-t1', `-c${connections}`, `-d${Math.ceil(seconds)}s`, '--latency', '-s', script, url];
 		const wrk = spawn('taskset', ['-c', String(core), 'wrk', ...args], {
@@ -35,12 +36,12 @@ export async function loadByWrk(
 	}
 }
 
-const takeTurns = (hosts: readonly string[]): string => `
-local hosts = {${hosts.map(quote).join(',')}}
+const takeTurns = (values: readonly string[], variable: string): string => `
+local values = {${values.map(quote).join(',')}}
 local turn = 0
 request = function()
-	turn = turn % #hosts + 1
-	wrk.headers["Host"] = hosts[turn]
+	turn = turn % #values + 1
+	${variable} = values[turn]
 	return wrk.format("GET")
 end`;
 

@@ -37,11 +37,13 @@ export function createLimits(
 		readonly parties: readonly string[];
 		/** Connections to one BMC, and the longest wait for it in milliseconds. */
 		readonly bmc: { readonly connections: number; readonly timeout: number };
+		/** Identical concurrent reads of one party share an exchange with the BMC: forward/coalesce.ts. */
+		readonly coalesce: boolean;
 		/** Processes besides this one; none when absent. */
 		readonly workers?: number | undefined;
 	},
 ): Limits {
-	const { clock, registry, parties, bmc, workers } = deps;
+	const { clock, registry, parties, bmc, coalesce, workers } = deps;
 	const refused = new Counter({
 		name: 'bimetal_refused_total',
 		help: 'Requests, answers and connections over a limit, by which limit and party',
@@ -67,6 +69,7 @@ export function createLimits(
 			queue: usage.bmcQueue,
 			parties,
 			clock,
+			coalesce,
 			onBusy: (_bmc, party) => refused.inc({ limit: 'bmc queue', party }),
 		}),
 		holdUnread: createUnread({

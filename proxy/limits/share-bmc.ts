@@ -1,6 +1,7 @@
 import type { Clock } from '../../common/clock.ts';
 import { proxyErrors } from '../errors.ts';
 import type { BmcConnection } from '../forward/bmc-connection.ts';
+import { coalesceReads } from '../forward/coalesce.ts';
 import { createFairTurns, type FairTurns } from './fair-turns.ts';
 
 export interface ShareBmcsOptions {
@@ -14,6 +15,8 @@ export interface ShareBmcsOptions {
 	readonly clock: Pick<Clock, 'after'>;
 	/** Told of each request that was turned away. */
 	readonly onBusy: (bmc: string, party: string) => void;
+	/** Identical reads of one party share an exchange, and so a connection. */
+	readonly coalesce: boolean;
 }
 
 /** Stands for everybody who has not logged in. */
@@ -34,10 +37,15 @@ export function createShares(options: ShareBmcsOptions): ShareBmc {
 		turns.set(bmc, found);
 		return found;
 	};
+	const open = (bmc: BmcConnection, party: string): BmcConnection => {
+		const own = share(bmc, party, turnsOf(bmc), options);
+		// Of one party: who shares an exchange waits for its turn, and nobody waits in another party's queue.
+		return options.coalesce ? coalesceReads(own) : own;
+	};
 	return (bmc, party) => {
 		const byParty = shares.get(bmc) ?? new Map<string, BmcConnection>();
 		shares.set(bmc, byParty);
-		const known = byParty.get(party) ?? share(bmc, party, turnsOf(bmc), options);
+		const known = byParty.get(party) ?? open(bmc, party);
 		byParty.set(party, known);
 		return known;
 	};

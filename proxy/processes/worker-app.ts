@@ -15,7 +15,6 @@ import { type Roster, type RosterEntry, rosterOf } from '../authenticate/roster.
 import type { CanonicalRequest } from '../canonicalise/canonical-request.ts';
 import { type ActivePolicies, activate, type Consider, createConsider } from '../decide/consider.ts';
 import { type BmcConnection, type BmcShare, connectBmc } from '../forward/bmc-connection.ts';
-import { coalesceReads } from '../forward/coalesce.ts';
 import type { Grant } from '../limits/admission.ts';
 import { createLeasedAdmission } from '../limits/leased-admission.ts';
 import { createLimits } from '../limits/limits.ts';
@@ -83,7 +82,7 @@ export function createWorker(deps: WorkerDeps): Worker {
 				config.limits,
 				deps.shareOf(target.name),
 			);
-			return [target.name, config.coalesce ? coalesceReads(bmc) : bmc];
+			return [target.name, bmc];
 		}),
 	);
 	const authenticator = createAuthenticator({
@@ -138,6 +137,7 @@ export function createWorker(deps: WorkerDeps): Worker {
 		registry: deps.registry,
 		parties: config.partyNames,
 		bmc: config.limits,
+		coalesce: config.coalesce,
 	});
 	const admission =
 		usage.admission &&
