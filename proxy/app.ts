@@ -75,6 +75,7 @@ import { type Crew, startCrew } from './processes/crew.ts';
 import type { Update } from './processes/message.ts';
 import { shareLimits, shareUsage } from './processes/share-limits.ts';
 import { listenShared } from './processes/shared-port.ts';
+import { durably } from './record.ts';
 import { countRecords, showState } from './service-metrics.ts';
 import type { UploadLimits } from './upload/receive-upload.ts';
 import type { Spool } from './upload/spool.ts';
@@ -406,6 +407,8 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 				},
 			},
 			idleTimeouts,
+			record: ({ name, party }, change) =>
+				durably(audit.append({ kind: 'sessions', operator: name, party, ...change })),
 			onLogin: login => audit.append({ kind: 'login', ...login }),
 		}),
 		tasks: createTaskService({ waiting, approver, follow }),

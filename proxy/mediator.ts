@@ -220,13 +220,13 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		if (call.request.segments[2] === 'TaskService')
 			return [...posts, ...(await deps.bmcTasks.postsFor(call))];
 		// Values in reports are hidden by what they are values of: such an answer is never passed on as it comes.
-		return isMetricReport(call) && posts.length === 0 ? [[]] : posts;
+		return namesSources(call) && posts.length === 0 ? [[]] : posts;
 	};
 
 	const performed = async (call: Call, posts: Posts, ifMatch: string | undefined): Promise<Sight> => {
 		if (deps.own.has(call.request)) return performOwn(call, posts, request => deps.own.answer(request));
 		const sight = await perform(call, posts, ifMatch);
-		if (!isMetricReport(call) || sight.status !== 200 || sight.json === undefined) return sight;
+		if (!namesSources(call) || sight.status !== 200 || sight.json === undefined) return sight;
 		const json = await dropHiddenMetrics(sight.json, path => seeSource(call, path));
 		if (json === sight.json) return sight;
 		const bytes = Buffer.from(JSON.stringify(json));
@@ -327,8 +327,12 @@ export function createMediator(deps: MediatorDeps): Mediator {
 		return renderResource(call, widened, allow);
 	};
 
-	const show = (call: Call, sight: Sight): Promise<Sight> =>
-		showChange(call, sight, path => postsOfReading(call, path));
+	const show = async (call: Call, sight: Sight): Promise<Sight> => {
+		const shown = await showChange(call, sight, path => postsOfReading(call, path));
+		if (shown.json === undefined) return shown;
+		const json = await dropHiddenMetrics(shown.json, path => seeSource(call, path));
+		return json === shown.json ? shown : { ...shown, json, bytes: undefined, etag: undefined };
+	};
 
 	/** A change is seen through to its end, though its client may go: only then is its lane free again. */
 	const change = async (call: Call, posts: Posts, beforeSending?: BeforeSending): Promise<Answer> => {
@@ -503,9 +507,12 @@ const preconditionFailed = () =>
 
 const isEdit = (method: string): boolean => method === 'PATCH' || method === 'PUT' || method === 'DELETE';
 
-const isMetricReport = ({ request: { method, segments } }: Call): boolean =>
+const telemetry = new Set(['MetricReports', 'MetricReportDefinitions', 'Triggers']);
+
+/** What repeats values of other resources, or names them as its sources. */
+const namesSources = ({ request: { method, segments } }: Call): boolean =>
 	segments[2] === 'TelemetryService' &&
-	segments[3] === 'MetricReports' &&
+	telemetry.has(segments[3] ?? '') &&
 	(method === 'GET' || method === 'HEAD');
 
 export const isRead = ({ request }: Call): boolean => request.method === 'GET' || request.method === 'HEAD';

@@ -134,6 +134,12 @@ function describe(record: AuditEntry['record']): [who: string, what: string, out
 				`events of ${record.bmc}: ${record.id}`,
 				record.detail ? `${record.action}: ${record.detail}` : record.action,
 			];
+		case 'sessions':
+			return [
+				`${record.operator} (${record.party})`,
+				record.action === 'end' ? 'a session of its own' : `sessions of ${record.party}`,
+				record.action === 'end' ? 'ended' : `end after ${record.timeout} s without use`,
+			];
 		case 'console-session': {
 			const by = record.endedBy ? ` by ${record.endedBy.operator} (${record.endedBy.party})` : '';
 			return [

@@ -176,6 +176,15 @@ export const auditRecord = z.discriminatedUnion('kind', [
 		/** Why it ended, or where the events go: scheme, host and port. */
 		detail: z.string(),
 	}),
+	/** What an operator changed of the proxy's own session service: how long its party's sessions last, or a session ended. */
+	z.strictObject({
+		kind: z.literal('sessions'),
+		action: z.enum(['set-timeout', 'end']),
+		operator: z.string(),
+		party: z.string(),
+		/** Of `set-timeout`: seconds. */
+		timeout: z.int().nullable(),
+	}),
 	/** A console of a BMC that was opened, watched or ended; see docs/consoles.md. */
 	z.strictObject({
 		kind: z.literal('console-session'),

@@ -103,6 +103,13 @@ export const anyRecord: fc.Arbitrary<AuditRecord> = fc.oneof(
 		open: fc.array(text, { maxLength: 3 }),
 		operator: fc.option(text),
 	}),
+	fc.record({
+		kind: fc.constant('sessions' as const),
+		action: fc.constantFrom('set-timeout' as const, 'end' as const),
+		operator: text,
+		party: text,
+		timeout: fc.option(fc.nat()),
+	}),
 	fc.record({ kind: fc.constant('transcript-deleted' as const), id: text, olderThanMs: fc.nat() }),
 	fc.record({
 		kind: fc.constant('console-session' as const),

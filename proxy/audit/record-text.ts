@@ -127,6 +127,14 @@ function inOrder(record: AuditRecord): unknown {
 				operator: record.operator,
 				party: record.party,
 			};
+		case 'sessions':
+			return {
+				action: record.action,
+				kind,
+				operator: record.operator,
+				party: record.party,
+				timeout: record.timeout,
+			};
 		case 'transcript-deleted':
 			return { id: record.id, kind, olderThanMs: record.olderThanMs };
 		case 'console-session':

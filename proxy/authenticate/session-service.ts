@@ -13,6 +13,11 @@ export interface SessionServiceDeps {
 	readonly authenticator: Authenticator;
 	readonly sessions: Sessions;
 	readonly idleTimeouts: IdleTimeouts;
+	/** Rejects when it cannot be recorded. */
+	readonly record: (
+		operator: Operator,
+		change: { readonly action: 'set-timeout' | 'end'; readonly timeout: number | null },
+	) => Promise<void>;
 	readonly onLogin: (login: { operator: string | null; outcome: string; from: string }) => void;
 }
 
@@ -62,6 +67,8 @@ export function createSessionService(deps: SessionServiceDeps): SessionService {
 					throw new BimetalError('NotYours', 'only its operator can end a session', { status: 403 });
 				}
 				await sessions.end(id);
+				// Who wants to be logged out is, also while nothing can be recorded.
+				deps.record(operator, { action: 'end', timeout: null }).catch(() => undefined);
 				return undefined;
 			default:
 				throw notHere(request);
@@ -85,7 +92,7 @@ export function createSessionService(deps: SessionServiceDeps): SessionService {
 	};
 
 	/** SessionTimeout as the client's party has it: nobody else's sessions end sooner or later for it. */
-	const setTimeouts = async ({ body, ifMatch }: CanonicalRequest, { party }: Operator): Promise<void> => {
+	const setTimeouts = async ({ body, ifMatch }: CanonicalRequest, operator: Operator): Promise<void> => {
 		if (ifMatch !== undefined && ifMatch.trim() !== '*')
 			throw proxyErrors.PreconditionFailed('the session service has no entity tag');
 		const others = Object.keys((body ?? {}) as object).filter(name => name !== 'SessionTimeout');
@@ -103,7 +110,8 @@ export function createSessionService(deps: SessionServiceDeps): SessionService {
 				`SessionTimeout is a whole number of seconds from ${least} to ${most}, which the site file sets`,
 			);
 		}
-		await deps.idleTimeouts.set(party, seconds * 1000);
+		await deps.record(operator, { action: 'set-timeout', timeout: seconds });
+		await deps.idleTimeouts.set(operator.party, seconds * 1000);
 	};
 
 	return {

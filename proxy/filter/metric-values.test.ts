@@ -68,3 +68,43 @@ test('each source is asked for once, and not without end', async t => {
 	t.is(asked, 512);
 	t.is(shown.MetricValues.length, 1024);
 });
+
+test('sources that a definition or a trigger names are named to whom they are shown', async t => {
+	const [open, masked, none] = ['open', 'masked', 'none'].map(name => `${base}/Sensors/${name}`);
+	const metric = (id: string, ...sources: unknown[]) => ({ MetricId: id, MetricProperties: sources });
+	const definition = (metrics: unknown[], sources: unknown[], more = {}): JsonValue =>
+		({
+			Metrics: metrics,
+			MetricProperties: sources,
+			'MetricProperties@odata.count': sources.length,
+			...more,
+		}) as JsonValue;
+	const bare = { MetricId: 'by the BMC', MetricProperties: [] };
+	const whole = definition([metric('a', open), bare], [open]);
+	t.is(await dropHiddenMetrics(whole, see), whole);
+	t.deepEqual(
+		await dropHiddenMetrics(
+			definition([metric('a', open, none), metric('secret', masked, 7), bare], [masked, open]),
+			see,
+		),
+		whole,
+	);
+	const wild = (source: string, ...Values: string[]) =>
+		definition([], [source], {
+			Wildcards: [
+				{ Name: 'S', Values },
+				{ Name: 'C', Values: ['c'] },
+			],
+		});
+	const shown = wild('/redfish/v1/Chassis/{C}/Sensors/{S}', 'open', 'seen');
+	t.is(await dropHiddenMetrics(shown, see), shown);
+	for (const hidden of [
+		wild(`${base}/Sensors/{S}`, 'open', 'masked'),
+		wild(`${base}/Sensors/{S}`),
+		wild(`${base}/Sensors/{S}`, '*'),
+		wild(`${base}/Sensors/{Other}`, 'open'),
+		wild(`${base}/Sensors/{S}`, ...Array.from({ length: 600 }, (_, at) => `open${at}`)),
+	]) {
+		t.deepEqual(await dropHiddenMetrics(hidden, see), definition([], [], { Wildcards: [] }));
+	}
+});

@@ -13,7 +13,8 @@ const maxSources = 512;
 /**
  * Metric reports repeat values of other resources (DSP0268, MetricReport.MetricValues). A value is shown to whom its
  * MetricProperty shows it: what is hidden there, or has no row, or does not say where it comes from, is left out
- * here. Gives the very same answer when nothing is left out.
+ * here. So are the sources themselves where a report's definition, or a trigger, names them (MetricProperties; with
+ * what else a metric says, when none of its sources is left). Gives the very same answer when nothing is left out.
  */
 export async function dropHiddenMetrics(answer: JsonValue, see: See): Promise<JsonValue> {
 	const known = new Map<string, Promise<Shown | undefined>>();
@@ -24,8 +25,7 @@ export async function dropHiddenMetrics(answer: JsonValue, see: See): Promise<Js
 		known.set(path, seen);
 		return seen;
 	};
-	const isShown = async (value: JsonValue): Promise<boolean> => {
-		const source = isObject(value) ? value.MetricProperty : undefined;
+	const isShown = async (source: JsonValue | undefined): Promise<boolean> => {
 		if (typeof source !== 'string') return false;
 		const [path = '', pointer] = source.split('#');
 		if (!plainPath.test(path) || path.startsWith('/redfish/v1/TelemetryService')) return false;
@@ -42,27 +42,75 @@ export async function dropHiddenMetrics(answer: JsonValue, see: See): Promise<Js
 		if (!isObject(value)) return value;
 		let copy: { [name: string]: JsonValue } | undefined;
 		for (const [name, before] of Object.entries(value)) {
-			const after = name === 'MetricValues' ? await shownOf(before) : await visit(before);
+			const after = await visitProperty(name, before, value);
 			if (after === before) continue;
 			copy ??= { ...value };
 			copy[name] = after;
 			const count = `${name}@odata.count`;
 			if (Array.isArray(after) && Object.hasOwn(value, count)) copy[count] = after.length;
 		}
+		// They name what they stand for.
+		if (copy && Object.hasOwn(value, 'Wildcards')) copy.Wildcards = [];
 		return copy ?? value;
+	};
+	const visitProperty = async (name: string, before: JsonValue, of: JsonObject): Promise<JsonValue> => {
+		switch (name) {
+			case 'MetricValues':
+				return keep(before, value => isShown(isObject(value) ? value.MetricProperty : undefined));
+			case 'MetricProperties':
+				return keep(before, source => areShown(source, of.Wildcards));
+			case 'Metrics':
+				return dropEmptied(before, await visit(before));
+			default:
+				return visit(before);
+		}
+	};
+	/** With every value that its wildcards may take; one that takes any cannot be decided on. */
+	const areShown = async (source: JsonValue, wildcards: JsonValue | undefined): Promise<boolean> => {
+		const sources = typeof source === 'string' ? expandWildcards(source, wildcards) : [];
+		for (const one of sources) if (!(await isShown(one))) return false;
+		return sources.length > 0;
 	};
 	const visitList = async (list: readonly JsonValue[]): Promise<JsonValue> => {
 		const visited: JsonValue[] = [];
 		for (const item of list) visited.push(await visit(item));
 		return visited.some((item, at) => item !== list[at]) ? visited : (list as JsonValue);
 	};
-	const shownOf = async (values: JsonValue): Promise<JsonValue> => {
+	const keep = async (
+		values: JsonValue,
+		isKept: (value: JsonValue) => Promise<boolean>,
+	): Promise<JsonValue> => {
 		if (!Array.isArray(values)) return [];
 		const shown: JsonValue[] = [];
-		for (const value of values) if (await isShown(value)) shown.push(value);
+		for (const value of values) if (await isKept(value)) shown.push(value);
 		return shown.length === values.length ? values : shown;
 	};
 	return visit(answer);
+}
+
+/** A metric whose sources were all left out would still say its MetricId. */
+function dropEmptied(before: JsonValue, after: JsonValue): JsonValue {
+	if (!Array.isArray(before) || !Array.isArray(after)) return after;
+	const left = after.filter((metric, at) => metric === before[at] || !isEmptied(metric as JsonValue));
+	return left.length === after.length ? after : left;
+}
+function isEmptied(metric: JsonValue): boolean {
+	const sources = isObject(metric) ? metric.MetricProperties : undefined;
+	return Array.isArray(sources) && sources.length === 0;
+}
+
+/** `{Name}` of DSP0268, MetricReportDefinition.Wildcards: one source for each combination; none for too many. */
+function expandWildcards(source: string, wildcards: JsonValue | undefined): readonly string[] {
+	let sources = [source];
+	for (const wildcard of Array.isArray(wildcards) ? (wildcards as readonly JsonValue[]) : []) {
+		if (!isObject(wildcard) || typeof wildcard.Name !== 'string') continue;
+		const mark = `{${wildcard.Name}}`;
+		if (!source.includes(mark)) continue;
+		const values = wildcard.Values ?? wildcard.Keys;
+		if (!Array.isArray(values) || sources.length * values.length > maxSources) return [];
+		sources = values.flatMap(value => sources.map(one => one.replaceAll(mark, String(value))));
+	}
+	return sources;
 }
 
 const plainPath = /^\/redfish\/v1(?:\/[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*)+$/;

@@ -25,6 +25,9 @@ test('SessionTimeout is the own party’s, bounded, kept, and ends its sessions 
 	t.is(done.status, 200);
 	t.is(done.json.SessionTimeout, 60);
 	t.is((await site.at('cp-two')('GET', service)).json.SessionTimeout, 60);
+	const recorded = () => site.records.flatMap(record => (record.kind === 'sessions' ? [record] : []));
+	const by = { operator: 'cp-operator', party: 'CP' } as const;
+	t.like(recorded(), [{ ...by, action: 'set-timeout', timeout: 60 }]);
 	t.is((await site.at('hso-operator')('GET', service)).json.SessionTimeout, 1800);
 	t.is(site.bmcs.node1.executed.filter(({ method }) => method === 'PATCH').length, 0);
 
@@ -48,6 +51,13 @@ test('SessionTimeout is the own party’s, bounded, kept, and ends its sessions 
 			405,
 			method,
 		);
+
+	t.is(recorded().length, 1, 'what was refused is none');
+
+	const gone = await open('cp-operator');
+	const { json: own } = await site.at(gone)('GET', `${service}/Sessions`);
+	t.is((await site.at(gone)('DELETE', own.Members[0]['@odata.id'])).status, 204);
+	t.like(recorded()[1], { ...by, action: 'end', timeout: null });
 
 	const [cp, hso] = [await open('cp-operator'), await open('hso-operator')];
 	site.clock.advance(59_000);

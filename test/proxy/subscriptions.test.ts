@@ -335,6 +335,8 @@ test.serial('the event service says what the proxy offers, and PATCH changes not
 	t.true(json.SSEFilterPropertiesSupported.MessageId);
 	const off = await site.at('hso-operator')('PATCH', service, { body: { ServiceEnabled: false } });
 	t.is(off.status, 204);
+	const onRecord = site.records.findLast(record => record.kind === 'decision' && record.method === 'PATCH');
+	t.like(onRecord, { operator: 'hso-operator', request: { body: '{"ServiceEnabled":false}' } });
 	t.is((await site.at('hso-operator')('GET', service)).json.Status.State, 'Disabled');
 	t.is((await site.at('cp-operator')('GET', service)).json.Status.State, 'Enabled');
 	t.is((await site.at('hso-operator')('PATCH', service, { body: { ServiceEnabled: true } })).status, 204);

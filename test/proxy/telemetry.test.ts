@@ -51,6 +51,35 @@ for (const [what, post] of [
 		t.not(read.headers.etag, own.headers.etag);
 		const other = await site.at('cp-operator')('GET', '/redfish/v1/TelemetryService/MetricReports?$expand=.');
 		t.deepEqual(sourcesOf(other.json.Members[0]), left);
+		for (const [path, content, found] of [
+			[
+				'MetricReportDefinitions',
+				{
+					MetricReportDefinitionType: 'OnRequest',
+					ReportActions: ['LogToMetricReportsCollection'],
+					Metrics: all.map(source => ({ MetricId: source.split('/').at(-1), MetricProperties: [source] })),
+				},
+				(json: { Metrics: { MetricProperties: string[] }[] }) =>
+					json.Metrics.flatMap(({ MetricProperties }) => MetricProperties),
+			],
+			[
+				'Triggers',
+				{ MetricType: 'Numeric', TriggerActions: [], MetricProperties: all },
+				(json: { MetricProperties: string[] }) => json.MetricProperties,
+			],
+		] as const) {
+			const made = await fetch(`${site.bmcs.node1.url}/redfish/v1/TelemetryService/${path}`, {
+				method: 'POST',
+				headers: { authorization, 'content-type': 'application/json' },
+				body: JSON.stringify({ Id: 'Own', ...content }),
+			});
+			t.is(made.status, 201);
+			const target = `/redfish/v1/TelemetryService/${path}/Own`;
+			t.deepEqual(found((await site.at('hso-operator')('GET', target)).json), all);
+			const seen = await site.at('cp-operator')('GET', target);
+			t.deepEqual(found(seen.json), left);
+			t.false(what === 'hidden' && seen.text.includes('power_total_power'));
+		}
 		const byPrefix = await site.ask('cp-operator', 'GET', `/bmc/node1${report}`);
 		t.deepEqual(
 			sourcesOf(byPrefix.json),
