@@ -27,7 +27,7 @@ ${paint('bold', 'Bimetal runs')}: ${line.bmcs.length} emulated BMCs and their PD
 
 ${operators.join('\n')}
 
-${paint('bold', 'Try')} (in another terminal, in this folder)${profiles === undefined ? '' : `\n\nexport BIMETAL_HOME=${shellWord(profiles)}`}
+${paint('bold', 'Try')} (in another terminal, in this folder)${fewServers(line.bmcs.length)}${profiles === undefined ? '' : `\n\nexport BIMETAL_HOME=${shellWord(profiles)}`}
 
  1  HSO restarts a server at once: CP's policy holds, COUNT(External.Servers.State=="Up")>=6
 
@@ -46,6 +46,10 @@ for p in hso cp; do ${bimetal} get Systems/system/LogServices/EventLog/Entries -
 ${paint('dim', 'Ctrl-C ends it; the next start finds the same state in')} ${line.state}
 `;
 }
+
+/** The policies that ship count servers that are up: at least six of them. */
+const fewServers = (count: number): string =>
+	count >= 8 ? '' : `\n\n    The lines are for eight servers; with ${count}, calls wait for CP more often.`;
 
 const shellWord = (text: string): string =>
 	/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

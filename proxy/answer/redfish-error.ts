@@ -1,5 +1,7 @@
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { proxyErrors, proxyErrorTable } from '../errors.ts';
+import { eventErrorTable } from '../events/errors.ts';
+import { filterErrorTable } from '../filter/errors.ts';
 import { type Answer, jsonAnswer } from './answer.ts';
 
 /**
@@ -66,8 +68,15 @@ export function redfishMessage(
 	);
 }
 
+/** What docs/errors.md says of the codes that end in a Redfish body. */
+const meanings: Readonly<Record<string, { readonly meaning: string } | undefined>> = {
+	...filterErrorTable,
+	...eventErrorTable,
+	...proxyErrorTable,
+};
+
 function resolutionOf(code: string, status: number): string {
-	const entry = (proxyErrorTable as Readonly<Record<string, { readonly meaning: string } | undefined>>)[code];
+	const entry = Object.hasOwn(meanings, code) ? meanings[code] : undefined;
 	if (entry) return entry.meaning;
 	if (status === 429) return 'Wait as long as Retry-After says before the next attempt.';
 	if (status === 503) return 'Nothing is wrong with the request: send it again later.';

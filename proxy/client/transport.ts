@@ -238,6 +238,9 @@ const NEVER_CONNECTED = new Set([
 	'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
+/** The proxy, or what is in between, has ended in the middle of it. */
+const CUT_OFF: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+
 function networkError(error: unknown, origin: string, timedOut: number | undefined): BimetalError {
 	const { code = '', message = String(error) } = error as { code?: string; message?: string };
 	if (/CERT|SSL|TLS|ISSUER|SIGNATURE/.test(code)) {
@@ -252,6 +255,7 @@ function networkError(error: unknown, origin: string, timedOut: number | undefin
 			cause: error,
 		});
 	}
-	const why = timedOut === undefined ? code || message : `none within ${Math.round(timedOut / 1000)} s`;
+	const cause = CUT_OFF.has(code) ? 'the connection was cut' : code || message;
+	const why = timedOut === undefined ? cause : `none within ${Math.round(timedOut / 1000)} s`;
 	return new BimetalError('NoAnswer', `no answer from ${origin}: ${why}`, { status: 504, cause: error });
 }
