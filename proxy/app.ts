@@ -27,6 +27,7 @@ import { createTaskService } from './approve/task-service.ts';
 import { createWaitingRequests } from './approve/waiting-requests.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import type { PublishedLog } from './audit/published-log.ts';
+import { createClockWatch } from './audit/watch-clock.ts';
 import { createAuthenticator } from './authenticate/authenticate.ts';
 import { createBasicCheck } from './authenticate/basic.ts';
 import { createCertificateCheck } from './authenticate/certificate.ts';
@@ -600,9 +601,11 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 			.catch(fault => logger.error({ err: fault }, 'consoles could not be looked at again'));
 	};
 
+	const watchClock = createClockWatch({ clock, audit, logger });
 	let cancelExpiry: () => void = () => undefined;
 	const expireRegularly = (): void => {
 		cancelExpiry = clock.after(expiryInterval, () => {
+			watchClock();
 			waiting
 				.expire()
 				.catch(fault => logger.error({ err: fault }, 'expired requests could not be ended'))

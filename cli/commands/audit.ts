@@ -122,6 +122,12 @@ function describe(record: AuditEntry['record']): [who: string, what: string, out
 				`log-ins of ${record.operator ?? '(nobody)'} from ${record.from ?? 'anywhere'}`,
 				record.until === null ? 'unlocked' : `locked until ${new Date(record.until).toISOString()}`,
 			];
+		case 'clock':
+			return [
+				'',
+				'the clock of the proxy’s host',
+				`set ${record.jumpedMs < 0 ? 'back' : 'forward'} by ${Math.abs(record.jumpedMs) / 1000} s`,
+			];
 		case 'outage':
 			return [
 				'',

@@ -93,7 +93,7 @@ export function createApprover(deps: ApproverDeps): Approver {
 	/** As `find`; what has waited too long has ended. */
 	const load = async (id: string): Promise<RequestDocument> => {
 		const request = await find(id);
-		if (!isPending(request) || request.expiresAt > clock.now()) return request;
+		if (!isPending(request) || !waiting.isLate(request)) return request;
 		await waiting.expire();
 		return find(id);
 	};

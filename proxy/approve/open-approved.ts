@@ -70,7 +70,7 @@ export function createOpenApproved(deps: OpenApprovedDeps): OpenApproved {
 		const request = await waiting.get(id);
 		if (request?.state !== 'approved') return undefined;
 		const now = clock.now();
-		if (request.expiresAt <= now) {
+		if (waiting.isLate(request)) {
 			await waiting.expire();
 			return undefined;
 		}

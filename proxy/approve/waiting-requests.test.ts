@@ -52,6 +52,26 @@ test('a read that waits already is found again; a change is another request each
 	t.is(await waiting.expire(), 0);
 });
 
+test('a clock that is set back lets nothing wait longer, nor be approved after its time', async t => {
+	const { hold, clock, waiting, approver } = createBench({ expireAfter: 1000 });
+	const first = await hold(hso);
+	const read = await hold(hso, '/redfish/v1/Read');
+	clock.advance(500);
+	clock.jump(-3_600_000);
+	const later = await hold(hso);
+	t.is(await waiting.expire(), 0);
+	clock.advance(499);
+	t.is((await hold(hso, '/redfish/v1/Read')).id, read.id);
+	clock.advance(1);
+	t.is(await codeOf(approver.approve(first.id, cp, first.digest, null)), 'RequestNotWaiting');
+	t.not((await hold(hso, '/redfish/v1/Read')).id, read.id);
+	t.is((await waiting.get(first.id))?.state, 'expired');
+	t.is((await waiting.get(later.id))?.state, 'waiting');
+	clock.jump(3_600_000);
+	clock.advance(500);
+	t.is(await waiting.expire(), 2, 'by the time of day as well');
+});
+
 test('reads at once pile up no requests', async t => {
 	const { hold } = createBench();
 	const held = await Promise.all(Array.from({ length: 20 }, () => hold(hso, '/redfish/v1/Read')));

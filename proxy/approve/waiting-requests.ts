@@ -56,8 +56,10 @@ export interface WaitingRequests {
 	): Promise<RequestDocument>;
 	/** Notes that an executing request may have been sent from now on; nobody is told. */
 	markSent(id: string): Promise<void>;
-	/** Ends what has waited too long. */
+	/** Ends what has waited too long: by the time of day, or by the time that passed in this process. */
 	expire(): Promise<number>;
+	/** True of one that waits, or is approved, and has done so for too long; `expire` ends it. */
+	isLate(request: Pick<RequestDocument, 'id' | 'expiresAt'>): boolean;
 	/** An approval that came in time is in hand: until the function is called, `expire` leaves the request alone. */
 	spare(id: string): () => void;
 	/**
@@ -72,13 +74,29 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 	/** By id, approvals in hand. */
 	const spared = new Map<string, number>();
 	/** When what waits expires, by id: so that looking for what is due reads nothing. May hold what has ended. */
-	const expiries = new Map<string, { readonly at: number; readonly state: 'waiting' | 'approved' }>();
+	const expiries = new Map<
+		string,
+		{
+			readonly at: number;
+			/** On the clock that nobody sets. */
+			readonly atElapsed: number;
+			readonly state: 'waiting' | 'approved';
+		}
+	>();
 	let isScanned = false;
 	const follow = (request: RequestDocument): void => {
 		const { id, state, expiresAt: at } = request;
-		if (state === 'waiting' || state === 'approved') expiries.set(id, { at, state });
-		else expiries.delete(id);
+		if (state !== 'waiting' && state !== 'approved') {
+			expiries.delete(id);
+			return;
+		}
+		const known = expiries.get(id);
+		// Of one that is known already no time is measured anew: the time of day may have been set meanwhile.
+		if (known?.at === at && known.state === state) return;
+		expiries.set(id, { at, atElapsed: clock.elapsed() + at - clock.now(), state });
 	};
+	const isLate: WaitingRequests['isLate'] = ({ id, expiresAt }) =>
+		expiresAt <= clock.now() || (expiries.get(id)?.atElapsed ?? Number.POSITIVE_INFINITY) <= clock.elapsed();
 
 	/** What waited already when the proxy started is found by reading it once, in pages. */
 	const scanOnce = async (): Promise<void> => {
@@ -151,11 +169,7 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 					typeof key === 'string'
 						? await tx.list(requests, { where: { index: 'waitingRead', equals: key }, limit: 1 })
 						: [];
-				if (
-					same &&
-					same.document.expiresAt > clock.now() &&
-					same.document.policyVersion === decided.policyVersion
-				) {
+				if (same && !isLate(same.document) && same.document.policyVersion === decided.policyVersion) {
 					return { held: same.document, isNew: false };
 				}
 				const waiting = { index: 'waitingOf', equals: call.operator.name };
@@ -210,15 +224,15 @@ export function createWaitingRequests(deps: WaitingRequestsDeps): WaitingRequest
 		},
 		async expire() {
 			await scanOnce();
-			const now = clock.now();
 			const due = (wanted: 'waiting' | 'approved') =>
 				[...expiries].flatMap(([id, { at, state }]) =>
-					state === wanted && at <= now && !spared.has(id) ? [id] : [],
+					state === wanted && isLate({ id, expiresAt: at }) && !spared.has(id) ? [id] : [],
 				);
 			const late = await endAll(due('waiting'), 'waiting', 'expired', 'it was not approved in time');
 			const unused = 'it was approved, and not opened in time';
 			return late.length + (await endAll(due('approved'), 'approved', 'expired', unused)).length;
 		},
+		isLate,
 		spare(id) {
 			spared.set(id, (spared.get(id) ?? 0) + 1);
 			return () => {

@@ -148,6 +148,8 @@ export const auditRecord = z.discriminatedUnion('kind', [
 		/** Records that were refused meanwhile. */
 		refused: z.int(),
 	}),
+	/** The time of day jumped against the time that passed: by so many milliseconds, forward when positive. */
+	z.strictObject({ kind: z.literal('clock'), jumpedMs: z.int() }),
 	/** Who has to wait after wrong passwords, and who was let in again. */
 	z.strictObject({
 		kind: z.literal('lockout'),

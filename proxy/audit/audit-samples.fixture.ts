@@ -72,6 +72,7 @@ export const anyRecord: fc.Arbitrary<AuditRecord> = fc.oneof(
 		},
 		{ requiredKeys: ['kind', 'requestId', 'bmc', 'status', 'tookMs'] },
 	),
+	fc.record({ kind: fc.constant('clock' as const), jumpedMs: fc.integer() }),
 	fc.record({
 		kind: fc.constant('policies' as const),
 		version: fc.option(text),

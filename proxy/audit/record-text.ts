@@ -106,6 +106,8 @@ function inOrder(record: AuditRecord): unknown {
 			};
 		case 'outage':
 			return { kind, reason: record.reason, refused: record.refused, since: record.since };
+		case 'clock':
+			return { jumpedMs: record.jumpedMs, kind };
 		case 'lockout':
 			return {
 				action: record.action,
