@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Registry } from 'prom-client';
-import type { Clock } from '../common/clock.ts';
+import { type Clock, systemClock } from '../common/clock.ts';
 import { createApp, type Route } from '../common/http/app.ts';
 import { type Listening, listen } from '../common/http/listen.ts';
 import { createOpsServer } from '../common/http/ops-server.ts';
@@ -567,7 +567,8 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 			bmcs,
 			touch: id => sessions.touch(id),
 			admission: usage.admission,
-			clock,
+			// Processes live in the system's time, whatever clock the proxy is told.
+			clock: systemClock,
 			logger,
 			registry,
 		});

@@ -94,7 +94,10 @@ test.serial(
 
 		// A worker's connections end with it.
 		for (const pid of site.proxy.workers()) process.kill(pid, 'SIGKILL');
-		await Promise.all([again, ...opened.slice(1)].map(socket => socket.destroyed || once(socket, 'close')));
+		const closed = (socket: Socket) =>
+			// Not once(): whether it was reset on the way there is no matter.
+			socket.destroyed || new Promise<void>(resolve => socket.once('close', () => resolve()));
+		await Promise.all([again, ...opened.slice(1)].map(closed));
 		let after: Socket | undefined;
 		while (!after) after = await open();
 		t.truthy(await open());
