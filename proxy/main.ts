@@ -203,8 +203,11 @@ export async function startProxy(
 				publish(`bimetal/proxy/requests/${id}`, { id, state, bmc, requester, needs });
 				webhooks.tell(request);
 			},
-			onConsole: ({ id, state, bmc, path, kind, operator, consent, ended }) =>
-				publish(`bimetal/proxy/consoles/${id}`, { id, state, bmc, path, kind, operator, consent, ended }),
+			onConsole: console => {
+				const { id, state, bmc, path, kind, operator, consent, ended } = console;
+				publish(`bimetal/proxy/consoles/${id}`, { id, state, bmc, path, kind, operator, consent, ended });
+				webhooks.tellConsole(console);
+			},
 			consoles: {
 				settings: site.consoles,
 				folder: join(dirname(site.store.file), 'consoles'),

@@ -7,6 +7,7 @@ import { requestState } from './api/schemas.ts';
 import { consoleSettings } from './console/settings.ts';
 import { eventService } from './events/site-file.ts';
 import { externalSource } from './external/external-source.ts';
+import { consoleEvents } from './notify/webhooks.ts';
 
 const name = z
 	.string()
@@ -167,7 +168,10 @@ const siteSchema = (folder: string) =>
 			.array(
 				z.strictObject({
 					url: z.url({ protocol: /^https?$/ }).refine(isSafeUrl, 'expected https, or http to this machine'),
-					events: z.array(requestState).min(1).optional(),
+					events: z
+						.array(z.enum([...requestState.options, ...consoleEvents]))
+						.min(1)
+						.optional(),
 					/** File with the secret that is shared with the receiver: the key of each notification's HMAC. */
 					secret: secretFile(folder),
 					/** Authority of the receiver's certificate. */

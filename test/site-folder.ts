@@ -36,6 +36,7 @@ export interface SiteFolderOptions {
 	readonly external?: Readonly<Record<string, unknown>>;
 	readonly limits?: Readonly<Record<string, unknown>>;
 	readonly approvals?: Readonly<Record<string, unknown>>;
+	readonly consoles?: Readonly<Record<string, unknown>>;
 	readonly log?: { readonly level: string };
 	readonly processes?: number;
 	readonly coalesce?: boolean;
@@ -106,6 +107,7 @@ export async function writeSiteFolder(folder: string, options: SiteFolderOptions
 			...(options.external && { external: options.external }),
 			...(options.limits && { limits: options.limits }),
 			...(options.approvals && { approvals: options.approvals }),
+			...(options.consoles && { consoles: options.consoles }),
 			...(options.log && { log: options.log }),
 			...(options.processes !== undefined && { processes: options.processes }),
 			...(options.coalesce !== undefined && { coalesce: options.coalesce }),

@@ -5,6 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { Clock } from '../../common/clock.ts';
 import { createRegistry } from '../../common/metrics/registry.ts';
 import { createBench, hso } from '../approve/approve.fixture.ts';
+import type { ConsoleDocument } from '../console/console-document.ts';
 import { createWebhooks, signNotification, type Webhook } from './webhooks.ts';
 
 const secret = 'shared with the receiver';
@@ -84,6 +85,51 @@ test('a change of state is told, signed over time and body, without what the req
 	t.not(signNotification(secret, '0', body), signNotification(secret, '1', body));
 	t.false(JSON.stringify(seen).includes('in the body'));
 	t.false(JSON.stringify(seen).includes(secret));
+});
+
+test('a console that opens and ends is told, to those alone who ask for it', async t => {
+	const { seen, hooks, request, until } = await receiver(t, [], {
+		events: ['console-open', 'console-ended'],
+	});
+	const operator = { name: 'cp-operator', party: 'CP' };
+	const console: ConsoleDocument = {
+		id: 'c01',
+		state: 'open',
+		bmc: 'node1',
+		path: '/console0',
+		kind: 'serial',
+		operator,
+		consent: ['CP', 'HSO'],
+		approvedBy: [],
+		operations: [],
+		clause: 'HSO and CP',
+		requestId: request.id,
+		breakGlass: null,
+		openedAt: 0,
+		ended: null,
+		bytesIn: 0,
+		bytesOut: 0,
+		recorded: false,
+		transcript: null,
+	};
+	hooks.tell(request);
+	hooks.tellConsole(console);
+	hooks.tellConsole({ ...console, state: 'ended', ended: { by: null, reason: 'typed: secret', at: 1 } });
+	await until(() => seen.length === 2);
+	const told = seen.map(({ body }) => JSON.parse(body));
+	t.deepEqual(
+		told.map(({ event }) => event),
+		['console-open', 'console-ended'],
+	);
+	t.like(told[0], {
+		id: 'c01',
+		bmc: 'node1',
+		kind: 'serial',
+		operator,
+		consent: ['CP', 'HSO'],
+		requestId: request.id,
+	});
+	t.false(JSON.stringify(seen).includes('typed'));
 });
 
 test('what fails is tried again, as the same delivery, and the order is kept', async t => {

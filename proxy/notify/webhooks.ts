@@ -4,11 +4,15 @@ import { Agent, request as send } from 'undici';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { RequestDocument } from '../approve/request-document.ts';
+import type { ConsoleDocument } from '../console/console-document.ts';
+
+export const consoleEvents = ['console-open', 'console-ended'] as const;
+type NotifiedEvent = RequestDocument['state'] | (typeof consoleEvents)[number];
 
 export interface Webhook {
 	readonly url: string;
-	/** States of a request that are told; all when absent. */
-	readonly events: readonly RequestDocument['state'][] | undefined;
+	/** States of a request, and what becomes of consoles, that are told; all when absent. */
+	readonly events: readonly NotifiedEvent[] | undefined;
 	/** Shared with the receiver: the key of the HMAC. */
 	readonly secret: string;
 	/** PEM of the receiver's authority, where it is not one that the system knows. */
@@ -18,6 +22,8 @@ export interface Webhook {
 export interface Webhooks {
 	/** Queues what is to be told. Never throws, never waits: no decision hangs on who is told of it. */
 	tell(request: RequestDocument): void;
+	/** The same of a console that has opened or ended. */
+	tellConsole(console: ConsoleDocument): void;
 	/** Gives up what is still queued. */
 	close(): void;
 }
@@ -38,7 +44,7 @@ const longestQueue = 1000;
 
 type Outcome = 'delivered' | 'retried' | 'given up' | 'dropped';
 
-/** Tells receivers over HTTP when requests change their state, each in order, signed with HMAC-SHA-256. */
+/** Tells receivers over HTTP when requests change their state and consoles open and end, each in order, signed with HMAC-SHA-256. */
 export function createWebhooks({ hooks, clock, logger, registry }: WebhooksDeps): Webhooks {
 	const counter = new Counter({
 		name: 'bimetal_webhook_notifications_total',
@@ -55,12 +61,23 @@ export function createWebhooks({ hooks, clock, logger, registry }: WebhooksDeps)
 	const receivers = hooks.map(hook => startReceiver(hook, { clock, logger, count, queued }));
 	return {
 		tell(request) {
-			for (const receiver of receivers) receiver.tell(request);
+			const { state, id, bmc, requester, needs, digest } = request;
+			for (const receiver of receivers) receiver.tell(state, { id, bmc, requester, needs, digest });
+		},
+		// Who asks what of whom stays at the proxy: whoever is told looks there, as an operator.
+		tellConsole({ state, id, bmc, kind, operator, consent, requestId }) {
+			const event = `console-${state}` as const;
+			for (const receiver of receivers) receiver.tell(event, { id, bmc, kind, operator, consent, requestId });
 		},
 		close() {
 			for (const receiver of receivers) receiver.close();
 		},
 	};
+}
+
+interface Receiver {
+	tell(event: NotifiedEvent, about: Readonly<Record<string, unknown>>): void;
+	close(): void;
 }
 
 interface ReceiverDeps {
@@ -70,7 +87,7 @@ interface ReceiverDeps {
 	readonly queued: Pick<Gauge, 'inc' | 'dec'>;
 }
 
-function startReceiver(hook: Webhook, { clock, logger, count, queued }: ReceiverDeps): Webhooks {
+function startReceiver(hook: Webhook, { clock, logger, count, queued }: ReceiverDeps): Receiver {
 	const agent = new Agent({ connections: 1, ...(hook.ca === undefined ? {} : { connect: { ca: hook.ca } }) });
 	const ended = new AbortController();
 	const queue: { readonly id: string; readonly body: string }[] = [];
@@ -107,10 +124,11 @@ function startReceiver(hook: Webhook, { clock, logger, count, queued }: Receiver
 	};
 
 	return {
-		tell(request) {
-			if (hook.events && !hook.events.includes(request.state)) return;
+		tell(event, about) {
+			if (hook.events && !hook.events.includes(event)) return;
 			if (queue.length >= longestQueue || ended.signal.aborted) return count('dropped');
-			queue.push({ id: randomUUID(), body: JSON.stringify(notificationOf(request, clock.now())) });
+			const at = new Date(clock.now()).toISOString();
+			queue.push({ id: randomUUID(), body: JSON.stringify({ event, ...about, at }) });
 			queued.inc();
 			void work();
 		},
@@ -119,12 +137,6 @@ function startReceiver(hook: Webhook, { clock, logger, count, queued }: Receiver
 			agent.destroy().catch(() => undefined);
 		},
 	};
-}
-
-/** Who asks what of whom stays at the proxy: whoever is told looks there, as an operator. */
-function notificationOf(request: RequestDocument, now: number) {
-	const { id, state, bmc, requester, needs, digest } = request;
-	return { event: state, id, bmc, requester, needs, digest, at: new Date(now).toISOString() };
 }
 
 /** Undefined when the receiver took it. */

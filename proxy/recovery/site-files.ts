@@ -68,12 +68,13 @@ export async function planSite(siteFile: string, site: Site): Promise<SitePlan> 
 		const place = settle(keys, from);
 		if (!places.some(({ to }) => to === place.to)) places.push(place);
 	}
-	// By convention: records of enrolments, also of those that have not ended; kept versions of the policies.
-	const versions = join(dirname(site.store.file), 'policy-versions');
-	const beside = [
-		{ from: join(folder, 'enrolment'), to: 'enrolment' },
-		{ from: versions, to: join(dirname(store.to), 'policy-versions').split(sep).join('/') },
-	];
+	// By convention: records of enrolments, also of those that have not ended; beside the store kept versions of the
+	// policies and transcripts of consoles.
+	const besideStore = ['policy-versions', 'consoles'].map(name => ({
+		from: join(dirname(site.store.file), name),
+		to: join(dirname(store.to), name).split(sep).join('/'),
+	}));
+	const beside = [{ from: join(folder, 'enrolment'), to: 'enrolment' }, ...besideStore];
 	for (const place of beside) {
 		if ((await stat(place.from).catch(() => undefined))?.isDirectory()) places.push(place);
 	}

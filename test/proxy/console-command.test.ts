@@ -17,6 +17,17 @@ test('a console from the command line, from asking to its end by the other party
 		const files = ['--password-file', path.join(folder, name), '--ca', path.join(folder, 'ca.pem')];
 		return ['--url', site.url, '--user', name, ...files];
 	};
+	const explained = await createTerminal().run(
+		'explain',
+		'WEBSOCKET',
+		'/bmc/node1/console0',
+		...(await as('cp-operator')),
+	);
+	t.regex(
+		explained.out,
+		/WEBSOCKET \/console0 at node1[\s\S]*would wait for HSO[\s\S]*Open the serial console/,
+	);
+	const reviews: string[] = [];
 	const acts = new Set<string>();
 	const once = (what: string, act: () => Promise<unknown>): void => {
 		if (acts.has(what)) return;
@@ -28,6 +39,8 @@ test('a console from the command line, from asking to its end by the other party
 			const id = /Request (\w+) waits for HSO/.exec(text)?.[1];
 			if (id) {
 				once('approve', async () => {
+					const at = ['request', id, ...(await as('hso-operator'))];
+					reviews.push((await createTerminal().run(...at)).out);
 					const { digest } = (await site.ask('hso-operator', 'GET', `/p2c/v1/requests/${id}`)).json;
 					await site.ask('hso-operator', 'POST', `/p2c/v1/requests/${id}/approve`, { body: { digest } });
 				});
@@ -47,6 +60,7 @@ test('a console from the command line, from asking to its end by the other party
 	});
 	const ran = await operator.run('console', 'node1', ...(await as('cp-operator')));
 	t.is(ran.code, 3, ran.err);
+	t.regex(reviews[0] ?? '', /opened within 300 s[\s\S]*lets cp-operator open it, once,/);
 	t.regex(ran.out, /node1 login: /);
 	t.regex(ran.err, /Console closed: maintenance/);
 

@@ -119,6 +119,10 @@ test('enrol, back up while it runs, lose the host, restore with two shares, go o
 	t.is(waits.status, 202);
 	const id = String(waits.headers.location).split('/').at(-1);
 
+	const transcript = 'consoles/c00000000000000001.cast';
+	await mkdir(path.join(home, 'consoles'));
+	await writeFile(path.join(home, transcript), 'what was shown');
+
 	const made = await run('backup', 'create', '--out', 'site.backup', '--site', config);
 	t.regex(made.out, /opens with the shares of 2 of 2 parties/);
 	t.is((await before.get(`/bmc/node1${system}`)).status, 200, 'it runs on');
@@ -135,6 +139,7 @@ test('enrol, back up while it runs, lose the host, restore with two shares, go o
 	const found = await contentsOf(path.join(folder, 'restored'));
 	t.true(found.get('site.yaml')?.toString().includes('# A comment that people wrote.'));
 	t.false(found.get('site.yaml')?.toString().includes(elsewhere));
+	t.is(found.get(transcript)?.toString(), 'what was shown');
 	t.deepEqual(
 		[...found.keys()].filter(name => /sqlite|\.sock$|\.lock$/.test(name)),
 		['store.sqlite'],
