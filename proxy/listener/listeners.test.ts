@@ -117,7 +117,7 @@ test.serial(
 			else {
 				// Answered at once, though it is not its turn.
 				request.resume().on('end', () => {
-					response.setHeader('Content-Length', '6').end('second');
+					response.setHeader('Content-Length', '6').end(Buffer.from('second'));
 					for (const answer of waiting) answer();
 				});
 			}
@@ -125,7 +125,10 @@ test.serial(
 		const post =
 			'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx';
 		const answer = await exchange(`GET / HTTP/1.1\r\nHost: x\r\n\r\n${post}`);
-		t.regex(answer, /first(?:HTTP\/1\.1 100 Continue\r\n\r\n)?HTTP\/1\.1 200 OK\r\n.*\r\n\r\nsecond$/s);
+		t.regex(
+			answer,
+			/first(?:HTTP\/1\.1 100 Continue\r\n\r\n)?HTTP\/1\.1 200 OK\r\n(?:[\w-]+: [^\r]*\r\n)+\r\nsecond$/,
+		);
 	},
 );
 

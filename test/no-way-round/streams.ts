@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { goodUploads, oddUploads, type UploadShape } from './upload-shapes.ts';
 import { basicLine } from './wire.ts';
 
 /** What one connection sends, and how. */
@@ -9,6 +10,8 @@ export interface Stream {
 	readonly text: string;
 	/** Where the bytes are cut into writes of their own, as fractions of the whole. */
 	readonly cuts: readonly number[];
+	/** Where it is cut besides, in bytes. */
+	readonly breaks: readonly number[];
 	/** What the client does after the last byte: asks for the end, ends its half, or breaks off at once. */
 	readonly ending: 'ask' | 'half-close' | 'break-off';
 }
@@ -245,12 +248,105 @@ const fitting: Readonly<Record<string, readonly string[]>> = {
 	[`POST ${system}/Actions/ComputerSystem.Reset`]: bodies.slice(0, 2),
 	'POST /redfish/v1/Chassis/chassis/Actions/Chassis.Reset': ['{"ResetType":"PowerCycle"}'],
 	[`PATCH ${system}`]: bodies.filter(body => /^\{[^{]*"\S*ssetTag"/.test(body)),
+	'PATCH /redfish/v1/EventService': ['{"DeliveryRetryAttempts":2}', '{"DeliveryRetryAttempts":5}'],
+	'POST /redfish/v1/EventService/Actions/EventService.SubmitTestEvent': ['{"Message":"m","Severity":"OK"}'],
+	'POST /redfish/v1/EventService/Subscriptions': [
+		'{"Destination":"https://localhost:9/hook","Protocol":"Redfish","DeliveryRetryPolicy":"RetryForever"}',
+	],
 	'PATCH /redfish/v1/Chassis/chassis': [
 		'{"LocationIndicatorActive":true}',
 		'{"LocationIndicatorActive":false}',
 	],
 };
-const plain = { framing: 'length', more: [], respell: undefined, version: 'HTTP/1.1', host: true } as const;
+const plain = {
+	framing: 'length',
+	more: [],
+	respell: undefined,
+	version: 'HTTP/1.1',
+	host: 'localhost',
+	contentType: 'application/json',
+} as const;
+
+/** The senders of the tags are shown them before: see `withTags`. */
+const tags = ['hso-operator', 'cp-operator'].map(who => `If-Match: {tag of ${who}}`);
+const uploadFramings = ['length', 'length', 'chunked', 'extension', 'trailer'] as const;
+
+/** The go-ahead is waited for by nobody here: bodies come at once, as they may (RFC 9110 §10.1.1). */
+const expectation = 'Expect: 100-continue';
+
+const upload = (
+	shapes: readonly UploadShape[],
+	how: readonly (typeof framings)[number][],
+): fc.Arbitrary<Shape> =>
+	fc
+		.record({
+			shape: fc.constantFrom(...shapes),
+			who: fc.constantFrom(...credentials),
+			framing: fc.constantFrom(...how),
+			more: fc.constantFrom<readonly string[]>([], [], [expectation]),
+		})
+		.map(({ shape, ...rest }) => ({ ...plain, ...shape, ...rest }));
+
+/** A text frame (RFC 6455 §5.2) under a mask of zeros: what it says stands in it as it is. */
+const frameOf = (text: string): string => `\x81${String.fromCharCode(0x80 | text.length)}\0\0\0\0${text}`;
+const sockets = ['/console0', '/console0', '/console0', '/console/default', '/kvm/0', '/vm/0/0', '/nbd/0'];
+const key = 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==';
+const goodHandshake = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', key];
+const handshakes: readonly (readonly string[])[] = [
+	goodHandshake,
+	goodHandshake,
+	goodHandshake,
+	[...goodHandshake, 'Sec-WebSocket-Protocol: binary'],
+	[...goodHandshake, 'Sec-WebSocket-Protocol: x'],
+	[...goodHandshake, 'Sec-WebSocket-Extensions: permessage-deflate'],
+	[...goodHandshake, 'Content-Length: 10'],
+	[...goodHandshake, 'Transfer-Encoding: chunked'],
+	[...goodHandshake, expectation],
+	[...goodHandshake, 'If-Match: *'],
+	[...goodHandshake, 'Origin: https://x'],
+	[...goodHandshake, key],
+	['Connection: Upgrade, Transfer-Encoding', ...goodHandshake.slice(1)],
+	['Connection: keep-alive', ...goodHandshake.slice(1)],
+	['Connection: Upgrade', 'Upgrade: h2c, websocket', ...goodHandshake.slice(2)],
+	['Connection: Upgrade', 'Upgrade: TLS/1.0', ...goodHandshake.slice(2)],
+	['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 8', key],
+];
+/** A handshake, and what may follow it: frames, or bytes that are a request to whoever took no WebSocket. */
+const handshake: fc.Arbitrary<Shape> = fc
+	.record({
+		path: fc.oneof(
+			{ weight: 3, arbitrary: fc.constantFrom(...sockets) },
+			{
+				weight: 1,
+				arbitrary: fc.constantFrom(...reads, '/p2c/v1/consoles/x/watch', '//console0', '/console0?x'),
+			},
+		),
+		method: fc.constantFrom('GET', 'GET', 'GET', 'GET', 'GET', 'GET', 'GET', 'GET', 'POST', 'CONNECT'),
+		version: fc.constantFrom(
+			'HTTP/1.1',
+			'HTTP/1.1',
+			'HTTP/1.1',
+			'HTTP/1.1',
+			'HTTP/1.1',
+			'HTTP/1.1',
+			'HTTP/1.0',
+		),
+		who: fc.constantFrom(...credentials, ...credentials, ''),
+		more: fc.oneof(fc.constant(goodHandshake), fc.constantFrom(...handshakes)),
+		after: fc.constantFrom(
+			'',
+			'',
+			'',
+			frameOf('x'),
+			frameOf('ls\n'),
+			frameOf('a') + frameOf('GET /redfish/v1/Managers HTTP/1.1'),
+			'\x88\x80\0\0\0\0',
+			'\x81\x02hi',
+			'\x89\xff\xff\xff\xff\xff\xff\xff\xff\xff',
+			'POST /redfish/v1/Managers/bmc/Actions/Manager.Reset HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n',
+		),
+	})
+	.map(({ path, method, ...rest }) => ({ ...plain, ...rest, start: `${method} ${path}`, body: '' }));
 
 /** A request as a client would write it. */
 const wellFormed: fc.Arbitrary<Shape> = fc.oneof(
@@ -276,9 +372,11 @@ const wellFormed: fc.Arbitrary<Shape> = fc.oneof(
 					'extension',
 					'trailer',
 				) as fc.Arbitrary<Shape['framing']>,
+				more: fc.constantFrom<readonly string[]>([], [], [], [expectation], ...tags.map(tag => [tag])),
 			}),
 		)
 		.map(shape => ({ ...plain, ...shape })),
+	upload(goodUploads, uploadFramings),
 );
 /** A request with one thing wrong, or several. */
 const odd: fc.Arbitrary<Shape> = fc
@@ -299,7 +397,15 @@ const odd: fc.Arbitrary<Shape> = fc
 		more: fc.subarray(lines, { maxLength: 2 }),
 		respell: fc.option(fc.constantFrom(...respellings), { nil: undefined }),
 		version: fc.constantFrom('HTTP/1.0', 'HTTP/2.0', 'HTTP/1.1 ', 'http/1.1', ''),
-		host: fc.boolean(),
+		host: fc.constantFrom(
+			'',
+			'node1.test',
+			'NODE1.TEST:443',
+			'node1.test.',
+			'node2.test',
+			'node1.test:x',
+			'x@node1.test',
+		),
 		/** Which of them are in force. */
 		oddities: fc.subarray(['framing', 'more', 'respell', 'version', 'host', 'body'], {
 			minLength: 1,
@@ -321,7 +427,11 @@ interface Shape {
 	readonly more: readonly string[];
 	readonly respell: ((target: string) => string) | undefined;
 	readonly version: string;
-	readonly host: boolean;
+	/** '' for none. */
+	readonly host: string;
+	readonly contentType: string;
+	/** Bytes after the request that belong to it. */
+	readonly after?: string;
 }
 
 function render(shape: Shape, prefix: string, inner = ''): string {
@@ -334,13 +444,13 @@ function render(shape: Shape, prefix: string, inner = ''): string {
 	const framed = carries ? frame(shape.framing, inner || shape.body) : { lines: [], bytes: '' };
 	const head = [
 		`${method} ${target} ${shape.version}`,
-		shape.host && 'Host: localhost',
+		shape.host && `Host: ${shape.host}`,
 		shape.who,
-		carries && 'Content-Type: application/json',
+		carries && `Content-Type: ${shape.contentType}`,
 		...framed.lines,
 		...shape.more,
 	].filter(line => line);
-	return `${head.join('\r\n')}\r\n\r\n${framed.bytes}`;
+	return `${head.join('\r\n')}\r\n\r\n${framed.bytes}${shape.after ?? ''}`;
 }
 
 interface Mutation {
@@ -383,12 +493,25 @@ function mutate(text: string, { at, kind, length, bytes }: Mutation): string {
 const anyStream: fc.Arbitrary<Stream> = fc
 	.record({
 		door: fc.constantFrom('main', 'node1', 'node3'),
-		prefix: fc.constantFrom('/bmc/node1', '/bmc/node2'),
+		prefix: fc.oneof(
+			{ weight: 8, arbitrary: fc.constantFrom('/bmc/node1', '/bmc/node2') },
+			{ weight: 1, arbitrary: fc.constantFrom('/bmc/node9', '', '/bmc', '/bmc/') },
+		),
+		/** All of its requests name a BMC by its host. */
+		host: fc.constantFrom('localhost', 'localhost', 'localhost', 'node1.test', 'Node1.Test:8443'),
 		shapes: fc.array(
 			fc.record({
-				shape: fc.oneof(wellFormed, wellFormed, wellFormed, odd),
+				shape: fc.oneof(
+					{ weight: 6, arbitrary: wellFormed },
+					{ weight: 2, arbitrary: odd },
+					{ weight: 1, arbitrary: upload(oddUploads, framings) },
+					{ weight: 2, arbitrary: handshake },
+				),
 				/** Its body is another request. */
-				smuggled: fc.option(wellFormed, { nil: undefined, freq: 8 }),
+				smuggled: fc.oneof(
+					{ weight: 7, arbitrary: fc.constant(undefined) },
+					{ weight: 1, arbitrary: wellFormed },
+				),
 			}),
 			{ minLength: 1, maxLength: 4 },
 		),
@@ -399,13 +522,27 @@ const anyStream: fc.Arbitrary<Stream> = fc
 		cuts: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 4 }),
 		ending: fc.constantFrom('ask', 'ask', 'ask', 'half-close', 'break-off'),
 	})
-	.map(({ door, prefix, shapes, mutations, cuts, ending }) => {
-		const by = door === 'main' ? prefix : '';
-		const text = shapes
-			.map(({ shape, smuggled }) => render(shape, by, smuggled && render(smuggled, by)))
-			.join('');
-		return { door, text: mutations.reduce(mutate, text), cuts, ending } as Stream;
+	.map(({ door, prefix, host, shapes, mutations, cuts, ending }) => {
+		const by = door === 'main' && host === 'localhost' ? prefix : '';
+		const named = (shape: Shape): Shape =>
+			door === 'main' && shape.host === 'localhost' ? { ...shape, host } : shape;
+		const texts = shapes.map(({ shape, smuggled }) =>
+			render(named(shape), by, smuggled && render(named(smuggled), by)),
+		);
+		// What comes with a handshake makes it none: most of what follows one comes later.
+		const breaks = texts.flatMap((_, index) => {
+			const { after } = shapes[index]?.shape ?? {};
+			const end = texts.slice(0, index + 1).join('').length;
+			return after === undefined ? [] : [end - after.length];
+		});
+		return { door, text: mutations.reduce(mutate, texts.join('')), cuts, breaks, ending } as Stream;
 	});
 
 /** A few connections at once. */
 export const anyBatch: fc.Arbitrary<readonly Stream[]> = fc.array(anyStream, { minLength: 1, maxLength: 3 });
+
+/** What policies look at: whether changes are let through depends on it. */
+export const anyFacts: fc.Arbitrary<{ readonly up: number; readonly watts: number }> = fc.record({
+	up: fc.constantFrom(8, 5),
+	watts: fc.constantFrom(880, 1200),
+});

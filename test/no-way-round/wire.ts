@@ -93,6 +93,11 @@ function splitAnswers(text: string, methods: readonly string[] = []): WireAnswer
 			headers[name] = Object.hasOwn(headers, name) ? `${headers[name]}, ${value}` : value;
 		}
 		rest = rest.slice(end + 4);
+		if (status === 101) {
+			// What follows is no HTTP.
+			answers.push({ status, headers, body: '' });
+			return answers;
+		}
 		if (status >= 100 && status < 200) continue;
 		if (headers['content-type']?.startsWith('text/event-stream')) {
 			// It goes on for as long as the client stays.

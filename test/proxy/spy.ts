@@ -8,16 +8,21 @@ export interface Spy {
 	received(): string;
 	/** What each connection carried since it was last taken; `received` forgets it. */
 	take(): Buffer[];
+	/** The same with the number of the connection. */
+	takeEach(): readonly { readonly connection: number; readonly bytes: Buffer }[];
+	isOver(connection: number): boolean;
 	close(): Promise<void>;
 }
 
 export async function startSpy(target: string): Promise<Spy> {
 	const { hostname, port } = new URL(target);
 	const connections: Buffer[][] = [];
+	const over = new Set<number>();
 	const sockets = new Set<Socket>();
 	const server = createServer(incoming => {
 		const chunks: Buffer[] = [];
-		connections.push(chunks);
+		const number = connections.push(chunks) - 1;
+		incoming.on('close', () => over.add(number));
 		const outgoing = connect(Number(port), hostname);
 		for (const [socket, other] of [
 			[incoming, outgoing],
@@ -37,10 +42,19 @@ export async function startSpy(target: string): Promise<Spy> {
 		outgoing.pipe(incoming);
 	});
 	await new Promise<void>(resolve => server.listen(0, '127.0.0.1', () => resolve()));
+	const takeEach = () =>
+		connections
+			.map((chunks, connection) => ({
+				connection,
+				bytes: Buffer.concat(chunks.splice(0)),
+			}))
+			.filter(({ bytes }) => bytes.length > 0);
 	return {
 		url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
 		received: () => connections.map(chunks => Buffer.concat(chunks).toString('latin1')).join('\n'),
-		take: () => connections.map(chunks => Buffer.concat(chunks.splice(0))).filter(bytes => bytes.length > 0),
+		take: () => takeEach().map(({ bytes }) => bytes),
+		takeEach,
+		isOver: connection => over.has(connection),
 		close: () =>
 			new Promise<void>(resolve => {
 				for (const socket of sockets) socket.destroy();

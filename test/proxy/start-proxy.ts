@@ -73,6 +73,8 @@ export interface TestProxy {
 		outlets: { Id: string; Power: number }[] | undefined;
 	};
 	readonly records: AuditRecord[];
+	/** A record's number in the log; undefined when it was refused. */
+	numberOf(record: AuditRecord): number | undefined;
 	readonly seen: RequestDocument[];
 	/** Console sessions that have opened or ended, as they were told of. */
 	readonly consoles: ConsoleDocument[];
@@ -196,6 +198,7 @@ async function open(
 	}
 
 	const records: AuditRecord[] = [];
+	const numbers = new WeakMap<AuditRecord, number>();
 	let isBroken = false;
 	const { log, published } = await openSignedLog({
 		folder: path.join(folder, 'audit'),
@@ -217,7 +220,9 @@ async function open(
 		...log,
 		append(record, how) {
 			records.push(record);
-			return log.append(record, how);
+			const appended = log.append(record, how);
+			if (appended.seq !== undefined) numbers.set(record, appended.seq);
+			return appended;
 		},
 	};
 	const store = await openStore({ engine: 'lowdb', file: path.join(folder, 'store.json') });
@@ -349,6 +354,7 @@ async function open(
 		clock,
 		world,
 		records,
+		numberOf: record => numbers.get(record),
 		seen,
 		consoles,
 		log: lines,
