@@ -81,7 +81,7 @@ async function trial(batch: Batch, workers: number): Promise<string | undefined>
  * A smaller batch that is as wrong, each one tried on a new site; undefined when a new site shows nothing, and what
  * came before the batch has to do with it. `time` in milliseconds.
  */
-export async function minimise(
+async function minimise(
 	batch: Batch,
 	{ workers, time }: { readonly workers: number; readonly time: number },
 ): Promise<{ readonly batch: Batch; readonly message: string; readonly trials: number } | undefined> {
@@ -122,7 +122,7 @@ function* smaller(streams: readonly Stream[]): Generator<readonly Stream[]> {
 	}
 }
 
-export const describeBatch = ({ streams, facts }: Batch): string =>
+const describeBatch = ({ streams, facts }: Batch): string =>
 	[
 		JSON.stringify(facts),
 		...streams.map(
