@@ -109,7 +109,7 @@ export function collectAnswer(
 				},
 				onResponseData(controller: Controller, chunk: Buffer) {
 					size += chunk.length;
-					if (size > limits.answer) controller.abort(bmcGarbage(bmc, `more than ${limits.answer} bytes`));
+					if (size > limits.answer) controller.abort(tooLarge(bmc, limits.answer));
 					else chunks.push(chunk);
 				},
 				onResponseEnd() {
@@ -130,6 +130,13 @@ export function collectAnswer(
 		);
 	});
 }
+
+/** Which answers are kept whole, and so limited: those that are filtered, and those of requests that waited. */
+const tooLarge = (bmc: string, limit: number) =>
+	bmcGarbage(
+		bmc,
+		`more than ${limit} bytes, which is all that is kept of an answer that is filtered or was waited for: ask for less of it, or have limits.answer raised in the site file`,
+	);
 
 /**
  * Sends and passes the answer on as it comes, with backpressure both ways. An answer that comes in one piece,
