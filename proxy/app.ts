@@ -252,7 +252,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		roster: () => roster,
 		onLock(lock) {
 			audit.append({ kind: 'lockout', action: 'lock', ...lock, by: null });
-			logger.warn(lock, 'wrong passwords: log-ins have to wait');
+			logger.warn(lock, 'log-ins have to wait after wrong passwords');
 		},
 		onFault: fault => logger.error({ err: fault }, 'a lockout could not be kept over a restart'),
 	});
