@@ -1,18 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+// Longer than most files: the one place where every stage is given what it needs, so that who uses what can be read here.
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
-import type { Registry } from 'prom-client';
-import { type Clock, systemClock } from '../common/clock.ts';
-import { createApp, type Route } from '../common/http/app.ts';
+import type { Clock } from '../common/clock.ts';
+import { createApp } from '../common/http/app.ts';
 import { type Listening, listen } from '../common/http/listen.ts';
 import { createOpsServer } from '../common/http/ops-server.ts';
-import type { Logger } from '../common/log/logger.ts';
 import { aggregateMetrics } from '../common/metrics/registry.ts';
 import { requestMetrics } from '../common/metrics/request-metrics.ts';
-import type { Store } from '../common/store/store.ts';
-import { renderRedfishError } from './answer/redfish-error.ts';
 import { createAuditRoutes } from './api/audit-routes.ts';
 import { createLockoutRoutes } from './api/lockout-routes.ts';
 import { requireOperator } from './api/operator-route.ts';
@@ -25,171 +18,41 @@ import { type RequestDocument, requests } from './approve/request-document.ts';
 import { createReviewer } from './approve/review.ts';
 import { createTaskService } from './approve/task-service.ts';
 import { createWaitingRequests } from './approve/waiting-requests.ts';
-import type { AuditLog } from './audit/audit-log.ts';
-import type { PublishedLog } from './audit/published-log.ts';
 import { createClockWatch } from './audit/watch-clock.ts';
-import { createAuthenticator } from './authenticate/authenticate.ts';
-import { createBasicCheck } from './authenticate/basic.ts';
-import { createCertificateCheck } from './authenticate/certificate.ts';
-import { openIdleTimeouts } from './authenticate/idle-timeouts.ts';
-import { openLockouts } from './authenticate/lockouts.ts';
-import { createPasswordCheck } from './authenticate/password-check.ts';
-import type { Roster, RosterEntry } from './authenticate/roster.ts';
 import { createSessionService, operatorOrThrow } from './authenticate/session-service.ts';
-import { openSessions, type SessionBinding } from './authenticate/sessions.ts';
-import type { JsonValue } from './canonicalise/canonical-request.ts';
 import { openClaims } from './claims/claims.ts';
-import type { ReservedSource } from './claims/reservations.ts';
-import type { ConsoleDocument } from './console/console-document.ts';
 import { type Consoles, createConsoles } from './console/consoles.ts';
 import { createConsoleRoutes } from './console/routes.ts';
-import { type ConsoleSettings, consoleSettings } from './console/settings.ts';
-import { createUpgradeHandler, refuse } from './console/upgrade-handler.ts';
-import { activate, type ConsiderDeps, considerHead, createConsider } from './decide/consider.ts';
+import { consoleSettings } from './console/settings.ts';
+import { createUpgradeHandler } from './console/upgrade-handler.ts';
+import { activate, considerHead, createConsider } from './decide/consider.ts';
 import { createLanes } from './decide/lanes.ts';
-import { type DoorsOptions, startDoorsService } from './enrol/doors-service.ts';
+import { startDoorsService } from './enrol/doors-service.ts';
 import { createRepairRoutes } from './enrol/routes.ts';
 import { proxyErrors } from './errors.ts';
-import { type Events, type EventsDeps, openEvents } from './events/events.ts';
+import { type Events, openEvents } from './events/events.ts';
 import { createExplainRoutes } from './explain/routes.ts';
-import {
-	type BmcConnection,
-	type BmcTarget,
-	connectBmc,
-	type ForwardLimits,
-} from './forward/bmc-connection.ts';
+import { type BmcConnection, connectBmc } from './forward/bmc-connection.ts';
 import { createBmcTasks } from './forward/bmc-tasks.ts';
-import type { Windows } from './governance/windows.ts';
 import { limitConnections } from './limits/connections.ts';
 import { createInFlight } from './limits/in-flight.ts';
-import { createLimits, type UsageLimits } from './limits/limits.ts';
+import { createLimits } from './limits/limits.ts';
 import { createTlsServer, type TlsMaterial } from './listener/listeners.ts';
-import { inviteBody } from './listener/read-body.ts';
+import { createMainPort, createOwnPort, type Door } from './listener/main-port.ts';
 import { createRedfishHandler } from './listener/redfish-handler.ts';
-import { createRouter } from './listener/route.ts';
-import { writeAnswer } from './listener/write-answer.ts';
 import { createMediator, isRead, type Mediator } from './mediator.ts';
 import type { Operator } from './operator.ts';
-import type { PolicySources } from './policy/load-policy-files.ts';
-import type { PolicySet } from './policy/policy-set.ts';
-import { type Crew, startCrew } from './processes/crew.ts';
+import { openPeople } from './people.ts';
+import type { Crew } from './processes/crew.ts';
+import { entriesOf, hireCrew, sourcesOf } from './processes/hire-crew.ts';
 import type { Update } from './processes/message.ts';
 import { shareLimits, shareUsage } from './processes/share-limits.ts';
 import { listenShared } from './processes/shared-port.ts';
+import type { Address, P2cProxy, ProxyDeps } from './proxy-deps.ts';
 import { durably } from './record.ts';
 import { countRecords, showState } from './service-metrics.ts';
-import type { UploadLimits } from './upload/receive-upload.ts';
-import type { Spool } from './upload/spool.ts';
 import { createUploadService } from './upload/upload-service.ts';
 import { removeImageOf, sweepSpool } from './upload/waiting-images.ts';
-
-export interface Address {
-	readonly host: string;
-	/** 0 takes a free one. */
-	readonly port: number;
-}
-
-export interface ProxyDeps {
-	readonly name: string;
-	readonly version: string;
-	readonly parties: Readonly<
-		Record<string, { readonly description: string; readonly rootPem: string | undefined }>
-	>;
-	readonly tls: Omit<TlsMaterial, 'partyRoots' | 'patient'>;
-	readonly bmcs: readonly (BmcTarget & {
-		readonly listen: Address | undefined;
-		readonly host: string | undefined;
-	})[];
-	readonly policies: PolicySet;
-	readonly roster: Roster;
-	readonly store: Store;
-	readonly audit: AuditLog;
-	/** What parties may follow of it. */
-	readonly published: PublishedLog;
-	readonly readExternal: ConsiderDeps['readExternal'];
-	/** What operations add to External sources before a sensor shows it, by source. */
-	readonly reserved?: Readonly<Record<string, ReservedSource>> | undefined;
-	/** Something of this BMC was changed: what External sources read before is stale. */
-	readonly onChanged: (bmc: string) => void;
-	/** After each step of a request that waits. */
-	readonly onRequest: (request: RequestDocument) => void;
-	/** After a console session has opened or ended. */
-	readonly onConsole?: (console: ConsoleDocument) => void;
-	/** As in the site file, and the folder of the transcripts; the defaults, and none, when absent. */
-	readonly consoles?:
-		| {
-				readonly settings: ConsoleSettings;
-				readonly folder: string;
-				/** Milliseconds: see ConsolesDeps. */
-				readonly secondLookAfter: number;
-		  }
-		| undefined;
-	readonly approvals: {
-		/** Milliseconds, as in the site file. */
-		readonly expireAfter: number;
-		readonly executeWithin: number;
-		readonly approvalValidFor?: number | undefined;
-		readonly signed?: 'required' | 'optional' | undefined;
-		readonly maxPerOperator: number;
-	};
-	readonly sessions: {
-		readonly idleTimeout: number;
-		readonly lifetime: number;
-		/** `address` when absent. */
-		readonly boundTo?: SessionBinding;
-	};
-	readonly limits: ForwardLimits;
-	/** Where uploaded images are kept until they are sent, and what may be uploaded. */
-	readonly spool: Spool;
-	readonly uploads: UploadLimits;
-	/** Where events may be pushed to, and limits where the usual ones do not fit. */
-	readonly events?: Pick<EventsDeps, 'limits' | 'destinations'> | undefined;
-	/** How much anybody may use. */
-	readonly usage: UsageLimits;
-	readonly clock: Clock;
-	readonly logger: Logger;
-	readonly registry: Registry;
-	/** Versions and changes of the policies, and break-glass where they are signed. */
-	readonly governance?:
-		| { readonly windows: Windows | undefined; readonly routes: readonly Route[] }
-		| undefined;
-	/** What keeps watch over the other ways into enrolled BMCs. */
-	readonly doors?: DoorsOptions | undefined;
-	/** Processes that serve besides this one, which then does what they hand over; none when absent. */
-	readonly workers?:
-		| { readonly size: number; readonly logLevel: 'debug' | 'info' | 'warn' | 'error' }
-		| undefined;
-	/** Identical concurrent reads share an exchange with the BMC: see forward/coalesce.ts. */
-	readonly coalesce?: boolean | undefined;
-	/** Readiness checks besides the proxy's own, by name. */
-	readonly checks: Readonly<Record<string, () => unknown>>;
-}
-
-export interface P2cProxy {
-	/** Opens the main port, the ports of the BMCs and the ops port. */
-	listen(
-		main: Address,
-		ops: Address,
-	): Promise<{ url: string; ops: string; bmcs: Readonly<Record<string, string>> }>;
-	/**
-	 * Takes another version of the policies; requests that wait under the old one must be made again. In force here
-	 * at once, and in every worker when the promise resolves. Never rejects.
-	 */
-	usePolicies(set: PolicySet): Promise<void>;
-	/** As usePolicies. */
-	useRoster(roster: Roster): Promise<void>;
-	/** Process ids of the workers that serve. */
-	workers(): readonly number[];
-	/** GET of a resource of one BMC with the proxy's own credential, for External sources. */
-	readBmc(bmc: string, path: string): Promise<JsonValue>;
-	/**
-	 * Takes no more requests, finishes changes that are under way (as long as a BMC may take), cuts everything else off
-	 * and closes what it has opened.
-	 */
-	close(): Promise<void>;
-	/** While it closes: waits for nothing any more. What was being sent then has an unknown outcome. */
-	hurry(): void;
-}
 
 /** Wires the stages together. Never listens by itself; nothing here knows of files. */
 export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
@@ -221,58 +84,22 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		hurryUp = resolve;
 	});
 
-	const idleTimeouts = await openIdleTimeouts(store, deps.sessions.idleTimeout, (party, milliseconds) =>
-		tell({ what: 'idle-timeout', party, milliseconds }),
-	);
-	let consoles: Consoles | undefined;
-	const sessions = await openSessions({
-		store,
-		clock,
-		roster: () => roster,
-		idleTimeout: idleTimeouts.of,
-		absoluteTimeout: deps.sessions.lifetime,
-		...(deps.sessions.boundTo && { boundTo: deps.sessions.boundTo }),
-		onElsewhere: ({ operator: { name: operator } }, { network: from }) => {
-			audit.append({ kind: 'login', operator, outcome: 'SessionElsewhere', from });
-			logger.warn({ operator, from }, 'a session was used from elsewhere than it was opened from');
-		},
-		onEnd: id => consoles?.sessionEnded(id),
-		onFault: fault => logger.error({ err: fault }, 'an ended session could not be erased'),
-		follower:
-			workers > 0
-				? {
-						opened: session => void tell({ what: 'session-opened', session }),
-						ended: id => tell({ what: 'session-ended', id }),
-					}
-				: undefined,
-	});
-	const lockouts = await openLockouts({
-		store,
-		clock,
-		roster: () => roster,
-		onLock(lock) {
-			audit.append({ kind: 'lockout', action: 'lock', ...lock, by: null });
-			logger.warn(lock, 'log-ins have to wait after wrong passwords');
-		},
-		onFault: fault => logger.error({ err: fault }, 'a lockout could not be kept over a restart'),
-	});
-	const checkPassword = createPasswordCheck({ lockouts, roster: () => roster });
-	const basicSecret = randomBytes(32);
 	const roots = Object.entries(deps.parties).flatMap(([name, { rootPem }]) =>
 		rootPem ? [{ name, rootPem }] : [],
 	);
-	const authenticator = createAuthenticator({
-		sessions,
-		checkPassword,
-		checkBasic: createBasicCheck({
-			clock,
-			roster: () => roster,
-			checkPassword,
-			secret: basicSecret,
-			onVerified: workers > 0 ? verified => void tell({ what: 'basic-verified', verified }) : undefined,
-		}),
-		checkCertificate: createCertificateCheck({ clock, roster: () => roster, parties: roots }),
+	let consoles: Consoles | undefined;
+	const people = await openPeople({
+		store,
+		clock,
+		logger,
+		audit,
+		roster: () => roster,
+		sessions: deps.sessions,
+		roots,
+		tell: workers > 0 ? tell : undefined,
+		onSessionEnd: id => consoles?.sessionEnded(id),
 	});
+	const { sessions } = people;
 
 	const onChange = (request: RequestDocument): void => {
 		if (request.state === 'expired') {
@@ -285,10 +112,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		deps.onRequest(request);
 	};
 	const waiting = createWaitingRequests({ store, clock, ...deps.approvals, onChange });
-	const personOf = ({ name, party }: Operator) => {
-		const entry = roster.find(name);
-		return entry?.operator.party === party ? entry.person : undefined;
-	};
+	const personOf = (operator: Operator) => people.entryOf(operator)?.person;
 	const claims = await openClaims({
 		store,
 		clock,
@@ -354,10 +178,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		approvalValidFor: deps.approvals.approvalValidFor,
 		signed: deps.approvals.signed ?? 'optional',
 		onFault: fault => logger.error({ err: fault }, 'the outcome of a request could not be kept yet'),
-		keyOf({ name, party }) {
-			const entry = roster.find(name);
-			return entry?.operator.party === party ? entry.key : undefined;
-		},
+		keyOf: operator => people.entryOf(operator)?.key,
 	});
 	const approver: Approver = {
 		...deciding,
@@ -389,16 +210,11 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	const observe = requestMetrics(registry);
 	const handleRedfish = createRedfishHandler({
 		authenticate(head, request) {
-			const found = authenticator.authenticate({
-				authorization: head.fields.authorization,
-				authToken: head.fields.authToken,
-				socket: peerOf(request),
-				remoteAddress: request.socket.remoteAddress,
-			});
+			const found = people.identify(head.fields, request);
 			return found instanceof Promise ? found.then(operatorOrThrow) : operatorOrThrow(found);
 		},
 		sessions: createSessionService({
-			authenticator,
+			authenticator: people.authenticator,
 			sessions: {
 				...sessions,
 				async end(id) {
@@ -407,7 +223,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 					return wasOpen;
 				},
 			},
-			idleTimeouts,
+			idleTimeouts: people.idleTimeouts,
 			record: ({ name, party }, change) =>
 				durably(audit.append({ kind: 'sessions', operator: name, party, ...change })),
 			onLogin: login => audit.append({ kind: 'login', ...login }),
@@ -426,13 +242,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 
 	const upgrade = createUpgradeHandler({
 		consoles: openConsoles,
-		authenticate: ({ authorization, authToken }, request) =>
-			authenticator.authenticate({
-				authorization,
-				authToken,
-				socket: peerOf(request),
-				remoteAddress: request.socket.remoteAddress,
-			}),
+		authenticate: people.identify,
 		bmcs,
 		origins: settings.origins,
 		clock,
@@ -445,7 +255,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 	const management = createApp({
 		routes: [
 			...createAuditRoutes(deps.published),
-			...createLockoutRoutes({ lockouts, audit, roster: () => roster }),
+			...createLockoutRoutes({ lockouts: people.lockouts, audit, roster: () => roster }),
 			...createApiRoutes({
 				site: { name: deps.name, version: deps.version, parties: deps.parties },
 				policies,
@@ -477,15 +287,7 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 				const { authorization } = request.headers;
 				const token = request.headers['x-auth-token'];
 				const authToken = Array.isArray(token) ? token.join() : token;
-				const { remoteAddress } = request.socket;
-				return operatorOrThrow(
-					await authenticator.authenticate({
-						authorization,
-						authToken,
-						socket: peerOf(request),
-						remoteAddress,
-					}),
-				);
+				return operatorOrThrow(await people.identify({ authorization, authToken }, request));
 			}, admit),
 		],
 		challenge: 'Basic realm="Bimetal", charset="UTF-8"',
@@ -499,85 +301,9 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 		const bmc = bmcs.get(name);
 		if (host && bmc) hosts.set(host, bmc);
 	}
-	const route = createRouter(bmcs, hosts);
-	const handleMain = (request: IncomingMessage, response: ServerResponse): void => {
-		const destination = route(request.headers.host, request.url ?? '');
-		switch (destination.kind) {
-			case 'management':
-				inviteBody(request, response);
-				management(request, response);
-				return;
-			case 'bmc':
-				handleRedfish(request, response, destination);
-				return;
-			case 'no-bmc':
-				handleRedfish(request, response, { bmc: undefined, prefix: '', url: destination.url });
-				return;
-			case 'unknown-bmc':
-				writeAnswer(
-					request,
-					response,
-					renderRedfishError(proxyErrors.UnknownBmc('this site has no BMC of that name')),
-				);
-		}
-	};
-
-	const upgradeMain: Upgrade = (request, socket, head) => {
-		const destination = route(request.headers.host, request.url ?? '');
-		if (destination.kind === 'unknown-bmc') {
-			const answer = renderRedfishError(proxyErrors.UnknownBmc('this site has no BMC of that name'));
-			refuse(request, socket, answer);
-			return;
-		}
-		const nowhere = { bmc: undefined, prefix: '', url: request.url ?? '' };
-		upgrade(request, socket, head, destination.kind === 'bmc' ? destination : nowhere);
-	};
-
 	const tls: TlsMaterial = { ...deps.tls, partyRoots: roots.map(({ rootPem }) => rootPem), patient };
 	const listening: Listening[] = [];
-	const startWorkers = ({ size, logLevel }: NonNullable<ProxyDeps['workers']>): Promise<Crew> =>
-		startCrew({
-			size,
-			config: {
-				tls: { ...deps.tls, partyRoots: tls.partyRoots },
-				parties: roots,
-				bmcs: deps.bmcs.map(
-					({ username: _username, password: _password, listen: _listen, ...target }) => target,
-				),
-				limits: limits.worker,
-				coalesce: deps.coalesce ?? false,
-				idleTimeout: deps.sessions.idleTimeout,
-				sessionLifetime: deps.sessions.lifetime,
-				sessionBinding: deps.sessions.boundTo ?? 'address',
-				usage: sharedUsage,
-				partyNames: Object.keys(deps.parties),
-				reservedOperations: Object.values(deps.reserved ?? {}).flatMap(({ rules }) =>
-					rules.operations.flatMap(({ operation }) => operation),
-				),
-				basicSecret,
-				logLevel,
-			},
-			state: () => ({
-				policies: sourcesOf(active.set),
-				roster: entriesOf(roster),
-				sessions: sessions.records(),
-				idleTimeouts: idleTimeouts.own(),
-			}),
-			audit,
-			bmcs,
-			touch: id => sessions.touch(id),
-			admission: usage.admission,
-			// Processes live in the system's time, whatever clock the proxy is told.
-			clock: systemClock,
-			logger,
-			registry,
-		});
-	const open = async (
-		door: string,
-		address: Address,
-		handle: (request: IncomingMessage, response: ServerResponse) => void,
-		onUpgrade: Upgrade,
-	) => {
+	const open = async (door: string, address: Address, { handle, upgrade: onUpgrade }: Door) => {
 		const server = createTlsServer(tls, handle, onUpgrade);
 		const count = usage.countConnections();
 		const shared = crew;
@@ -617,16 +343,29 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 
 	return {
 		async listen(main, ops) {
-			crew = deps.workers && (await startWorkers(deps.workers));
-			mainUrl = await open('', main, handleMain, upgradeMain);
+			crew = await hireCrew({
+				deps,
+				roots,
+				limits: limits.worker,
+				usage: sharedUsage,
+				basicSecret: people.basicSecret,
+				state: () => ({
+					policies: sourcesOf(active.set),
+					roster: entriesOf(roster),
+					sessions: sessions.records(),
+					idleTimeouts: people.idleTimeouts.own(),
+				}),
+				audit,
+				bmcs,
+				touch: id => sessions.touch(id),
+				admission: usage.admission,
+			});
+			const ways = { bmcs, hosts, management, redfish: handleRedfish, upgrade };
+			mainUrl = await open('', main, createMainPort(ways));
 			for (const { name, listen: own } of deps.bmcs) {
 				const bmc = bmcs.get(name);
 				if (!own || !bmc) continue;
-				const handle = (request: IncomingMessage, response: ServerResponse) =>
-					handleRedfish(request, response, { bmc, prefix: '', url: request.url ?? '' });
-				const onUpgrade: Upgrade = (request, socket, head) =>
-					upgrade(request, socket, head, { bmc, prefix: '', url: request.url ?? '' });
-				bmcUrls.set(name, await open(name, own, handle, onUpgrade));
+				bmcUrls.set(name, await open(name, own, createOwnPort(bmc, ways)));
 			}
 			const checks = {
 				store: () => store.read(tx => tx.count(requests)),
@@ -682,32 +421,17 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 			// Without their BMC they end soon, and how they ended is still to be kept.
 			await Promise.race([changes.settled(), pause(clock, cutReadsAfter)]);
 			await sessions.close();
-			await lockouts.settled();
+			await people.lockouts.settled();
 		},
 		hurry: () => hurryUp(),
 	};
 }
-
-/** What workers are told of policies; nothing of a set that was changed after it was compiled. */
-const sourcesOf = ({ sources, version }: PolicySet): PolicySources | undefined =>
-	sources?.files.version === version ? sources : undefined;
-
-/** What workers are told of operators: no hash of a password. */
-const entriesOf = (roster: Roster): RosterEntry[] =>
-	roster.operators.flatMap(({ name }) => {
-		const entry = roster.find(name);
-		return entry ? [{ ...entry, password: undefined }] : [];
-	});
-type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 /** Milliseconds that answers to reads may still take when there are no more changes to wait for. */
 const cutReadsAfter = 1000;
 
 const pause = (clock: Clock, ms: number): Promise<void> =>
 	new Promise(resolve => void clock.after(ms, resolve));
-
-/** Every listener of the proxy is TLS. */
-const peerOf = (request: IncomingMessage): TLSSocket => request.socket as TLSSocket;
 
 /** Milliseconds between two looks for requests that have waited too long. */
 const expiryInterval = 5000;

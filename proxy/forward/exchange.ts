@@ -148,7 +148,7 @@ const tooLarge = (bmc: string, limit: number) =>
 export function passAnswer(
 	pool: Pool,
 	bmc: string,
-	limits: { readonly answer: number },
+	limits: { readonly answer: number; readonly timeout: number },
 	exchange: Exchange,
 	to: ServerResponse,
 	headersFor: HeadersFor,
@@ -203,6 +203,8 @@ export function passAnswer(
 					to.writeHead(status, headersFor({ status, headers }, held));
 					to.on('close', onClose);
 					to.on('drain', onDrain);
+					// Who reads nothing for as long as a BMC may be silent keeps a connection to it from everybody else.
+					to.setTimeout(limits.timeout, () => to.destroy());
 					to.write(more ? Buffer.concat([held, ...more]) : held);
 					more = undefined;
 				}

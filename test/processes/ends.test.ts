@@ -45,7 +45,8 @@ const homeFolders = () => readdirSync(tmpdir()).filter(name => name.startsWith('
 test.serial(
 	'a worker is killed under load: others go on, and all that reached a BMC is on the record',
 	async t => {
-		const site = await startTestProxy({ workers: 2 });
+		// Each read with an exchange of its own, so that they can be counted.
+		const site = await startTestProxy({ workers: 2, coalesce: false });
 		t.teardown(() => site.close());
 		t.is((await site.at('hso-operator')('GET', chassis, fresh)).status, 200);
 		const [victim] = site.proxy.workers();

@@ -40,13 +40,13 @@ const differences: readonly {
 		why: 'Tasks of the proxy stand beside the BMC’s',
 	},
 	{
-		paths: /^\/redfish\/v1\/TelemetryService\/MetricReports/,
+		paths: /^\/redfish\/v1\/TelemetryService\/(?:MetricReports|MetricReportDefinitions|Triggers)/,
 		without: got => ({
 			...got,
 			text: withoutProperties(got.text),
 			headers: without(got.headers, 'content-length', 'etag'),
 		}),
-		why: 'Metric reports are put together for their reader',
+		why: 'Metric reports, and what defines them, are put together for their reader',
 	},
 	{
 		paths: /^\/redfish\/v1\/EventService(\/|$)/,
