@@ -112,7 +112,7 @@ test.serial('a party’s flood at a slow BMC holds up neither the other party no
 });
 
 test.serial('more than a BMC’s queue takes is 503 with Retry-After, for who asked too much', async t => {
-	const small = await startTestProxy({ usage: { bmcQueue: 2 } });
+	const small = await startTestProxy({ usage: { bmcQueue: 2 }, coalesce: false });
 	t.teardown(() => small.close());
 	await small.at('hso-operator')('GET', system);
 	const started: (() => void)[] = [];
