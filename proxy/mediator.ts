@@ -1,3 +1,4 @@
+// Longer than most files: the one order in which a call is decided on, recorded, claimed, sent and answered, to be read in one go.
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '../common/clock.ts';
 import { BimetalError } from '../common/errors/bimetal-error.ts';

@@ -63,11 +63,11 @@ for (const how of ['in the middle of a line', 'at its sync'] as const) {
 			}
 			disk.room = Number.POSITIVE_INFINITY;
 			disk.failSync = false;
-			for (let second = 0; second < 60 && !log.healthy(); second++) {
+			// How many turns a real disk takes is its own affair; the test's own time limit ends what hangs.
+			while (!log.healthy()) {
 				clock.advance(1000);
 				await turns(log.healthy);
 			}
-			t.true(log.healthy());
 			t.is(log.head().seq, 10);
 			await log.append(decision(30)).durable;
 			await log.close();
