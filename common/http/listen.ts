@@ -1,8 +1,8 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { type Clock, systemClock } from '../clock.ts';
-import { explainListenError } from './listen-error.ts';
+import { bind } from './bind.ts';
 
 export interface Listening {
 	readonly host: string;
@@ -40,15 +40,7 @@ export async function listen(
 		});
 	});
 
-	await new Promise<void>((resolve, reject) => {
-		const fail = (cause: NodeJS.ErrnoException) => reject(explainListenError(cause, host, port));
-		server.once('error', fail);
-		server.listen({ host, port }, () => {
-			server.off('error', fail);
-			resolve();
-		});
-	});
-	const address = server.address() as AddressInfo;
+	const address = await bind(server, host, port);
 
 	const close = async (graceMs: number): Promise<void> => {
 		const closed = new Promise<void>(resolve => {

@@ -3,7 +3,6 @@ import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { Answer } from '../answer/answer.ts';
 import { renderRedfishError } from '../answer/redfish-error.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
-import { policyRecords, requestText } from '../audit/request-text.ts';
 import type { Call } from '../call.ts';
 import { type ActivePolicies, type Consider, occasionOf } from '../decide/consider.ts';
 import type { Verdict } from '../decide/decide.ts';
@@ -18,6 +17,7 @@ import type { Operator } from '../operator.ts';
 import { durably } from '../record.ts';
 import type { Spool } from '../upload/spool.ts';
 import { checkSignature, type Proof, type Signed } from './check-signature.ts';
+import { executionRecord } from './execution-record.ts';
 import { notNeeded, notWaiting, refuseUnfit } from './fitness.ts';
 import { monitorNamed } from './follow-task.ts';
 import { concernsParty, type RequestDocument } from './request-document.ts';
@@ -254,25 +254,7 @@ export function createApprover(deps: ApproverDeps): Approver {
 			policies: request.policies,
 		}));
 		try {
-			await durably(
-				audit.append({
-					kind: 'decision',
-					requestId: request.id,
-					operator: request.requester.name,
-					party: request.requester.party,
-					bmc: request.bmc,
-					method: request.request.method,
-					path: request.request.path,
-					operations: request.operations,
-					verdict: 'execute',
-					clause: verdict.clause,
-					policyVersion: request.policyVersion,
-					digest: request.digest,
-					request: requestText(call.request),
-					policies: policyRecords(verdict.policies),
-					status: null,
-				}),
-			);
+			await durably(audit.append(executionRecord(request, call, verdict)));
 		} catch (fault) {
 			verdict.claim?.release();
 			return settle(begun, 'failed', renderRedfishError(fault), reasonOf(fault));

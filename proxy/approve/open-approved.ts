@@ -2,7 +2,6 @@ import type { Clock } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { renderRedfishError } from '../answer/redfish-error.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
-import { policyRecords, requestText } from '../audit/request-text.ts';
 import type { Call } from '../call.ts';
 import type { ActivePolicies, Consider } from '../decide/consider.ts';
 import type { Verdict } from '../decide/decide.ts';
@@ -10,6 +9,7 @@ import type { Lanes } from '../decide/lanes.ts';
 import { proxyErrors } from '../errors.ts';
 import type { Operator } from '../operator.ts';
 import { durably } from '../record.ts';
+import { executionRecord } from './execution-record.ts';
 import type { RequestDocument } from './request-document.ts';
 import { viewPolicies, type WaitingRequests } from './waiting-requests.ts';
 
@@ -119,25 +119,7 @@ export function createOpenApproved(deps: OpenApprovedDeps): OpenApproved {
 				outcome: { status, headers: {}, body: null, at: clock.now() },
 			}));
 		try {
-			await durably(
-				audit.append({
-					kind: 'decision',
-					requestId: id,
-					operator: request.requester.name,
-					party: request.requester.party,
-					bmc: request.bmc,
-					method: request.request.method,
-					path: request.request.path,
-					operations: request.operations,
-					verdict: 'execute',
-					clause: verdict.clause,
-					policyVersion: request.policyVersion,
-					digest: request.digest,
-					request: requestText(call.request),
-					policies: policyRecords(verdict.policies),
-					status: null,
-				}),
-			);
+			await durably(audit.append(executionRecord(request, call, verdict)));
 			await verdict.claim?.durable;
 			const authorizers = request.authorizations.map(({ name, party }) => ({ name, party }));
 			// From here on it may have been opened.

@@ -1,8 +1,8 @@
 import type { Server as TlsServer } from 'node:https';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import type { Clock } from '../../common/clock.ts';
+import { bind } from '../../common/http/bind.ts';
 import type { Listening } from '../../common/http/listen.ts';
-import { explainListenError } from '../../common/http/listen-error.ts';
 import type { CountConnection } from '../limits/connections.ts';
 
 export interface SharedPort {
@@ -45,15 +45,7 @@ export async function listenShared({
 	});
 	// node:http begins to look after slow clients when it listens.
 	alone.emit('listening');
-	await new Promise<void>((resolve, reject) => {
-		const fail = (cause: NodeJS.ErrnoException) => reject(explainListenError(cause, host, port));
-		server.once('error', fail);
-		server.listen({ host, port }, () => {
-			server.off('error', fail);
-			resolve();
-		});
-	});
-	const address = server.address() as AddressInfo;
+	const address = await bind(server, host, port);
 
 	const close = async (graceMs: number): Promise<void> => {
 		server.close();
