@@ -100,7 +100,9 @@ testSushy('its task monitor waits until the other party has approved, and has th
 	t.is(approved.body.state, 'executed', JSON.stringify(approved.body));
 	const { error, waited, answer } = await asked;
 	t.is(error, undefined);
-	t.deepEqual(waited, [true, 'Pending']);
+	// The other party may have been as quick as sushy's second look: what it saw first is that it has to wait.
+	t.true(waited?.[0]);
+	t.regex(String(waited?.[1]), /^(?:Pending|Running|Completed)$/);
 	t.is(answer, approved.body.outcome.status);
 });
 
