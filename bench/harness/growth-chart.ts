@@ -82,7 +82,12 @@ function drawPanel(results: readonly BenchResult[], x0: number): string {
 				label(value),
 				`text-anchor="${size === largest ? 'end' : size === smallest ? 'start' : 'middle'}"`,
 			),
-			text(x(size), bottom + 16, size.toLocaleString('en'), 'text-anchor="middle"'),
+			text(
+				x(size),
+				bottom + 16,
+				size.toLocaleString('en'),
+				`text-anchor="${size === largest ? 'end' : 'middle'}"`,
+			),
 		]),
 		text(
 			(panel.left + panel.width - panel.right) / 2,
