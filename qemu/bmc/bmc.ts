@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../../common/clock.ts';
 import type { AccountSeed } from '../redfish/accounts.ts';
@@ -9,12 +8,14 @@ import { createService, type ExecutedRequest } from '../redfish/service.ts';
 import { createSessions } from '../redfish/sessions.ts';
 import { aggregate, type Satellite } from './aggregation.ts';
 import { type Consoles, createConsoles } from './consoles/consoles.ts';
-import type { Device, Identity } from './device.ts';
+import type { Device } from './device.ts';
 import { appendRecord, type NewRecord } from './event-log.ts';
 import { createEventPush, wantsEvent } from './event-push.ts';
 import { createEventStream } from './event-stream.ts';
 import { createFaults, type Faults } from './faults.ts';
-import { createPower, type PowerEvent, type PowerState, type ResetType } from './power.ts';
+import type { Host, HostEvent, HostFactory, Identity } from './host.ts';
+import { completeIdentity } from './identity.ts';
+import type { PowerState, ResetType } from './power.ts';
 import { describePowerEvent } from './power-records.ts';
 import { accountRoutes, allowsAuth } from './resources/accounts.ts';
 import { aggregationRoutes } from './resources/aggregation-service.ts';
@@ -32,7 +33,10 @@ import { SYSTEM, systemRoutes } from './resources/systems.ts';
 import { taskRoutes } from './resources/tasks.ts';
 import { telemetryRoutes } from './resources/telemetry.ts';
 import { receiveImage, updateRoutes } from './resources/update.ts';
+import type { KvmInput } from './simulated/rfb-server.ts';
+import { createSimulatedHost } from './simulated/simulated-host.ts';
 import { type BmcState, factoryState, loadState, saveState } from './state.ts';
+import { bootSettingsOf, forgetOneTimeBoot, watchdogSettingsOf } from './system-settings.ts';
 import { createTasks } from './tasks.ts';
 
 export type PowerStateName = PowerState['kind'];
@@ -47,9 +51,11 @@ export interface BmcOptions {
 	readonly accounts: readonly AccountSeed[];
 	readonly identity?: Partial<Identity>;
 	readonly clock?: Clock;
-	/** How long a server's self-test takes, in milliseconds. */
+	/** Makes the server that it manages; a simulated one when absent. */
+	readonly createHost?: HostFactory | undefined;
+	/** How long a simulated server's self-test takes, in milliseconds. */
 	readonly postTimeMs?: number;
-	/** How long an operating system takes to shut down, in milliseconds. */
+	/** How long a simulated server's operating system takes to shut down, in milliseconds. */
 	readonly shutdownTimeMs?: number;
 	/** How long a firmware update or a dump takes, in milliseconds. */
 	readonly taskTimeMs?: number;
@@ -90,8 +96,10 @@ export interface Bmc {
 	/** How often factory defaults were restored, and the manager restarted. */
 	readonly counts: { readonly resetsToDefaults: number; readonly managerResets: number };
 	powerState(): PowerStateName;
+	/** Watts that its server draws. */
+	drawnWatts(): number;
 	/** What stands at the other end of its WebSockets. */
-	readonly consoles: Pick<Consoles, 'open' | 'medium' | 'kvmInput'>;
+	readonly consoles: Pick<Consoles, 'open' | 'medium'> & { readonly kvmInput: KvmInput };
 	/** How many listen to server-sent events. */
 	listeners(): number;
 	/** What the power button and a cut cord do: a reset that no request asked for. */
@@ -166,22 +174,39 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		]);
 		return entry;
 	};
-	const onPower = (event: PowerEvent, now: PowerState, before: PowerState) => {
+	const onEvent = (event: HostEvent, now: PowerState, before: PowerState) => {
 		state.power = now.kind === 'Off' || (now.kind === 'PoweringOff' && now.next === 'Off') ? 'Off' : 'On';
-		if (event === 'PostDone') forgetOneTimeBoot(state);
 		touch();
 		const record = describePowerEvent(event, now, before);
 		if (record) report(record);
-		if (now !== before) consoles?.powerChanged(now, before);
 		if (now !== before) options.onPowerChange?.(now.kind, options.name);
 	};
 	let consoles: Consoles | undefined;
-	const power = createPower({
-		initial: state.power,
+	const kvmInput: KvmInput = { keys: [], pointers: 0 };
+	const createHost: HostFactory =
+		options.createHost ??
+		(context =>
+			createSimulatedHost(context, {
+				postTimeMs: options.postTimeMs ?? 5000,
+				shutdownTimeMs: options.shutdownTimeMs ?? 2000,
+				kvmInput,
+			}));
+	const server: Host = await createHost({
+		name: options.name,
+		identity,
 		clock,
-		postTimeMs: options.postTimeMs ?? 5000,
-		shutdownTimeMs: options.shutdownTimeMs ?? 2000,
-		onEvent: onPower,
+		initial: state.power,
+		firmwareVersion: () => state.firmware.bios_active ?? '',
+		boot: () => bootSettingsOf(state),
+		watchdog: () => watchdogSettingsOf(state),
+		onEvent,
+		onBoot() {
+			if (forgetOneTimeBoot(state)) touch();
+		},
+		onReading() {
+			generation++;
+		},
+		report,
 	});
 	const tasks = createTasks({
 		clock,
@@ -195,7 +220,7 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		clock,
 		state,
 		sessions,
-		power,
+		host: server,
 		tasks,
 		stream,
 		pushHeaders,
@@ -221,6 +246,7 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 			});
 			for (const session of sessions.list()) sessions.remove(session.id);
 			touch();
+			server.settingsChanged();
 			device.restarted();
 		},
 	};
@@ -245,9 +271,9 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		sockets: opened.routes,
 	});
 	const answer = satellites ? aggregate(service.handler.answer, satellites) : service.handler.answer;
-	let server: HttpServer;
+	let http: HttpServer;
 	try {
-		server = await startHttpServer({
+		http = await startHttpServer({
 			host,
 			port: options.port ?? 0,
 			tls: options.tls,
@@ -261,10 +287,10 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 			},
 		});
 	} catch (error) {
-		power.stop();
+		await server.close();
 		throw error;
 	}
-	const { port } = server;
+	const { port } = http;
 	return {
 		name: options.name,
 		url: `${options.tls ? 'https' : 'http'}://${host}:${port}`,
@@ -275,18 +301,19 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 		get counts() {
 			return { resetsToDefaults: state.resetsToDefaults, managerResets: state.managerResets };
 		},
-		powerState: () => power.state().kind,
-		consoles: opened,
+		powerState: () => server.power.state().kind,
+		drawnWatts: () => server.drawnWatts(),
+		consoles: { open: opened.open, medium: opened.medium, kvmInput },
 		listeners: () => stream.listeners(),
-		press: type => power.reset(type),
+		press: type => server.power.reset(type),
 		fault(wanted) {
 			faults.set(wanted);
-			if (wanted.down) server.dropConnections();
+			if (wanted.down) http.dropConnections();
 		},
 		async close() {
-			power.stop();
 			tasks.stop();
 			eventPush.close();
+			await http.close();
 			await server.close();
 			save();
 		},
@@ -314,28 +341,6 @@ function allRoutes(
 		...certificateRoutes(device),
 		...telemetryRoutes(device),
 	];
-}
-
-function completeIdentity(name: string, given: Partial<Identity> | undefined): Identity {
-	const digits = createHash('sha256').update(name).digest('hex');
-	return {
-		serial: `BM-${name.toUpperCase()}`,
-		uuid: `${digits.slice(0, 8)}-${digits.slice(8, 12)}-4000-8000-${digits.slice(12, 24)}`,
-		model: 'BM-1000',
-		manufacturer: 'Bimetal',
-		assetTag: name,
-		// Locally administered (IEEE 802, the second bit of the first octet).
-		mac: `02:${(digits.slice(0, 10).match(/../g) ?? []).join(':')}`,
-		...given,
-	};
-}
-
-/** A boot override for one time has had its time once POST is over (DSP0268, Boot.BootSourceOverrideEnabled). */
-function forgetOneTimeBoot(state: BmcState): void {
-	const settings = state.settings[SYSTEM];
-	if (settings?.['Boot/BootSourceOverrideEnabled'] !== 'Once') return;
-	settings['Boot/BootSourceOverrideEnabled'] = 'Disabled';
-	settings['Boot/BootSourceOverrideTarget'] = 'None';
 }
 
 /** An emulated BMC is no way to other machines unless that is meant. */

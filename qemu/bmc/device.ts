@@ -5,19 +5,9 @@ import type { Values } from '../redfish/request-body.ts';
 import type { Sessions } from '../redfish/sessions.ts';
 import type { LogRecord, NewRecord } from './event-log.ts';
 import type { EventStream } from './event-stream.ts';
-import type { Power } from './power.ts';
+import type { Host, Identity } from './host.ts';
 import type { BmcState } from './state.ts';
 import type { Tasks } from './tasks.ts';
-
-/** What tells one server from another. */
-export interface Identity {
-	readonly serial: string;
-	readonly uuid: string;
-	readonly model: string;
-	readonly manufacturer: string;
-	readonly assetTag: string;
-	readonly mac: string;
-}
 
 /** One BMC with its server, as the resource files see it. */
 export interface Device {
@@ -26,7 +16,7 @@ export interface Device {
 	readonly clock: Clock;
 	readonly state: BmcState;
 	readonly sessions: Sessions;
-	readonly power: Power;
+	readonly host: Host;
 	readonly tasks: Tasks;
 	readonly stream: EventStream;
 	/** The headers with which events are pushed to a subscription, by its id. */

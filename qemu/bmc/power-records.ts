@@ -1,9 +1,10 @@
 import { type NewRecord, oem } from './event-log.ts';
-import type { PowerEvent, PowerState } from './power.ts';
+import type { HostEvent } from './host.ts';
+import type { PowerState } from './power.ts';
 
 /** The log entry that an event leaves; undefined where nothing worth telling happened. */
 export function describePowerEvent(
-	event: PowerEvent,
+	event: HostEvent,
 	now: PowerState,
 	before: PowerState,
 ): NewRecord | undefined {
@@ -11,6 +12,22 @@ export function describePowerEvent(
 		return now.kind === 'Off'
 			? undefined
 			: record('Critical', 'NMIRaised', 'A non-maskable interrupt was raised on request.', 'nmi');
+	}
+	switch (event) {
+		case 'GuestReset':
+			return record('OK', 'HostReset', 'The host restarted by itself.', 'restart');
+		case 'GuestShutdown':
+			return record('OK', 'HostPowerOff', 'The host shut itself down and is off.', 'power off');
+		case 'ShutdownTimeout':
+			return record(
+				'Warning',
+				'HostShutdownTimeout',
+				'The host did not shut down in time; it was switched off.',
+				'forced off',
+			);
+		case 'Failed':
+			// Whoever saw it fail knows more, and reports it.
+			return undefined;
 	}
 	if (now === before) return undefined;
 	switch (now.kind) {

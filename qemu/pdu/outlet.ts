@@ -1,5 +1,5 @@
 import type { PowerStateName } from '../bmc/bmc.ts';
-import { drawnWatts, spread } from '../bmc/readings.ts';
+import { drawnWatts, spread } from '../bmc/simulated/readings.ts';
 
 /** One outlet of the PDU and the server that hangs on it. */
 export interface Outlet {

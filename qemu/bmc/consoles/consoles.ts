@@ -1,9 +1,6 @@
 import type { ConsoleSocket, SocketRoute } from '../../redfish/socket-route.ts';
 import type { Device } from '../device.ts';
-import type { PowerState } from '../power.ts';
-import { createHostShell } from './host-shell.ts';
-import { attachMedium, type Medium } from './nbd-client.ts';
-import { type KvmInput, serveFramebuffer } from './rfb-server.ts';
+import type { Medium } from '../host.ts';
 
 /** What of a BMC is reached over WebSockets. */
 export interface Consoles {
@@ -12,8 +9,6 @@ export interface Consoles {
 	open(): Readonly<Record<string, number>>;
 	/** The medium that a client has attached. */
 	medium(): Medium | undefined;
-	readonly kvmInput: KvmInput;
-	powerChanged(now: PowerState, before: PowerState): void;
 	/** The BMC restarts: whoever was connected is not any more. */
 	endAll(reason: string): void;
 }
@@ -24,9 +19,8 @@ const SERIAL_SLICE = 4096;
 
 /** The serial console, the KVM and the virtual medium, as bmcweb serves them. */
 export function createConsoles(device: Device): Consoles {
-	const shell = createHostShell(device);
+	const { host } = device;
 	const sockets = new Map<string, Set<ConsoleSocket>>();
-	const kvmInput: KvmInput = { keys: [], pointers: 0 };
 	let attached: Medium | undefined;
 
 	const count = (path: string): number => sockets.get(path)?.size ?? 0;
@@ -37,13 +31,12 @@ export function createConsoles(device: Device): Consoles {
 	};
 	const openSerial = (path: string) => (socket: ConsoleSocket) => {
 		keep(path, socket);
-		const stop = shell.listen(text => {
-			const bytes = Buffer.from(text, 'utf8');
+		const stop = host.serial.listen(bytes => {
 			for (let at = 0; at < bytes.length; at += SERIAL_SLICE)
 				socket.send(bytes.subarray(at, at + SERIAL_SLICE));
 		});
 		socket.onClose(stop);
-		socket.onMessage(bytes => shell.type(bytes));
+		socket.onMessage(bytes => host.serial.type(bytes));
 	};
 
 	return {
@@ -64,7 +57,7 @@ export function createConsoles(device: Device): Consoles {
 				open(socket) {
 					if (count('/kvm/0') >= MAX_KVM) return socket.close('Max sessions are already connected');
 					keep('/kvm/0', socket);
-					serveFramebuffer(device, socket, kvmInput);
+					host.serveScreen(socket);
 				},
 			},
 			{
@@ -73,7 +66,7 @@ export function createConsoles(device: Device): Consoles {
 				open(socket) {
 					if (count('/vm/0/0') > 0) return socket.close('Session already exists');
 					keep('/vm/0/0', socket);
-					attachMedium(socket, medium => {
+					host.attachMedium(socket, medium => {
 						attached = medium;
 					});
 				},
@@ -81,8 +74,6 @@ export function createConsoles(device: Device): Consoles {
 		],
 		open: () => Object.fromEntries([...sockets].map(([path, own]) => [path, own.size])),
 		medium: () => attached,
-		kvmInput,
-		powerChanged: shell.powerChanged,
 		endAll(reason) {
 			for (const own of sockets.values()) for (const socket of own) socket.close(reason);
 		},

@@ -5,7 +5,6 @@ import { flag, listOf, object, oneOf, text, wholeNumber } from '../../redfish/re
 import { act, resource } from '../../redfish/route-kinds.ts';
 import type { Call, Route } from '../../redfish/route-table.ts';
 import { type Device, withSettings } from '../device.ts';
-import { readings } from '../readings.ts';
 import { sensorRoutes } from './sensors.ts';
 import { changeMember } from './system-parts.ts';
 import { resetInfo } from './systems.ts';
@@ -44,7 +43,7 @@ export function chassisRoutes(device: Device): Route[] {
 			if (!read.ok) return read.outcome;
 			const type = String(read.value.get('ResetType'));
 			if (type !== 'PowerCycle') return failed(400, 'ActionParameterNotSupported', type, 'ResetType');
-			device.power.reset('PowerCycle');
+			device.host.power.reset('PowerCycle');
 			return success();
 		}),
 		...sensorRoutes(device),
@@ -91,9 +90,11 @@ export function chassisRoutes(device: Device): Route[] {
 }
 
 function showChassis(device: Device): JsonObject {
-	const on = device.power.state().kind !== 'Off';
+	const on = device.host.power.state().kind !== 'Off';
 	const { identity } = device;
-	const cpus = ['cpu0', 'cpu1'].map(id => link(`/redfish/v1/Systems/system/Processors/${id}`));
+	const cpus = device.host.hardware.processors.map((_, index) =>
+		link(`/redfish/v1/Systems/system/Processors/cpu${index}`),
+	);
 	return withSettings(device, {
 		'@odata.id': CHASSIS,
 		'@odata.type': '#Chassis.v1_22_0.Chassis',
@@ -132,7 +133,7 @@ function showChassis(device: Device): JsonObject {
 }
 
 function environment(device: Device): JsonObject {
-	const now = readings(device);
+	const now = device.host.readings();
 	const fans = ['fan0', 'fan1'].map(fan => ({
 		DataSourceUri: `${CHASSIS}/Sensors/fantach_${fan}_tach`,
 		DeviceName: `Chassis Fan ${fan}`,
@@ -235,7 +236,7 @@ function thermalSubsystemRoutes(device: Device): Route[] {
 }
 
 function thermalMetrics(device: Device): JsonObject {
-	const temperatures = Object.entries(readings(device))
+	const temperatures = Object.entries(device.host.readings())
 		.filter(([, reading]) => reading.type === 'Temperature')
 		.map(([id, reading]) => ({ DataSourceUri: `${CHASSIS}/Sensors/${id}`, Reading: reading.value }));
 	return {

@@ -2,7 +2,7 @@ import { collection, type JsonObject } from '../../redfish/json.ts';
 import { resource } from '../../redfish/route-kinds.ts';
 import type { Route } from '../../redfish/route-table.ts';
 import type { Device } from '../device.ts';
-import { type Reading, readings } from '../readings.ts';
+import type { Reading } from '../host.ts';
 
 const SENSORS = '/redfish/v1/Chassis/chassis/Sensors';
 
@@ -16,7 +16,7 @@ export function sensorRoutes(device: Device): Route[] {
 							SENSORS,
 							'SensorCollection',
 							'Sensors',
-							Object.keys(readings(device)),
+							Object.keys(device.host.readings()),
 							'Collection of Sensors for this Chassis',
 						)
 					: undefined,
@@ -26,7 +26,7 @@ export function sensorRoutes(device: Device): Route[] {
 			'/redfish/v1/Chassis/{}/Sensors/{}',
 			call => {
 				const [chassis, id = ''] = call.params;
-				const all = readings(device);
+				const all = device.host.readings();
 				const reading = Object.hasOwn(all, id) ? all[id] : undefined;
 				return chassis === 'chassis' && reading ? showSensor(id, reading) : undefined;
 			},

@@ -6,7 +6,6 @@ import { act, resource } from '../../redfish/route-kinds.ts';
 import type { Call, Route } from '../../redfish/route-table.ts';
 import { type Device, preciseTimestamp } from '../device.ts';
 import type { LogRecord } from '../event-log.ts';
-import { hostLines } from '../host-console.ts';
 import { dumpRoutes } from './dumps.ts';
 import { clearAction, entryCollection, logService } from './log-service.ts';
 import { isSystem, SYSTEM } from './systems.ts';
@@ -165,7 +164,7 @@ function hostLoggerRoutes(device: Device): Route[] {
 							`${uri}/Entries`,
 							'HostLogger Entries',
 							'Collection of HostLogger Entries',
-							hostLines(device).map(show),
+							device.host.serial.lines().map(show),
 						)
 					: undefined,
 			{ type: 'ComputerSystem' },
@@ -173,7 +172,7 @@ function hostLoggerRoutes(device: Device): Route[] {
 		...resource(
 			`${S}/HostLogger/Entries/{}`,
 			call => {
-				const lines = hostLines(device);
+				const lines = device.host.serial.lines();
 				const index = /^\d{1,4}$/.test(call.params[1] ?? '') ? Number(call.params[1]) : -1;
 				const line = lines[index];
 				return isSystem(call) && line !== undefined ? show(line, index) : undefined;
@@ -189,8 +188,8 @@ const POST_CODES = [0x01, 0x02, 0x15, 0x32, 0x4f, 0x60, 0x92, 0xa0, 0xad];
 function postCodeRoutes(device: Device): Route[] {
 	const uri = `${LOGS}/PostCodes`;
 	const codes = (): readonly number[] => {
-		if (device.state.settings[uri]?.cleared === device.power.changedAt()) return [];
-		return device.power.state().kind === 'Off' ? [] : POST_CODES;
+		if (device.state.settings[uri]?.cleared === device.host.power.changedAt()) return [];
+		return device.host.power.state().kind === 'Off' ? [] : POST_CODES;
 	};
 	const show = (code: number, index: number): JsonObject => {
 		const hex = `0x${code.toString(16).padStart(2, '0')}`;
@@ -201,7 +200,7 @@ function postCodeRoutes(device: Device): Route[] {
 			Name: 'POST Code Log Entry',
 			EntryType: 'Event',
 			Severity: 'OK',
-			Created: preciseTimestamp(device.power.changedAt() + index),
+			Created: preciseTimestamp(device.host.power.changedAt() + index),
 			Message: `Boot Count: 1; Time Stamp Offset: 0.${String(index).padStart(4, '0')} seconds; POST Code: ${hex}`,
 			MessageId: 'OpenBMC.0.5.BIOSPOSTCode',
 			MessageArgs: ['1', `0.${String(index).padStart(4, '0')}`, hex],
@@ -243,7 +242,7 @@ function postCodeRoutes(device: Device): Route[] {
 		),
 		act('POST', `${S}/PostCodes/Actions/LogService.ClearLog`, CONFIGURE_COMPONENTS, call => {
 			if (!isSystem(call)) return notFound('ComputerSystem', call.params[0] ?? '');
-			device.state.settings[uri] = { cleared: device.power.changedAt() };
+			device.state.settings[uri] = { cleared: device.host.power.changedAt() };
 			return done();
 		}),
 	];

@@ -5,11 +5,12 @@ import { flag, type Shape, wholeNumber } from '../../redfish/request-body.ts';
 import { act, resource } from '../../redfish/route-kinds.ts';
 import type { Call, Route } from '../../redfish/route-table.ts';
 import { changeSettings, type Device, withSettings } from '../device.ts';
+import type { Drive, MemoryModule, Processor } from '../host.ts';
 import { isSystem, SYSTEM } from './systems.ts';
 
 const S = '/redfish/v1/Systems/{}';
-const CPUS = ['cpu0', 'cpu1'];
-const DIMMS = ['dimm0', 'dimm1', 'dimm2', 'dimm3'];
+
+const ids = (prefix: string, of: readonly unknown[]): string[] => of.map((_, index) => `${prefix}${index}`);
 
 /** A PATCH that keeps its values as settings of the member. */
 export function changeMember(
@@ -70,8 +71,9 @@ function bios(): JsonObject {
 
 function processorRoutes(device: Device): Route[] {
 	const uri = `${SYSTEM}/Processors`;
+	const cpus = ids('cpu', device.host.hardware.processors);
 	const find = (call: Call) => {
-		const index = CPUS.indexOf(call.params[1] ?? '');
+		const index = cpus.indexOf(call.params[1] ?? '');
 		return isSystem(call) && index >= 0 ? index : undefined;
 	};
 	const options = { schema: 'Processor', type: 'Processor' };
@@ -79,14 +81,15 @@ function processorRoutes(device: Device): Route[] {
 		...resource(
 			`${S}/Processors`,
 			call =>
-				isSystem(call) ? collection(uri, 'ProcessorCollection', 'Processor Collection', CPUS) : undefined,
+				isSystem(call) ? collection(uri, 'ProcessorCollection', 'Processor Collection', cpus) : undefined,
 			{ schema: 'ProcessorCollection', type: 'ComputerSystem' },
 		),
 		...resource(
 			`${S}/Processors/{}`,
 			call => {
 				const index = find(call);
-				return index === undefined ? undefined : withSettings(device, processor(device, index));
+				const part = index === undefined ? undefined : device.host.hardware.processors[index];
+				return part && index !== undefined ? withSettings(device, processor(device, index, part)) : undefined;
 			},
 			options,
 		),
@@ -142,7 +145,7 @@ function processorMetrics(uri: string): JsonObject {
 	};
 }
 
-function processor(device: Device, index: number): JsonObject {
+function processor(device: Device, index: number, part: Processor): JsonObject {
 	const uri = `${SYSTEM}/Processors/cpu${index}`;
 	return {
 		'@odata.id': uri,
@@ -152,17 +155,17 @@ function processor(device: Device, index: number): JsonObject {
 		ProcessorType: 'CPU',
 		Socket: `CPU${index}`,
 		Manufacturer: device.identity.manufacturer,
-		Model: 'Server Processor 32C',
-		PartNumber: 'CPU-32C',
+		Model: part.model,
+		PartNumber: part.partNumber,
 		SerialNumber: `${device.identity.serial}-CPU${index}`,
-		MaxSpeedMHz: 3200,
-		TotalCores: 32,
-		TotalThreads: 64,
+		MaxSpeedMHz: part.maxSpeedMHz,
+		TotalCores: part.cores,
+		TotalThreads: part.threads,
 		ProcessorId: {
-			EffectiveFamily: '0x06',
-			EffectiveModel: '0x8f',
-			IdentificationRegisters: '0x00000000000806f8',
-			Step: '0x08',
+			EffectiveFamily: part.id.family,
+			EffectiveModel: part.id.model,
+			IdentificationRegisters: part.id.registers,
+			Step: part.id.step,
 		},
 		Status: { Health: 'OK', State: 'Enabled' },
 		SubProcessors: link(`${uri}/SubProcessors`),
@@ -171,18 +174,23 @@ function processor(device: Device, index: number): JsonObject {
 
 function memoryRoutes(device: Device): Route[] {
 	const uri = `${SYSTEM}/Memory`;
-	const find = (call: Call) =>
-		isSystem(call) && DIMMS.includes(call.params[1] ?? '') ? `${uri}/${call.params[1]}` : undefined;
+	const dimms = ids('dimm', device.host.hardware.memory);
+	const module = (call: Call) =>
+		isSystem(call) ? device.host.hardware.memory[dimms.indexOf(call.params[1] ?? '')] : undefined;
+	const find = (call: Call) => (module(call) ? `${uri}/${call.params[1]}` : undefined);
 	return [
 		...resource(
 			`${S}/Memory`,
 			call =>
-				isSystem(call) ? collection(uri, 'MemoryCollection', 'Memory Module Collection', DIMMS) : undefined,
+				isSystem(call) ? collection(uri, 'MemoryCollection', 'Memory Module Collection', dimms) : undefined,
 			{ type: 'ComputerSystem' },
 		),
 		...resource(
 			`${S}/Memory/{}`,
-			call => (find(call) ? withSettings(device, dimm(device, call.params[1] ?? '')) : undefined),
+			call => {
+				const part = module(call);
+				return part && withSettings(device, dimm(device, call.params[1] ?? '', part));
+			},
 			{ type: 'Memory' },
 		),
 		changeMember(device, `${S}/Memory/{}`, CONFIGURE_COMPONENTS, { LocationIndicatorActive: flag }, find, {
@@ -191,15 +199,15 @@ function memoryRoutes(device: Device): Route[] {
 	];
 }
 
-function dimm(device: Device, id: string): JsonObject {
+function dimm(device: Device, id: string, part: MemoryModule): JsonObject {
 	return {
 		'@odata.id': `${SYSTEM}/Memory/${id}`,
 		'@odata.type': '#Memory.v1_23_0.Memory',
 		Id: id,
 		Name: 'DIMM Slot',
 		Manufacturer: device.identity.manufacturer,
-		Model: 'RDIMM 32G',
-		PartNumber: 'DIMM-32G',
+		Model: part.model,
+		PartNumber: part.partNumber,
 		SparePartNumber: '',
 		SerialNumber: `${device.identity.serial}-${id.toUpperCase()}`,
 		FirmwareRevision: '0',
@@ -207,7 +215,7 @@ function dimm(device: Device, id: string): JsonObject {
 		MemoryDeviceType: 'DDR5',
 		BaseModuleType: 'RDIMM',
 		ErrorCorrection: 'SingleBitECC',
-		CapacityMiB: 32_768,
+		CapacityMiB: part.capacityMiB,
 		BusWidthBits: 72,
 		DataWidthBits: 64,
 		RankCount: 2,
@@ -219,6 +227,7 @@ function dimm(device: Device, id: string): JsonObject {
 
 function storageRoutes(device: Device): Route[] {
 	const uri = `${SYSTEM}/Storage`;
+	const drives = ids('drive', device.host.hardware.drives);
 	const isStorage = (call: Call) => isSystem(call) && call.params[1] === '1';
 	return [
 		...resource(
@@ -236,8 +245,8 @@ function storageRoutes(device: Device): Route[] {
 							'@odata.type': '#Storage.v1_13_0.Storage',
 							Id: '1',
 							Name: 'Storage',
-							Drives: [link(`${uri}/1/Drives/drive0`), link(`${uri}/1/Drives/drive1`)],
-							'Drives@odata.count': 2,
+							Drives: drives.map(id => link(`${uri}/1/Drives/${id}`)),
+							'Drives@odata.count': drives.length,
 							Status: { Health: 'OK', HealthRollup: 'OK', State: 'Enabled' },
 						}
 					: undefined,
@@ -247,27 +256,27 @@ function storageRoutes(device: Device): Route[] {
 			`${S}/Storage/{}/Drives/{}`,
 			call => {
 				const id = call.params[2] ?? '';
-				if (!isStorage(call) || !/^drive[01]$/.test(id)) return undefined;
-				return drive(device, uri, id);
+				const part = isStorage(call) ? device.host.hardware.drives[drives.indexOf(id)] : undefined;
+				return part && drive(device, uri, id, part);
 			},
 			{ type: 'Drive' },
 		),
 	];
 }
 
-function drive(device: Device, storage: string, id: string): JsonObject {
+function drive(device: Device, storage: string, id: string, part: Drive): JsonObject {
 	return {
 		'@odata.id': `${storage}/1/Drives/${id}`,
 		'@odata.type': '#Drive.v1_7_0.Drive',
 		Id: id,
 		Name: id,
 		Manufacturer: device.identity.manufacturer,
-		Model: 'NVMe 960G',
+		Model: part.model,
 		SerialNumber: `${device.identity.serial}-${id.toUpperCase()}`,
-		MediaType: 'SSD',
-		Protocol: 'NVMe',
-		CapacityBytes: 960_197_124_096,
+		MediaType: part.mediaType,
+		Protocol: part.protocol,
+		CapacityBytes: part.capacityBytes,
 		Links: { Chassis: link('/redfish/v1/Chassis/chassis') },
-		Status: { Health: id === 'drive0' ? 'Critical' : 'OK', State: 'Enabled' },
+		Status: { Health: part.health, State: 'Enabled' },
 	};
 }

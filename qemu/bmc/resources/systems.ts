@@ -8,10 +8,9 @@ import { changeSettings, type Device, preciseTimestamp, timestamp, withSettings 
 import { type PowerState, RESET_TYPES, type ResetType } from '../power.ts';
 
 export const SYSTEM = '/redfish/v1/Systems/system';
-const BOOT_TARGETS = ['None', 'Pxe', 'Hdd', 'Cd', 'Diags', 'BiosSetup', 'Usb'];
 const RETRY_ATTEMPTS = 3;
 
-const CHANGEABLE: Shape = {
+const changeable = (bootTargets: readonly string[]): Shape => ({
 	AssetTag: text,
 	LocationIndicatorActive: flag,
 	IndicatorLED: oneOf('Lit', 'Blinking', 'Off'),
@@ -25,13 +24,13 @@ const CHANGEABLE: Shape = {
 	Boot: {
 		BootSourceOverrideEnabled: oneOf('Disabled', 'Once', 'Continuous'),
 		BootSourceOverrideMode: oneOf('Legacy', 'UEFI'),
-		BootSourceOverrideTarget: oneOf(...BOOT_TARGETS),
+		BootSourceOverrideTarget: oneOf(...bootTargets),
 		AutomaticRetryConfig: oneOf('Disabled', 'RetryAttempts'),
 		AutomaticRetryAttempts: wholeNumber(0, 10),
 		StopBootOnFault: oneOf('Never', 'AnyFault'),
 		TrustedModuleRequiredToBoot: oneOf('Disabled', 'Required'),
 	},
-};
+});
 
 export function systemRoutes(device: Device): Route[] {
 	const uri = '/redfish/v1/Systems';
@@ -66,7 +65,8 @@ export function isSystem(call: Call): boolean {
 }
 
 function showSystem(device: Device): JsonObject {
-	const { identity, power } = device;
+	const { identity } = device;
+	const { hardware, power } = device.host;
 	const { kind } = power.state();
 	const changedAt = power.changedAt();
 	return withSettings(device, {
@@ -87,18 +87,23 @@ function showSystem(device: Device): JsonObject {
 		LastResetTime: timestamp(changedAt),
 		Status: { Health: 'OK', State: STATES[kind] },
 		LocationIndicatorActive: false,
-		ProcessorSummary: { Count: 2, CoreCount: 64 },
-		MemorySummary: { TotalSystemMemoryGiB: 128 },
+		ProcessorSummary: {
+			Count: hardware.processors.length,
+			CoreCount: sum(hardware.processors.map(({ cores }) => cores)),
+		},
+		MemorySummary: {
+			TotalSystemMemoryGiB: sum(hardware.memory.map(({ capacityMiB }) => capacityMiB)) / 1024,
+		},
 		BootProgress: { LastState: BOOT_STATES[kind], LastStateTime: preciseTimestamp(changedAt) },
 		Boot: {
 			AutomaticRetryAttempts: RETRY_ATTEMPTS,
 			AutomaticRetryConfig: 'RetryAttempts',
 			'AutomaticRetryConfig@Redfish.AllowableValues': ['Disabled', 'RetryAttempts'],
 			BootSourceOverrideEnabled: 'Disabled',
-			BootSourceOverrideMode: 'UEFI',
+			BootSourceOverrideMode: hardware.bootMode,
 			'BootSourceOverrideMode@Redfish.AllowableValues': ['Legacy', 'UEFI'],
 			BootSourceOverrideTarget: 'None',
-			'BootSourceOverrideTarget@Redfish.AllowableValues': BOOT_TARGETS,
+			'BootSourceOverrideTarget@Redfish.AllowableValues': [...hardware.bootTargets],
 			RemainingAutomaticRetryAttempts: RETRY_ATTEMPTS,
 			StopBootOnFault: 'Never',
 			TrustedModuleRequiredToBoot: 'Required',
@@ -113,6 +118,9 @@ function showSystem(device: Device): JsonObject {
 			MaxConcurrentSessions: 15,
 			SSH: { HotKeySequenceDisplay: 'Press ~. to exit console', Port: 2200, ServiceEnabled: true },
 		},
+		...(hardware.trustedModule && {
+			TrustedModules: [{ InterfaceType: hardware.trustedModule, Status: { Health: 'OK', State: 'Enabled' } }],
+		}),
 		PCIeDevices: [],
 		'PCIeDevices@odata.count': 0,
 		Bios: link(`${SYSTEM}/Bios`),
@@ -134,6 +142,8 @@ function showSystem(device: Device): JsonObject {
 	});
 }
 
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
 const STATES: Readonly<Record<PowerState['kind'], string>> = {
 	Off: 'Disabled',
 	PoweringOn: 'Starting',
@@ -150,9 +160,10 @@ const BOOT_STATES: Readonly<Record<PowerState['kind'], string>> = {
 function changeSystem(device: Device, call: Call): Outcome {
 	const [id = ''] = call.params;
 	if (!isSystem(call)) return notFound('ComputerSystem', id);
-	const read = call.values(CHANGEABLE);
+	const read = call.values(changeable(device.host.hardware.bootTargets));
 	if (!read.ok) return read.outcome;
 	changeSettings(device, SYSTEM, read.value);
+	device.host.settingsChanged();
 	return done();
 }
 
@@ -163,7 +174,7 @@ function resetSystem(device: Device, call: Call): Outcome {
 	if (!read.ok) return read.outcome;
 	const type = read.value.get('ResetType');
 	if (!isResetType(type)) return failed(400, 'ActionParameterUnknown', 'Reset', String(type));
-	device.power.reset(type);
+	device.host.power.reset(type);
 	return done();
 }
 

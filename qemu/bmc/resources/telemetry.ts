@@ -5,7 +5,6 @@ import { flag, listOf, matching, object, oneOf, type Shape, text } from '../../r
 import { act, resource } from '../../redfish/route-kinds.ts';
 import type { Call, Route } from '../../redfish/route-table.ts';
 import { type Device, timestamp } from '../device.ts';
-import { readings } from '../readings.ts';
 
 const SERVICE = '/redfish/v1/TelemetryService';
 const DEFINITIONS = `${SERVICE}/MetricReportDefinitions`;
@@ -75,7 +74,7 @@ function report(device: Device, id: string): JsonObject {
 		Name: id,
 		Timestamp: now,
 		MetricReportDefinition: link(`${DEFINITIONS}/${id}`),
-		MetricValues: Object.entries(readings(device))
+		MetricValues: Object.entries(device.host.readings())
 			.filter(([, reading]) => wanted.includes(reading.type))
 			.map(([sensor, reading]) => ({
 				MetricId: sensor,

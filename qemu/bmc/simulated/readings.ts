@@ -1,14 +1,5 @@
-import type { Device } from './device.ts';
-import type { PowerState } from './power.ts';
-
-export interface Reading {
-	readonly name: string;
-	readonly type: 'Rotational' | 'Power' | 'Temperature' | 'Voltage';
-	readonly units: 'RPM' | 'W' | 'Cel' | 'V';
-	readonly value: number;
-	/** The upper critical threshold, in the same units. */
-	readonly critical: number;
-}
+import type { Reading } from '../host.ts';
+import type { PowerState } from '../power.ts';
 
 // Watts at the wall: standby, self-test with everything at full speed, an operating system that idles.
 const WATTS: Readonly<Record<PowerState['kind'], number>> = {
@@ -24,9 +15,8 @@ export function drawnWatts(kind: PowerState['kind']): number {
 }
 
 /** Every sensor's reading by its id; they follow the power state and differ a little between servers. */
-export function readings(device: Device): Readonly<Record<string, Reading>> {
-	const { kind } = device.power.state();
-	const offset = spread(device.identity.serial);
+export function readings(serial: string, kind: PowerState['kind']): Readonly<Record<string, Reading>> {
+	const offset = spread(serial);
 	const running = kind !== 'Off';
 	const watts = drawnWatts(kind) + (running ? offset : 0);
 	const cpu = { Off: 26, PoweringOn: 61, On: 52, PoweringOff: 45 }[kind] + offset;

@@ -1,13 +1,5 @@
 import type { ConsoleSocket } from '../../redfish/socket-route.ts';
-
-/** A medium that a client offers, as far as the BMC has read it. */
-export interface Medium {
-	/** Bytes. */
-	readonly size: number;
-	readonly readOnly: boolean;
-	/** The first block, once it has come. */
-	first: Buffer | undefined;
-}
+import type { Medium } from '../host.ts';
 
 const BLOCK = 512;
 const NEWSTYLE = Buffer.from('NBDMAGICIHAVEOPT', 'latin1');

@@ -1,5 +1,5 @@
 import type { ConsoleSocket } from '../../redfish/socket-route.ts';
-import type { Device } from '../device.ts';
+import type { PowerState } from '../power.ts';
 
 /** Keys and buttons that arrived, for who wants to know whether they did. */
 export interface KvmInput {
@@ -20,7 +20,11 @@ const LENGTHS: Readonly<Record<number, number>> = { 0: 20, 3: 10, 4: 8, 5: 6 };
  * The VNC server behind `/kvm/0`, as OpenBMC's obmc-ikvm is one: RFB 3.8 without security of its own (bmcweb has
  * asked who it is), a small framebuffer in Raw encoding that is black when the machine is off, keys and pointer.
  */
-export function serveFramebuffer(device: Device, socket: ConsoleSocket, input: KvmInput): void {
+export function serveFramebuffer(
+	host: { readonly name: string; readonly kind: () => PowerState['kind'] },
+	socket: ConsoleSocket,
+	input: KvmInput,
+): void {
 	let waiting: Buffer = Buffer.alloc(0);
 	let stage: 'version' | 'security' | 'init' | 'running' = 'version';
 	const need = (count: number): Buffer | undefined => {
@@ -50,7 +54,7 @@ export function serveFramebuffer(device: Device, socket: ConsoleSocket, input: K
 			}
 			case 'init': {
 				if (!need(1)) return false;
-				socket.send(serverInit(device.name));
+				socket.send(serverInit(host.name));
 				stage = 'running';
 				return true;
 			}
@@ -77,7 +81,7 @@ export function serveFramebuffer(device: Device, socket: ConsoleSocket, input: K
 		const message = need(length);
 		if (!message) return false;
 		if (type === 0 && message[4] !== 32) return end('32 bits a pixel only');
-		if (type === 3) socket.send(update(device.power.state().kind));
+		if (type === 3) socket.send(update(host.kind()));
 		if (type === 4 && message[1] === 1) input.keys.push(message.readUInt32BE(4));
 		if (type === 5) input.pointers++;
 		return true;

@@ -1,11 +1,11 @@
-import type { Device } from '../device.ts';
-import { hostLines } from '../host-console.ts';
+import type { HostContext, HostPower } from '../host.ts';
 import type { PowerState } from '../power.ts';
+import { hostLines } from './host-lines.ts';
 
 /** The serial line of the emulated host: firmware, a log-in and a small shell. */
 export interface HostShell {
 	/** What the host writes from now on; the returned function ends it. */
-	listen(take: (text: string) => void): () => void;
+	listen(take: (bytes: Buffer) => void): () => void;
 	/** What is typed on it; whoever types, it is one line. */
 	type(bytes: Buffer): void;
 	/** To be called at every change of the machine's power. */
@@ -20,23 +20,24 @@ const LONGEST_LINE = 256;
  * Nothing is repeated for who comes later: obmc-console shows a new client what is written from then on, and so
  * Enter is the first thing to type. Any name and password log in: there is nothing to guard on an emulated host.
  */
-export function createHostShell(device: Device): HostShell {
-	const listeners = new Set<(text: string) => void>();
+export function createHostShell(host: HostContext & { readonly power: HostPower }): HostShell {
+	const listeners = new Set<(bytes: Buffer) => void>();
 	let prompt: Prompt = 'login';
 	let line = '';
 	let user = '';
 
 	const write = (text: string): void => {
-		for (const take of listeners) take(text);
+		const bytes = Buffer.from(text, 'utf8');
+		for (const take of listeners) take(bytes);
 	};
 	const promptText = (): string => {
 		switch (prompt) {
 			case 'login':
-				return `${device.name} login: `;
+				return `${host.name} login: `;
 			case 'password':
 				return 'Password: ';
 			case 'shell':
-				return `[${user}@${device.name} ~]# `;
+				return `[${user}@${host.name} ~]# `;
 		}
 	};
 	const greet = (): void => {
@@ -48,21 +49,21 @@ export function createHostShell(device: Device): HostShell {
 	const commands: Readonly<Record<string, (rest: string) => string>> = {
 		help: () => `${Object.keys(commands).sort().join(' ')}\r\n`,
 		echo: rest => `${rest}\r\n`,
-		hostname: () => `${device.name}\r\n`,
+		hostname: () => `${host.name}\r\n`,
 		whoami: () => `${user}\r\n`,
 		uptime: () => {
-			const seconds = Math.floor((device.clock.now() - device.power.changedAt()) / 1000);
+			const seconds = Math.floor((host.clock.now() - host.power.changedAt()) / 1000);
 			return `up ${seconds} s\r\n`;
 		},
-		uname: () => `Linux ${device.name} 6.12.0 x86_64 GNU/Linux\r\n`,
+		uname: () => `Linux ${host.name} 6.12.0 x86_64 GNU/Linux\r\n`,
 		// Something long, for who wants to see a slow reader being waited for.
 		yes: rest => `${rest || 'y'}\r\n`.repeat(2000),
 		reboot() {
-			device.power.reset('GracefulRestart');
+			host.power.reset('GracefulRestart');
 			return '';
 		},
 		poweroff() {
-			device.power.reset('GracefulShutdown');
+			host.power.reset('GracefulShutdown');
 			return '';
 		},
 	};
@@ -80,7 +81,7 @@ export function createHostShell(device: Device): HostShell {
 				break;
 			case 'password':
 				prompt = 'shell';
-				write(`Welcome to ${device.identity.model}.\r\n`);
+				write(`Welcome to ${host.identity.model}.\r\n`);
 				break;
 			case 'shell': {
 				const [name = '', ...rest] = typed.split(' ');
@@ -91,7 +92,7 @@ export function createHostShell(device: Device): HostShell {
 				}
 			}
 		}
-		if (device.power.state().kind === 'On') write(promptText());
+		if (host.power.state().kind === 'On') write(promptText());
 	};
 
 	const take = (character: string): void => {
@@ -129,11 +130,11 @@ export function createHostShell(device: Device): HostShell {
 		},
 		type(bytes) {
 			// Nobody reads the line while no operating system runs.
-			if (device.power.state().kind !== 'On') return;
+			if (host.power.state().kind !== 'On') return;
 			for (const character of bytes.toString('utf8')) take(character);
 		},
 		powerChanged(now, before) {
-			const lines = hostLines(device);
+			const lines = hostLines(host, now.kind);
 			switch (now.kind) {
 				case 'PoweringOn':
 					write(`\r\n${lines.join('\r\n')}\r\n`);
