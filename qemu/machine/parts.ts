@@ -1,0 +1,42 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
+
+/** The Debian package that each program comes from. */
+const packages: Readonly<Record<string, string>> = {
+	'qemu-system-x86_64': 'qemu-system-x86',
+	'qemu-system-arm': 'qemu-system-arm',
+	'qemu-img': 'qemu-utils',
+	swtpm: 'swtpm',
+	swtpm_setup: 'swtpm-tools',
+	'ovs-vswitchd': 'openvswitch-switch',
+	'ovsdb-server': 'openvswitch-switch',
+	'ovsdb-tool': 'openvswitch-common',
+	ip: 'iproute2',
+	setpriv: 'util-linux',
+	'dpkg-deb': 'dpkg',
+	'apt-get': 'apt',
+};
+
+/**
+ * Where a program is, if not given by its whole path: on the PATH, or where Debian keeps what administrators run, which is not on everybody's PATH.
+ * Throws PartMissing, which names the package to install.
+ */
+export async function findProgram(name: string): Promise<string> {
+	if (path.isAbsolute(name)) return name;
+	const folders = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin', '/sbin'];
+	for (const folder of folders.filter(path.isAbsolute)) {
+		const file = path.join(folder, name);
+		if (
+			await access(file, constants.X_OK).then(
+				() => true,
+				() => false,
+			)
+		)
+			return file;
+	}
+	throw new BimetalError('PartMissing', `${name} is not here: apt-get install ${packages[name] ?? name}`, {
+		expose: true,
+	});
+}
