@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { addBmcCommands } from './command-line/bmc-commands.ts';
 import { addGovernanceCommands } from './command-line/governance-commands.ts';
+import { addQemuCommands } from './command-line/qemu-commands.ts';
 import { addRecoveryCommands } from './command-line/recovery-commands.ts';
 import { addRedfishCommands } from './command-line/redfish-commands.ts';
 import type { Registration } from './command-line/registration.ts';
@@ -74,6 +75,7 @@ Every command takes --help. '${bimetal} help exit-codes' tells what exit codes m
 	addGovernanceCommands(program, registration);
 	addBmcCommands(program, registration);
 	addRecoveryCommands(program, registration);
+	addQemuCommands(program, registration);
 	program
 		.command('exit-codes', { hidden: true })
 		.description('what the exit codes mean')
