@@ -108,6 +108,35 @@ for (const [what, last] of [
 }
 
 test.serial(
+	'what is no HTTP is refused after the answers to the requests before it, not instead of them',
+	async t => {
+		const waiting: ServerResponse[] = [];
+		handle = (_request, response) => {
+			waiting.push(response);
+			if (waiting.length === 2) setImmediate(() => waiting.forEach((one, i) => void one.end(`answer ${i}`)));
+		};
+		const get = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+		const answer = await exchange(`${get}${get}NO HTTP AT ALL\r\n\r\n`);
+		t.deepEqual(answer.match(/answer \d|HTTP\/1\.1 \d+/g), [
+			...['HTTP/1.1 200', 'answer 0', 'HTTP/1.1 200', 'answer 1', 'HTTP/1.1 400'],
+		]);
+	},
+);
+
+test.serial(
+	'a body that breaks is refused when nothing was answered, and cut off when something was',
+	async t => {
+		const broken = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n';
+		handle = () => undefined;
+		t.regex(await exchange(broken), /^HTTP\/1\.1 400 Bad Request\r\n/);
+		handle = (_request, response) => void response.writeHead(200, { 'content-length': '100' }).write('half');
+		const begun = await exchange(broken);
+		// What had been written may be lost with the connection; nothing may follow it.
+		t.regex(begun, /^(?:HTTP\/1\.1 200 OK\r\n(?:[^\r]*\r\n)*\r\n(?:half)?)?$/);
+	},
+);
+
+test.serial(
 	'the go-ahead for a body comes after earlier answers, and never after the head of its own',
 	async t => {
 		const waiting: (() => void)[] = [];

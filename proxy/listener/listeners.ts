@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
+import { createRefusals, sayLast } from './refusals.ts';
 
 export interface TlsMaterial {
 	/** PEM. */
@@ -23,6 +24,11 @@ export function createTlsServer(
 	handle: (request: IncomingMessage, response: ServerResponse) => void,
 	upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void,
 ): Server {
+	const refusals = createRefusals();
+	const take = (request: IncomingMessage, response: ServerResponse): void => {
+		refusals.watch(request, response);
+		handle(request, response);
+	};
 	const context: SecureContextOptions = { cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' };
 	const server = createServer(
 		{
@@ -41,18 +47,19 @@ export function createTlsServer(
 			keepAliveTimeout: 65_000,
 			connectionsCheckingInterval: 5000,
 		},
-		handle,
+		take,
 	);
 	server.on('clientError', (fault: NodeJS.ErrnoException, socket: Socket) => {
-		if (fault.code !== 'ERR_HTTP_REQUEST_TIMEOUT' || !tls.patient?.has(socket)) refuse(fault, socket);
+		if (fault.code !== 'ERR_HTTP_REQUEST_TIMEOUT' || !tls.patient?.has(socket))
+			refusals.refuse(fault, socket);
 	});
 	// Without this, node:http would ask for every body before anybody has looked at the head.
-	server.on('checkContinue', handle);
+	server.on('checkContinue', take);
 	// Every request with an Upgrade header comes here, h2c included: whoever takes it opens consoles and nothing else.
 	server.on('upgrade', inTurn(upgrade));
 	server.on(
 		'connect',
-		inTurn((_request, socket) => respond(socket as Socket, '405 Method Not Allowed')),
+		inTurn((_request, socket) => sayLast(socket as Socket, '405 Method Not Allowed')),
 	);
 	return server;
 }
@@ -77,28 +84,4 @@ export function inTurn(take: TakeSocket): TakeSocket {
 		probe.detachSocket(socket as Socket);
 		take(request, socket, head);
 	};
-}
-
-/** What node:http could not parse has no request to answer: a bare status line, then the end. */
-function refuse(fault: NodeJS.ErrnoException, socket: Socket): void {
-	if (fault.code === 'ECONNRESET' || !socket.writable) {
-		socket.destroy();
-		return;
-	}
-	respond(socket, statusOf(fault.code));
-}
-
-function statusOf(code: string | undefined): string {
-	switch (code) {
-		case 'HPE_HEADER_OVERFLOW':
-			return '431 Request Header Fields Too Large';
-		case 'ERR_HTTP_REQUEST_TIMEOUT':
-			return '408 Request Timeout';
-		default:
-			return '400 Bad Request';
-	}
-}
-
-function respond(socket: Socket, status: string): void {
-	socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`, () => socket.destroy());
 }
