@@ -1,0 +1,126 @@
+import { mkdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { type Child, type Exit, startChild } from '../machine/children.ts';
+import { connectJsonRpc } from './json-rpc.ts';
+import { createNetworkNamespace, type NetworkNamespace } from './network-namespace.ts';
+import { connectOvsdb, type Ovsdb } from './ovsdb-client.ts';
+
+/** Open vSwitch's two daemons, and the network that its devices are in. */
+export interface OpenVswitch {
+	readonly ovsdb: Ovsdb;
+	/**
+	 * Forgets how frames of known kinds were passed on, so that each is looked up by the configuration in force. Until
+	 * then a port that was cut off still reaches those that it has just spoken with (ovs-vswitchd(8), revalidator/purge).
+	 */
+	forgetFlows(): Promise<void>;
+	readonly namespace: NetworkNamespace;
+	/** Resolves when one of its processes has ended, with what it said last: nothing passes from then on. */
+	readonly failed: Promise<string>;
+	close(): Promise<void>;
+}
+
+const schema = '/usr/share/openvswitch/vswitch.ovsschema';
+/** Milliseconds for a daemon to open its socket. */
+const patience = 15_000;
+
+/**
+ * Starts ovsdb-server and ovs-vswitchd with an empty database in `folder`. Files, sockets and process ids stay in it
+ * (ovs-vswitchd(8), OVS_RUNDIR and the like), so an instance of the system, or another of ours, is not touched; their
+ * devices cannot meet either, since the switch and its taps have a network namespace of their own. There the machine
+ * itself has no address, so nothing that comes out of a port reaches it.
+ *
+ * Throws PartMissing; SwitchFailed with the daemon's own words.
+ */
+export async function startOpenVswitch(options: {
+	readonly run: string;
+	readonly folder: string;
+}): Promise<OpenVswitch> {
+	const { run, folder } = options;
+	const environment = {
+		OVS_RUNDIR: folder,
+		OVS_LOGDIR: folder,
+		OVS_DBDIR: folder,
+		OVS_SYSCONFDIR: folder,
+	};
+	const quiet = ['-vconsole:warn', '-vsyslog:off', '-vfile:off'];
+	const children: Child[] = [];
+	const undo: (() => unknown)[] = [];
+	const start = async (program: string, args: readonly string[]): Promise<Child> => {
+		const child = await startChild(program, args, { run, folder, environment });
+		children.push(child);
+		return child;
+	};
+	const close = async (): Promise<void> => {
+		for (const end of undo.splice(0).reverse()) await end();
+		// The switch before its database.
+		for (const child of children.splice(0).reverse()) await child.stop();
+	};
+	try {
+		await mkdir(folder, { recursive: true, mode: 0o700 });
+		for (const name of ['conf.db', '.conf.db.~lock~', 'db.sock'])
+			await rm(path.join(folder, name), { force: true });
+		const maker = await startChild('ovsdb-tool', ['create', 'conf.db', schema], { run, folder, environment });
+		if ((await maker.exited).code !== 0) throw failed('ovsdb-tool', await maker.exited, maker);
+
+		const server = await start('ovsdb-server', [
+			...['conf.db', '--remote=punix:db.sock', '--unixctl=ovsdb.ctl', '--no-chdir', ...quiet],
+		]);
+		// By the process's folder, for the path of a UNIX socket has room for 107 bytes only.
+		const ovsdb = await untilReady('ovsdb-server', server, () =>
+			connectOvsdb(`/proc/${server.pid}/cwd/db.sock`),
+		);
+		undo.push(() => ovsdb.close());
+		await ovsdb.transact([{ op: 'insert', table: 'Open_vSwitch', row: {} }]);
+
+		const namespace = await createNetworkNamespace(options);
+		undo.push(() => namespace.close());
+		const daemon = await start('nsenter', [
+			...[`--net=${namespace.path}`, '--', 'ovs-vswitchd', 'unix:db.sock'],
+			...['--unixctl=vswitchd.ctl', '--no-chdir', ...quiet],
+		]);
+		const control = await untilReady('ovs-vswitchd', daemon, () =>
+			connectJsonRpc(`/proc/${daemon.pid}/cwd/vswitchd.ctl`),
+		);
+		undo.push(() => control.close());
+		const ended = ([name, child]: readonly [string, Child]) =>
+			child.exited.then(exit => failed(name, exit, child).message);
+		const whenFailed = Promise.race([ended(['ovsdb-server', server]), ended(['ovs-vswitchd', daemon])]);
+		// Nobody carries out anything any more: whoever waits for it need not wait long.
+		void whenFailed.then(() => ovsdb.close());
+		return {
+			ovsdb,
+			async forgetFlows() {
+				await control.ask('revalidator/purge', []);
+			},
+			namespace,
+			failed: whenFailed,
+			close,
+		};
+	} catch (fault) {
+		await close();
+		throw fault;
+	}
+}
+
+async function untilReady<T>(name: string, child: Child, attempt: () => Promise<T>): Promise<T> {
+	let exit: Exit | undefined;
+	void child.exited.then(how => {
+		exit = how;
+	});
+	for (const end = performance.now() + patience; ; ) {
+		try {
+			return await attempt();
+		} catch (cause) {
+			if (exit) throw failed(name, exit, child);
+			if (performance.now() > end)
+				throw new BimetalError('SwitchFailed', `${name} is not ready after ${patience / 1000} s`, { cause });
+			await new Promise(resolve => setTimeout(resolve, 10));
+		}
+	}
+}
+
+function failed(name: string, { code, signal }: Exit, child: Child): BimetalError {
+	const said = child.errorLines().join('; ') || 'it said nothing';
+	return new BimetalError('SwitchFailed', `${name} has ended (${signal ?? `exit code ${code}`}): ${said}`);
+}

@@ -1,0 +1,215 @@
+import { execFile, fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { ExecutionContext } from 'ava';
+import { testNeeding } from '../../test/debian/test-needing.ts';
+import { findChildren } from '../machine/children.ts';
+import { type Switch, startSwitch } from './switch.ts';
+import { frame, type Plug, plugIn } from './test-plug.ts';
+
+const test = testNeeding('openvswitch-switch', 'qemu-system-x86');
+const execute = promisify(execFile);
+
+async function newSwitch(t: ExecutionContext): Promise<{ network: Switch; run: string; folder: string }> {
+	const folder = await mkdtemp(join(tmpdir(), 'bimetal-switch-'));
+	const run = `test-switch-${randomBytes(4).toString('hex')}`;
+	t.teardown(() => rm(folder, { recursive: true, force: true }));
+	const network = await startSwitch({ run, folder });
+	t.teardown(async () => {
+		await network.close();
+		const left = await findChildren(run);
+		if (left.length > 0) throw new Error(`left behind: ${left.map(({ command }) => command).join('; ')}`);
+	});
+	return { network, run, folder };
+}
+
+async function plugged(t: ExecutionContext, network: Switch, run: string, names: readonly string[]) {
+	const plugs = await Promise.all(
+		names.map(async name => plugIn(network, await network.createPort(name), run)),
+	);
+	for (const plug of plugs) t.teardown(() => plug.close());
+	return plugs as [Plug, Plug, Plug];
+}
+
+test('frames pass within a VLAN only, at once after a change, and never without one', async t => {
+	const { network, run } = await newSwitch(t);
+	const [a, b, c] = await plugged(t, network, run, [
+		'node1.0',
+		'node2.0',
+		'a-port-with-a-name-that-fits-no-device',
+	]);
+	const say = (text: string, tag?: number) =>
+		a.send(frame(text, tag === undefined ? { from: 1 } : { from: 1, tag }));
+
+	// Nobody has a VLAN: two ports without one do not hear each other either, however the frame is dressed up.
+	say('nobody');
+	for (const tag of [1, 10, 4094, 4095]) say(`nobody-${tag}`, tag);
+
+	await network.setVlan('node1.0', 10);
+	say('alone');
+	await network.setVlan('node2.0', 10);
+	say('both');
+	await b.waitFor('both');
+	// An access port takes no tagged frames: not of another VLAN, not of its own.
+	await network.setVlan('a-port-with-a-name-that-fits-no-device', 20);
+	say('hop-to-20', 20);
+	say('hop-to-10', 10);
+	say('doubly', 0x0fff);
+
+	await network.setVlan('node1.0', 20);
+	say('moved');
+	await c.waitFor('moved');
+	await network.setVlan('node1.0', 10);
+	say('back');
+	await b.waitFor('back');
+	await network.setVlan('node1.0', null);
+	say('cut off');
+	c.send(frame('to nobody', { from: 3 }));
+	await network.setVlan('node1.0', 10);
+	say('again');
+	await b.waitFor('again');
+	await network.setVlan('node2.0', null);
+	say('not to b');
+	await network.setVlan('node2.0', 10);
+	say('last');
+	await b.waitFor('last');
+	// One port takes frames in their order: what should not have come would be here by now.
+	t.deepEqual(b.texts(), ['both', 'back', 'again', 'last']);
+	t.deepEqual(c.texts(), ['moved']);
+	t.deepEqual(a.texts(), []);
+});
+
+test('a change is in force when it is said to be: no frame passes by what was right before', async t => {
+	const { network, run } = await newSwitch(t);
+	const [a, b, c] = await plugged(t, network, run, ['a', 'b', 'c']);
+	await Promise.all([network.setVlan('b', 10), network.setVlan('c', 20)]);
+	const began = performance.now();
+	const rounds = 40;
+	for (let round = 0; round < rounds; round++) {
+		for (const [vlan, plug] of [
+			[10, b],
+			[20, c],
+		] as const) {
+			await network.setVlan('a', vlan);
+			a.send(frame(`${vlan}-${round}`, { from: 1 }));
+			await plug.waitFor(`${vlan}-${round}`);
+			await network.setVlan('a', null);
+			a.send(frame(`none-${round}`, { from: 1 }));
+		}
+	}
+	t.log(`${((performance.now() - began) / rounds / 4).toFixed(1)} ms for a change`);
+	const expected = (vlan: number) => Array.from({ length: rounds }, (_, round) => `${vlan}-${round}`);
+	t.deepEqual(b.texts(), expected(10));
+	t.deepEqual(c.texts(), expected(20));
+});
+
+test('a switch that ends leaves another one alone', async t => {
+	const [system, ours] = [await newSwitch(t), await newSwitch(t)];
+	const [a, b] = await plugged(t, system.network, system.run, ['a', 'b']);
+	await Promise.all([system.network.setVlan('a', 7), system.network.setVlan('b', 7)]);
+	const looks = async () => ({
+		processes: (await findChildren(system.run)).map(({ pid, startTime }) => `${pid} ${startTime}`),
+		files: (await readdir(system.folder)).sort(),
+		ports: await system.network.ports(),
+		devices: await devicesOf(system.network),
+	});
+	const before = await looks();
+	const plugs = await plugged(t, ours.network, ours.run, ['a', 'b']);
+	await ours.network.setVlan('a', 8);
+	await ours.network.removePort('b');
+	for (const plug of plugs) await plug.close();
+	await ours.network.close();
+	t.deepEqual(await looks(), before);
+	a.send(frame('still', { from: 1 }));
+	await b.waitFor('still');
+	t.deepEqual(await findChildren(ours.run), []);
+});
+
+test('the machine itself has no device of the switch and cannot be reached through one', async t => {
+	const outside = await readdir('/sys/class/net');
+	const { network, run } = await newSwitch(t);
+	await plugged(t, network, run, ['a']);
+	await network.setVlan('a', 7);
+	t.deepEqual(await readdir('/sys/class/net'), outside);
+	const addresses = await execute('nsenter', [`--net=${network.network}`, 'ip', '-brief', 'address']);
+	t.regex(addresses.stdout, /^a /m);
+	t.notRegex(addresses.stdout, /\d+\.\d+\.\d+\.\d+|[0-9a-f]+::/);
+});
+
+test('a switch that breaks down says so', async t => {
+	const { network, run } = await newSwitch(t);
+	const daemon = (await findChildren(run)).find(({ command }) => command.startsWith('ovs-vswitchd'));
+	process.kill(daemon?.pid ?? 0, 'SIGKILL');
+	t.regex(await network.failed, /^ovs-vswitchd has ended \(SIGKILL\)/);
+	await t.throwsAsync(network.createPort('a'), { code: 'SwitchGone' });
+});
+
+test('a switch ends with the process that started it, even when that is killed', async t => {
+	const folder = await mkdtemp(join(tmpdir(), 'bimetal-switch-'));
+	t.teardown(() => rm(folder, { recursive: true, force: true }));
+	const run = `test-switch-${randomBytes(4).toString('hex')}`;
+	const child = fork(fileURLToPath(new URL('switch-child.fixture.ts', import.meta.url)), [run, folder], {
+		execArgv: ['--disable-warning=ExperimentalWarning'],
+	});
+	t.teardown(() => child.kill('SIGKILL'));
+	const [namespace] = (await once(child, 'message')) as [string];
+	t.true((await findChildren(run)).length >= 2);
+	t.true(await isNamespace(namespace));
+	child.kill('SIGKILL');
+	await once(child, 'exit');
+	t.true(await soon(async () => (await findChildren(run)).length === 0));
+	t.true(await soon(async () => !(await isNamespace(namespace))));
+});
+
+test('ports are listed as they are, with what is wrong said', async t => {
+	const { network, run } = await newSwitch(t);
+	t.deepEqual(await network.ports(), []);
+	const [a] = await plugged(t, network, run, ['node2.0']);
+	await network.createPort('node10.0');
+	await network.setVlan('node10.0', 4094);
+	const port = { isLinked: false, fault: undefined };
+	t.deepEqual(await network.ports(), [
+		{ ...port, name: 'node2.0', tap: 'node2.0', vlan: null, isLinked: true },
+		{ ...port, name: 'node10.0', tap: 'node10.0', vlan: 4094 },
+	]);
+	await t.throwsAsync(network.createPort('node2.0'), { code: 'PortExists' });
+	await t.throwsAsync(network.createPort('a b'), { code: 'PortNameWrong' });
+	for (const vlan of [0, 4095, 1.5, -1, Number.NaN])
+		await t.throwsAsync(network.setVlan('node2.0', vlan), { code: 'VlanWrong' });
+	await t.throwsAsync(network.setVlan('node3.0', 5), { code: 'PortUnknown' });
+	await t.throwsAsync(network.removePort('node3.0'), { code: 'PortUnknown' });
+	await a.close();
+	await network.removePort('node2.0');
+	t.deepEqual(
+		(await network.ports()).map(({ name }) => name),
+		['node10.0'],
+	);
+	// Twice at the same time: one gets it.
+	const both = await Promise.allSettled([network.createPort('node2.0'), network.createPort('node2.0')]);
+	t.deepEqual(both.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+	t.is((await network.ports()).length, 2);
+});
+
+async function devicesOf(network: Switch): Promise<readonly string[]> {
+	const { stdout } = await execute('nsenter', [`--net=${network.network}`, 'ip', '-brief', 'link']);
+	return stdout.trim().split('\n');
+}
+
+/** Whether a network namespace of this number (`net:[4026532000]`) has a process in it. */
+async function isNamespace(name: string): Promise<boolean> {
+	const { stdout } = await execute('lsns', ['--type', 'net', '--noheadings', '--output', 'NS']);
+	return stdout.includes(name.replace(/\D/g, ''));
+}
+
+async function soon(check: () => Promise<boolean>): Promise<boolean> {
+	for (const end = performance.now() + 10_000; performance.now() < end; ) {
+		if (await check()) return true;
+		await new Promise(resolve => setTimeout(resolve, 20));
+	}
+	return false;
+}

@@ -1,0 +1,267 @@
+import { z } from 'zod';
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { type OpenVswitch, startOpenVswitch } from './open-vswitch.ts';
+import type { Operation } from './ovsdb-client.ts';
+import { asMap, asSet, optional, setOf, texts, type Uuid, uuid } from './ovsdb-values.ts';
+import { checkSwitchRequirements } from './requirements.ts';
+import { addTap, removeTap, tapName } from './taps.ts';
+
+/** A port as the switch has it. */
+export interface SwitchPort {
+	readonly name: string;
+	/** The tap device in the switch's network namespace, for `-netdev tap,ifname=…,script=no,downscript=no,vnet_hdr=off`. */
+	readonly tap: string;
+	/** The access VLAN, 1 to 4094; null: none, and nothing passes. */
+	readonly vlan: number | null;
+	/** Whether something is plugged in: a running machine has the tap open. */
+	readonly isLinked: boolean;
+	/** What the switch cannot do with it, in its own words. */
+	readonly fault: string | undefined;
+}
+
+/**
+ * A switch whose ports are taps. A port without a VLAN passes nothing, in no direction and to no other port; one with a
+ * VLAN is an access port of it: untagged frames only, to and from the ports of the same VLAN.
+ */
+export interface Switch {
+	/** The network namespace with its devices, as nsenter(1) and ip(8) take it. */
+	readonly network: string;
+	/** Makes a port with its tap, without a VLAN. Throws PortExists, PortNameWrong. */
+	createPort(name: string): Promise<SwitchPort>;
+	/** Throws PortUnknown. */
+	removePort(name: string): Promise<void>;
+	/** Resolves when the switch does it. Throws PortUnknown, VlanWrong. */
+	setVlan(name: string, vlan: number | null): Promise<void>;
+	/** In the order of their names. */
+	ports(): Promise<readonly SwitchPort[]>;
+	/** Resolves when the switch has broken down, with the reason: nothing passes from then on. */
+	readonly failed: Promise<string>;
+	close(): Promise<void>;
+}
+
+/** Switches by MAC address and VLAN (`fail_mode` standalone: vswitchd.conf.db(5)). Every port in it has a tag. */
+const connected = 'ovs-connected';
+/**
+ * Where ports without a VLAN are: `fail_mode` secure without a controller has no flows and drops everything. A port
+ * without a tag in the other bridge would be a trunk of all VLANs.
+ */
+const isolated = 'ovs-isolated';
+/** The port's name, on rows of ours: the device's own may be another. */
+const nameKey = 'bimetal-port';
+
+const portRow = z.object({
+	_uuid: uuid,
+	name: z.string(),
+	tag: optional(z.int()),
+	interfaces: setOf(uuid),
+	external_ids: texts,
+});
+type PortRow = z.infer<typeof portRow>;
+const interfaceRow = z.object({
+	_uuid: uuid,
+	link_state: optional(z.string()),
+	error: optional(z.string()),
+});
+const bridgeRow = z.object({ name: z.string(), ports: setOf(uuid) });
+const rowsOf = <T>(row: z.ZodType<T>) => z.object({ rows: z.array(row) });
+const counted = z.object({ rows: z.tuple([z.object({ next_cfg: z.int() })]) });
+
+/**
+ * Starts a switch in a folder of its own, which must not be another one's and is not removed. Throws SwitchUnavailable
+ * (what is missing here), SwitchFailed.
+ */
+export async function startSwitch(options: {
+	/** As in children.ts. */
+	readonly run: string;
+	readonly folder: string;
+}): Promise<Switch> {
+	await checkSwitchRequirements();
+	const vswitch = await startOpenVswitch(options);
+	try {
+		await change(vswitch, [
+			...bridge(connected, 'standalone'),
+			...bridge(isolated, 'secure'),
+			{
+				op: 'update',
+				table: 'Open_vSwitch',
+				where: [],
+				row: {
+					bridges: asSet([
+						['named-uuid', plain(connected)],
+						['named-uuid', plain(isolated)],
+					]),
+				},
+			},
+		]);
+	} catch (fault) {
+		await vswitch.close();
+		throw fault;
+	}
+	return switchOf(vswitch);
+}
+
+function switchOf(vswitch: OpenVswitch): Switch {
+	const { ovsdb, namespace } = vswitch;
+
+	const read = async () => {
+		const results = await ovsdb.transact([
+			{ op: 'select', table: 'Port', where: [], columns: Object.keys(portRow.shape) },
+			{ op: 'select', table: 'Interface', where: [], columns: Object.keys(interfaceRow.shape) },
+			{ op: 'select', table: 'Bridge', where: [], columns: Object.keys(bridgeRow.shape) },
+		]);
+		const bridges = rowsOf(bridgeRow).parse(results[2]).rows;
+		const passing = bridges.find(({ name }) => name === connected)?.ports ?? [];
+		return {
+			rows: rowsOf(portRow)
+				.parse(results[0])
+				.rows.filter(row => row.external_ids.has(nameKey)),
+			interfaces: new Map(
+				rowsOf(interfaceRow)
+					.parse(results[1])
+					.rows.map(row => [row._uuid[1], row]),
+			),
+			passing: new Set(passing.map(([, id]) => id)),
+		};
+	};
+	const ports = async (): Promise<SwitchPort[]> => {
+		const { rows, interfaces, passing } = await read();
+		return rows
+			.map(row => {
+				const device = interfaces.get(row.interfaces[0]?.[1] ?? '');
+				return {
+					name: row.external_ids.get(nameKey) ?? '',
+					tap: row.name,
+					vlan: passing.has(row._uuid[1]) ? (row.tag ?? null) : null,
+					isLinked: device?.link_state === 'up',
+					fault: device?.error,
+				};
+			})
+			.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+	};
+	const find = async (name: string): Promise<PortRow> => {
+		const found = (await read()).rows.find(row => row.external_ids.get(nameKey) === name);
+		if (!found) throw new BimetalError('PortUnknown', `the switch has no port ${name}`, { status: 404 });
+		return found;
+	};
+
+	return {
+		network: namespace.path,
+		failed: vswitch.failed,
+		ports,
+		async createPort(name) {
+			if (!/^[\w.-]{1,64}$/.test(name))
+				throw new BimetalError('PortNameWrong', `${name} cannot name a port: letters, digits, . _ -`, {
+					status: 400,
+				});
+			const tap = tapName(name);
+			if ((await read()).rows.some(row => row.name === tap))
+				throw new BimetalError('PortExists', `the switch has a port ${name} already`, { status: 409 });
+			await addTap(namespace, tap);
+			const external_ids = asMap({ [nameKey]: name });
+			try {
+				await change(vswitch, [
+					// Two who make the same port at once: one of them gets it.
+					{
+						op: 'wait',
+						table: 'Port',
+						where: [['name', '==', tap]],
+						columns: ['name'],
+						until: '==',
+						rows: [],
+						timeout: 0,
+					},
+					{ op: 'insert', table: 'Interface', 'uuid-name': 'interface', row: { name: tap } },
+					{
+						op: 'insert',
+						table: 'Port',
+						'uuid-name': 'port',
+						row: { name: tap, interfaces: ['named-uuid', 'interface'], external_ids },
+					},
+					move(isolated, 'insert', ['named-uuid', 'port']),
+				]);
+			} catch (fault) {
+				await removeTap(namespace, tap).catch(() => undefined);
+				throw fault;
+			}
+			return { name, tap, vlan: null, isLinked: false, fault: undefined };
+		},
+		async removePort(name) {
+			const { _uuid, name: tap } = await find(name);
+			// Rows that no bridge refers to are gone by themselves (RFC 7047 section 3.2, isRoot).
+			await change(vswitch, [move(connected, 'delete', _uuid), move(isolated, 'delete', _uuid)]);
+			await removeTap(namespace, tap);
+		},
+		async setVlan(name, vlan) {
+			if (vlan !== null && !(Number.isInteger(vlan) && vlan >= 1 && vlan <= 4094))
+				throw new BimetalError('VlanWrong', `${vlan} is no VLAN: 1 to 4094 (IEEE 802.1Q)`, { status: 400 });
+			const { _uuid } = await find(name);
+			const [from, to] = vlan === null ? [connected, isolated] : [isolated, connected];
+			const row =
+				vlan === null ? { tag: asSet([]), vlan_mode: asSet([]) } : { tag: vlan, vlan_mode: 'access' };
+			await change(vswitch, [
+				// It may have been removed since: then nothing of this happens.
+				{
+					op: 'wait',
+					table: 'Port',
+					where: [['_uuid', '==', _uuid]],
+					columns: ['_uuid'],
+					until: '==',
+					rows: [{ _uuid }],
+					timeout: 0,
+				},
+				{ op: 'update', table: 'Port', where: [['_uuid', '==', _uuid]], row },
+				move(from, 'delete', _uuid),
+				move(to, 'insert', _uuid),
+			]);
+		},
+		close: vswitch.close,
+	};
+}
+
+/** One transaction, and the wait until the switch has carried it out (vswitchd.conf.db(5), next_cfg and cur_cfg). */
+async function change({ ovsdb, forgetFlows }: OpenVswitch, operations: readonly Operation[]): Promise<void> {
+	const results = await ovsdb.transact([
+		...operations,
+		{ op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['next_cfg', '+=', 1]] },
+		{ op: 'select', table: 'Open_vSwitch', where: [], columns: ['next_cfg'] },
+	]);
+	await ovsdb.takenOver(counted.parse(results.at(-1)).rows[0].next_cfg);
+	await forgetFlows();
+}
+
+function move(
+	bridge: string,
+	how: 'insert' | 'delete',
+	port: Uuid | readonly ['named-uuid', string],
+): Operation {
+	return {
+		op: 'mutate',
+		table: 'Bridge',
+		where: [['name', '==', bridge]],
+		mutations: [['ports', how, asSet([port])]],
+	};
+}
+
+/** A bridge with its own internal port, as ovs-vsctl makes one. */
+function bridge(name: string, failMode: 'standalone' | 'secure'): Operation[] {
+	const [port, device] = [`${plain(name)}_port`, `${plain(name)}_device`];
+	return [
+		{ op: 'insert', table: 'Interface', 'uuid-name': device, row: { name, type: 'internal' } },
+		{
+			op: 'insert',
+			table: 'Port',
+			'uuid-name': port,
+			// The machine's side of the bridge is in no VLAN that anybody uses, and not switched on.
+			row: { name, interfaces: ['named-uuid', device], tag: 4095, vlan_mode: 'access' },
+		},
+		{
+			op: 'insert',
+			table: 'Bridge',
+			'uuid-name': plain(name),
+			row: { name, datapath_type: 'netdev', fail_mode: failMode, ports: ['named-uuid', port] },
+		},
+	];
+}
+
+/** Names within a transaction have no hyphens (RFC 7047 section 3.1, <id>). */
+const plain = (name: string): string => name.replaceAll('-', '_');
