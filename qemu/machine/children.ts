@@ -22,6 +22,10 @@ export interface ChildOptions {
 	readonly folder: string;
 	/** Beyond our own environment. No secret belongs here: it can be read by whoever may look at processes. */
 	readonly environment?: Readonly<Record<string, string>>;
+	/** A network namespace to run in, as nsenter(1) takes it; ours where nothing is said. Needs root. */
+	readonly network?: string | undefined;
+	/** How far it steps back for others when the processor is busy, 0 to 19 (nice(1)). */
+	readonly niceness?: number | undefined;
 	/** Takes what it writes to standard output; without it that is thrown away. */
 	readonly onOutput?: (bytes: Buffer) => void;
 }
@@ -50,7 +54,13 @@ export async function startChild(
 ): Promise<Child> {
 	if (!/^[\w-]{1,64}$/.test(options.run)) throw new Error(`not the name of a run: ${options.run}`);
 	const [setpriv, binary] = await Promise.all([findProgram('setpriv'), findProgram(program)]);
-	const child = spawn(setpriv, ['--pdeathsig', 'KILL', '--', binary, ...args], {
+	const { network, niceness = 0 } = options;
+	// Each of them becomes the next one: it is one process with one number.
+	const through = [
+		...(network === undefined ? [] : [await findProgram('nsenter'), `--net=${network}`, '--']),
+		...(niceness === 0 ? [] : [await findProgram('nice'), '-n', String(niceness), '--']),
+	];
+	const child = spawn(setpriv, ['--pdeathsig', 'KILL', '--', ...through, binary, ...args], {
 		cwd: options.folder,
 		env: { ...process.env, ...options.environment, [marker]: options.run },
 		stdio: ['pipe', 'pipe', 'pipe'],

@@ -15,6 +15,9 @@ const packages: Readonly<Record<string, string>> = {
 	'ovsdb-tool': 'openvswitch-common',
 	ip: 'iproute2',
 	setpriv: 'util-linux',
+	nsenter: 'util-linux',
+	unshare: 'util-linux',
+	nice: 'coreutils',
 	'dpkg-deb': 'dpkg',
 	'apt-get': 'apt',
 };

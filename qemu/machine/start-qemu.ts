@@ -15,6 +15,9 @@ export interface QemuOptions {
 	readonly folder: string;
 	/** The run that it belongs to; see children.ts. */
 	readonly run: string;
+	/** See children.ts: with it, taps are those of that namespace, and QEMU itself reaches no other network. */
+	readonly network?: string | undefined;
+	readonly niceness?: number | undefined;
 	/** Takes what its first serial port writes, from the first byte on. */
 	readonly console: ConsoleLog;
 }
@@ -53,7 +56,13 @@ export async function startQemu(options: QemuOptions): Promise<Qemu> {
 			...['-qmp', 'unix:qmp.sock,server=on,wait=off'],
 			...options.args,
 		],
-		{ run: options.run, folder, onOutput: bytes => console.add(bytes) },
+		{
+			run: options.run,
+			folder,
+			network: options.network,
+			niceness: options.niceness,
+			onOutput: bytes => console.add(bytes),
+		},
 	);
 	let exit: Exit | undefined;
 	void child.exited.then(how => {

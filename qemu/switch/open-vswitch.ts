@@ -46,8 +46,8 @@ export async function startOpenVswitch(options: {
 	const quiet = ['-vconsole:warn', '-vsyslog:off', '-vfile:off'];
 	const children: Child[] = [];
 	const undo: (() => unknown)[] = [];
-	const start = async (program: string, args: readonly string[]): Promise<Child> => {
-		const child = await startChild(program, args, { run, folder, environment });
+	const start = async (program: string, args: readonly string[], network?: string): Promise<Child> => {
+		const child = await startChild(program, args, { run, folder, environment, network });
 		children.push(child);
 		return child;
 	};
@@ -75,10 +75,11 @@ export async function startOpenVswitch(options: {
 
 		const namespace = await createNetworkNamespace(options);
 		undo.push(() => namespace.close());
-		const daemon = await start('nsenter', [
-			...[`--net=${namespace.path}`, '--', 'ovs-vswitchd', 'unix:db.sock'],
-			...['--unixctl=vswitchd.ctl', '--no-chdir', ...quiet],
-		]);
+		const daemon = await start(
+			'ovs-vswitchd',
+			['unix:db.sock', '--unixctl=vswitchd.ctl', '--no-chdir', ...quiet],
+			namespace.path,
+		);
 		const control = await untilReady('ovs-vswitchd', daemon, () =>
 			connectJsonRpc(`/proc/${daemon.pid}/cwd/vswitchd.ctl`),
 		);

@@ -40,23 +40,14 @@ export function frame(text: string, options: { from: number; tag?: number }): Bu
 export async function plugIn(network: Switch, { tap }: SwitchPort, run: string): Promise<Plug> {
 	const folder = await mkdtemp(join(tmpdir(), 'bimetal-plug-'));
 	const child = await startChild(
-		'nsenter',
+		'qemu-system-x86_64',
 		[
-			...[
-				`--net=${network.network}`,
-				'--',
-				'qemu-system-x86_64',
-				'-M',
-				'none',
-				'-nodefaults',
-				'-display',
-				'none',
-			],
+			...['-M', 'none', '-nodefaults', '-display', 'none'],
 			...['-netdev', `tap,id=tap,ifname=${tap},script=no,downscript=no,vnet_hdr=off`],
 			...['-netdev', 'stream,id=wire,server=on,addr.type=unix,addr.path=wire.sock'],
 			...['-netdev', 'hubport,id=one,hubid=0,netdev=tap', '-netdev', 'hubport,id=two,hubid=0,netdev=wire'],
 		],
-		{ run, folder },
+		{ run, folder, network: network.network },
 	);
 	let hasEnded = false;
 	void child.exited.then(() => {
