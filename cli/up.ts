@@ -3,15 +3,18 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError } from 'commander';
 import { createLogger } from '../common/log/logger.ts';
+import { portNumber } from './command-line/options.ts';
 import type { Registration } from './command-line/registration.ts';
 import { type CliContext, commandName } from './context.ts';
 import { painter } from './output.ts';
 import { profileHome } from './profile.ts';
 import type { DemoSite } from './up/demo-site.ts';
-import type { UpOptions } from './up/start-site.ts';
+import { profilesOf, saveProfiles } from './up/profiles.ts';
+import type { SiteOptions } from './up/start-site.ts';
 import { welcome } from './up/welcome.ts';
 
-interface Options extends Omit<UpOptions, 'logger' | 'progress'> {
+interface Options extends Omit<SiteOptions, 'logger' | 'progress'> {
+	readonly servers: number;
 	readonly json?: boolean;
 	readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
@@ -45,7 +48,10 @@ export function upCommand(program: Command, { context, run }: Registration): voi
 }
 
 async function up(context: CliContext, options: Options): Promise<number> {
-	const { startSite } = await import('./up/start-site.ts');
+	const [{ startSite }, { emulatedRack }] = await Promise.all([
+		import('./up/start-site.ts'),
+		import('./up/emulated-rack.ts'),
+	]);
 	const interrupted = context.interruption();
 	const paint = painter(context);
 	const logger = createLogger({
@@ -55,13 +61,16 @@ async function up(context: CliContext, options: Options): Promise<number> {
 	});
 	const state = resolve(context.cwd, options.state);
 	mkdirSync(state, { recursive: true, mode: 0o700 });
-	const running = await startSite({
-		...options,
-		state,
-		policies: resolve(context.cwd, options.policies),
-		logger,
-		progress: step => void (options.json || context.stderr.write(`bimetal: starting: ${step}…\n`)),
-	});
+	const running = await startSite(
+		{
+			...options,
+			state,
+			policies: resolve(context.cwd, options.policies),
+			logger,
+			progress: step => void (options.json || context.stderr.write(`bimetal: starting: ${step}…\n`)),
+		},
+		emulatedRack(state, options.servers),
+	);
 	try {
 		await saveProfiles(running.site, running.line.proxy.url);
 		const { line } = running;
@@ -80,23 +89,6 @@ async function up(context: CliContext, options: Options): Promise<number> {
 	return 0;
 }
 
-/** So that the lines to try are short: `--as hso` and `--as cp` work in this folder. */
-async function saveProfiles(site: DemoSite, url: string): Promise<void> {
-	const { saveProfile } = await import('./profile.ts');
-	for (const { name, party, passwordFile } of site.operators) {
-		await saveProfile(profilesOf(site), {
-			name: party.toLowerCase(),
-			url,
-			ca: site.authority.certificatePem,
-			user: name,
-			party,
-			passwordFile,
-		});
-	}
-}
-
-const profilesOf = (site: DemoSite): string => `${site.folder}/cli`;
-
 /** Where the state is elsewhere (`--state`), commands started here have to be told where the profiles are. */
 const unfoundProfiles = (context: CliContext, site: DemoSite): string | undefined =>
 	profileHome(context) === profilesOf(site) ? undefined : profilesOf(site);
@@ -104,12 +96,6 @@ const unfoundProfiles = (context: CliContext, site: DemoSite): string | undefine
 /** `npm start` runs us without a name on the path: the lines to paste then go through npx. */
 const lineCommand = (context: CliContext): string =>
 	context.env.npm_lifecycle_event === undefined ? commandName(context) : 'npx bimetal';
-
-function portNumber(text: string): number {
-	const port = Number(text);
-	if (!/^\d{1,5}$/.test(text) || port > 65535) throw new InvalidArgumentError('expected a port, 0 to 65535');
-	return port;
-}
 
 function processCount(text: string): number | 'auto' {
 	if (text === 'auto') return text;

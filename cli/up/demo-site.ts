@@ -30,7 +30,6 @@ export interface DemoSite {
 	readonly caFile: string;
 	readonly proxy: Identity;
 	readonly operators: readonly DemoOperator[];
-	readonly bmcs: readonly { readonly name: string; readonly identity: Identity; readonly password: string }[];
 	readonly pdu: { readonly identity: Identity; readonly password: string };
 	/** Passwords of the MQTT clients. */
 	readonly events: Readonly<Record<'proxy' | 'pdu', string>>;
@@ -65,14 +64,7 @@ export async function openDemoSite(
 		clock,
 	});
 	const certificate = (name: string, hosts: readonly string[]): Promise<Identity> =>
-		openServerCertificate({
-			folder: join(folder, 'certificates'),
-			name,
-			authority,
-			names: hosts,
-			addresses: ['127.0.0.1', '::1'],
-			clock,
-		});
+		openCertificate({ folder, authority }, name, hosts, clock);
 	const secret = (name: string): Promise<string> => openSecret(folder, name);
 	const [proxy, pdu] = await Promise.all([
 		certificate('proxy', ['localhost', ...names.map(name => `${name}.localhost`)]),
@@ -81,13 +73,6 @@ export async function openDemoSite(
 			openAuthority({ folder: join(folder, 'parties'), name: party, title: `${party} root`, clock }),
 		),
 	]);
-	const bmcs = await Promise.all(
-		names.map(async name => ({
-			name,
-			identity: await certificate(name, [`bmc.${name}.localhost`]),
-			password: await secret(`bmc-${name}`),
-		})),
-	);
 	await openClientCertificate(join(folder, 'certificates'), authority, clock);
 	// With its authority, so that a client that trusts on first use can keep that and survives a renewal.
 	await writeFileDurably(
@@ -109,11 +94,37 @@ export async function openDemoSite(
 		caFile: join(caFolder, 'site.crt.pem'),
 		proxy,
 		operators,
-		bmcs,
 		pdu: { identity: pdu, password: await secret('pdu') },
 		events: { proxy: await secret('events-proxy'), pdu: await secret('events-pdu') },
 	};
 }
+
+/** The certificate of an emulated BMC, and the password of its account. */
+export async function openBmcIdentity(
+	site: DemoSite,
+	name: string,
+	clock: Clock,
+): Promise<{ readonly identity: Identity; readonly password: string }> {
+	return {
+		identity: await openCertificate(site, name, [`bmc.${name}.localhost`], clock),
+		password: await openSecret(site.folder, `bmc-${name}`),
+	};
+}
+
+const openCertificate = (
+	{ folder, authority }: Pick<DemoSite, 'folder' | 'authority'>,
+	name: string,
+	hosts: readonly string[],
+	clock: Clock,
+): Promise<Identity> =>
+	openServerCertificate({
+		folder: join(folder, 'certificates'),
+		name,
+		authority,
+		names: hosts,
+		addresses: ['127.0.0.1', '::1'],
+		clock,
+	});
 
 /** What the proxy shows the BMCs: TLS is authenticated both ways. */
 async function openClientCertificate(folder: string, authority: Identity, clock: Clock): Promise<void> {
@@ -162,9 +173,13 @@ export interface DemoAddresses {
 	readonly ops: { readonly host: string; readonly port: number };
 	/** Port for each BMC's plain `/redfish/v1`; 0 takes a free one. */
 	readonly bmcPorts: Readonly<Record<string, number>>;
-	/** Where the emulated BMCs themselves listen. */
+	/** Where the BMCs themselves listen. */
 	readonly bmcUrls: Readonly<Record<string, string>>;
+	/** What the site file says of how the proxy gets into each. */
+	readonly bmcAccess: (bmc: string) => Readonly<Record<string, unknown>>;
 	readonly events: string;
+	/** As in the site file, where they are not the usual ones. */
+	readonly limits: Readonly<Record<string, unknown>> | undefined;
 	/** As in the site file. */
 	readonly processes: number | 'auto';
 }
@@ -176,7 +191,8 @@ export async function writeSiteFile(
 	addresses: DemoAddresses,
 ): Promise<string> {
 	const path = join(site.folder, 'site.yaml');
-	const { main, ops, bmcPorts, bmcUrls, events, processes } = addresses;
+	const { main, ops, bmcPorts, bmcUrls, bmcAccess, events, processes } = addresses;
+	const names = Object.keys(bmcUrls);
 	const content = {
 		site: 'demo',
 		store: { engine: 'sqlite', file: 'proxy.sqlite' },
@@ -198,14 +214,12 @@ export async function writeSiteFile(
 		operators: 'operators.yaml',
 		policies,
 		bmcs: Object.fromEntries(
-			site.bmcs.map(({ name }) => [
+			names.map(name => [
 				name,
 				{
 					url: bmcUrls[name],
 					rack: 'rack1',
-					ca: 'ca/site.crt.pem',
-					username: 'root',
-					password: `secrets/bmc-${name}`,
+					...bmcAccess(name),
 					listen: { host: main.host, port: bmcPorts[name] ?? 0 },
 					host: `${name}.localhost`,
 				},
@@ -228,11 +242,11 @@ export async function writeSiteFile(
 				topic: 'bimetal/pdu/outlets/+',
 				under: 'Outlets',
 				fields: { Id: '$.Id', Power: { path: '$.PowerWatts', type: 'number', unit: 'W' } },
-				expect: site.bmcs.length,
+				expect: names.length,
 				reservations: {
 					field: 'Power',
 					row: 'Id',
-					rowOf: Object.fromEntries(site.bmcs.map(({ name }, i) => [name, String(i + 1)])),
+					rowOf: Object.fromEntries(names.map((name, i) => [name, String(i + 1)])),
 					operations: [
 						{
 							operation: ['Power on, off, reboot $system', 'Power cycle a $chassis'],
@@ -248,6 +262,7 @@ export async function writeSiteFile(
 			},
 		},
 		events: { url: events, username: 'proxy', password: 'secrets/events-proxy' },
+		...(addresses.limits && { limits: addresses.limits }),
 	};
 	const head = `# Written by 'bimetal up' at each start. For a site of your own, copy it and run 'bimetal proxy -c FILE'.\n`;
 	await writeFileDurably(path, head + stringify(content), 0o600);

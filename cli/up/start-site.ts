@@ -7,13 +7,13 @@ import { makeFolderDurably } from '../../common/store/durable-file.ts';
 import { lockFile } from '../../common/store/file-lock.ts';
 import { startProxy } from '../../proxy/main.ts';
 import { readSite } from '../../proxy/site.ts';
-import { startRack } from '../../qemu/rack/rack.ts';
 import { usageError } from '../failure.ts';
 import { openSignedPolicies } from './demo-policies.ts';
 import { type DemoSite, openDemoSite, type UpLine, writeSiteFile } from './demo-site.ts';
+import type { MachineRoom } from './machine-room.ts';
 import { choosePorts } from './ports.ts';
 
-export interface UpOptions {
+export interface SiteOptions {
 	/** Folder of the state; created when missing. */
 	readonly state: string;
 	readonly host: string;
@@ -23,7 +23,6 @@ export interface UpOptions {
 	readonly policies: string;
 	/** Take a copy of them that both parties sign, and from then on only what is signed. */
 	readonly signed?: boolean;
-	readonly servers: number;
 	/** As `processes` of the site file. */
 	readonly processes: number | 'auto';
 	readonly logger: Logger;
@@ -37,8 +36,8 @@ export interface RunningSite {
 	close(): Promise<void>;
 }
 
-/** Starts everything on embedded defaults in this process: broker, rack, PDU, proxy. All or nothing. */
-export async function startSite(options: UpOptions): Promise<RunningSite> {
+/** Starts a site on embedded defaults in this process: broker, machines, proxy. All or nothing. */
+export async function startSite(options: SiteOptions, room: MachineRoom): Promise<RunningSite> {
 	const { logger, progress, host } = options;
 	const clock = systemClock;
 	const opened: (() => unknown)[] = [];
@@ -55,11 +54,11 @@ export async function startSite(options: UpOptions): Promise<RunningSite> {
 			);
 		}
 		opened.push(() => lock.release());
-		const names = Array.from({ length: options.servers }, (_, i) => `node${i + 1}`);
+		const { names } = room;
 		progress('keys and certificates');
 		const site = await openDemoSite(options.state, names, clock);
 
-		progress('broker, rack and PDU');
+		progress(room.what);
 		const broker = await startBroker({
 			host: '127.0.0.1',
 			port: 0,
@@ -84,23 +83,8 @@ export async function startSite(options: UpOptions): Promise<RunningSite> {
 		});
 		opened.push(() => events.close());
 		await events.ready();
-		const identityOf = (name: string) => site.bmcs.find(bmc => bmc.name === name) ?? site.pdu;
-		const rack = await startRack({
-			names,
-			tls: name => ({
-				key: identityOf(name).identity.keyPem,
-				cert: identityOf(name).identity.certificatePem,
-				ca: site.authority.certificatePem,
-			}),
-			accounts: name => [{ name: 'root', password: identityOf(name).password, role: 'Administrator' }],
-			events,
-			clock,
-			stateFolder: join(options.state, 'rack'),
-			// Short, so that a server which was restarted counts as up again when the next line is pasted.
-			postTimeMs: 2000,
-			logger: logger.child({ part: 'rack' }),
-		});
-		opened.push(() => rack.close());
+		const machines = await room.start({ site, events, clock, logger });
+		opened.push(() => machines.close());
 
 		progress('proxy');
 		const policies = options.signed
@@ -110,10 +94,13 @@ export async function startSite(options: UpOptions): Promise<RunningSite> {
 			main: { host, port: options.port },
 			ops: { host: '127.0.0.1', port: options.opsPort },
 			bmcPorts: await choosePorts(host, options.port, names),
-			bmcUrls: Object.fromEntries(rack.bmcs.map(({ name, url }) => [name, url])),
+			bmcUrls: Object.fromEntries(machines.bmcs.map(({ name, url }) => [name, url])),
+			bmcAccess: room.access,
+			limits: room.limits,
 			events: broker.url,
 			processes: options.processes,
 		});
+		await room.takeOver?.(file);
 		const proxy = await startProxy(readSite(file), { logger: logger.child({ part: 'proxy' }) });
 		opened.push(() => proxy.close());
 		progress('first readings');
@@ -126,13 +113,13 @@ export async function startSite(options: UpOptions): Promise<RunningSite> {
 			line: {
 				proxy: { url: proxy.url, ops: proxy.ops },
 				services: { proxy: proxy.url, events: broker.url },
-				bmcs: rack.bmcs.map(({ name, url }) => ({
+				bmcs: machines.bmcs.map(({ name, url }) => ({
 					name,
 					url: proxy.bmcs[name] ?? '',
 					prefixUrl: `${proxy.url}/bmc/${name}`,
 					direct: url,
 				})),
-				pdu: { url: rack.pdu.url },
+				pdu: { url: machines.pdu.url },
 				operators: site.operators.map(({ name, party, password }) => ({ name, party, password })),
 				ca: site.caFile,
 				state: options.state,
@@ -144,5 +131,5 @@ export async function startSite(options: UpOptions): Promise<RunningSite> {
 	}
 }
 
-const signPolicies = (site: DemoSite, { state, policies }: UpOptions): Promise<string> =>
+const signPolicies = (site: DemoSite, { state, policies }: SiteOptions): Promise<string> =>
 	openSignedPolicies(state, policies, [...new Set(site.operators.map(({ party }) => party))]);

@@ -1,0 +1,33 @@
+import type { Clock } from '../../common/clock.ts';
+import type { EventBus } from '../../common/events/bus.ts';
+import type { Logger } from '../../common/log/logger.ts';
+import type { DemoSite } from './demo-site.ts';
+
+/** What runs behind the proxy of a site that was started here. */
+export interface Machines {
+	readonly bmcs: readonly { readonly name: string; readonly url: string }[];
+	readonly pdu: { readonly url: string };
+	close(): Promise<void>;
+}
+
+/** The machines that a site is started for: an emulated rack, or a board whose BMC is somebody else's. */
+export interface MachineRoom {
+	/** Names of the BMCs, by which the proxy and its certificate know them. */
+	readonly names: readonly string[];
+	/** For the progress line. */
+	readonly what: string;
+	/** How the proxy gets into a BMC, as the site file says it; what is missing there, `takeOver` adds. */
+	readonly access: (bmc: string) => Readonly<Record<string, unknown>>;
+	/** `limits` of the site file, where the usual ones do not fit. */
+	readonly limits?: Readonly<Record<string, unknown>>;
+	/** All or nothing. */
+	start(at: {
+		readonly site: DemoSite;
+		/** The PDU's connection to the broker. */
+		readonly events: EventBus;
+		readonly clock: Clock;
+		readonly logger: Logger;
+	}): Promise<Machines>;
+	/** Called with the path of the site file before the proxy reads it. */
+	takeOver?(siteFile: string): Promise<void>;
+}
