@@ -29,6 +29,9 @@ const byErrorCode: Readonly<Record<string, ExitName>> = {
 	ProxyNotTrusted: 'unreachable',
 	NoAnswer: 'unreachable',
 	BadAnswer: 'fault',
+	ImageRefused: 'usage',
+	MachineUnknown: 'usage',
+	RedfishSilent: 'unreachable',
 	DigestDiffers: 'conflict',
 	Interrupted: 'interrupted',
 };

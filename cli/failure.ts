@@ -52,6 +52,11 @@ const hints: Readonly<Record<string, (bimetal: string) => string>> = {
 	BackupUnreadable: () => 'another copy of the backup: nothing was restored from this one',
 	RestoreTargetTaken: () => '--to a folder that is not there yet',
 	SnapshotRefused: () => "the proxy's log",
+	ImageRefused: () => 'the image as it was built or downloaded, and its own SHA-256',
+	MachineUnknown: bimetal => `${bimetal} qemu openbmc --image FILE --machine NAME`,
+	RedfishSilent: bimetal =>
+		`${bimetal} qemu openbmc … --console, a longer --timeout, or the --machine that the image is for`,
+	PartMissing: bimetal => `${bimetal} qemu parts — lists what else is missing`,
 	StoreLocked: () => 'stop the process that has the store open, or let it give a snapshot (snapshot.sock)',
 };
 
@@ -88,11 +93,13 @@ export function describeFailure(error: unknown, context: CliContext): Failure {
 	return { exitCode: exitCodes.fault.code, code: 'Fault', message, tryNext };
 }
 
+const ofLines = new Set(['ConfigInvalid', 'RedfishSilent', 'ConsoleSilent']);
+
 /** Prints an error: text on stderr; with `json` also one document on stdout, for programs. */
 export function reportFailure(context: CliContext, failure: Failure, json: boolean): void {
 	const { exitCode, code, message, tryNext } = failure;
-	// Only our own lists of problems have lines of their own; what others wrote does not get any.
-	const lines = code === 'ConfigInvalid' ? message.split('\n') : [message];
+	// Only our own lists of problems and quoted consoles have lines of their own; what others wrote does not get any.
+	const lines = ofLines.has(code) ? message.split('\n') : [message];
 	context.stderr.write(
 		`bimetal: ${lines.map(line => visible(line)).join('\n         ')}\n  try: ${visible(tryNext)}\n`,
 	);

@@ -50,3 +50,9 @@ export function positiveInteger(value: string): number {
 		throw new InvalidArgumentError('It is a whole number from 1 on.');
 	return number;
 }
+
+export function portNumber(text: string): number {
+	const port = Number(text);
+	if (!/^\d{1,5}$/.test(text) || port > 65535) throw new InvalidArgumentError('expected a port, 0 to 65535');
+	return port;
+}
