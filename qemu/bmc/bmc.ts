@@ -246,7 +246,6 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 			});
 			for (const session of sessions.list()) sessions.remove(session.id);
 			touch();
-			server.settingsChanged();
 			device.restarted();
 		},
 	};

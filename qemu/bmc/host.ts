@@ -26,8 +26,6 @@ export interface Host {
 	readings(): Readonly<Record<string, Reading>>;
 	/** Watts that the server draws at its outlet. */
 	drawnWatts(): number;
-	/** Boot or watchdog settings are others than before. */
-	settingsChanged(): void;
 	/** Serves the screen over RFB (RFC 6143) until the socket ends. */
 	serveScreen(socket: ConsoleSocket): void;
 	/**
@@ -48,7 +46,13 @@ export interface HostPower {
 }
 
 /** What happens to a host, whoever caused it. */
-export type HostEvent = PowerEvent | 'GuestShutdown' | 'GuestReset' | 'ShutdownTimeout' | 'Failed';
+export type HostEvent =
+	| PowerEvent
+	| 'Started'
+	| 'GuestShutdown'
+	| 'GuestReset'
+	| 'ShutdownTimeout'
+	| 'Failed';
 
 export interface SerialLine {
 	/** What the host writes from now on; the returned function ends it. */

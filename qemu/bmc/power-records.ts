@@ -34,6 +34,8 @@ export function describePowerEvent(
 		case 'PoweringOn':
 			return record('OK', 'HostPowerOn', `The host is being switched on (${event}).`, 'power on');
 		case 'On':
+			if (event === 'Started')
+				return record('OK', 'HostStarted', 'The host is on and runs its firmware.', 'firmware');
 			return record('OK', 'HostBooted', 'The host finished its self-test and booted.', 'boot');
 		case 'PoweringOff':
 			return record('OK', 'HostShutdownStarted', `The host was asked to shut down (${event}).`, 'shutdown');

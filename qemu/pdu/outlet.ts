@@ -8,6 +8,8 @@ export interface Outlet {
 	readonly name: string;
 	/** The server's power state, named as Redfish names it. */
 	serverState(): PowerStateName;
+	/** Watts that the server draws, where they are measured; otherwise they follow from its state. */
+	serverWatts?(): number;
 	/** Called when the outlet's own switch cuts the power, or gives it back. */
 	onSwitch?(state: 'On' | 'Off'): void;
 }
@@ -16,11 +18,12 @@ export interface Outlet {
 export const SAMPLE_MS = 2000;
 
 /**
- * What an outlet delivers, in watts: what the server draws, and two watts up or down that a sample's number and
- * the outlet's id decide, so that two runs by the same clock read the same.
+ * What an outlet delivers, in watts: what the server draws. Where that follows from its state alone there are two watts
+ * up or down to it, which a sample's number and the outlet's id decide, so that two runs by the same clock read the same.
  */
 export function outletWatts(outlet: Outlet, switchedOn: boolean, now: number): number {
 	if (!switchedOn) return 0;
+	if (outlet.serverWatts) return outlet.serverWatts();
 	const kind = outlet.serverState();
 	const sample = Math.floor(now / SAMPLE_MS);
 	const ripple = kind === 'Off' ? 0 : Math.max(-2, Math.min(2, spread(`${outlet.id}/${sample}`)));

@@ -98,3 +98,17 @@ test('an outlet is switched by PowerControl, by whoever may', async t => {
 	t.is((await control('PowerCycle')).status, 204);
 	t.deepEqual(switched, ['1 Off', '1 On', '1 Off', '1 On']);
 });
+
+test('what is measured is delivered as it is, and nothing through an outlet that is off', async t => {
+	const clock = new FakeClock();
+	const pdu = await startPdu({
+		clock,
+		accounts: [{ name: 'root', password: PASSWORD, role: 'Administrator' }],
+		outlets: [{ id: '1', name: 'node1', serverState: () => 'On', serverWatts: () => 97 }],
+	});
+	t.teardown(() => pdu.close());
+	t.is(pdu.readings()[0]?.PowerWatts, 97);
+	const path = '/redfish/v1/PowerEquipment/RackPDUs/1/Outlets/1/Actions/Outlet.PowerControl';
+	await askAt(pdu.url)('POST', path, { body: { PowerState: 'Off' } });
+	t.is(pdu.readings()[0]?.PowerWatts, 0);
+});

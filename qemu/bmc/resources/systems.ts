@@ -163,7 +163,6 @@ function changeSystem(device: Device, call: Call): Outcome {
 	const read = call.values(changeable(device.host.hardware.bootTargets));
 	if (!read.ok) return read.outcome;
 	changeSettings(device, SYSTEM, read.value);
-	device.host.settingsChanged();
 	return done();
 }
 

@@ -64,8 +64,6 @@ export function createSimulatedHost(context: HostContext, options: SimulatedHost
 		},
 		readings: () => readings(context.identity.serial, power.state().kind),
 		drawnWatts: () => drawnWatts(power.state().kind),
-		// They are only shown: nothing boots here.
-		settingsChanged: () => {},
 		serveScreen: socket =>
 			serveFramebuffer({ name: context.name, kind: () => power.state().kind }, socket, options.kvmInput),
 		attachMedium,
