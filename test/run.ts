@@ -7,6 +7,7 @@ import { debianParts } from './debian/parts.ts';
 import { type CommandResult, runCommand } from './runner/command.ts';
 import { findNode20, transpileForNode20 } from './runner/node20.ts';
 import { createTapReader } from './runner/tap.ts';
+import { findOpenbmcImage, needsImage } from './some-bmc/openbmc-image.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = (name: string) => path.join(root, 'node_modules', '.bin', name);
@@ -92,6 +93,16 @@ function howItEnded({ code, signal, timedOut }: CommandResult): string {
 	return signal ? `ended by ${signal}` : `exit code ${code}`;
 }
 
+/** No image can come with the project, so that having none is no failure; but it is said. */
+function describeImage(): string {
+	const none = `BIMETAL_OPENBMC_IMAGE or ../shared/openbmc/*.static.mtd): ${withoutImage} tests not run`;
+	try {
+		return findOpenbmcImage(process.env) ?? `none given (${none}`;
+	} catch (error) {
+		return error instanceof Error ? error.message : String(error);
+	}
+}
+
 const only = process.argv.slice(2);
 const node20 = findNode20(process.env);
 
@@ -133,7 +144,11 @@ for (const { name, here } of parts) {
 	say(`  ${name.padEnd(20)} ${here ? 'here' : `missing; ${missed} tests not run for it`}`);
 	if (!here && inCi && only.length === 0) total.failed++;
 }
-const others = skippedTitles.filter(title => !parts.some(({ name }) => title.includes(`[needs ${name}]`)));
+const withoutImage = skippedTitles.filter(title => title.includes(needsImage)).length;
+say(`OpenBMC image: ${describeImage()}`);
+const others = skippedTitles.filter(
+	title => !title.includes(needsImage) && !parts.some(({ name }) => title.includes(`[needs ${name}]`)),
+);
 for (const title of others) say(`  not run: ${title}`);
 if (parts.some(part => !part.here)) {
 	say(
