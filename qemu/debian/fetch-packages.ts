@@ -17,7 +17,7 @@ const keepFor = 7 * 24 * 3600 * 1000;
 const kept = z.object({ at: z.number(), files: z.array(z.string().min(1)).min(1) });
 
 /** Where things are kept that can be fetched or made again. */
-const cacheFolder = (): string =>
+export const cacheFolder = (): string =>
 	path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'bimetal');
 
 /**
