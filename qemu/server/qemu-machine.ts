@@ -47,6 +47,8 @@ export function machineStarter(parts: MachineParts): StartMachine {
 			args: machineArguments(options, identity, plan, medium),
 			folder: options.folder,
 			run: options.run,
+			network: options.network,
+			niceness: options.niceness,
 			console: parts.openConsole(),
 		});
 		try {

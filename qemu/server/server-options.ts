@@ -40,6 +40,10 @@ export interface ServerOptions {
 	readonly accelerator?: Accelerator | undefined;
 	/** How long the operating system has for shutting down before the power is cut, in milliseconds; 60 s when absent. */
 	readonly shutdownTimeoutMs?: number | undefined;
+	/** The network namespace that the taps are in; see qemu/machine/children.ts. */
+	readonly network?: string | undefined;
+	/** How far its processors step back for other processes when those are busy, 0 to 19. */
+	readonly niceness?: number | undefined;
 	/** Watts when its processors have nothing to do, and when all are busy; 90 and 140 when absent. */
 	readonly watts?: { readonly idle: number; readonly busy: number } | undefined;
 }

@@ -1,0 +1,101 @@
+import type { Clock } from '../../common/clock.ts';
+import type { Bmc } from '../bmc/bmc.ts';
+
+/** A server as far as its power goes. */
+export interface Switchable {
+	readonly name: string;
+	readonly bmc: Pick<Bmc, 'powerState' | 'press' | 'drawnWatts'>;
+}
+
+export interface SwitchOn {
+	/** Resolves when every server has booted or does not get on. */
+	switchOn(): Promise<void>;
+	/** Resolves when every server is off. */
+	switchOff(patienceMs: number): Promise<void>;
+	/** What waits ends; nothing is switched any more. */
+	stop(): void;
+}
+
+/** Watts of a server whose processors idle, and of one that is busy. */
+export const WATTS = { idle: 90, busy: 140 } as const;
+
+/** Milliseconds between two looks. */
+const LOOK_MS = 500;
+/** A boot takes at least this long: before, a server that draws little has only not begun. */
+const LEAST_MS = 3000;
+/** Looks in a row at which it draws little, for its boot to be over: it waits for a disk now and then. */
+const QUIET_LOOKS = 4;
+const BOOT_LIMIT_MS = 45_000;
+
+/**
+ * Switches servers on, at most `together` of them booting at a time: a boot keeps a processor busy, and eight at once
+ * would starve the BMCs. That a boot is over shows in what the server draws, whatever it boots.
+ */
+export function createSwitchOn(options: {
+	readonly nodes: readonly Switchable[];
+	readonly together: number;
+	readonly clock: Clock;
+	readonly onProgress: (text: string) => void;
+	/** The next one starts after this many milliseconds at the latest; 45 s when absent. */
+	readonly bootLimitMs?: number | undefined;
+}): SwitchOn {
+	const bootLimitMs = options.bootLimitMs ?? BOOT_LIMIT_MS;
+	const { nodes, together, clock, onProgress } = options;
+	const waiting = new Set<() => void>();
+	let isStopped = false;
+	const wait = (ms: number): Promise<void> =>
+		new Promise(resolve => {
+			const end = (): void => {
+				cancel();
+				waiting.delete(end);
+				resolve();
+			};
+			const cancel = clock.after(ms, end);
+			waiting.add(end);
+		});
+
+	const boot = async ({ bmc }: Switchable): Promise<void> => {
+		bmc.press('On');
+		const began = clock.elapsed();
+		for (let quiet = 0; quiet < QUIET_LOOKS && !isStopped; ) {
+			await wait(LOOK_MS);
+			const took = clock.elapsed() - began;
+			// It did not start, has shut itself down, or was switched off: nothing to wait for.
+			if (took >= bootLimitMs || (took >= LEAST_MS && bmc.powerState() === 'Off')) return;
+			const isQuiet = took >= LEAST_MS && bmc.drawnWatts() < WATTS.idle + (WATTS.busy - WATTS.idle) / 4;
+			quiet = isQuiet ? quiet + 1 : 0;
+		}
+	};
+	return {
+		async switchOn() {
+			const off = nodes.filter(({ bmc }) => bmc.powerState() === 'Off');
+			const next = off.values();
+			let done = 0;
+			const lane = async (): Promise<void> => {
+				for (const node of next) {
+					if (isStopped) return;
+					onProgress(`switching on: ${done} of ${off.length} servers have booted, ${node.name} starts`);
+					await boot(node);
+					done++;
+				}
+			};
+			await Promise.all(Array.from({ length: together }, lane));
+		},
+		async switchOff(patienceMs) {
+			const on = () => nodes.filter(({ bmc }) => bmc.powerState() !== 'Off');
+			for (const { bmc } of on()) bmc.press('GracefulShutdown');
+			const began = clock.elapsed();
+			while (on().length > 0 && clock.elapsed() - began < patienceMs && !isStopped) {
+				onProgress(`shutting down: ${on().length} of ${nodes.length} servers are still on`);
+				await wait(LOOK_MS);
+			}
+			for (const { bmc } of on()) bmc.press('ForceOff');
+			const forced = clock.elapsed();
+			while (on().length > 0 && clock.elapsed() - forced < patienceMs && !isStopped) await wait(LOOK_MS);
+		},
+		stop() {
+			isStopped = true;
+			for (const end of waiting) end();
+		},
+	};
+}

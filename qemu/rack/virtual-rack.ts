@@ -1,0 +1,248 @@
+import { realpath, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { type Clock, systemClock } from '../../common/clock.ts';
+import { writeFileDurably } from '../../common/store/durable-file.ts';
+import { type Bmc, type PowerStateName, startBmc } from '../bmc/bmc.ts';
+import type { Host, HostFactory } from '../bmc/host.ts';
+import { type Accelerator, findAccelerator } from '../machine/accelerator.ts';
+import { type Pdu, type Publisher, startPdu } from '../pdu/pdu.ts';
+import { type Switch, startSwitch } from '../switch/switch.ts';
+import { openNodeDisk } from './node-disk.ts';
+import { makeOwnFolder, makeRunFolder, type RackFolders } from './rack-folders.ts';
+import type { NodePlan, RackPlan } from './rack-plan.ts';
+import { openRackSecrets, type RackCredential } from './rack-secrets.ts';
+import { createSwitchOn } from './switch-on.ts';
+import { virtualServer } from './virtual-server.ts';
+
+export interface VirtualRackOptions {
+	readonly plan: RackPlan;
+	readonly folders: RackFolders;
+	readonly clock?: Clock;
+	/** Where outlet powers are published. */
+	readonly events?: Publisher | undefined;
+	readonly logger?: Pick<Logger, 'info' | 'error'> | undefined;
+	/** How long a server may boot before the next one is switched on, in milliseconds; 45 s when absent. */
+	readonly bootLimitMs?: number;
+	/** Told what is being done, for people. */
+	readonly onProgress?: (text: string) => void;
+	readonly onPowerChange?: (state: PowerStateName, node: string) => void;
+}
+
+/** A server of the rack with its BMC. */
+export interface VirtualNode {
+	readonly name: string;
+	readonly plan: NodePlan;
+	readonly bmc: Bmc;
+	readonly credential: RackCredential;
+	/** Everything that its serial port has written. */
+	readonly consoleFile: string;
+	/** Its disks, TPM, firmware settings; its processes run in it. */
+	readonly folder: string;
+	readonly serial: Host['serial'];
+	/** Of its QEMU process, while it is on. */
+	pid(): number | undefined;
+}
+
+/** Eight servers in QEMU, or as many as there are, with their BMCs, a PDU and a switch. */
+export interface VirtualRack {
+	readonly plan: RackPlan;
+	readonly nodes: readonly VirtualNode[];
+	readonly pdu: Pdu;
+	readonly pduCredential: RackCredential;
+	/** Undefined where the plan has none. */
+	readonly network: Switch | undefined;
+	readonly accelerator: Accelerator;
+	/** Path of the certificate of the authority that signed the BMCs' and the PDU's. */
+	readonly caFile: string;
+	/** Path of a JSON file for its owner alone: URLs, accounts and passwords. */
+	readonly credentialsFile: string;
+	/** Switches on what is off, a few at a time, and resolves when all have booted or do not get on. */
+	switchOn(): Promise<void>;
+	/** Asks all to shut down; after `patienceMs` milliseconds the power of those that have not is cut. */
+	switchOff(patienceMs: number): Promise<void>;
+	/** Ends everything; servers that are on lose their power. */
+	close(): Promise<void>;
+}
+
+/**
+ * Starts a rack with all servers off; `switchOn` boots them. If one part cannot start, those that did are ended again.
+ * Throws SwitchUnavailable, PartMissing, FolderForeign, PortTaken and the like.
+ */
+export async function startVirtualRack(options: VirtualRackOptions): Promise<VirtualRack> {
+	const { plan, folders, onProgress = () => undefined } = options;
+	const clock = options.clock ?? systemClock;
+	const undo: (() => unknown)[] = [];
+	const close = async (): Promise<void> => {
+		for (const end of undo.splice(0).reverse()) await end();
+	};
+	try {
+		await makeRunFolder(folders);
+		await makeOwnFolder(folders.stateFolder);
+		// Says what this folder is, to whoever is about to delete it.
+		await writeFile(join(folders.stateFolder, stateMark), `${plan.name}\n`, { mode: 0o600 });
+		if (plan.accelerator === 'auto') onProgress('trying whether KVM runs a machine');
+		const accelerator = plan.accelerator === 'auto' ? await findAccelerator() : plan.accelerator;
+
+		let network: Switch | undefined;
+		if (plan.hasSwitch) {
+			onProgress('switch');
+			network = await startSwitch({ run: folders.run, folder: join(folders.runFolder, 'switch') });
+			undo.push(() => network?.close());
+		}
+		onProgress('keys and certificates');
+		const secrets = await openRackSecrets({
+			folder: folders.stateFolder,
+			title: `Bimetal rack ${plan.name}`,
+			names: [...plan.nodes.map(({ name }) => name), 'pdu'],
+			host: plan.host,
+			clock,
+		});
+		const credentialOf = (name: string): RackCredential => {
+			const found = secrets.credentials[name];
+			if (!found) throw new Error(`no credential was made for ${name}`);
+			return found;
+		};
+		const accountOf = (name: string) => {
+			const { username, password } = credentialOf(name);
+			return [{ name: username, password, role: 'Administrator' as const }];
+		};
+		onProgress('disks, ports and BMCs');
+		await makeOwnFolder(join(folders.stateFolder, 'bmcs'));
+		let pdu: Pdu | undefined;
+		const nodes: VirtualNode[] = [];
+		for (const node of plan.nodes) {
+			const given = join(folders.stateFolder, 'nodes', node.name);
+			await makeOwnFolder(given);
+			// As the kernel names it, by which its processes are found.
+			const folder = await realpath(given);
+			const disk = node.disk && join(folder, 'disk.qcow2');
+			if (node.disk && disk) await openNodeDisk(node.disk, disk);
+			const taps: string[] = [];
+			for (const { port, vlan } of network ? node.nics : []) {
+				taps.push((await network?.createPort(port))?.tap ?? '');
+				if (vlan !== undefined) await network?.setVlan(port, vlan);
+			}
+			const consoleFile = join(folder, 'console.log');
+			const server = virtualServer({
+				node,
+				folder,
+				run: folders.run,
+				disk,
+				taps,
+				network: network?.network,
+				accelerator,
+				consoleFile,
+				tpmAuthority: join(folders.stateFolder, 'tpm-authority'),
+			});
+			let host: Host | undefined;
+			const bmc = await startBmc({
+				clock,
+				logger: options.logger,
+				name: node.name,
+				host: plan.host,
+				port: node.bmcPort,
+				tls: secrets.tls[node.name],
+				accounts: accountOf(node.name),
+				identity: node.identity,
+				power: 'Off',
+				stateFile: join(folders.stateFolder, 'bmcs', `${node.name}.json`),
+				createHost: startingOff(server.createHost, made => {
+					host = made;
+				}),
+				onPowerChange(state, name) {
+					pdu?.changed(node.outlet);
+					options.onPowerChange?.(state, name);
+				},
+			});
+			undo.push(() => bmc.close());
+			if (!host) throw new Error(`the BMC of ${node.name} made no server`);
+			const { serial } = host;
+			nodes.push({
+				name: node.name,
+				plan: node,
+				bmc,
+				credential: credentialOf(node.name),
+				consoleFile,
+				folder,
+				serial,
+				pid: server.pid,
+			});
+		}
+		const started = await startPdu({
+			clock,
+			logger: options.logger,
+			host: plan.host,
+			port: plan.pduPort,
+			tls: secrets.tls.pdu,
+			accounts: accountOf('pdu'),
+			events: options.events,
+			outlets: nodes.map(({ name, plan: { outlet }, bmc }) => ({
+				id: outlet,
+				name,
+				serverState: () => bmc.powerState(),
+				serverWatts: () => bmc.drawnWatts(),
+				// A server without power is off at once, and comes up again with the power.
+				onSwitch: state => bmc.press(state === 'Off' ? 'ForceOff' : 'On'),
+			})),
+		});
+		pdu = started;
+		undo.push(() => started.close());
+		const credentialsFile = join(folders.stateFolder, 'credentials.json');
+		const pduCredential = credentialOf('pdu');
+		await writeFileDurably(
+			credentialsFile,
+			`${JSON.stringify(
+				{
+					ca: secrets.caFile,
+					bmcs: Object.fromEntries(
+						nodes.map(({ name, bmc: { url }, credential: { username, password } }) => [
+							name,
+							{ url, username, password },
+						]),
+					),
+					pdu: { url: started.url, username: pduCredential.username, password: pduCredential.password },
+				},
+				null,
+				'\t',
+			)}\n`,
+			0o600,
+		);
+		const power = createSwitchOn({
+			nodes,
+			together: plan.bootTogether,
+			clock,
+			onProgress,
+			bootLimitMs: options.bootLimitMs,
+		});
+		undo.push(() => power.stop());
+		return {
+			plan,
+			nodes,
+			pdu: started,
+			pduCredential,
+			network,
+			accelerator,
+			caFile: secrets.caFile,
+			credentialsFile,
+			switchOn: () => power.switchOn(),
+			switchOff: patienceMs => power.switchOff(patienceMs),
+			close,
+		};
+	} catch (fault) {
+		await close();
+		throw fault;
+	}
+}
+
+/** In the state folder of every rack. */
+const stateMark = '.bimetal-rack';
+
+/** Whatever was on before, all servers begin off: the rack boots them a few at a time. */
+function startingOff(factory: HostFactory, onHost: (host: Host) => void): HostFactory {
+	return async context => {
+		const host = await factory({ ...context, initial: 'Off' });
+		onHost(host);
+		return host;
+	};
+}
