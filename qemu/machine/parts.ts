@@ -13,6 +13,8 @@ const packages: Readonly<Record<string, string>> = {
 	mcopy: 'mtools',
 	swtpm: 'swtpm',
 	swtpm_setup: 'swtpm-tools',
+	swtpm_localca: 'swtpm-tools',
+	certtool: 'gnutls-bin',
 	'ovs-vswitchd': 'openvswitch-switch',
 	'ovsdb-server': 'openvswitch-switch',
 	'ovsdb-tool': 'openvswitch-common',

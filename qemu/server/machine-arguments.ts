@@ -16,12 +16,11 @@ export const FILES = {
 } as const;
 
 /** QEMU's ids. */
-const IDS = {
+export const IDS = {
 	cd: 'cd0',
 	usb: 'usb0',
 	/** The block node of a client's medium. */
 	medium: 'medium',
-	usbBus: 'usb',
 } as const;
 
 export const nicId = (index: number): string => `nic${index}`;
@@ -109,7 +108,7 @@ export function machineArguments(
 }
 
 /** The block node of the medium that a client serves, as `blockdev-add` takes it. */
-function mediumBlock(readOnly: boolean): Readonly<Record<string, unknown>> {
+export function mediumBlock(readOnly: boolean): Readonly<Record<string, unknown>> {
 	return {
 		driver: 'nbd',
 		'node-name': IDS.medium,
@@ -119,7 +118,7 @@ function mediumBlock(readOnly: boolean): Readonly<Record<string, unknown>> {
 }
 
 /** The drive that a client's disk appears as, as `device_add` takes it. */
-function usbDrive(): Readonly<Record<string, unknown>> {
+export function usbDrive(): Readonly<Record<string, unknown>> {
 	return { id: IDS.usb, bus: 'xhci.0', drive: IDS.medium, removable: true };
 }
 

@@ -1,8 +1,14 @@
+import { X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { testNeeding } from '../../test/debian/test-needing.ts';
-import { LIMIT, serverForTest } from './test-server.ts';
+import { findChildren } from '../machine/children.ts';
+import { attachTestMedium, testVolume } from './medium/test-medium.ts';
+import { testSector } from './test-sector.ts';
+import { LIMIT, openConsole, SYSTEM, serverForTest } from './test-server.ts';
 
-const test = testNeeding('qemu-system-x86', 'qemu-utils');
+const test = testNeeding('qemu-system-x86', 'qemu-utils', 'ovmf', 'swtpm', 'swtpm-tools', 'gnutls-bin');
 
 test('resets are what they are called, and the power state is the machine’s', async t => {
 	const { server, reset, until, log, bmc, changes } = await serverForTest(t);
@@ -70,4 +76,137 @@ test('resets that come together are carried out one at a time, in order', async 
 	);
 	await reset('ForceOff');
 	await until('Off');
+});
+
+test('what the guest does is seen: it turns itself off, restarts, crashes, is killed, lets its watchdog expire', async t => {
+	const { server, reset, until, bmc, log, ask, changes } = await serverForTest(t);
+	const booted = () => server.console.waitFor(/booted from H\r\n/, LIMIT);
+	const { type } = await openConsole(t, bmc.url);
+	await reset('On');
+	await booted();
+	const before = server.pid();
+	type('r');
+	await booted();
+	t.not(server.pid(), before);
+	t.is(bmc.powerState(), 'On');
+	t.deepEqual([...changes], ['PoweringOn', 'On'], 'a guest that restarts stays on');
+	type('c');
+	type('x');
+	await server.console.waitFor(/x/, LIMIT);
+	type('p');
+	const asked = Date.now();
+	await until('Off');
+	t.true(Date.now() - asked < 1000, `${Date.now() - asked} ms`);
+	await reset('On');
+	await booted();
+	type('w');
+	await booted();
+	process.kill(server.pid() ?? 0, 'SIGKILL');
+	await until('Off');
+	t.deepEqual(await log(), [
+		'OK HostPowerOn',
+		'OK HostStarted',
+		'OK HostReset',
+		'Critical HostCrashed',
+		'OK HostPowerOff',
+		'OK HostPowerOn',
+		'OK HostStarted',
+		'Critical HostWatchdogExpired',
+		'OK HostPowerOn',
+		'OK HostStarted',
+		'Critical HostFailed',
+	]);
+	const { json } = await ask('GET', `${SYSTEM}/LogServices/EventLog/Entries/23`);
+	t.regex(String(json.Message), /gone without having shut down: SIGKILL/);
+	t.regex(JSON.stringify(json.Oem), /booted from H/);
+});
+
+test('a guest that does not listen to the button loses its power when its time is over', async t => {
+	const { server, reset, until, bmc, log } = await serverForTest(t, { shutdownTimeoutMs: 300 });
+	const { type } = await openConsole(t, bmc.url);
+	await reset('On');
+	await server.console.waitFor(/booted from H/, LIMIT);
+	type('s');
+	type('x');
+	await server.console.waitFor(/x/, LIMIT);
+	await reset('GracefulShutdown');
+	await server.console.waitFor(/button/, LIMIT);
+	await until('Off');
+	t.is((await log()).at(-1), 'Warning HostShutdownTimeout');
+});
+
+test('boot overrides decide on the next boot, once or for longer; media are booted from', async t => {
+	const { server, reset, until, bmc, ask, folder } = await serverForTest(t, async place => {
+		await writeFile(path.join(place, 'pxe'), testSector('P'));
+		return { nics: [{ mac: '52:54:00:00:00:01', user: { tftp: place, bootfile: 'pxe' } }] };
+	});
+	const booted = async () => (await server.console.waitFor(/booted from (\S)/, LIMIT))[1];
+	const override = async (Enabled: string, Target: string, Mode = 'Legacy') => {
+		const Boot = {
+			BootSourceOverrideEnabled: Enabled,
+			BootSourceOverrideTarget: Target,
+			BootSourceOverrideMode: Mode,
+		};
+		t.is((await ask('PATCH', SYSTEM, { body: { Boot } })).status, 204);
+	};
+	const shown = async () => {
+		const boot = (await ask('GET', SYSTEM)).json.Boot as Record<string, string>;
+		return `${boot.BootSourceOverrideEnabled} ${boot.BootSourceOverrideTarget}`;
+	};
+	await override('Once', 'Pxe');
+	await reset('On');
+	t.is(await booted(), 'P');
+	t.is(await shown(), 'Disabled None');
+	await reset('ForceRestart');
+	t.is(await booted(), 'H');
+	await override('Continuous', 'Pxe');
+	for (const type of ['ForceRestart', 'PowerCycle']) {
+		await reset(type);
+		t.is(await booted(), 'P');
+		t.is(await shown(), 'Continuous Pxe');
+	}
+	// A CD in the drive while the machine runs, a USB drive from the start.
+	const volume = await attachTestMedium(bmc, testVolume('C'));
+	await override('Once', 'Cd');
+	await reset('ForceRestart');
+	t.is(await booted(), 'C');
+	t.true(volume.reads() > 0);
+	await volume.detach();
+	await reset('ForceOff');
+	await until('Off');
+	const drive = await attachTestMedium(bmc, Buffer.concat([testSector('U'), Buffer.alloc(1024 * 1024)]));
+	await override('Once', 'Usb');
+	await reset('On');
+	t.is(await booted(), 'U');
+	await drive.detach();
+	t.is(
+		(await ask('PATCH', SYSTEM, { body: { Boot: { BootSourceOverrideTarget: 'BiosSetup' } } })).status,
+		400,
+	);
+	t.true(existsSync(folder));
+});
+
+test('UEFI with a TPM: its variables and the TPM’s keys stay, the site’s authority vouches for them', async t => {
+	const { server, reset, until, folder, run, ask } = await serverForTest(t, async place => ({
+		firmware: 'uefi',
+		memoryMiB: 256,
+		tpm: { authority: path.join(place, 'authority') },
+	}));
+	const read = (...names: string[]) => readFile(path.join(folder, ...names));
+	const certificate = await read('tpm', 'ek-rsa2048.crt');
+	const issuer = new X509Certificate(await read('authority', 'issuercert.pem'));
+	const root = new X509Certificate(await read('authority', 'swtpm-localca-rootca-cert.pem'));
+	t.true(new X509Certificate(certificate).verify(issuer.publicKey));
+	t.true(issuer.verify(root.publicKey));
+	const { json } = await ask('GET', SYSTEM);
+	t.like(json.TrustedModules, [{ InterfaceType: 'TPM2_0' }] as never);
+	t.is((json.Boot as Record<string, string>).BootSourceOverrideMode, 'UEFI');
+	await reset('On');
+	await server.console.waitFor(/BdsDxe/, LIMIT);
+	t.is((await findChildren(run)).length, 2);
+	await reset('PowerCycle');
+	await server.console.waitFor(/BdsDxe/, LIMIT);
+	await reset('ForceOff');
+	await until('Off');
+	t.deepEqual(await read('tpm', 'ek-rsa2048.crt'), certificate);
 });

@@ -9,12 +9,14 @@ import type { Qemu } from '../machine/start-qemu.ts';
 import { planBoot } from './boot-plan.ts';
 import { openConsoleFile } from './console-file.ts';
 import { inventory, measureDisks } from './inventory.ts';
+import { createVirtualMedium } from './medium/virtual-medium.ts';
 import { sampleLoad } from './processor-load.ts';
 import { machineStarter } from './qemu-machine.ts';
 import { serveVnc } from './screen.ts';
 import type { ServerOptions } from './server-options.ts';
 import { createServerPower } from './server-power.ts';
 import { serverReadings, serverWatts } from './server-readings.ts';
+import { openTpm } from './tpm.ts';
 
 /** A virtual machine that a BMC can manage as its server. */
 export interface Server {
@@ -82,6 +84,7 @@ async function createServerHost(
 	const { clock } = context;
 	const own = options.firmware === 'bios' ? 'Legacy' : 'UEFI';
 	const hardware = inventory(options, await measureDisks(options.disks ?? []));
+	const tpm = options.tpm && (await openTpm({ ...options, ...options.tpm, ...context.identity, clock }));
 	const file =
 		options.consoleFile === undefined
 			? undefined
@@ -112,8 +115,8 @@ async function createServerHost(
 				});
 				return thisRun;
 			},
-			medium: () => undefined,
-			async beforeStart() {},
+			medium: () => medium.inserted(),
+			beforeStart: async () => tpm?.powerOn(),
 			onQemu(started) {
 				qemu = started;
 			},
@@ -124,6 +127,20 @@ async function createServerHost(
 		onBoot: context.onBoot,
 		report: context.report,
 		lastWords: () => thisRun.lastLines(LAST_WORDS),
+	});
+	const medium = createVirtualMedium({
+		folder: options.folder,
+		clock,
+		withQemu: work =>
+			power.withMachine(async () => {
+				if (qemu) await work(qemu);
+			}),
+		onFault: fault =>
+			context.report({
+				severity: 'Warning',
+				messageId: 'OpenBMC.0.5.VirtualMediumFailed',
+				message: fault instanceof Error ? fault.message : String(fault),
+			}),
 	});
 	const isOn = () => power.state().kind !== 'Off';
 	const load = sampleLoad({
@@ -146,13 +163,13 @@ async function createServerHost(
 		readings: () => serverReadings(isOn(), load.now(), watts()),
 		drawnWatts: watts,
 		serveScreen: socket => serveVnc(socket, power.machine() && qemu),
-		attachMedium(socket) {
-			socket.close('this host takes no medium');
-		},
+		attachMedium: medium.attach,
 		pid: () => power.machine()?.pid,
 		async close() {
 			load.stop();
 			await power.close();
+			await medium.close();
+			await tpm?.close();
 			file?.close();
 			allBoots.fail(`${context.name} has been closed`);
 		},

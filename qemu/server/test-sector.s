@@ -69,15 +69,7 @@ crash:	mov $0x505, %dx			# pvpanic
 	jmp loop
 deaf:	incb stubborn
 	jmp loop
-dog:	lgdt gdtr			# a flat %fs, for the watchdog's registers
-	mov %cr0, %eax
-	or $1, %al
-	mov %eax, %cr0
-	mov $8, %bx
-	mov %bx, %fs
-	and $0xfe, %al
-	mov %eax, %cr0
-	mov $0xb102, %ax		# PCI BIOS: where is 8086:25ab (i6300esb)
+dog:	mov $0xb102, %ax		# PCI BIOS: where is 8086:25ab (i6300esb)
 	mov $0x25ab, %cx
 	mov $0x8086, %dx
 	xor %si, %si
@@ -87,9 +79,19 @@ dog:	lgdt gdtr			# a flat %fs, for the watchdog's registers
 	int $0x1a
 	xor %edi, %edi
 	mov %ecx, %edi
+	push %bx
+	lgdt gdtr			# a flat %fs, for the registers; the BIOS takes it away
+	mov %cr0, %eax
+	or $1, %al
+	mov %eax, %cr0
+	mov $8, %bx
+	mov %bx, %fs
+	and $0xfe, %al
+	mov %eax, %cr0
 	call short			# both its timers: 50 ms
 	add $4, %edi
 	call short
+	pop %bx
 	mov $0xb10b, %ax		# let it run
 	mov $0x68, %di
 	mov $2, %cl

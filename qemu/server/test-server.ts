@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { WebSocket } from 'ws';
 import { type Bmc, type BmcOptions, type PowerStateName, startBmc } from '../bmc/bmc.ts';
 import { type Ask, askAt, PASSWORD, type Reply } from '../bmc/test-bmc.ts';
 import { findChildren } from '../machine/children.ts';
@@ -9,7 +10,7 @@ import { createServer, type Server } from './server.ts';
 import type { ServerOptions } from './server-options.ts';
 import { writeTestDisk } from './test-sector.ts';
 
-const SYSTEM = '/redfish/v1/Systems/system';
+export const SYSTEM = '/redfish/v1/Systems/system';
 /** Milliseconds that a test waits for something that takes one or two seconds on a machine with nothing else to do. */
 export const LIMIT = 60_000;
 /** Entries that a BMC's log has from the factory. */
@@ -20,6 +21,7 @@ export interface ServerForTest {
 	readonly server: Server;
 	readonly bmc: Bmc;
 	readonly folder: string;
+	readonly run: string;
 	readonly ask: Ask;
 	/** Every power state that it went through. */
 	readonly changes: readonly PowerStateName[];
@@ -79,6 +81,7 @@ export async function serverForTest(
 		server,
 		bmc,
 		folder,
+		run,
 		ask,
 		changes,
 		log,
@@ -97,4 +100,23 @@ export async function serverForTest(
 			clearTimeout(timer);
 		},
 	};
+}
+
+export interface ConsoleForTest {
+	/** Everything that has come. */
+	seen(): string;
+	type(text: string): void;
+}
+
+/** A client of `/console0`. */
+export async function openConsole(t: ExecutionContext, url: string): Promise<ConsoleForTest> {
+	const authorization = `Basic ${Buffer.from(`root:${PASSWORD}`).toString('base64')}`;
+	const socket = new WebSocket(`${url.replace('http', 'ws')}/console0`, { headers: { authorization } });
+	t.teardown(() => socket.terminate());
+	let seen = '';
+	socket.on('message', (bytes: Buffer) => {
+		seen += bytes.toString('latin1');
+	});
+	await new Promise<void>((resolve, reject) => socket.once('open', resolve).once('error', reject));
+	return { seen: () => seen, type: text => socket.send(Buffer.from(text)) };
 }
