@@ -1,26 +1,11 @@
-import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import type { Clock } from '../../common/clock.ts';
-import {
-	keepIdentity,
-	loadIdentity,
-	openAuthority,
-	openServerCertificate,
-} from '../../common/identity/authority-store.ts';
-import { generatePassword, hashPassword } from '../../common/identity/passwords.ts';
+import { keepIdentity, loadIdentity, openServerCertificate } from '../../common/identity/authority-store.ts';
 import { type Identity, issueOperatorCertificate } from '../../common/identity/site-ca.ts';
-import { makeFolderDurably, writeFileDurably } from '../../common/store/durable-file.ts';
-
-/** An operator of the site that `bimetal up` makes, with the password that it generated. */
-export interface DemoOperator {
-	readonly name: string;
-	readonly party: string;
-	readonly password: string;
-	/** Holds the password, for the command line's profile. */
-	readonly passwordFile: string;
-}
+import { writeFileDurably } from '../../common/store/durable-file.ts';
+import { type DemoOperator, demoParties, openPeople, openSecret } from './demo-people.ts';
 
 /** What is generated at the first start and found again at every later one. */
 export interface DemoSite {
@@ -35,16 +20,6 @@ export interface DemoSite {
 	readonly events: Readonly<Record<'proxy' | 'pdu', string>>;
 }
 
-const demoParties = {
-	HSO: 'Hosting site operator: the building, its power and its network',
-	CP: 'Cloud provider: what runs on the servers',
-} as const;
-
-const demoOperators = [
-	{ name: 'hso-operator', party: 'HSO' },
-	{ name: 'cp-operator', party: 'CP' },
-] as const;
-
 /**
  * Opens the state folder of `bimetal up`, making what is not there yet: authorities, certificates, passwords
  * (generated, never fixed) and the accounts. A password that is a file of its own survives the next start.
@@ -54,24 +29,13 @@ export async function openDemoSite(
 	names: readonly string[],
 	clock: Clock,
 ): Promise<DemoSite> {
-	await makeFolderDurably(folder);
-	await chmod(folder, 0o700);
-	const caFolder = join(folder, 'ca');
-	const authority = await openAuthority({
-		folder: caFolder,
-		name: 'site',
-		title: 'Bimetal demo site',
-		clock,
-	});
+	const { authority, caFile, operators } = await openPeople(folder, clock);
 	const certificate = (name: string, hosts: readonly string[]): Promise<Identity> =>
 		openCertificate({ folder, authority }, name, hosts, clock);
 	const secret = (name: string): Promise<string> => openSecret(folder, name);
 	const [proxy, pdu] = await Promise.all([
 		certificate('proxy', ['localhost', ...names.map(name => `${name}.localhost`)]),
 		certificate('pdu', ['pdu.localhost']),
-		...Object.keys(demoParties).map(party =>
-			openAuthority({ folder: join(folder, 'parties'), name: party, title: `${party} root`, clock }),
-		),
 	]);
 	await openClientCertificate(join(folder, 'certificates'), authority, clock);
 	// With its authority, so that a client that trusts on first use can keep that and survives a renewal.
@@ -80,18 +44,10 @@ export async function openDemoSite(
 		proxy.certificatePem + authority.certificatePem,
 		0o644,
 	);
-	const operators = await Promise.all(
-		demoOperators.map(async operator => ({
-			...operator,
-			password: await secret(operator.name),
-			passwordFile: secretPath(folder, operator.name),
-		})),
-	);
-	await openAccounts(folder, operators);
 	return {
 		folder,
 		authority,
-		caFile: join(caFolder, 'site.crt.pem'),
+		caFile,
 		proxy,
 		operators,
 		pdu: { identity: pdu, password: await secret('pdu') },
@@ -132,40 +88,6 @@ async function openClientCertificate(folder: string, authority: Identity, clock:
 	if (await loadIdentity(place)) return;
 	const operator = { name: 'proxy', party: 'site' };
 	await keepIdentity(place, await issueOperatorCertificate({ partyAuthority: authority, operator, clock }));
-}
-
-const secretPath = (folder: string, name: string): string => join(folder, 'secrets', name);
-
-async function openSecret(folder: string, name: string): Promise<string> {
-	const path = secretPath(folder, name);
-	try {
-		return (await readFile(path, 'utf8')).trim();
-	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-	}
-	await makeFolderDurably(join(folder, 'secrets'));
-	const password = generatePassword();
-	await writeFileDurably(path, `${password}\n`, 0o600);
-	return password;
-}
-
-/** operators.yaml is the site's to edit: it is made once and then left alone. */
-async function openAccounts(folder: string, operators: readonly DemoOperator[]): Promise<void> {
-	const path = join(folder, 'operators.yaml');
-	try {
-		await readFile(path);
-		return;
-	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-	}
-	const accounts = await Promise.all(
-		operators.map(async ({ name, party, password }) => ({
-			name,
-			party,
-			password: await hashPassword(password),
-		})),
-	);
-	await writeFileDurably(path, stringify({ operators: accounts }), 0o600);
 }
 
 export interface DemoAddresses {
