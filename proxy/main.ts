@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemClock } from '../common/clock.ts';
 import { BimetalError } from '../common/errors/bimetal-error.ts';
-import { connectEvents, type EventBus } from '../common/events/bus.ts';
+import type { EventBus } from '../common/events/bus.ts';
 import { createLogger, type Logger } from '../common/log/logger.ts';
 import { createRegistry } from '../common/metrics/registry.ts';
 import { openStore } from '../common/store/open-store.ts';
@@ -128,7 +128,7 @@ export async function startProxy(
 		});
 		const snapshots = await offerSnapshots(site, store, logger);
 		opened.push(() => snapshots.close());
-		const events = site.events && connectSiteEvents(site.events, logger);
+		const events = site.events && (await connectSiteEvents(site.events, logger));
 		if (events) opened.push(() => events.close());
 		const publish = (topic: string, payload: unknown): void => {
 			events
@@ -276,7 +276,9 @@ async function warmUp(external: ExternalSources, names: readonly string[]): Prom
 	}
 }
 
-function connectSiteEvents(events: NonNullable<Site['events']>, logger: Logger): EventBus {
+async function connectSiteEvents(events: NonNullable<Site['events']>, logger: Logger): Promise<EventBus> {
+	// Only here: a site without a broker, such as a BMC's own, does without the client of MQTT in its memory.
+	const { connectEvents } = await import('../common/events/bus.ts');
 	return connectEvents({
 		url: events.url,
 		username: events.username,
