@@ -56,6 +56,7 @@ const hints: Readonly<Record<string, (bimetal: string) => string>> = {
 	MachineUnknown: bimetal => `${bimetal} qemu openbmc --image FILE --machine NAME`,
 	RedfishSilent: bimetal =>
 		`${bimetal} qemu openbmc … --console, a longer --timeout, or the --machine that the image is for`,
+	BoardFailed: bimetal => `${bimetal} qemu firmware boot --console`,
 	PartMissing: bimetal => `${bimetal} qemu parts — lists what else is missing`,
 	StoreLocked: () => 'stop the process that has the store open, or let it give a snapshot (snapshot.sock)',
 };
@@ -93,7 +94,7 @@ export function describeFailure(error: unknown, context: CliContext): Failure {
 	return { exitCode: exitCodes.fault.code, code: 'Fault', message, tryNext };
 }
 
-const ofLines = new Set(['ConfigInvalid', 'RedfishSilent', 'ConsoleSilent']);
+const ofLines = new Set(['ConfigInvalid', 'RedfishSilent', 'ConsoleSilent', 'BoardFailed']);
 
 /** Prints an error: text on stderr; with `json` also one document on stdout, for programs. */
 export function reportFailure(context: CliContext, failure: Failure, json: boolean): void {

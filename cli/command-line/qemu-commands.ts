@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { BootOptions } from '../commands/qemu-firmware.ts';
 import type { OpenbmcOptions } from '../commands/qemu-openbmc.ts';
 import { commandName } from '../context.ts';
 import { collect, portNumber, withExamples, withJson } from './options.ts';
@@ -60,4 +61,53 @@ export function addQemuCommands(program: Command, { context, run }: Registration
 		`${bimetal} qemu openbmc --image obmc-phosphor-image-romulus.static.mtd --proxy`,
 		`${bimetal} qemu openbmc --image flash.mtd --machine ast2600-evb --port 2443 --port 2222:22 --console`,
 	]);
+
+	addFirmwareCommands(qemu, { context, run });
+}
+
+function addFirmwareCommands(qemu: Command, { context, run }: Registration): void {
+	const bimetal = commandName(context);
+	const commands = () => import('../commands/qemu-firmware.ts');
+	const firmware = qemu
+		.command('firmware')
+		.description("Run the proxy on an emulated BMC (AST2600), in front of that board's own Redfish service")
+		.helpCommand(false);
+
+	const build = firmware
+		.command('build')
+		.summary("Make the board's firmware of Debian's packages and this version's code")
+		.description(
+			"Fetches Debian's packages for ARM (verified, kept below ~/.cache/bimetal), bundles the proxy and the Redfish " +
+				'service for Node 20 and packs both. What was made of the very same before is taken. The firmware holds no secret.',
+		)
+		.action(run(async (options: { json?: boolean }) => (await commands()).buildFirmware(context, options)));
+	withExamples(withJson(build), [`${bimetal} qemu firmware build`]);
+
+	const boot = firmware
+		.command('boot')
+		.summary('Switch such a board on, and wait until its proxy answers')
+		.description(
+			"Builds the firmware where it is missing, makes the board's card at the first time (certificates, operators, " +
+				'policies; it keeps the store and the audit log from one start to the next) and prints how to reach the proxy. ' +
+				'Ctrl-C switches it off in order.',
+		)
+		.option('--state <folder>', "where the board's card and its site are kept", '.bimetal/board')
+		.option('--port <n>', "port here for the proxy's own service; 0 takes a free one", portNumber, 8443)
+		.option('--redfish-port <n>', 'port here for Redfish through the proxy; 0: a free one', portNumber, 8444)
+		.option('--console', "show the board's console as well")
+		.action(run(async (options: BootOptions) => (await commands()).bootFirmware(context, options)));
+	withExamples(withJson(boot), [
+		`${bimetal} qemu firmware boot`,
+		`${bimetal} qemu firmware boot --state /tmp/board --port 0 --redfish-port 0 --json`,
+	]);
+
+	const measure = firmware
+		.command('measure')
+		.summary('Measure the proxy on such a board')
+		.description(
+			'Boots a board that goes with the command, has it ask its own Redfish service with and without the proxy, on its own ' +
+				'loopback so that no door is opened for it, and prints times, memory, requests a second and sizes.',
+		)
+		.action(run(async (options: { json?: boolean }) => (await commands()).measureFirmware(context, options)));
+	withExamples(withJson(measure), [`${bimetal} qemu firmware measure --json`]);
 }

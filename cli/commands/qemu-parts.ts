@@ -9,7 +9,7 @@ import { progressLine } from '../progress.ts';
 /** What each kind of emulated hardware runs. */
 const programs: readonly (readonly [what: string, names: readonly string[]])[] = [
 	['servers', ['qemu-system-x86_64', 'qemu-img', 'swtpm', 'swtpm_setup']],
-	['boards', ['qemu-system-arm', 'apt-get', 'dpkg-deb']],
+	['boards', ['qemu-system-arm', 'apt-get', 'dpkg-deb', 'mkfs.ext4']],
 	['switch', ['ovs-vswitchd', 'ovsdb-server', 'ovsdb-tool', 'ip']],
 ];
 

@@ -25,6 +25,7 @@ const packages: Readonly<Record<string, string>> = {
 	nice: 'coreutils',
 	'dpkg-deb': 'dpkg',
 	'apt-get': 'apt',
+	'mkfs.ext4': 'e2fsprogs',
 };
 
 /**

@@ -1,0 +1,20 @@
+import { z } from 'zod';
+
+/** On the card of a board that is started to be measured, and of no other: who asks the proxy. */
+export const meterAccount = z.strictObject({ name: z.string(), password: z.string() });
+
+const side = z.strictObject({ requestsPerSecond: z.number(), milliseconds: z.number() });
+export type SideFigures = z.infer<typeof side>;
+
+/** What a board tells of itself on its console, as one line behind `marker`. Sizes in bytes. */
+export const boardFigures = z.strictObject({
+	redfish: side,
+	proxy: side,
+	/** Resident memory of the proxy's process: before the load, and at most. */
+	residentAtStart: z.int(),
+	residentAtMost: z.int(),
+	/** Of the Redfish service, at most. */
+	redfishResident: z.int(),
+});
+export type BoardFigures = z.infer<typeof boardFigures>;
+export const marker = 'board-figures:';
