@@ -22,6 +22,7 @@ const line = (boot: string, firmware: string, from: string) =>
 	);
 
 async function place(t: ExecutionContext) {
+	t.timeout(300_000);
 	built ??= buildGuest({ onProgress: step => t.log(step) });
 	const guest = await built;
 	const folder = await mkdtemp(path.join(tmpdir(), 'bimetal-guest-'));
