@@ -62,7 +62,7 @@ test('a node says for itself what it has, and the rest is what `server` says', a
 				'nodes:',
 				'  - {name: a, cpus: 2, disk: a.qcow2, nics: [0A:00:00:00:00:01, {vlan: 5}, {}]}',
 				`  - {name: b, serial: "X 1", uuid: 2B1F4D5E-6a70-4c81-9d92-a3b4c5d6e7f8, firmware: bios, disk: ${b1}}`,
-				'  - {name: c, tpm: false, bmcPort: 9000}',
+				'  - {name: c, tpm: false, bmcPort: 9000, watts: {idle: 110, busy: 400}}',
 				'switch: false',
 			].join('\n'),
 		),
@@ -83,6 +83,13 @@ test('a node says for itself what it has, and the rest is what `server` says', a
 	t.deepEqual(b?.disk, { kind: 'image', file: b1, format: 'raw' });
 	t.is(b?.nics.length, 2);
 	t.like(c, { hasTpm: false, bmcPort: 9000, disk: { kind: 'empty', bytes: 2 ** 30 } });
+	t.deepEqual(
+		[b?.watts, c?.watts],
+		[
+			{ idle: 90, busy: 140 },
+			{ idle: 110, busy: 400 },
+		],
+	);
 	t.false(plan.hasSwitch);
 });
 

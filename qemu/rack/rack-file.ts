@@ -34,6 +34,7 @@ const label = z
 	.regex(/^[\x21-\x7e](?:[\x20-\x7e]{0,62}[\x21-\x7e])?$/, 'expected up to 64 printable ASCII characters');
 const port = z.int().min(1).max(65_535);
 const mib = 2 ** 20;
+const watts = z.number().min(10).max(10_000);
 
 const parts = {
 	memory: byteSize
@@ -63,6 +64,13 @@ const parts = {
 		.describe('A TPM 2.0 with an EK certificate of the rack; false where nothing is said'),
 	manufacturer: label.optional(),
 	model: label.optional(),
+	watts: z
+		.strictObject({ idle: watts, busy: watts })
+		.refine(({ idle, busy }) => idle < busy, 'expected idle below busy')
+		.optional()
+		.describe(
+			'What it draws when its processors have nothing to do, and when all are busy; 90 and 140 where nothing is said',
+		),
 };
 const own = {
 	name: nodeName,

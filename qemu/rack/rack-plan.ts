@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { byteSize } from '../../common/config/values.ts';
 import type { Identity } from '../bmc/host.ts';
+import type { WattsRange } from '../server/server-readings.ts';
 import type { RackFile, RackNode } from './rack-file.ts';
 
 /** A rack with nothing left open: what is made of a rack file, the same every time. */
@@ -24,6 +25,8 @@ export interface NodePlan {
 	readonly disk: DiskPlan | undefined;
 	readonly nics: readonly NicPlan[];
 	readonly hasTpm: boolean;
+	/** What it draws at its outlet. */
+	readonly watts: WattsRange;
 	/** 0: any free port. */
 	readonly bmcPort: number;
 	/** Of the PDU, as in `/Outlets/{id}`. */
@@ -44,6 +47,7 @@ export interface NicPlan {
 }
 
 const mib = 2 ** 20;
+const defaultWatts = { idle: 90, busy: 140 };
 
 /**
  * Everything that the file leaves open is made of the rack's name and the node's: a rack that is started again, or
@@ -91,6 +95,7 @@ function planNode(file: RackFile, node: RackNode, index: number, bmcPort: number
 			return { mac, vlan, port: `${node.name}.${at}` };
 		}),
 		hasTpm: has.tpm ?? false,
+		watts: has.watts ?? defaultWatts,
 		bmcPort,
 		outlet: String(index + 1),
 	};

@@ -1,7 +1,9 @@
 import test from 'ava';
 import { FakeClock } from '../../common/clock.ts';
 import type { PowerStateName } from '../bmc/bmc.ts';
-import { createSwitchOn, WATTS } from './switch-on.ts';
+import { createSwitchOn } from './switch-on.ts';
+
+const watts = { idle: 90, busy: 140 };
 
 /** Servers that boot for as long as the test says, by the clock. */
 function room(clock: FakeClock, names: readonly string[], bootMs: number) {
@@ -12,9 +14,10 @@ function room(clock: FakeClock, names: readonly string[], bootMs: number) {
 		let state: PowerStateName = 'Off';
 		return {
 			name,
+			plan: { watts },
 			bmc: {
 				powerState: () => state,
-				drawnWatts: () => (booting.has(name) ? WATTS.busy : state === 'Off' ? 8 : WATTS.idle),
+				drawnWatts: () => (booting.has(name) ? watts.busy : state === 'Off' ? 8 : watts.idle),
 				press(type: string) {
 					pressed.push(`${name} ${type}`);
 					if (type === 'On') {

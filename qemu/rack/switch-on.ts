@@ -1,10 +1,12 @@
 import type { Clock } from '../../common/clock.ts';
 import type { Bmc } from '../bmc/bmc.ts';
+import type { NodePlan } from './rack-plan.ts';
 
 /** A server as far as its power goes. */
 export interface Switchable {
 	readonly name: string;
 	readonly bmc: Pick<Bmc, 'powerState' | 'press' | 'drawnWatts'>;
+	readonly plan: Pick<NodePlan, 'watts'>;
 }
 
 export interface SwitchOn {
@@ -15,9 +17,6 @@ export interface SwitchOn {
 	/** What waits ends; nothing is switched any more. */
 	stop(): void;
 }
-
-/** Watts of a server whose processors idle, and of one that is busy. */
-export const WATTS = { idle: 90, busy: 140 } as const;
 
 /** Milliseconds between two looks. */
 const LOOK_MS = 500;
@@ -54,7 +53,7 @@ export function createSwitchOn(options: {
 			waiting.add(end);
 		});
 
-	const boot = async ({ bmc }: Switchable): Promise<void> => {
+	const boot = async ({ bmc, plan: { watts } }: Switchable): Promise<void> => {
 		bmc.press('On');
 		const began = clock.elapsed();
 		for (let quiet = 0; quiet < QUIET_LOOKS && !isStopped; ) {
@@ -62,7 +61,7 @@ export function createSwitchOn(options: {
 			const took = clock.elapsed() - began;
 			// It did not start, has shut itself down, or was switched off: nothing to wait for.
 			if (took >= bootLimitMs || (took >= LEAST_MS && bmc.powerState() === 'Off')) return;
-			const isQuiet = took >= LEAST_MS && bmc.drawnWatts() < WATTS.idle + (WATTS.busy - WATTS.idle) / 4;
+			const isQuiet = took >= LEAST_MS && bmc.drawnWatts() < watts.idle + (watts.busy - watts.idle) / 4;
 			quiet = isQuiet ? quiet + 1 : 0;
 		}
 	};

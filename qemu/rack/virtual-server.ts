@@ -1,7 +1,6 @@
 import type { Accelerator } from '../machine/accelerator.ts';
 import { createServer, type Server } from '../server/server.ts';
 import type { NodePlan } from './rack-plan.ts';
-import { WATTS } from './switch-on.ts';
 
 /** Steps back for the BMCs, which answer from one process for all servers. */
 const NICENESS = 10;
@@ -34,7 +33,7 @@ export function virtualServer(parts: {
 		tpm: node.hasTpm ? { authority: parts.tpmAuthority } : undefined,
 		consoleFile: parts.consoleFile,
 		accelerator: parts.accelerator,
-		watts: WATTS,
+		watts: node.watts,
 		network: parts.network,
 		niceness: NICENESS,
 	});
