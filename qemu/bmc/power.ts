@@ -59,6 +59,7 @@ export interface Power {
 	/** Milliseconds since the epoch of the last change to On or Off. */
 	changedAt(): number;
 	reset(type: ResetType): void;
+	/** Nothing happens from then on. */
 	stop(): void;
 }
 
@@ -73,6 +74,7 @@ export function createPower(options: {
 	const { clock } = options;
 	let state: PowerState = { kind: options.initial };
 	let changedAt = clock.now();
+	let isStopped = false;
 	let cancel: () => void = () => {};
 	const arm = () => {
 		cancel();
@@ -82,6 +84,7 @@ export function createPower(options: {
 			cancel = clock.after(options.shutdownTimeMs, () => apply('ShutdownDone'));
 	};
 	const apply = (event: PowerEvent) => {
+		if (isStopped) return;
 		const before = state;
 		state = nextPower(state, event);
 		if (state !== before) {
@@ -91,5 +94,13 @@ export function createPower(options: {
 		options.onEvent(event, state, before);
 	};
 	arm();
-	return { state: () => state, changedAt: () => changedAt, reset: apply, stop: () => cancel() };
+	return {
+		state: () => state,
+		changedAt: () => changedAt,
+		reset: apply,
+		stop() {
+			isStopped = true;
+			cancel();
+		},
+	};
 }

@@ -13,7 +13,13 @@ export function serveVnc(socket: ConsoleSocket, qemu: Pick<Qemu, 'pid'> | undefi
 	const vnc = connect(`/proc/${qemu.pid}/cwd/${FILES.screenSocket}`);
 	vnc.on('data', bytes => socket.send(bytes));
 	vnc.on('error', () => undefined);
-	vnc.on('close', () => socket.close('the host went off'));
+	let isOpen = true;
+	vnc.on('close', () => {
+		if (isOpen) socket.close('the host went off');
+	});
 	socket.onMessage(bytes => void vnc.write(bytes));
-	socket.onClose(() => vnc.destroy());
+	socket.onClose(() => {
+		isOpen = false;
+		vnc.destroy();
+	});
 }

@@ -95,16 +95,20 @@ export function createServerPower(options: ServerPowerOptions): ServerPower {
 		});
 	};
 
-	/** Begins a boot; `state` is what it leads through, or the one that stays when the host restarts by itself. */
-	const start = async (event: HostEvent, through: PowerState = { kind: 'PoweringOn' }): Promise<void> => {
+	const boot = async (): Promise<void> => {
+		if (isClosed) return;
 		decision++;
-		change(event, through);
 		changedAt = clock.now();
 		let started: Machine;
 		try {
+			// Once a boot: a guest can say so as often as it likes, and the log wraps.
+			let hasCrashed = false;
 			started = await options.start(options.plan(), {
-				onPanic: () =>
-					report('Critical', 'HostCrashed', 'The operating system of the host reported that it crashed.', []),
+				onPanic() {
+					if (machine !== started || hasCrashed) return;
+					hasCrashed = true;
+					report('Critical', 'HostCrashed', 'The operating system of the host reported that it crashed.', []);
+				},
 				onWatchdog: () => machine === started && watchdogExpired(),
 			});
 		} catch (fault) {
@@ -117,6 +121,10 @@ export function createServerPower(options: ServerPowerOptions): ServerPower {
 		if (state.kind === 'PoweringOn') change('Started', { kind: 'On' });
 		if (!isClosed) options.onBoot();
 	};
+	const start = (event: HostEvent): Promise<void> => {
+		change(event, { kind: 'PoweringOn' });
+		return boot();
+	};
 	const stop = async (): Promise<void> => {
 		decision++;
 		const stopped = machine;
@@ -126,7 +134,7 @@ export function createServerPower(options: ServerPowerOptions): ServerPower {
 	const restart = async (event: HostEvent): Promise<void> => {
 		change(event, { kind: 'PoweringOn' });
 		await stop();
-		await start(event);
+		await boot();
 	};
 	const shutDown = async (event: ResetType, next: 'Off' | 'PoweringOn'): Promise<void> => {
 		if (state.kind === 'Off' || (state.kind === 'PoweringOff' && state.next === next)) return;
@@ -162,7 +170,10 @@ export function createServerPower(options: ServerPowerOptions): ServerPower {
 			case 'guest reset':
 				// Asked to restart by the button, an operating system may do just that.
 				if (goesOn) change('ShutdownDone', { kind: 'PoweringOn' });
-				follow(() => start('GuestReset', state));
+				follow(() => {
+					change('GuestReset', state);
+					return boot();
+				});
 				return;
 			case 'stopped':
 			case 'guest shut down':

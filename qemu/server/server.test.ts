@@ -136,7 +136,7 @@ test('a guest that does not listen to the button loses its power when its time i
 });
 
 test('boot overrides decide on the next boot, once or for longer; media are booted from', async t => {
-	const { server, reset, until, bmc, ask, folder } = await serverForTest(t, async place => {
+	const { server, reset, until, bmc, ask } = await serverForTest(t, async place => {
 		await writeFile(path.join(place, 'pxe'), testSector('P'));
 		return { nics: [{ mac: '52:54:00:00:00:01', user: { tftp: place, bootfile: 'pxe' } }] };
 	});
@@ -183,7 +183,6 @@ test('boot overrides decide on the next boot, once or for longer; media are boot
 		(await ask('PATCH', SYSTEM, { body: { Boot: { BootSourceOverrideTarget: 'BiosSetup' } } })).status,
 		400,
 	);
-	t.true(existsSync(folder));
 });
 
 test('UEFI with a TPM: its variables and the TPM’s keys stay, the site’s authority vouches for them', async t => {
@@ -209,4 +208,54 @@ test('UEFI with a TPM: its variables and the TPM’s keys stay, the site’s aut
 	await reset('ForceOff');
 	await until('Off');
 	t.deepEqual(await read('tpm', 'ek-rsa2048.crt'), certificate);
+});
+
+test('what cannot start says why: no disk, a disk of another machine, an option that means nothing', async t => {
+	const missing = serverForTest(t, { disks: [{ file: '/nowhere/disk.raw', format: 'raw' }] });
+	await t.throwsAsync(missing, { code: 'DiskUnusable', message: /nowhere/ });
+	await t.throwsAsync(serverForTest(t, { nics: [{ mac: 'no' }] }), { code: 'ServerOptionsInvalid' });
+	const one = await serverForTest(t);
+	await one.reset('On');
+	await one.until('On');
+	const other = await serverForTest(t, {
+		disks: [{ file: path.join(one.folder, 'disk.raw'), format: 'raw' }],
+	});
+	await other.reset('On');
+	await other.until('Off');
+	t.deepEqual(await other.log(), ['OK HostPowerOn', 'Critical HostStartFailed']);
+	const { json } = await other.ask('GET', `${SYSTEM}/LogServices/EventLog/Entries/14`);
+	t.regex(String(json.Message), /lock/);
+	t.is(one.bmc.powerState(), 'On');
+});
+
+test('the watts and the console follow what the machine does', async t => {
+	const { server, reset, until, bmc, folder, ask } = await serverForTest(t, async place => ({
+		consoleFile: path.join(place, 'console'),
+		watts: { idle: 50, busy: 150 },
+	}));
+	t.is(bmc.drawnWatts(), 8);
+	const console = await openConsole(t, bmc.url);
+	await reset('On');
+	await server.console.waitFor(/booted from H/, LIMIT);
+	const reaches = async (fits: (watts: number) => boolean) => {
+		const end = Date.now() + LIMIT;
+		while (!fits(bmc.drawnWatts())) {
+			if (Date.now() > end) throw new Error(`it draws ${bmc.drawnWatts()} W`);
+			await new Promise(resolve => setTimeout(resolve, 100));
+		}
+	};
+	// It waits for its serial port without rest, and then halts.
+	await reaches(watts => watts > 60);
+	console.type('h');
+	await reaches(watts => watts <= 55);
+	const total = await ask('GET', '/redfish/v1/Chassis/chassis/Sensors/power_total_power');
+	t.true(Number(total.json.Reading) >= 50);
+	t.regex(console.seen(), /booted from H/);
+	t.regex(await readFile(path.join(folder, 'console'), 'latin1'), /booted from H/);
+	const lines = await ask('GET', `${SYSTEM}/LogServices/HostLogger/Entries`);
+	t.regex(lines.text, /booted from H/);
+	await reset('ForceOff');
+	await until('Off');
+	t.is(bmc.drawnWatts(), 8);
+	t.is((await ask('GET', `${SYSTEM}/LogServices/HostLogger/Entries`)).json['Members@odata.count'], 0);
 });

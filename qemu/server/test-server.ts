@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -38,7 +38,10 @@ export async function serverForTest(
 	options: Partial<ServerOptions> | ((folder: string) => Promise<Partial<ServerOptions>>) = {},
 	bmcOptions: Partial<BmcOptions> = {},
 ): Promise<ServerForTest> {
-	const folder = await mkdtemp(path.join(tmpdir(), 'bimetal-server-'));
+	const top = await mkdtemp(path.join(tmpdir(), 'bimetal-server-'));
+	// Longer than the path of a UNIX socket can be.
+	const folder = path.join(top, 'x'.repeat(120));
+	await mkdir(folder, { mode: 0o700 });
 	const run = `test-server-${process.pid}-${runs++}`;
 	const disk = path.join(folder, 'disk.raw');
 	await writeTestDisk(disk, 'H');
@@ -67,7 +70,7 @@ export async function serverForTest(
 	t.teardown(async () => {
 		await bmc.close();
 		const left = await findChildren(run);
-		await rm(folder, { recursive: true, force: true });
+		await rm(top, { recursive: true, force: true });
 		if (left.length > 0) throw new Error(`left over: ${left.map(({ command }) => command)}`);
 	});
 	const ask = askAt(bmc.url);
