@@ -55,7 +55,9 @@ export function machineArguments(
 	return [
 		...['-name', `guest=${quote(identity.serial)},debug-threads=off`],
 		// Firmware that knows only the serial port writes there as well (SeaBIOS, graphics=off).
-		...['-M', `q35,graphics=off,accel=${options.accelerator ?? 'tcg'}`],
+		...['-M', 'q35,graphics=off'],
+		// 32 MiB of translated code: without a limit it is an eighth of the host's memory, for each server.
+		...['-accel', options.accelerator === 'kvm' ? 'kvm' : 'tcg,tb-size=32'],
 		...['-cpu', options.accelerator === 'kvm' ? 'host' : 'qemu64,+rdrand'],
 		...['-smp', `cpus=${cpus},sockets=1,cores=${cpus},threads=1`],
 		...['-m', `${options.memoryMiB ?? DEFAULT_MEMORY_MIB}M`],
