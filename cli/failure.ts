@@ -53,6 +53,7 @@ const hints: Readonly<Record<string, (bimetal: string) => string>> = {
 	RestoreTargetTaken: () => '--to a folder that is not there yet',
 	SnapshotRefused: () => "the proxy's log",
 	ImageRefused: () => 'the image as it was built or downloaded, and its own SHA-256',
+	LayerRefused: () => '--out with a folder that is not there yet',
 	MachineUnknown: bimetal => `${bimetal} qemu openbmc --image FILE --machine NAME`,
 	RedfishSilent: bimetal =>
 		`${bimetal} qemu openbmc … --console, a longer --timeout, or the --machine that the image is for`,

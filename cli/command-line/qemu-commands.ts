@@ -110,4 +110,20 @@ function addFirmwareCommands(qemu: Command, { context, run }: Registration): voi
 		)
 		.action(run(async (options: { json?: boolean }) => (await commands()).measureFirmware(context, options)));
 	withExamples(withJson(measure), [`${bimetal} qemu firmware measure --json`]);
+
+	const layer = qemu
+		.command('layer')
+		.summary('Write the Yocto layer that puts the proxy on an OpenBMC image')
+		.description(
+			'Writes the layer meta-bimetal with the proxy, bundled for Node 20, into a new folder: for bitbake-layers add-layer. ' +
+				'docs/deploying-on-openbmc.md tells what it does to an image.',
+		)
+		.requiredOption('--out <folder>', 'where to; it must not be there yet')
+		.action(
+			run(async (options: { out: string; json?: boolean }) => {
+				const commands = await import('../commands/qemu-layer.ts');
+				return commands.layer(context, options);
+			}),
+		);
+	withExamples(withJson(layer), [`${bimetal} qemu layer --out meta-bimetal`]);
 }
