@@ -4,6 +4,7 @@ import test from 'ava';
 import type { ErrorTable } from '../common/errors/error-table.ts';
 import { eventErrorTable } from '../common/events/errors.ts';
 import { httpErrorTable } from '../common/http/errors.ts';
+import { hilErrorTable } from '../hil/errors.ts';
 import { enrolErrorTable } from '../proxy/enrol/errors.ts';
 import { proxyErrorTable } from '../proxy/errors.ts';
 import { eventErrorTable as followErrorTable } from '../proxy/events/errors.ts';
@@ -20,6 +21,7 @@ const tables: Readonly<Record<string, ErrorTable>> = {
 	'Enrolling BMCs': enrolErrorTable,
 	'Backup and recovery': recoveryErrorTable,
 	Governance: governanceErrorTable,
+	'Allocating nodes and networks': hilErrorTable,
 };
 
 test('docs/errors.md lists each error code with its status and meaning, and no other', t => {

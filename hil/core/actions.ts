@@ -1,0 +1,149 @@
+import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
+import { type Action, actions, counters, type PendingAction } from '../model/action.ts';
+import { type Attachment, attachmentId, attachments, nativeChannel } from '../model/network.ts';
+import { type Nic, nics } from '../model/node.ts';
+import { type Port, ports } from '../model/switch.ts';
+import { listBy, mustFind } from './find.ts';
+import type { World } from './world.ts';
+
+/** An action that was journalled: its id, and the switch whose worker should know. */
+export interface Queued {
+	readonly id: string;
+	readonly switch: string;
+}
+
+interface Wanted extends Pick<PendingAction, 'type' | 'node' | 'project' | 'channel' | 'network' | 'vlan'> {
+	readonly nic: Nic;
+	readonly port: Port;
+}
+
+/** Journals an action behind all others. Who calls has seen that the NIC has none pending. */
+export async function queueAction(tx: Transaction, wanted: Wanted, world: World): Promise<Queued> {
+	const { nic, port, ...rest } = wanted;
+	const order = (await tx.get(counters, 'actions'))?.next ?? 0;
+	await tx.put(counters, 'actions', { next: order + 1 });
+	const id = world.newId();
+	await tx.insert(actions, id, {
+		status: 'PENDING',
+		...rest,
+		order,
+		nic: nic.label,
+		port: `${port.switch}/${port.label}`,
+		switch: port.switch,
+		askedAt: world.now,
+		attempts: 0,
+		error: null,
+	});
+	return { id, switch: port.switch };
+}
+
+export interface ActionView {
+	readonly status: Action['status'];
+	readonly node: string;
+	readonly nic: string;
+	readonly type: Action['type'];
+	readonly channel: string;
+	readonly new_network: string | null;
+}
+
+export async function showAction(tx: ReadTransaction, { id }: { readonly id: string }): Promise<ActionView> {
+	const { status, node, nic, type, channel, network } = await mustFind(
+		tx,
+		actions,
+		id,
+		`networking action ${id}`,
+	);
+	return { status, node, nic, type, channel, new_network: network };
+}
+
+/** What a port carries: an untagged VLAN or none, and tagged ones in order. */
+export interface PortState {
+	readonly native: number | null;
+	readonly tagged: readonly number[];
+}
+
+/** What an action comes to on the switch. `before` is what is recorded, and to be had again when it fails. */
+export type Plan =
+	| { readonly kind: 'ended' }
+	| { readonly kind: 'lost'; readonly reason: string }
+	| {
+			readonly kind: 'change';
+			readonly action: PendingAction;
+			/** As the switch calls it. */
+			readonly port: string;
+			readonly before: PortState;
+			readonly wanted: PortState;
+	  };
+
+/** Whoever is to be attached when the action is done. */
+async function attachedAfter(
+	tx: ReadTransaction,
+	action: Action,
+): Promise<{ before: Attachment[]; after: Attachment[] }> {
+	const { node, nic, project, channel, network, vlan, type } = action;
+	const before = await listBy(tx, attachments, 'nic', `${node}/${nic}`);
+	if (type === 'revert_port') return { before, after: [] };
+	const others = before.filter(each => each.channel !== channel);
+	if (network === null || vlan === null || project === null) return { before, after: others };
+	return { before, after: [...others, { node, nic, project, network, channel, vlan }] };
+}
+
+const portState = (of: readonly Attachment[]): PortState => ({
+	native: of.find(({ channel }) => channel === nativeChannel)?.vlan ?? null,
+	tagged: of
+		.filter(({ channel }) => channel !== nativeChannel)
+		.map(({ vlan }) => vlan)
+		.sort((a, b) => a - b),
+});
+
+/** What is to be done for an action, by what is recorded now. */
+export async function planAction(tx: ReadTransaction, id: string): Promise<Plan> {
+	const action = await tx.get(actions, id);
+	if (action?.status !== 'PENDING') return { kind: 'ended' };
+	const nic = await tx.get(nics, `${action.node}/${action.nic}`);
+	const port = await tx.get(ports, action.port);
+	if (nic?.port !== action.port || port === undefined) {
+		return {
+			kind: 'lost',
+			reason: `NIC ${action.nic} of node ${action.node} is no longer in port ${action.port}`,
+		};
+	}
+	const { before, after } = await attachedAfter(tx, action);
+	return { kind: 'change', action, port: port.label, before: portState(before), wanted: portState(after) };
+}
+
+/** Records that the switch has it, and with that who is attached to what. */
+export async function completeAction(tx: Transaction, id: string, now: number): Promise<void> {
+	const action = await tx.get(actions, id);
+	if (action?.status !== 'PENDING') return;
+	const { before, after } = await attachedAfter(tx, action);
+	for (const each of before) if (!after.includes(each)) await tx.delete(attachments, attachmentId(each));
+	for (const each of after) if (!before.includes(each)) await tx.put(attachments, attachmentId(each), each);
+	await tx.put(actions, id, { ...action, status: 'DONE', endedAt: now });
+}
+
+/** Records that it will not be done; who is attached to what stays as it was. */
+export async function failAction(tx: Transaction, id: string, error: string, now: number): Promise<void> {
+	const action = await tx.get(actions, id);
+	if (action?.status !== 'PENDING') return;
+	await tx.put(actions, id, { ...action, status: 'ERROR', error: error.slice(0, 2000), endedAt: now });
+}
+
+/** Records what went wrong; it stays pending and is tried again. */
+export async function recordAttempt(tx: Transaction, id: string, error: string): Promise<void> {
+	const action = await tx.get(actions, id);
+	if (action?.status !== 'PENDING') return;
+	await tx.put(actions, id, { ...action, attempts: action.attempts + 1, error: error.slice(0, 2000) });
+}
+
+/** What is pending on a switch, in order. */
+export async function pendingOn(tx: ReadTransaction, switchLabel: string): Promise<string[]> {
+	const found = await tx.list(actions, { where: { index: 'switch', equals: switchLabel } });
+	return found.sort((a, b) => a.document.order - b.document.order).map(({ id }) => id);
+}
+
+/** The switches on which anything is pending. */
+export async function pendingSwitches(tx: ReadTransaction): Promise<string[]> {
+	const found = await listBy(tx, actions, 'status', 'PENDING');
+	return [...new Set(found.map(each => each.switch))];
+}

@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import type { Store } from '../../common/store/store.ts';
+import { createMemoryStore } from '../../proxy/approve/memory-store.fixture.ts';
+import type { Actor } from '../authorize/actor.ts';
+import type { ActionName } from '../authorize/table.ts';
+import { nativelessTrunk, type SwitchKind } from '../model/switch-kind.ts';
+import { look, perform, type ReadVerb, type Verb } from '../perform.ts';
+import { registerNic, registerNode } from './nodes.ts';
+import { createProject } from './projects.ts';
+import { connectNic, registerPort, registerSwitch } from './switches.ts';
+import { setVlanPool } from './vlans.ts';
+import type { World } from './world.ts';
+
+export const actor = (name: string, ...projects: readonly string[]): Actor => ({
+	name,
+	isAdmin: name === 'root',
+	projects: new Set(projects),
+});
+export const root = actor('root');
+
+const kind = (type: string, capabilities: readonly string[]): SwitchKind => ({
+	type,
+	capabilities,
+	settings: z.strictObject({ host: z.string(), password: z.string() }),
+	secrets: ['password'],
+	isPortName: name => /^p\d+(\/\d+)?$/.test(name),
+	portNames: 'p1, p2 and so on',
+});
+export const plainSwitch = 'urn:test:plain';
+export const nativeFirstSwitch = 'urn:test:native-first';
+
+export interface Bench {
+	readonly store: Store;
+	world(who?: Actor): World;
+	/** Carries a verb out as somebody; administrators when nobody is named. */
+	do<A extends object, R>(action: ActionName, verb: Verb<A, R>, args: A, who?: Actor): Promise<R>;
+	see<A extends object, R>(action: ActionName, verb: ReadVerb<A, R>, args: A, who?: Actor): Promise<R>;
+	/** Runs what is outside the interface. */
+	inside<R>(work: Parameters<Store['transact']>[0]): Promise<R>;
+	/** Projects, and nodes with a NIC `eth0` each in a port of its own on switch `s1`. */
+	furnish(options: { projects: readonly string[]; nodes: readonly string[]; type?: string }): Promise<void>;
+}
+
+export async function createBench(
+	options: { pool?: readonly number[]; maintenance?: string; store?: Store } = {},
+): Promise<Bench> {
+	const { pool = [100, 101, 102], maintenance, store = createMemoryStore() } = options;
+	await store.transact(tx => setVlanPool(tx, new Set(pool)));
+	const world = (who: Actor = root): World => ({
+		actor: who,
+		now: 1000,
+		newId: randomUUID,
+		switchKinds: new Map([
+			[plainSwitch, kind(plainSwitch, [nativelessTrunk])],
+			[nativeFirstSwitch, kind(nativeFirstSwitch, [])],
+		]),
+		seal: text => `sealed:${Buffer.from(text).toString('base64')}`,
+		images: ['debian'],
+		maintenance,
+		obmUrls: ['https://proxy.example'],
+	});
+	const bench: Bench = {
+		store,
+		world,
+		do: (action, verb, args, who) => perform(store, action, verb, args, world(who)),
+		see: (action, verb, args, who) => look(store, action, verb, args, world(who)),
+		inside: work => store.transact(work) as Promise<never>,
+		async furnish({ projects, nodes, type = plainSwitch }) {
+			for (const project of projects) await bench.do('project.create', createProject, { project });
+			const settings = { host: 'h', password: 'secret' };
+			await bench.do('switch.register', registerSwitch, { switch: 's1', type, ...settings });
+			for (const [index, node] of nodes.entries()) {
+				const place = { switch: 's1', port: `p${index}` };
+				const obmd = { uri: `https://proxy.example/bmc/${node}` };
+				await bench.do('node.register', registerNode, { node, obmd });
+				await bench.do('node.register-nic', registerNic, { node, nic: 'eth0', macaddr: '02:00:00:00:00:01' });
+				await bench.do('port.register', registerPort, place);
+				await bench.do('port.connect-nic', connectNic, { ...place, node, nic: 'eth0' });
+			}
+		},
+	};
+	return bench;
+}
+
+/** The error's code, or `ok`. */
+export const codeOf = (promise: Promise<unknown>): Promise<string> =>
+	promise.then(
+		() => 'ok',
+		(error: { code?: string; message: string }) => error.code ?? error.message,
+	);

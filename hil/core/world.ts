@@ -1,0 +1,20 @@
+import type { Actor } from '../authorize/actor.ts';
+import type { SwitchKind } from '../model/switch-kind.ts';
+
+/** What a verb needs to know besides the store: nothing of it waits or fails. */
+export interface World {
+	readonly actor: Actor;
+	/** Milliseconds since the epoch. */
+	readonly now: number;
+	/** A random UUID. */
+	newId(): string;
+	readonly switchKinds: ReadonlyMap<string, SwitchKind>;
+	/** Makes a secret readable to the workers of switches only. */
+	seal(text: string): string;
+	/** Images that headnodes can be made from. */
+	readonly images: readonly string[];
+	/** Where nodes go instead of becoming free, when there is such a pool. */
+	readonly maintenance: string | undefined;
+	/** Where management controllers are reached: one of these begins each node's address. */
+	readonly obmUrls: readonly string[];
+}

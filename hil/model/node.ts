@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { defineCollection } from '../../common/store/store.ts';
+import { label } from './label.ts';
+
+const node = z.strictObject({
+	label,
+	/** Null: free. */
+	project: label.nullable(),
+	/** Where its management controller is reached: a path under the proxy. No credential is kept with it. */
+	obmUri: z.string(),
+	/** Power, boot device and console are there only while this holds. */
+	obmEnabled: z.boolean(),
+});
+export type Node = z.output<typeof node>;
+/** In the index `project`, what no project can be called: free. */
+export const free = '';
+export const nodes = defineCollection('nodes', node, { project: document => document.project ?? free });
+
+const nic = z.strictObject({
+	node: label,
+	label,
+	mac: z.string(),
+	/** The id of the port that it is plugged into: `switch/port`. */
+	port: z.string().nullable(),
+});
+export type Nic = z.output<typeof nic>;
+export const nics = defineCollection('nics', nic, { node: document => document.node });
+export const nicId = (of: { readonly node: string; readonly nic: string }): string => `${of.node}/${of.nic}`;
+
+const metadatum = z.strictObject({
+	node: label,
+	label,
+	/** JSON text: HIL shows it as that, inside a string. */
+	value: z.string(),
+});
+export const metadata = defineCollection('metadata', metadatum, { node: document => document.node });
+export const metadatumId = (nodeLabel: string, name: string): string => `${nodeLabel}/${name}`;
