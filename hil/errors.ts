@@ -49,7 +49,18 @@ export const hilErrorTable = {
 		expose: true,
 		meaning: 'The node’s management controller, or the proxy in front of it, could not be asked or refused.',
 	},
-	SwitchError: { status: 500, expose: true, meaning: 'The switch could not be asked, or refused.' },
+	SwitchAway: {
+		status: 503,
+		expose: true,
+		meaning:
+			'The switch did not answer. What is pending on it is tried again, less and less often, until it does.',
+	},
+	SwitchRefused: {
+		status: 502,
+		expose: true,
+		meaning:
+			'The switch refused a change, or did not do what it said. The port is put back, and the action ends in ERROR with this text.',
+	},
 } as const;
 
 export const hilErrors = errorsOf(hilErrorTable);

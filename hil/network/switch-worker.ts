@@ -1,0 +1,143 @@
+import type { Clock } from '../../common/clock.ts';
+import type { Logger } from '../../common/log/logger.ts';
+import type { Store } from '../../common/store/store.ts';
+import { completeAction, failAction, pendingOn, planAction, recordAttempt } from '../core/actions.ts';
+import type { SwitchDriver } from '../switches/driver.ts';
+import { backOff } from './back-off.ts';
+import { carryOut, type Outcome } from './carry-out.ts';
+
+export interface SwitchWorkerDeps {
+	readonly switch: string;
+	readonly store: Store;
+	/** The driver by what is recorded of the switch now; asked before each round. */
+	readonly driver: () => Promise<SwitchDriver>;
+	/** The connection is no good any more. */
+	readonly drop: () => Promise<void>;
+	readonly clock: Clock;
+	/** Between 0 and 1. */
+	readonly random: () => number;
+	readonly logger: Logger;
+	/** Milliseconds that one call of the driver may take. */
+	readonly timeout: number;
+	readonly onOutcome: (outcome: Outcome['kind'] | 'lost') => void;
+}
+
+export interface SwitchWorker {
+	/** There may be something to do: at once, unless the switch is being given time. */
+	wake(): void;
+	/** Resolves when nothing is under way; what waits for a retry stays journalled. */
+	idle(): Promise<void>;
+	close(): Promise<void>;
+}
+
+/**
+ * Takes the pending actions of one switch in their order, one at a time. All that it knows stands in the store: after
+ * a crash the next one begins where the switch is.
+ */
+export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
+	const { store, clock, random, logger } = deps;
+	const end = new AbortController();
+	/** By action, when it may be tried again; in time elapsed. */
+	const retryAt = new Map<string, number>();
+	let away = { times: 0, until: 0 };
+	let isWanted = false;
+	let running: Promise<void> | undefined;
+	let cancelTimer: () => void = () => undefined;
+
+	function wake(): void {
+		isWanted = true;
+		if (running || end.signal.aborted) return;
+		running = run().finally(() => {
+			running = undefined;
+			if (isWanted) wake();
+		});
+	}
+
+	async function run(): Promise<void> {
+		cancelTimer();
+		while (isWanted && !end.signal.aborted) {
+			isWanted = false;
+			try {
+				await round();
+			} catch (fault) {
+				// Not the switch but the store, or the driver's start: nothing may end the worker.
+				logger.error({ err: fault, switch: deps.switch }, 'the actions of a switch could not be taken up');
+				giveTime();
+			}
+		}
+		sleepUntilDue();
+	}
+
+	async function round(): Promise<void> {
+		if (away.until > clock.elapsed()) return;
+		const ids = await store.read(tx => pendingOn(tx, deps.switch));
+		for (const id of retryAt.keys()) if (!ids.includes(id)) retryAt.delete(id);
+		for (const id of ids) {
+			if (end.signal.aborted || away.until > clock.elapsed()) return;
+			if ((retryAt.get(id) ?? 0) > clock.elapsed()) continue;
+			await take(id);
+		}
+	}
+
+	async function take(id: string): Promise<void> {
+		const plan = await store.read(tx => planAction(tx, id));
+		if (plan.kind === 'ended') return;
+		if (plan.kind === 'lost') {
+			await store.transact(tx => failAction(tx, id, plan.reason, clock.now()));
+			deps.onOutcome('lost');
+			return;
+		}
+		const driver = await deps.driver();
+		const outcome = await carryOut(plan, { driver, clock, timeout: deps.timeout, signal: end.signal });
+		if (end.signal.aborted && outcome.kind !== 'done') return;
+		deps.onOutcome(outcome.kind);
+		if (outcome.kind !== 'open' || !outcome.isAway) away = { times: 0, until: 0 };
+		switch (outcome.kind) {
+			case 'done':
+				await store.transact(tx => completeAction(tx, id, clock.now()));
+				break;
+			case 'refused':
+				logger.warn({ action: id, switch: deps.switch, reason: outcome.reason }, 'the switch refused');
+				await store.transact(tx => failAction(tx, id, outcome.reason, clock.now()));
+				break;
+			case 'open':
+				await store.transact(tx => recordAttempt(tx, id, outcome.reason));
+				if (outcome.isAway) {
+					giveTime();
+					logger.warn({ switch: deps.switch, reason: outcome.reason, tries: away.times }, 'a switch is away');
+					await deps.drop();
+				} else {
+					retryAt.set(id, clock.elapsed() + backOff(plan.action.attempts + 1, random));
+					logger.warn({ action: id, switch: deps.switch, reason: outcome.reason }, 'to be tried again');
+				}
+				break;
+			default:
+				outcome satisfies never;
+		}
+	}
+
+	function giveTime(): void {
+		const times = away.times + 1;
+		away = { times, until: clock.elapsed() + backOff(times, random) };
+	}
+
+	function sleepUntilDue(): void {
+		const times = [...retryAt.values(), ...(away.until > clock.elapsed() ? [away.until] : [])];
+		if (times.length === 0 || end.signal.aborted) return;
+		const due = away.until > clock.elapsed() ? away.until : Math.min(...times);
+		cancelTimer = clock.after(Math.max(1, due - clock.elapsed()), wake);
+	}
+
+	const idle = async (): Promise<void> => {
+		while (running) await running;
+	};
+	return {
+		wake,
+		idle,
+		async close() {
+			end.abort(new Error('the service ends'));
+			cancelTimer();
+			await idle();
+		},
+	};
+}
