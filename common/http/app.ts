@@ -8,6 +8,7 @@ import express, {
 } from 'express';
 import type { Registry } from 'prom-client';
 import { type Clock, systemClock } from '../clock.ts';
+import type { BimetalError } from '../errors/bimetal-error.ts';
 import { type Logger, silentLogger } from '../log/logger.ts';
 import { requestMetrics } from '../metrics/request-metrics.ts';
 import { httpErrors } from './errors.ts';
@@ -33,6 +34,10 @@ export interface AppDeps {
 	readonly clock?: Clock;
 	/** Longest JSON body in bytes; 1 MiB when absent. */
 	readonly bodyLimit?: number;
+	/** Reads bodies, instead of taking JSON and nothing else; for wire formats that are not ours to choose. */
+	readonly readBody?: readonly RequestHandler[];
+	/** Writes an error's status and body, instead of a problem document; the headers that belong to it are set. */
+	readonly renderError?: (error: BimetalError, response: Response) => void;
 	/** The value of WWW-Authenticate on a 401, RFC 9110 section 11.6.1; `Basic realm="bimetal"` when absent. */
 	readonly challenge?: string;
 	readonly newRequestId?: () => string;
@@ -55,8 +60,8 @@ export function createApp(deps: AppDeps): Express {
 	app.set('query parser', 'simple');
 
 	app.use(accompany(deps, logger));
-	app.use(refuseOtherBodies);
-	app.use(express.json({ limit: bodyLimit, inflate: false, strict: true, reviver: refusePrototype }));
+	const readJson = express.json({ limit: bodyLimit, inflate: false, strict: true, reviver: refusePrototype });
+	for (const handler of deps.readBody ?? [refuseOtherBodies, readJson]) app.use(handler);
 	for (const handler of deps.before ?? []) app.use(handler);
 	for (const [path, routes] of groupByPath(deps.routes)) {
 		const route = app.route(path);
@@ -76,9 +81,10 @@ export function createApp(deps: AppDeps): Express {
 		}
 		// The head is on its way: all that is left is to cut the answer off, so that nobody takes it for whole.
 		if (response.headersSent) return next(thrown);
-		const problem = problemOf(error);
-		if (problem.status === 401) response.set('WWW-Authenticate', challenge);
+		if (error.status === 401) response.set('WWW-Authenticate', challenge);
 		if (error.retryAfterSeconds !== undefined) response.set('Retry-After', String(error.retryAfterSeconds));
+		if (deps.renderError) return deps.renderError(error, response);
+		const problem = problemOf(error);
 		response.status(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
 	});
 	return app;

@@ -4,6 +4,7 @@ import { actions } from '../model/action.ts';
 import { headnodes } from '../model/headnode.ts';
 import { networks } from '../model/network.ts';
 import { nodes } from '../model/node.ts';
+import { obmActions } from '../model/obm-action.ts';
 import type { Rule } from './table.ts';
 
 /** What a rule comes to for one call. */
@@ -48,8 +49,9 @@ export async function loadFacts(tx: ReadTransaction, rule: Rule, args: Arguments
 			return rule === 'node-visible' && project === null ? open : of(project);
 		}
 		case 'action': {
-			const { project } = await mustFind(tx, actions, named('id'), `networking action ${named('id')}`);
-			return of(project);
+			const id = named('id');
+			const found = (id !== '' && (await tx.get(obmActions, id))) || undefined;
+			return of((found ?? (await mustFind(tx, actions, id, `networking action ${id}`))).project);
 		}
 		case 'headnode': {
 			const { project } = await mustFind(tx, headnodes, named('headnode'), `headnode ${named('headnode')}`);

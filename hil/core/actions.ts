@@ -2,6 +2,7 @@ import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
 import { type Action, actions, counters, type PendingAction } from '../model/action.ts';
 import { type Attachment, attachmentId, attachments, nativeChannel } from '../model/network.ts';
 import { type Nic, nics } from '../model/node.ts';
+import { obmActions } from '../model/obm-action.ts';
 import { type Port, ports } from '../model/switch.ts';
 import { listBy, mustFind } from './find.ts';
 import type { World } from './world.ts';
@@ -41,12 +42,18 @@ export interface ActionView {
 	readonly status: Action['status'];
 	readonly node: string;
 	readonly nic: string;
-	readonly type: Action['type'];
+	readonly type: string;
 	readonly channel: string;
 	readonly new_network: string | null;
 }
 
+/** A change of a port; or of what waits for another party, by the same six words. */
 export async function showAction(tx: ReadTransaction, { id }: { readonly id: string }): Promise<ActionView> {
+	const waiting = id === '' ? undefined : await tx.get(obmActions, id);
+	if (waiting) {
+		const { status, node, type } = waiting;
+		return { status, node, nic: '', type, channel: '', new_network: null };
+	}
 	const { status, node, nic, type, channel, network } = await mustFind(
 		tx,
 		actions,

@@ -72,6 +72,12 @@ export async function freezeHeadnode(tx: Transaction, of: OfHeadnode): Promise<H
 	return machine;
 }
 
+/** Its first start came to nothing: it can be changed again. */
+export async function thawHeadnode(tx: Transaction, of: OfHeadnode): Promise<void> {
+	const headnode = await find(tx, of);
+	await tx.put(headnodes, of.headnode, { ...headnode, dirty: true });
+}
+
 /** Its virtual machine is gone by then; its NICs go with it. */
 export async function deleteHeadnode(tx: Transaction, of: OfHeadnode): Promise<void> {
 	await find(tx, of);

@@ -1,0 +1,92 @@
+import type { Express, Request, Response } from 'express';
+import type { BimetalError } from '../common/errors/bimetal-error.ts';
+import { createApp, type Route } from '../common/http/app.ts';
+import type { Actor } from './authorize/actor.ts';
+import { hilErrors, hilErrorTable } from './errors.ts';
+import type { HilDeps } from './hil-deps.ts';
+import { readArguments, readRaw } from './v0/read-arguments.ts';
+import { type HilRoute, OtherAnswer, TextStream } from './v0/route.ts';
+import { v0Routes } from './v0/routes.ts';
+
+/** The service's interfaces as one application; it never listens. */
+export function createHil(deps: HilDeps): Express {
+	const { logger, registry, clock } = deps;
+	const routes = v0Routes().map(route => serve(route, deps));
+	return createApp({
+		routes,
+		logger,
+		clock,
+		...(registry && { registry }),
+		challenge: 'Basic realm="hil", charset="UTF-8"',
+		// Who asks is established before anything of the body is read.
+		readBody: [mergeSlashes, authenticate(deps), readRaw],
+		renderError: answerError,
+	});
+}
+
+/** HIL's client joins paths so that slashes double. */
+const mergeSlashes = (request: Request, _response: Response, next: () => void): void => {
+	const [path = '', ...query] = request.url.split('?');
+	request.url = [path.replace(/\/{2,}/g, '/'), ...query].join('?');
+	next();
+};
+
+const authenticate =
+	({ authenticator }: HilDeps) =>
+	async (request: Request, response: Response, next: () => void): Promise<void> => {
+		const actor = await authenticator.authenticate({
+			authorization: request.headers.authorization,
+			address: request.socket.remoteAddress,
+		});
+		if (!actor) throw hilErrors.AuthorizationError('Log in with a user name and a password.');
+		response.locals.actor = actor;
+		next();
+	};
+
+function serve(route: HilRoute, deps: HilDeps): Route {
+	return {
+		method: route.method,
+		// {port...} is express's *port, {node} its :node.
+		path: `/v0${route.path.replace(/\{(\w+)\.\.\.\}/g, '*$1').replace(/\{(\w+)\}/g, ':$1')}`,
+		async handle(request, response) {
+			const args = readArguments(route.args, request);
+			const result = await route.run(deps, args as never, response.locals.actor as Actor);
+			if (result instanceof TextStream) return sendStream(result, response);
+			const { status, body } =
+				result instanceof OtherAnswer ? result : { status: route.status ?? 200, body: result };
+			if (body === undefined) response.status(status).end();
+			else response.status(status).json(body);
+		},
+	};
+}
+
+async function sendStream({ pieces, end }: TextStream, response: Response): Promise<void> {
+	response.once('close', end);
+	response.status(200).type('text/plain').flushHeaders();
+	try {
+		for await (const piece of pieces) {
+			if (!response.write(piece))
+				await new Promise(resolve => response.once('drain', resolve).once('close', resolve));
+			if (response.destroyed) break;
+		}
+	} finally {
+		end();
+		response.end();
+	}
+}
+
+/** HIL's body of errors: `{"type", "msg"}`, where the type is the name of the reason. */
+function answerError({ code, status, message, expose }: BimetalError, response: Response): void {
+	const body = expose
+		? { type: typeOf(code, status), msg: message }
+		: {
+				type: 'ServerError',
+				msg: 'The service failed; its log has the details under the X-Request-Id of this answer.',
+			};
+	response.status(status).json(body);
+}
+
+const typeOf = (code: string, status: number): string => {
+	if (Object.hasOwn(hilErrorTable, code)) return code;
+	return status === 404 ? 'NotFoundError' : status === 405 ? 'MethodNotAllowed' : 'ValidationError';
+};

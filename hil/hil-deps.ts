@@ -1,0 +1,29 @@
+import type { Registry } from 'prom-client';
+import type { Clock } from '../common/clock.ts';
+import type { Logger } from '../common/log/logger.ts';
+import type { Store } from '../common/store/store.ts';
+import type { Authenticator } from './authenticate/authenticator.ts';
+import type { Actor } from './authorize/actor.ts';
+import type { World } from './core/world.ts';
+import type { Hypervisor } from './headnode/hypervisor.ts';
+import type { Workers } from './network/workers.ts';
+import type { Obm } from './obm/obm.ts';
+
+/** What hil's interfaces are made of. */
+export interface HilDeps {
+	readonly store: Store;
+	readonly workers: Pick<Workers, 'wake'>;
+	readonly authenticator: Authenticator;
+	readonly obm: Obm;
+	readonly hypervisor: Hypervisor;
+	/** What a verb needs to know, for one who asks now. */
+	world(actor: Actor): World;
+	/** Somebody was announced to the maintenance service. */
+	readonly wakeMaintenance: () => void;
+	/** What is active, by HIL's names. */
+	readonly extensions: readonly string[];
+	readonly version: string;
+	readonly clock: Clock;
+	readonly logger: Logger;
+	readonly registry?: Registry | undefined;
+}

@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, request as httpRequest } from 'node:http';
+import type { ExecutionContext } from 'ava';
+import { FakeClock } from '../common/clock.ts';
+import { listen } from '../common/http/listen.ts';
+import { hashPassword } from '../common/identity/passwords.ts';
+import { silentLogger } from '../common/log/logger.ts';
+import type { Store } from '../common/store/store.ts';
+import { createMemoryStore } from '../proxy/approve/memory-store.fixture.ts';
+import { createHil } from './app.ts';
+import { createDatabaseAuthenticator } from './authenticate/database.ts';
+import { createUser } from './core/users.ts';
+import { setVlanPool } from './core/vlans.ts';
+import type { World } from './core/world.ts';
+import { createNoHypervisor, type Hypervisor } from './headnode/hypervisor.ts';
+import type { HilDeps } from './hil-deps.ts';
+import { createWorkers, type Workers } from './network/workers.ts';
+import { createNoObm } from './obm/no-obm.ts';
+import type { Obm } from './obm/obm.ts';
+import { createMockSwitches, type MockSwitches } from './switches/mock.ts';
+
+export interface Answer {
+	readonly status: number;
+	readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+	readonly text: string;
+	/** Parsed, when it is JSON. */
+	readonly body: unknown;
+}
+
+export interface HilBench {
+	readonly url: string;
+	readonly store: Store;
+	readonly clock: FakeClock;
+	readonly mocks: MockSwitches;
+	readonly workers: Workers;
+	/** As HIL's client sends it: a body without a Content-Type; none when absent. As `root` when nobody is named. */
+	call(method: string, path: string, body?: unknown, who?: string | null): Promise<Answer>;
+	/** The status alone must be this; the answer's body. */
+	ok(method: string, path: string, body?: unknown, who?: string): Promise<unknown>;
+}
+
+/** Users: `root`, who is an administrator; passwords are their names. */
+export async function startHil(
+	t: ExecutionContext,
+	options: {
+		pool?: readonly number[];
+		obm?: Obm;
+		obmUrls?: readonly string[];
+		hypervisor?: Hypervisor;
+		images?: readonly string[];
+	} = {},
+): Promise<HilBench> {
+	const { pool = [100, 101, 102], obm = createNoObm(), hypervisor = createNoHypervisor() } = options;
+	const store = createMemoryStore();
+	const clock = new FakeClock();
+	const mocks = createMockSwitches();
+	const types = new Map([[mocks.type.type, mocks.type]]);
+	const workers = createWorkers({
+		store,
+		types,
+		unseal: text => text,
+		clock,
+		random: () => 0.5,
+		logger: silentLogger,
+	});
+	const world: HilDeps['world'] = (actor): World => ({
+		actor,
+		now: clock.now(),
+		newId: randomUUID,
+		switchKinds: types,
+		seal: text => text,
+		images: options.images ?? [],
+		maintenance: undefined,
+		obmUrls: options.obmUrls ?? [],
+	});
+	const hash = await hashPassword('root');
+	await store.transact(async tx => {
+		await setVlanPool(tx, new Set(pool));
+		await createUser(tx, { user: 'root', hash, is_admin: true });
+	});
+	const app = createHil({
+		store,
+		workers,
+		authenticator: createDatabaseAuthenticator({ store, clock }),
+		obm,
+		hypervisor,
+		world,
+		wakeMaintenance: () => undefined,
+		extensions: ['hil.ext.auth.database', 'hil.ext.switches.mock'],
+		version: '0.0.0',
+		clock,
+		logger: silentLogger,
+	});
+	const listening = await listen(createServer(app), { host: '127.0.0.1', port: 0 });
+	t.teardown(async () => {
+		await listening.close(0);
+		await workers.close();
+	});
+	const url = `http://127.0.0.1:${listening.port}`;
+	const call: HilBench['call'] = (method, path, body, who = 'root') => {
+		const headers: Record<string, string | number> = {};
+		if (who !== null) headers.authorization = `Basic ${Buffer.from(`${who}:${who}`).toString('base64')}`;
+		const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
+		if (text !== undefined) headers['content-length'] = Buffer.byteLength(text);
+		return send(`${url}${path}`, method, headers, text);
+	};
+	return {
+		url,
+		store,
+		clock,
+		mocks,
+		workers,
+		call,
+		async ok(method, path, body, who) {
+			const answer = await call(method, path, body, who);
+			if (answer.status > 299) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
+			return answer.body;
+		},
+	};
+}
+
+const send = (
+	url: string,
+	method: string,
+	headers: Record<string, string | number>,
+	body: string | undefined,
+) =>
+	new Promise<Answer>((resolve, reject) => {
+		const request = httpRequest(url, { method, headers, agent: false }, response => {
+			const pieces: Buffer[] = [];
+			response.on('data', piece => pieces.push(piece as Buffer));
+			response.on('error', reject);
+			response.on('end', () => {
+				const text = Buffer.concat(pieces).toString('utf8');
+				let parsed: unknown;
+				try {
+					parsed = JSON.parse(text);
+				} catch {
+					parsed = undefined;
+				}
+				resolve({ status: response.statusCode ?? 0, headers: response.headers, text, body: parsed });
+			});
+		});
+		request.on('error', reject);
+		request.end(body);
+	});
