@@ -31,6 +31,19 @@ export async function addServiceCommands(
 			}),
 		);
 	withExamples(proxy, [`${bimetal} proxy -c site.yaml`]);
+
+	const hil = program
+		.command('hil')
+		.description('Start the allocation of nodes and networks alone')
+		.requiredOption('-c, --config <file>', 'site file of hil')
+		.action(
+			run(async (options: { config: string }) => {
+				const service = await import('../../hil/main.ts');
+				await service.main(options);
+				return 0;
+			}),
+		);
+	withExamples(hil, [`${bimetal} hil -c hil.yaml`]);
 }
 
 /** What needs neither a proxy nor a log-in. */

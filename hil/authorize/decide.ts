@@ -5,7 +5,7 @@ import { type Arguments, type Facts, loadFacts } from './facts.ts';
 import { type ActionName, type Rule, rules } from './table.ts';
 
 /** Pure: whether the facts let the actor. */
-export function isAllowed({ isAdmin, projects }: Actor, facts: Facts): boolean {
+function isAllowed({ isAdmin, projects }: Actor, facts: Facts): boolean {
 	return isAdmin || facts.isOpen || facts.projects.some(project => projects.has(project));
 }
 

@@ -27,7 +27,7 @@ const kind = (type: string, capabilities: readonly string[]): SwitchKind => ({
 	isPortName: name => /^p\d+(\/\d+)?$/.test(name),
 	portNames: 'p1, p2 and so on',
 });
-export const plainSwitch = 'urn:test:plain';
+const plainSwitch = 'urn:test:plain';
 export const nativeFirstSwitch = 'urn:test:native-first';
 
 export interface Bench {

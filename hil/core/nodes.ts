@@ -114,18 +114,6 @@ export async function setObm(
 	await tx.put(nodes, node, { ...found, obmEnabled: enabled });
 }
 
-/** Where the node's management is, for one who may use it now. */
-export async function useObm(
-	tx: ReadTransaction,
-	{ node }: OfNode,
-): Promise<{ uri: string; project: string | null }> {
-	const { obmEnabled, obmUri, project } = await mustFind(tx, nodes, node, `node ${node}`);
-	if (!obmEnabled) {
-		throw hilErrors.BlockedError(`The management of node ${node} is disabled: enable it first.`);
-	}
-	return { uri: obmUri, project };
-}
-
 interface OfNic extends OfNode {
 	readonly nic: string;
 }

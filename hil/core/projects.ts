@@ -5,6 +5,7 @@ import { headnodes } from '../model/headnode.ts';
 import { checkLabel } from '../model/label.ts';
 import { attachments, networks } from '../model/network.ts';
 import { nodes } from '../model/node.ts';
+import { obmActions } from '../model/obm-action.ts';
 import { projects, users } from '../model/project.ts';
 import { assertAbsent, assertNone, mustFind } from './find.ts';
 import { announceMaintenance } from './maintenance.ts';
@@ -87,6 +88,13 @@ export async function detachNode(
 	if (found.obmEnabled) {
 		throw hilErrors.BlockedError(`The management of node ${node} is enabled: disable it first.`);
 	}
+	await assertNone(
+		tx,
+		obmActions,
+		'node',
+		node,
+		`Something is being done to node ${node}, or waits to be approved: disabling its management withdraws it.`,
+	);
 	const pool = world.maintenance;
 	if (pool === undefined || pool === project) {
 		await tx.put(nodes, node, { ...found, project: null });

@@ -11,7 +11,6 @@ const node = z.strictObject({
 	/** Power, boot device and console are there only while this holds. */
 	obmEnabled: z.boolean(),
 });
-export type Node = z.output<typeof node>;
 /** In the index `project`, what no project can be called: free. */
 export const free = '';
 export const nodes = defineCollection('nodes', node, { project: document => document.project ?? free });
@@ -25,7 +24,6 @@ const nic = z.strictObject({
 });
 export type Nic = z.output<typeof nic>;
 export const nics = defineCollection('nics', nic, { node: document => document.node });
-export const nicId = (of: { readonly node: string; readonly nic: string }): string => `${of.node}/${of.nic}`;
 
 const metadatum = z.strictObject({
 	node: label,

@@ -9,7 +9,6 @@ const device = z.strictObject({
 	/** What its driver is told, without secrets. */
 	settings: z.record(z.string(), z.json()),
 });
-export type Switch = z.output<typeof device>;
 export const switches = defineCollection('switches', device);
 
 /** Read by the worker of the switch alone, and sealed: see network/secret-box.ts. */

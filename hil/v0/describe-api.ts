@@ -17,7 +17,7 @@ const failures: Readonly<Record<number, string>> = {
 export function describeApi(routes: readonly HilRoute[], version: string): object {
 	const registry = new OpenAPIRegistry();
 	registry.registerComponent('securitySchemes', 'basic', { type: 'http', scheme: 'basic' });
-	for (const { method, path, summary, args, answer, status = 200, action } of routes) {
+	for (const { method, path, summary, args, answer, status = 200, mayWait } of routes) {
 		const named = [...path.matchAll(/\{(\w+)(\.\.\.)?\}/g)].map(([, name = '']) => name);
 		const shape = Object.entries(args.shape) as [string, z.ZodType][];
 		const params = shape.filter(([name]) => named.includes(name));
@@ -26,7 +26,6 @@ export function describeApi(routes: readonly HilRoute[], version: string): objec
 		);
 		const hasOthers = Object.keys(others.shape).length > 0;
 		const isGet = method === 'GET';
-		const waits = action.startsWith('node.') && !isGet && !answer && path.includes('/power_');
 		registry.registerPath({
 			method: method.toLowerCase() as 'get',
 			path: `/v0${path.replaceAll('...', '')}`,
@@ -44,7 +43,7 @@ export function describeApi(routes: readonly HilRoute[], version: string): objec
 					description: summary,
 					...(answer && { content: { 'application/json': { schema: answer } } }),
 				},
-				...(waits && {
+				...(mayWait && {
 					202: {
 						description: 'Another party must agree first',
 						content: { 'application/json': { schema: views.waiting } },

@@ -1,60 +1,71 @@
-import type { Transaction } from '../../common/store/store.ts';
-import type { Actor } from '../authorize/actor.ts';
-import { recordObmAction, settleObmAction, waitingFor } from '../core/obm-actions.ts';
+import { type BegunObm, holdObm, openFor, settleObm } from '../core/obm-actions.ts';
+import { hilErrors } from '../errors.ts';
 import type { HilDeps } from '../hil-deps.ts';
-import type { ObmAction } from '../model/obm-action.ts';
-import type { ObmOutcome, RequestState } from '../obm/obm.ts';
+import { nodes } from '../model/node.ts';
+import type { ObmOutcome } from '../obm/obm.ts';
 import { OtherAnswer, TextStream } from './route.ts';
 
-interface Target {
-	readonly uri: string;
-	readonly project: string | null;
-}
-
-/** Answers what came of managing a node: nothing when it is done, 202 with an id when another party must agree. */
-export async function answerObm(
-	deps: HilDeps,
-	{ uri, project }: Target,
-	asked: { readonly node: string; readonly type: string; readonly actor: Actor },
-	outcome: ObmOutcome,
+/**
+ * Does what was begun, and answers what came of it: nothing when it is done, 202 with an id when another party must
+ * agree first.
+ */
+export async function carryOutObm(
+	{ store, obm }: HilDeps,
+	begun: BegunObm,
+	call: (of: HilDeps['obm']) => Promise<ObmOutcome>,
 ): Promise<unknown> {
-	if (outcome.kind === 'done') return undefined;
-	const { node, type, actor } = asked;
-	const { newId, now } = deps.world(actor);
-	const id = newId();
-	const { request, needs } = outcome;
-	await deps.store.transact(tx => recordObmAction(tx, { id, node, project, type, uri, request, needs }, now));
-	return new OtherAnswer(202, { status_id: id, msg: `${type} of ${node} waits for ${needs}.` });
-}
-
-/** Looks how what waits is getting on, and records it. */
-export async function refreshObmActions(deps: HilDeps, waiting: readonly Waiting[]): Promise<void> {
-	for (const { id, document } of waiting) {
-		const state = await deps.obm.follow(document.uri, document.request);
-		if (state === 'waiting') continue;
-		await deps.store.transact(tx => settleObmAction(tx, id, statusOf[state]));
+	const { id } = begun;
+	let outcome: ObmOutcome;
+	try {
+		outcome = await call(obm);
+	} catch (fault) {
+		await store.transact(tx => settleObm(tx, id, 'ERROR'));
+		throw fault;
 	}
+	if (outcome.kind === 'done') {
+		await store.transact(tx => settleObm(tx, id, 'DONE'));
+		return undefined;
+	}
+	return hold(store, begun, outcome);
 }
 
-const statusOf: Readonly<Record<Exclude<RequestState, 'waiting'>, ObmAction['status']>> = {
-	done: 'DONE',
-	failed: 'ERROR',
-};
+type Waiting = Extract<ObmOutcome, { kind: 'waiting' }>;
 
-interface Waiting {
-	readonly id: string;
-	readonly document: ObmAction;
+async function hold(
+	store: HilDeps['store'],
+	{ id, type, node }: BegunObm,
+	waiting: Waiting,
+): Promise<OtherAnswer> {
+	await store.transact(tx => holdObm(tx, id, waiting));
+	return new OtherAnswer(202, { status_id: id, msg: `${type} of ${node} waits for ${waiting.needs}.` });
+}
+
+/** Looks how what waits is getting on, and records it when it is over. */
+export async function refreshObm(
+	{ store, obm }: HilDeps,
+	id: string,
+	{ uri, request }: { readonly uri: string; readonly request: string | null },
+): Promise<void> {
+	if (request === null) return;
+	const state = await obm.follow(uri, request);
+	if (state !== 'waiting') await store.transact(tx => settleObm(tx, id, state === 'done' ? 'DONE' : 'ERROR'));
 }
 
 /**
- * Withdraws what still waits for a node whose management is being disabled: approved later, it would be done to
- * whoever has the node then.
+ * Withdraws what waits for a node whose management was disabled: approved later, it would be done to whoever has the
+ * node then.
+ * @throws BlockedError while something is just being done to it
  */
-export async function withdrawAll(deps: HilDeps, node: string): Promise<void> {
-	const waiting = await deps.store.read(tx => waitingFor(tx, node));
-	for (const { id, document } of waiting) {
-		await deps.obm.withdraw(document.uri, document.request);
-		await deps.store.transact((tx: Transaction) => settleObmAction(tx, id, 'ERROR'));
+export async function withdrawAll({ store, obm }: HilDeps, node: string): Promise<void> {
+	for (const { id, document } of await store.read(tx => openFor(tx, node))) {
+		const { uri, request, type } = document;
+		if (request === null) {
+			throw hilErrors.BlockedError(
+				`${type} of node ${node} is just being done; its management is disabled now.`,
+			);
+		}
+		await obm.withdraw(uri, request);
+		await store.transact(tx => settleObm(tx, id, 'ERROR'));
 	}
 }
 
@@ -62,17 +73,20 @@ export async function withdrawAll(deps: HilDeps, node: string): Promise<void> {
 export function createConsoles() {
 	const readers = new Map<string, AbortController>();
 	return {
-		async open(
-			deps: HilDeps,
-			target: Target,
-			asked: { node: string; type: string; actor: Actor },
-		): Promise<unknown> {
-			const { node } = asked;
+		async open({ store, obm }: HilDeps, begun: BegunObm): Promise<unknown> {
+			const { node, uri, id } = begun;
 			const own = new AbortController();
-			const opened = await deps.obm.openConsole(target.uri, own.signal);
-			if (opened.kind === 'waiting') return answerObm(deps, target, asked, opened);
+			const opened = await obm.openConsole(uri, own.signal).catch(async fault => {
+				await store.transact(tx => settleObm(tx, id, 'ERROR'));
+				throw fault;
+			});
+			if (opened.kind === 'waiting') return hold(store, begun, opened);
 			readers.get(node)?.abort();
 			readers.set(node, own);
+			// Disabled meanwhile: whoever disabled it found no reader to end. The node itself could not leave.
+			const isStill = await store.read(async tx => (await tx.get(nodes, node))?.obmEnabled === true);
+			if (!isStill) own.abort();
+			await store.transact(tx => settleObm(tx, id, 'DONE'));
 			return new TextStream(opened.output, () => {
 				own.abort();
 				if (readers.get(node) === own) readers.delete(node);
@@ -84,4 +98,3 @@ export function createConsoles() {
 		},
 	};
 }
-export type Consoles = ReturnType<typeof createConsoles>;

@@ -18,6 +18,8 @@ export interface HilRoute {
 	readonly answer?: z.ZodType | undefined;
 	/** 200 when absent. */
 	readonly status?: 200 | 202;
+	/** Another party may have to agree first: 202. */
+	readonly mayWait?: boolean;
 	run(deps: HilDeps, args: never, actor: Actor): Promise<unknown>;
 }
 
@@ -57,6 +59,8 @@ interface Spec<P extends string, B extends z.ZodRawShape, R> {
 	readonly isLoose?: boolean;
 	readonly answer?: z.ZodType;
 	readonly status?: 200 | 202;
+	/** Another party may have to agree first: 202. */
+	readonly mayWait?: boolean;
 	/** What comes after the transaction: it may wait and fail. Its result is the answer. */
 	readonly after?: (result: R, deps: HilDeps, args: ArgsOf<P, B>, actor: Actor) => unknown;
 }
@@ -66,9 +70,9 @@ function describe<P extends string, B extends z.ZodRawShape, R>(spec: Spec<P, B,
 		([, name = '']) => [name, reference] as const,
 	);
 	const shape = { ...spec.body, ...Object.fromEntries(named) };
-	const { path, action, summary, answer, status } = spec;
+	const { path, action, summary, answer, status, mayWait = false } = spec;
 	const args = spec.isLoose ? z.looseObject(shape) : z.strictObject(shape);
-	return { path, action, summary, answer, ...(status && { status }), args };
+	return { path, action, summary, answer, ...(status && { status }), mayWait, args };
 }
 
 const finish = async <P extends string, B extends z.ZodRawShape, R>(

@@ -1,21 +1,24 @@
 import { z } from 'zod';
 import { hashPassword } from '../../common/identity/passwords.ts';
+import type { Transaction } from '../../common/store/store.ts';
 import { showAction } from '../core/actions.ts';
 import { connectNetwork, detachNetwork } from '../core/connections.ts';
 import * as headnodes from '../core/headnodes.ts';
 import { deleteMetadata, setMetadata } from '../core/metadata.ts';
 import * as networks from '../core/networks.ts';
 import * as nodes from '../core/nodes.ts';
+import { beginObm, useObm } from '../core/obm-actions.ts';
 import * as projects from '../core/projects.ts';
 import * as switches from '../core/switches.ts';
 import * as users from '../core/users.ts';
+import type { World } from '../core/world.ts';
 import { hilErrors } from '../errors.ts';
 import type { HilDeps } from '../hil-deps.ts';
 import { reference } from '../model/label.ts';
 import { obmActions } from '../model/obm-action.ts';
 import { bootDevices } from '../obm/obm.ts';
 import { describeApi } from './describe-api.ts';
-import { answerObm, createConsoles, refreshObmActions, withdrawAll } from './obm-calls.ts';
+import { carryOutObm, createConsoles, refreshObm, withdrawAll } from './obm-calls.ts';
 import { changes, type HilRoute, OtherAnswer, reads } from './route.ts';
 import * as views from './views.ts';
 
@@ -164,20 +167,24 @@ const nodeRoutes: readonly HilRoute[] = [
 
 function obmRoutes(): readonly HilRoute[] {
 	const consoles = createConsoles();
+	const begin =
+		(type: string) =>
+		(tx: Transaction, { node }: { node: string }, world: World) =>
+			beginObm(tx, { node, type }, world);
 	const power = (type: 'power_on' | 'power_off', change: 'on' | 'off', summary: string) =>
 		changes('POST', {
 			path: `/node/{node}/${type}`,
 			action: 'node.power',
 			summary,
-			verb: nodes.useObm,
-			after: async (target, deps, { node }, actor) =>
-				answerObm(deps, target, { node, type, actor }, await deps.obm.power(target.uri, change)),
+			mayWait: true,
+			verb: begin(type),
+			after: (begun, deps) => carryOutObm(deps, begun, obm => obm.power(begun.uri, change)),
 		});
 	return [
 		changes('PUT', {
 			path: '/node/{node}/obm',
 			action: 'node.set-obm',
-			summary: "Let the node's project manage it, or end that",
+			summary: "Let the node's project manage it, or end that and withdraw what waits",
 			body: { enabled: z.boolean() },
 			verb: nodes.setObm,
 			after: async (_result, deps, { node, enabled }) => {
@@ -193,43 +200,40 @@ function obmRoutes(): readonly HilRoute[] {
 			action: 'node.power',
 			summary: 'Restart a node, or power it on; `force` does not ask its system',
 			body: { force: z.boolean().optional() },
-			verb: nodes.useObm,
-			after: async (target, deps, { node, force }, actor) => {
-				const change = force ? 'force-cycle' : 'cycle';
-				const outcome = await deps.obm.power(target.uri, change);
-				return answerObm(deps, target, { node, type: 'power_cycle', actor }, outcome);
-			},
+			mayWait: true,
+			verb: begin('power_cycle'),
+			after: (begun, deps, { force }) =>
+				carryOutObm(deps, begun, obm => obm.power(begun.uri, force ? 'force-cycle' : 'cycle')),
 		}),
 		changes('PUT', {
 			path: '/node/{node}/boot_device',
 			action: 'node.boot-device',
 			summary: `What a node boots from: ${bootDevices.join(', ')}`,
 			body: { bootdev: z.string() },
-			verb: async (tx, args: { node: string; bootdev: string }) => {
+			mayWait: true,
+			verb: async (tx: Transaction, args: { node: string; bootdev: string }, world: World) => {
 				const device = bootDevices.find(each => each === args.bootdev);
 				if (!device) throw hilErrors.BadArgumentError(`A node boots from ${bootDevices.join(', ')}.`);
-				return { ...(await nodes.useObm(tx, args)), device };
+				return { ...(await begin('boot_device')(tx, args, world)), device };
 			},
-			after: async (target, deps, { node }, actor) => {
-				const outcome = await deps.obm.setBootDevice(target.uri, target.device);
-				return answerObm(deps, target, { node, type: 'boot_device', actor }, outcome);
-			},
+			after: (begun, deps) => carryOutObm(deps, begun, obm => obm.setBootDevice(begun.uri, begun.device)),
 		}),
 		reads({
 			path: '/node/{node}/power_status',
 			action: 'node.power-status',
 			summary: 'Whether a node is powered',
 			answer: views.powerStatus,
-			verb: nodes.useObm,
+			verb: useObm,
 			after: async ({ uri }, { obm }) => ({ power_status: await obm.powerStatus(uri) }),
 		}),
-		reads({
+		changes('GET', {
 			path: '/node/{node}/console',
 			action: 'node.console',
 			summary: 'What the serial console shows from now on, streamed; ends the reader before',
 			answer: z.string(),
-			verb: nodes.useObm,
-			after: (target, deps, { node }, actor) => consoles.open(deps, target, { node, type: 'console', actor }),
+			mayWait: true,
+			verb: begin('console'),
+			after: (begun, deps) => consoles.open(deps, begun),
 		}),
 	];
 }
@@ -293,7 +297,7 @@ const networkRoutes: readonly HilRoute[] = [
 		}),
 		after: async ({ shown, waiting }, deps, args) => {
 			if (waiting?.status !== 'PENDING') return shown;
-			await refreshObmActions(deps, [{ id: args.id, document: waiting }]);
+			await refreshObm(deps, args.id, waiting);
 			return deps.store.read(tx => showAction(tx, args));
 		},
 	}),

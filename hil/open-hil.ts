@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { systemClock } from '../common/clock.ts';
+import { listen } from '../common/http/listen.ts';
+import { createOpsServer } from '../common/http/ops-server.ts';
+import { hashPassword } from '../common/identity/passwords.ts';
+import type { Logger } from '../common/log/logger.ts';
+import { createRegistry } from '../common/metrics/registry.ts';
+import { openStore } from '../common/store/open-store.ts';
+import type { Store } from '../common/store/store.ts';
+import { createHil } from './app.ts';
+import { createDatabaseAuthenticator } from './authenticate/database.ts';
+import { forgetInterruptedObm } from './core/obm-actions.ts';
+import { createUser } from './core/users.ts';
+import { setVlanPool } from './core/vlans.ts';
+import { createNoHypervisor } from './headnode/hypervisor.ts';
+import type { HilDeps } from './hil-deps.ts';
+import { createAnnouncer } from './maintenance/announcer.ts';
+import { users } from './model/project.ts';
+import { createSecretBox, openSecretKey } from './network/secret-box.ts';
+import { createWorkers } from './network/workers.ts';
+import { createNoObm } from './obm/no-obm.ts';
+import { createProxyObm } from './obm/proxy-obm.ts';
+import type { HilSite } from './site.ts';
+import { switchTypes } from './switches/types.ts';
+
+export interface RunningHil {
+	readonly url: string;
+	readonly ops: string;
+	/** Finishes what is under way and closes what was opened. */
+	close(): Promise<void>;
+}
+
+/** Opens what a site names, wires it and listens; what was opened is closed again when a later step fails. */
+export async function openHil(site: HilSite, { logger }: { readonly logger: Logger }): Promise<RunningHil> {
+	const clock = systemClock;
+	const opened: (() => unknown)[] = [];
+	const close = async (): Promise<void> => {
+		for (const end of opened.splice(0).reverse()) await end();
+	};
+	try {
+		const store = await openStore(site.store);
+		opened.push(() => store.close());
+		const box = createSecretBox(await openSecretKey(site.key));
+		await store.transact(async tx => {
+			await setVlanPool(tx, site.vlans);
+			await forgetInterruptedObm(tx);
+		});
+		await ensureAdministrator(store, site, logger);
+		const registry = createRegistry({ service: 'hil', process: true });
+		const types = switchTypes();
+		const shared = { store, clock, logger };
+		const workers = createWorkers({ ...shared, types, unseal: box.unseal, random: Math.random, registry });
+		opened.push(() => workers.close());
+		const obm = site.obm.length === 0 ? createNoObm() : createProxyObm(site.obm.map(accountOf));
+		opened.push(() => obm.close());
+		const { maintenance } = site;
+		const announcer = maintenance?.url ? createAnnouncer({ ...shared, url: maintenance.url }) : undefined;
+		if (announcer) opened.push(() => announcer.close());
+		const authenticator = createDatabaseAuthenticator({ store, clock });
+		const world: HilDeps['world'] = actor => ({
+			actor,
+			now: clock.now(),
+			newId: randomUUID,
+			switchKinds: types,
+			seal: box.seal,
+			images: site.headnodes.images,
+			maintenance: maintenance?.project,
+			obmUrls: site.obm.map(({ proxy }) => proxy),
+		});
+		const app = createHil({
+			...shared,
+			registry,
+			workers,
+			authenticator,
+			obm,
+			hypervisor: createNoHypervisor(),
+			world,
+			wakeMaintenance: () => announcer?.wake(),
+			extensions: [authenticator.extension, ...[...types.keys()].map(extensionOf)],
+			version: readVersion(),
+		});
+		const server = site.tls
+			? createTlsServer(
+					{
+						cert: readFileSync(site.tls.certificate, 'utf8'),
+						key: readFileSync(site.tls.key, 'utf8'),
+						minVersion: 'TLSv1.2',
+					},
+					app,
+				)
+			: createServer(app);
+		const main = await listen(server, { ...site.listen, clock });
+		opened.push(() => main.close());
+		const checks = { store: () => store.read(tx => tx.count(users)) };
+		const ops = await listen(createOpsServer({ registry, checks, clock }), { ...site.ops, clock });
+		opened.push(() => ops.close());
+		await workers.start();
+		announcer?.wake();
+		return { url: urlOf(main, site.tls ? 'https' : 'http'), ops: urlOf(ops, 'http'), close };
+	} catch (fault) {
+		await close();
+		throw fault;
+	}
+}
+
+/** The first administrator, whom nobody could make over the interface. */
+async function ensureAdministrator(store: Store, { admin }: HilSite, logger: Logger): Promise<void> {
+	const count = await store.read(tx => tx.count(users, { index: 'admin', equals: 'yes' }));
+	if (count > 0) return;
+	if (!admin) {
+		logger.warn('there is no administrator: name one in hil.yaml (admin) and start again');
+		return;
+	}
+	const hash = await hashPassword(readFileSync(admin.password, 'utf8').trim());
+	await store.transact(tx => createUser(tx, { user: admin.username, hash, is_admin: true }));
+	logger.info({ user: admin.username }, 'the first administrator was made');
+}
+
+const accountOf = ({ proxy, ca, username, password }: HilSite['obm'][number]) => ({
+	url: proxy,
+	ca: ca && readFileSync(ca, 'utf8'),
+	username,
+	password: readFileSync(password, 'utf8').trim(),
+});
+
+/** HIL's name of the driver that a type of switch belongs to. */
+const extensionOf = (type: string): string => `hil.ext.switches.${type.split('/').at(-1)}`;
+
+const urlOf = ({ host, port }: { host: string; port: number }, scheme: string): string =>
+	`${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+function readVersion(): string {
+	const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+		version: string;
+	};
+	return version;
+}

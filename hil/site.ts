@@ -1,0 +1,97 @@
+import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
+import { readConfig } from '../common/config/read-config.ts';
+import { duration, existingFile, secretFile } from '../common/config/values.ts';
+import { label } from './model/label.ts';
+
+const port = z.int().min(0).max(65535);
+const listenAddress = z.strictObject({ host: z.string().default('127.0.0.1'), port });
+const isLoopback = (host: string): boolean => /^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(host);
+
+/** `100-200, 300`: VLANs and ranges of them. */
+const vlanPool = z
+	.string()
+	.regex(
+		/^\s*\d+(\s*-\s*\d+)?(\s*,\s*\d+(\s*-\s*\d+)?)*\s*$/,
+		'expected VLANs and ranges, for instance 100-200, 300',
+	)
+	.transform((text, context): ReadonlySet<number> => {
+		const pool = new Set<number>();
+		for (const part of text.split(',')) {
+			const [first = 0, last = first] = part.split('-').map(Number);
+			if (first < 1 || last > 4094 || first > last) {
+				context.addIssue({ code: 'custom', message: `${part.trim()} is no range of VLANs: 1 to 4094 are` });
+				return z.NEVER;
+			}
+			for (let vlan = first; vlan <= last; vlan++) pool.add(vlan);
+		}
+		return pool;
+	});
+
+const origin = z
+	.url({ protocol: /^https$/ })
+	.refine(
+		text => new URL(text).pathname === '/' && new URL(text).username === '',
+		'expected https://HOST:PORT',
+	)
+	.transform(text => new URL(text).origin);
+
+/** `hil.yaml`: everything that hil is told. Relative paths count from the file's folder. */
+const siteSchema = (folder: string) => {
+	const path = z.string().transform(text => resolve(folder, text));
+	return z
+		.strictObject({
+			store: z.strictObject({ engine: z.enum(['sqlite', 'lowdb']).default('sqlite'), file: path }),
+			/** The key that switches' secrets are sealed by; made when it is not there, beside the store when absent. */
+			key: path.optional(),
+			listen: listenAddress,
+			/** Health and metrics; keep it on loopback or a management network. */
+			ops: listenAddress.default({ host: '127.0.0.1', port: 0 }),
+			/** Without it, hil listens on loopback only: passwords come with every call. */
+			tls: z.strictObject({ certificate: existingFile(folder), key: secretFile(folder) }).optional(),
+			/** Made at the start when there is no administrator; the password is the file's one line. */
+			admin: z.strictObject({ username: label, password: secretFile(folder) }).optional(),
+			/** VLANs that networks are given. */
+			vlans: vlanPool,
+			/** The proxies that nodes are managed through, and hil's account at each. */
+			obm: z
+				.array(
+					z.strictObject({
+						proxy: origin,
+						ca: existingFile(folder).optional(),
+						username: z.string().min(1),
+						password: secretFile(folder),
+					}),
+				)
+				.default([]),
+			/** Where nodes go that leave a project, instead of becoming free. */
+			maintenance: z
+				.strictObject({ project: label, url: z.url({ protocol: /^https?$/ }).optional() })
+				.optional(),
+			headnodes: z.strictObject({ images: z.array(z.string().min(1)) }).default({ images: [] }),
+			/** How long what has ended can be looked up. */
+			keepActions: duration.default(30 * 86_400_000),
+			log: z
+				.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
+				.default({ level: 'info' }),
+		})
+		.transform(site => ({ ...site, key: site.key ?? `${site.store.file}.key` }))
+		.superRefine(({ listen: { host }, tls }, context) => {
+			if (tls || isLoopback(host)) return;
+			const message =
+				'other machines reach this address: passwords would cross the network. Give tls as well';
+			context.addIssue({ code: 'custom', path: ['listen', 'host'], message });
+		});
+};
+
+export type HilSite = z.output<ReturnType<typeof siteSchema>> & {
+	/** Where the file stands. */
+	readonly folder: string;
+};
+
+/** Reads and checks `hil.yaml`; throws a ConfigError that lists every problem with file, line and column. */
+export function readHilSite(file: string): HilSite {
+	const path = resolve(file);
+	const schema = siteSchema as (folder: string) => z.ZodType<Omit<HilSite, 'folder'>>;
+	return Object.freeze({ ...readConfig({ file: path, schema }), folder: dirname(path) });
+}
