@@ -10,8 +10,9 @@ export type SideFigures = z.infer<typeof side>;
 export const boardFigures = z.strictObject({
 	redfish: side,
 	proxy: side,
-	/** Resident memory of the proxy's process: before the load, and at most. */
+	/** Resident memory of the proxy's process: after its start, after the load, and at most: while it checks a password. */
 	residentAtStart: z.int(),
+	residentAfterLoad: z.int(),
 	residentAtMost: z.int(),
 	/** Of the Redfish service, at most. */
 	redfishResident: z.int(),

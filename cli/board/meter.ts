@@ -47,13 +47,13 @@ export async function runMeter(folder: string): Promise<void> {
 			agent: new HttpAgent({ keepAlive: true, maxSockets: paths.length }),
 		},
 	};
+	const residentAtStart = await memoryOf('proxy', 'VmRSS');
 	const serviceAccount = { name: 'root', password: (await readFile(credentialFile, 'utf8')).trim() };
 	const sides = [
 		{ side: redfish, token: await logIn(redfish, serviceAccount), rates: [] as number[] },
 		{ side: proxy, token: await logIn(proxy, { name, password }), rates: [] as number[] },
 	] as const;
 	const [direct, mediated] = sides;
-	const residentAtStart = await memoryOf('proxy', 'VmRSS');
 	for (const { side, token } of sides) await load(side, token, warmUp);
 	for (let round = 0; round < rounds; round++)
 		for (const { side, token, rates } of sides) rates.push(await load(side, token, roundTime));
@@ -61,6 +61,7 @@ export async function runMeter(folder: string): Promise<void> {
 		redfish: summary(direct.rates),
 		proxy: summary(mediated.rates),
 		residentAtStart,
+		residentAfterLoad: await memoryOf('proxy', 'VmRSS'),
 		residentAtMost: await memoryOf('proxy', 'VmHWM'),
 		redfishResident: await memoryOf('redfish', 'VmHWM'),
 	};

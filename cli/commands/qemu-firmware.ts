@@ -155,7 +155,7 @@ function figureFields(
 		],
 		[
 			'memory',
-			`proxy ${megabytes(figures.residentAtStart)} resident, at most ${megabytes(figures.residentAtMost)}; Redfish service ${megabytes(figures.redfishResident)}`,
+			`proxy ${megabytes(figures.residentAtStart)} resident, under load ${megabytes(figures.residentAfterLoad)}, while a password is checked up to ${megabytes(figures.residentAtMost)}; Redfish service ${megabytes(figures.redfishResident)}`,
 		],
 		[
 			'requests/s',
