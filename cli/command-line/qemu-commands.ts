@@ -3,10 +3,12 @@ import type { BootOptions } from '../commands/qemu-firmware.ts';
 import type { OpenbmcOptions } from '../commands/qemu-openbmc.ts';
 import { commandName } from '../context.ts';
 import { collect, portNumber, withExamples, withJson } from './options.ts';
+import { addQemuRackCommands } from './qemu-rack-commands.ts';
 import type { Registration } from './registration.ts';
 
 /** Emulated hardware: whole boards and machines in QEMU. Each part's code is in commands/qemu-<part>.ts. */
-export function addQemuCommands(program: Command, { context, run }: Registration): void {
+export function addQemuCommands(program: Command, registration: Registration): void {
+	const { context, run } = registration;
 	const bimetal = commandName(context);
 	program.commandsGroup('Emulated hardware:');
 	const qemu = program
@@ -62,7 +64,8 @@ export function addQemuCommands(program: Command, { context, run }: Registration
 		`${bimetal} qemu openbmc --image flash.mtd --machine ast2600-evb --port 2443 --port 2222:22 --console`,
 	]);
 
-	addFirmwareCommands(qemu, { context, run });
+	addFirmwareCommands(qemu, registration);
+	addQemuRackCommands(qemu, registration);
 }
 
 function addFirmwareCommands(qemu: Command, { context, run }: Registration): void {

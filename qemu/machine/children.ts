@@ -4,7 +4,7 @@ import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { findProgram } from './parts.ts';
 
 /** What every process that belongs to a run has in its environment, so that it is found when nobody is left who knows it. */
-const marker = 'BIMETAL_RUN';
+export const runMarker = 'BIMETAL_RUN';
 /** Milliseconds for ending by itself. */
 const patience = 5000;
 /** Lines of standard error that are kept. */
@@ -62,7 +62,7 @@ export async function startChild(
 	];
 	const child = spawn(setpriv, ['--pdeathsig', 'KILL', '--', ...through, binary, ...args], {
 		cwd: options.folder,
-		env: { ...process.env, ...options.environment, [marker]: options.run },
+		env: { ...process.env, ...options.environment, [runMarker]: options.run },
 		stdio: ['pipe', 'pipe', 'pipe'],
 	});
 	const exited = new Promise<Exit>(resolve => {
@@ -123,7 +123,7 @@ export async function findChildren(run: string): Promise<readonly FoundChild[]> 
 async function look(pid: number, run: string): Promise<FoundChild | undefined> {
 	try {
 		const environment = await readFile(`/proc/${pid}/environ`, 'latin1');
-		if (!environment.split('\0').includes(`${marker}=${run}`)) return undefined;
+		if (!environment.split('\0').includes(`${runMarker}=${run}`)) return undefined;
 		const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
 		// The command in parentheses may hold anything; what follows the last one is plain.
 		const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { systemClock } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { lockFile } from '../../common/store/file-lock.ts';
 
 /** Where a rack is. */
 export interface RackFolders {
@@ -13,6 +17,18 @@ export interface RackFolders {
 	/** Disks, TPMs, settings of the BMCs, credentials: stays. */
 	readonly stateFolder: string;
 }
+
+/** What a rack that was started left to be found by: `rack.json` in its run folder. */
+export const rackRecord = z.strictObject({
+	name: z.string(),
+	run: z.string(),
+	stateFolder: z.string(),
+	/** The file that it was started from. */
+	file: z.string(),
+	/** Of the plan. */
+	digest: z.string(),
+});
+export type RackRecord = z.infer<typeof rackRecord>;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -52,4 +68,49 @@ export async function makeOwnFolder(folder: string): Promise<void> {
 export async function makeRunFolder({ runFolder }: RackFolders): Promise<void> {
 	await makeOwnFolder(join(runFolder, '..'));
 	await makeOwnFolder(runFolder);
+}
+
+/**
+ * Does something with a rack while nobody else starts it, ends it or clears up after it; waits for who does. Throws
+ * RackBusy when that takes more than two minutes, FolderForeign.
+ */
+export async function alone<T>({ runFolder }: RackFolders, work: () => Promise<T>): Promise<T> {
+	await makeOwnFolder(join(runFolder, '..'));
+	for (let left = 600; ; left--) {
+		const lock = await lockFile(`${runFolder}.lock`, systemClock);
+		if (lock.locked) {
+			try {
+				return await work();
+			} finally {
+				await lock.release();
+			}
+		}
+		if (left === 0)
+			throw new BimetalError('RackBusy', `another one starts or ends this rack: ${lock.holder}`, {
+				status: 409,
+			});
+		await sleep(200);
+	}
+}
+
+/** All racks that were started and not ended, whether they still run or not. */
+export async function findRacks(env: Environment): Promise<readonly RackRecord[]> {
+	const base = runBase(env);
+	const names = await readdir(base).catch(() => []);
+	const found = await Promise.all(
+		names.map(async name => {
+			const text = await readFile(join(base, name, 'rack.json'), 'utf8').catch(() => 'null');
+			const read = rackRecord.safeParse(parse(text));
+			return read.success && read.data.run === name ? [read.data] : [];
+		}),
+	);
+	return found.flat();
+}
+
+function parse(text: string): unknown {
+	try {
+		return JSON.parse(text);
+	} catch {
+		return undefined;
+	}
 }

@@ -89,7 +89,7 @@ test('a rack that cannot start whole leaves nothing behind', async t => {
 	});
 	t.teardown(() => other.close());
 	const plan = planRack(readRackFile(file, `${text}pduPort: ${other.pdu.port}\n`));
-	await t.throwsAsync(startVirtualRack({ plan, folders }), { code: 'EADDRINUSE' });
+	await t.throwsAsync(startVirtualRack({ plan, folders }), { code: 'PortTaken' });
 	t.deepEqual(await findChildren(folders.run), []);
 	await other.close();
 });

@@ -1,7 +1,8 @@
-import { realpath, writeFile } from 'node:fs/promises';
+import { realpath, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../../common/clock.ts';
+import { explainListenError } from '../../common/http/listen-error.ts';
 import { writeFileDurably } from '../../common/store/durable-file.ts';
 import { type Bmc, type PowerStateName, startBmc } from '../bmc/bmc.ts';
 import type { Host, HostFactory } from '../bmc/host.ts';
@@ -78,6 +79,8 @@ export async function startVirtualRack(options: VirtualRackOptions): Promise<Vir
 	};
 	try {
 		await makeRunFolder(folders);
+		// It may hold a supervisor's files, which are not ours to remove.
+		undo.push(() => rmdir(folders.runFolder).catch(() => undefined));
 		await makeOwnFolder(folders.stateFolder);
 		// Says what this folder is, to whoever is about to delete it.
 		await writeFile(join(folders.stateFolder, stateMark), `${plan.name}\n`, { mode: 0o600 });
@@ -87,7 +90,9 @@ export async function startVirtualRack(options: VirtualRackOptions): Promise<Vir
 		let network: Switch | undefined;
 		if (plan.hasSwitch) {
 			onProgress('switch');
-			network = await startSwitch({ run: folders.run, folder: join(folders.runFolder, 'switch') });
+			const folder = join(folders.runFolder, 'switch');
+			undo.push(() => rm(folder, { recursive: true, force: true }));
+			network = await startSwitch({ run: folders.run, folder });
 			undo.push(() => network?.close());
 		}
 		onProgress('keys and certificates');
@@ -136,25 +141,29 @@ export async function startVirtualRack(options: VirtualRackOptions): Promise<Vir
 				tpmAuthority: join(folders.stateFolder, 'tpm-authority'),
 			});
 			let host: Host | undefined;
-			const bmc = await startBmc({
-				clock,
-				logger: options.logger,
-				name: node.name,
-				host: plan.host,
-				port: node.bmcPort,
-				tls: secrets.tls[node.name],
-				accounts: accountOf(node.name),
-				identity: node.identity,
-				power: 'Off',
-				stateFile: join(folders.stateFolder, 'bmcs', `${node.name}.json`),
-				createHost: startingOff(server.createHost, made => {
-					host = made;
+			const bmc = await listening(
+				plan.host,
+				node.bmcPort,
+				startBmc({
+					clock,
+					logger: options.logger,
+					name: node.name,
+					host: plan.host,
+					port: node.bmcPort,
+					tls: secrets.tls[node.name],
+					accounts: accountOf(node.name),
+					identity: node.identity,
+					power: 'Off',
+					stateFile: join(folders.stateFolder, 'bmcs', `${node.name}.json`),
+					createHost: startingOff(server.createHost, made => {
+						host = made;
+					}),
+					onPowerChange(state, name) {
+						pdu?.changed(node.outlet);
+						options.onPowerChange?.(state, name);
+					},
 				}),
-				onPowerChange(state, name) {
-					pdu?.changed(node.outlet);
-					options.onPowerChange?.(state, name);
-				},
-			});
+			);
 			undo.push(() => bmc.close());
 			if (!host) throw new Error(`the BMC of ${node.name} made no server`);
 			const { serial } = host;
@@ -169,23 +178,27 @@ export async function startVirtualRack(options: VirtualRackOptions): Promise<Vir
 				pid: server.pid,
 			});
 		}
-		const started = await startPdu({
-			clock,
-			logger: options.logger,
-			host: plan.host,
-			port: plan.pduPort,
-			tls: secrets.tls.pdu,
-			accounts: accountOf('pdu'),
-			events: options.events,
-			outlets: nodes.map(({ name, plan: { outlet }, bmc }) => ({
-				id: outlet,
-				name,
-				serverState: () => bmc.powerState(),
-				serverWatts: () => bmc.drawnWatts(),
-				// A server without power is off at once, and comes up again with the power.
-				onSwitch: state => bmc.press(state === 'Off' ? 'ForceOff' : 'On'),
-			})),
-		});
+		const started = await listening(
+			plan.host,
+			plan.pduPort,
+			startPdu({
+				clock,
+				logger: options.logger,
+				host: plan.host,
+				port: plan.pduPort,
+				tls: secrets.tls.pdu,
+				accounts: accountOf('pdu'),
+				events: options.events,
+				outlets: nodes.map(({ name, plan: { outlet }, bmc }) => ({
+					id: outlet,
+					name,
+					serverState: () => bmc.powerState(),
+					serverWatts: () => bmc.drawnWatts(),
+					// A server without power is off at once, and comes up again with the power.
+					onSwitch: state => bmc.press(state === 'Off' ? 'ForceOff' : 'On'),
+				})),
+			}),
+		);
 		pdu = started;
 		undo.push(() => started.close());
 		const credentialsFile = join(folders.stateFolder, 'credentials.json');
@@ -236,7 +249,17 @@ export async function startVirtualRack(options: VirtualRackOptions): Promise<Vir
 }
 
 /** In the state folder of every rack. */
-const stateMark = '.bimetal-rack';
+export const stateMark = '.bimetal-rack';
+
+/** Says which port is taken, and what to do. */
+async function listening<T>(host: string, port: number, start: Promise<T>): Promise<T> {
+	try {
+		return await start;
+	} catch (fault) {
+		const isOfListening = (fault as Partial<NodeJS.ErrnoException>).syscall === 'listen';
+		throw isOfListening ? explainListenError(fault as NodeJS.ErrnoException, host, port) : fault;
+	}
+}
 
 /** Whatever was on before, all servers begin off: the rack boots them a few at a time. */
 function startingOff(factory: HostFactory, onHost: (host: Host) => void): HostFactory {
