@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { endChildren, findChildren } from '../machine/children.ts';
+import { endChildren } from '../machine/children.ts';
 import { findProgram } from '../machine/parts.ts';
 import type { RackFolders } from './rack-folders.ts';
 
@@ -15,13 +15,6 @@ export interface Leftovers {
 
 /** Milliseconds for umount(8). */
 const patience = 10_000;
-
-export async function findLeftovers({ run, runFolder }: RackFolders): Promise<Leftovers> {
-	return {
-		processes: (await findChildren(run)).map(({ command }) => command),
-		mounts: await mountsBelow(runFolder),
-	};
-}
 
 /**
  * Ends and removes what a rack has left behind that no supervisor cares for any more; its state folder stays. Returns

@@ -5,6 +5,9 @@ import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { findProgram } from '../machine/parts.ts';
 import type { DiskPlan } from './rack-plan.ts';
 
+/** A disk of which nothing is left to be made: of a guest it is known where it lies. */
+export type NodeDisk = Exclude<DiskPlan, { kind: 'guest' }>;
+
 /** Milliseconds for qemu-img, which writes a few hundred kilobytes. */
 const patience = 30_000;
 
@@ -12,7 +15,7 @@ const patience = 30_000;
  * Makes a node's disk where there is none yet; one that is there is the node's own and stays. Throws PartMissing;
  * DiskFailed with qemu-img's own words.
  */
-export async function openNodeDisk(plan: DiskPlan, file: string): Promise<void> {
+export async function openNodeDisk(plan: NodeDisk, file: string): Promise<void> {
 	const isThere = await stat(file).then(
 		() => true,
 		() => false,

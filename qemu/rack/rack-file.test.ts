@@ -63,11 +63,14 @@ test('a node says for itself what it has, and the rest is what `server` says', a
 				'  - {name: a, cpus: 2, disk: a.qcow2, nics: [0A:00:00:00:00:01, {vlan: 5}, {}]}',
 				`  - {name: b, serial: "X 1", uuid: 2B1F4D5E-6a70-4c81-9d92-a3b4c5d6e7f8, firmware: bios, disk: ${b1}}`,
 				'  - {name: c, tpm: false, bmcPort: 9000, watts: {idle: 110, busy: 400}}',
+				'  - {name: d, disk: guest}',
+				'  - {name: e, disk: none}',
 				'switch: false',
 			].join('\n'),
 		),
 	);
-	const [a, b, c] = plan.nodes;
+	const [a, b, c, d, e] = plan.nodes;
+	t.deepEqual([d?.disk, e?.disk], [{ kind: 'guest' }, undefined]);
 	t.like(a, { memoryMiB: 512, cpus: 2, firmware: 'uefi', hasTpm: true, bmcPort: 0 });
 	t.deepEqual(a?.disk, { kind: 'image', file: a1, format: 'qcow2' });
 	t.deepEqual(
@@ -112,7 +115,7 @@ test('all problems are listed at once, each with its place', t => {
 			'rack.yaml:3:23: "nodes[1].memory": expected whole MiB, at least 64MiB',
 			'rack.yaml:3:37: "nodes[1].nics[1]": expected the address of one interface: this one is of a group, or none',
 			`rack.yaml:4:12: "nodes[2].name": the name a is node 1's already`,
-			'rack.yaml:4:21: "nodes[2].disk": expected none, empty:SIZE (empty:1GiB) or the path of an image',
+			'rack.yaml:4:21: "nodes[2].disk": expected none, guest, empty:SIZE (empty:1GiB) or the path of an image',
 			`rack.yaml:4:55: "nodes[2].bmcPort": the port 9000 is the PDU's already`,
 			`rack.yaml:5:28: "nodes[3].nics[1].mac": the MAC address 02:00:00:00:00:09 is a's already`,
 			'rack.yaml:5:53: "nodes[3].nics[1].vlan": too big: expected number to be <=4094',

@@ -46,12 +46,12 @@ const parts = {
 	disk: z
 		.string()
 		.regex(
-			/^(?:none|empty:\d{1,6}(?:\.\d{1,3})?(?:[kMGT]B|[KMGT]iB)|(?!empty:).+)$/,
-			'expected none, empty:SIZE (empty:1GiB) or the path of an image',
+			/^(?:none|guest|empty:\d{1,6}(?:\.\d{1,3})?(?:[kMGT]B|[KMGT]iB)|(?!empty:).+)$/,
+			'expected none, guest, empty:SIZE (empty:1GiB) or the path of an image',
 		)
 		.optional()
 		.describe(
-			'none (the default), empty:1GiB, or an image (qcow2, or raw where its name ends in .raw or .img), relative to ' +
+			'none (the default), guest (a small Linux made of Debian packages), empty:1GiB, or an image (qcow2, or raw where its name ends in .raw or .img), relative to ' +
 				'this file: it is never written to, each server has a copy-on-write disk of its own',
 		),
 	nics: z
@@ -146,7 +146,7 @@ export function rackFileJsonSchema(): object {
 
 function withPaths(file: RackFile, folder: string): RackFile {
 	const fix = <T extends { disk?: string | undefined }>(what: T): T =>
-		what.disk === undefined || /^(?:none$|empty:)/.test(what.disk)
+		what.disk === undefined || /^(?:none$|guest$|empty:)/.test(what.disk)
 			? what
 			: { ...what, disk: resolve(folder, what.disk) };
 	return {
@@ -161,7 +161,7 @@ function checkImage(
 	path: (string | number)[],
 	context: z.core.$RefinementCtx,
 ): void {
-	if (disk === undefined || /^(?:none$|empty:)/.test(disk)) return;
+	if (disk === undefined || /^(?:none$|guest$|empty:)/.test(disk)) return;
 	const found = existingFile('/').safeParse(disk);
 	for (const { message } of found.error?.issues ?? [])
 		context.addIssue({ code: 'custom', path: [...path, 'disk'], message });

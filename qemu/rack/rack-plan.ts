@@ -35,6 +35,8 @@ export interface NodePlan {
 
 export type DiskPlan =
 	| { readonly kind: 'empty'; readonly bytes: number }
+	/** A copy-on-write copy of qemu/guest's disk. */
+	| { readonly kind: 'guest' }
 	/** A copy-on-write copy of it, the path of which is absolute. */
 	| { readonly kind: 'image'; readonly file: string; readonly format: 'raw' | 'qcow2' };
 
@@ -103,6 +105,7 @@ function planNode(file: RackFile, node: RackNode, index: number, bmcPort: number
 
 function planDisk(text: string): DiskPlan | undefined {
 	if (text === 'none') return undefined;
+	if (text === 'guest') return { kind: 'guest' };
 	if (text.startsWith('empty:')) return { kind: 'empty', bytes: byteSize.parse(text.slice('empty:'.length)) };
 	return { kind: 'image', file: text, format: /\.(?:raw|img)$/.test(text) ? 'raw' : 'qcow2' };
 }

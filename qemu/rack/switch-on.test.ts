@@ -3,8 +3,6 @@ import { FakeClock } from '../../common/clock.ts';
 import type { PowerStateName } from '../bmc/bmc.ts';
 import { createSwitchOn } from './switch-on.ts';
 
-const watts = { idle: 90, busy: 140 };
-
 /** Servers that boot for as long as the test says, by the clock. */
 function room(clock: FakeClock, names: readonly string[], bootMs: number) {
 	const pressed: string[] = [];
@@ -12,12 +10,18 @@ function room(clock: FakeClock, names: readonly string[], bootMs: number) {
 	const booting = new Set<string>();
 	const nodes = names.map(name => {
 		let state: PowerStateName = 'Off';
+		let demand = 0;
+		let looked = clock.elapsed();
 		return {
 			name,
-			plan: { watts },
+			demand() {
+				const passed = (clock.elapsed() - looked) / 1000;
+				looked = clock.elapsed();
+				demand += passed * (booting.has(name) ? 1 : 0.01);
+				return demand;
+			},
 			bmc: {
 				powerState: () => state,
-				drawnWatts: () => (booting.has(name) ? watts.busy : state === 'Off' ? 8 : watts.idle),
 				press(type: string) {
 					pressed.push(`${name} ${type}`);
 					if (type === 'On') {

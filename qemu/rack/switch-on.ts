@@ -1,12 +1,12 @@
 import type { Clock } from '../../common/clock.ts';
 import type { Bmc } from '../bmc/bmc.ts';
-import type { NodePlan } from './rack-plan.ts';
 
 /** A server as far as its power goes. */
 export interface Switchable {
 	readonly name: string;
-	readonly bmc: Pick<Bmc, 'powerState' | 'press' | 'drawnWatts'>;
-	readonly plan: Pick<NodePlan, 'watts'>;
+	readonly bmc: Pick<Bmc, 'powerState' | 'press'>;
+	/** Seconds since its start for which it has wanted a processor; see processor-demand.ts. */
+	demand(): number;
 }
 
 export interface SwitchOn {
@@ -20,15 +20,17 @@ export interface SwitchOn {
 
 /** Milliseconds between two looks. */
 const LOOK_MS = 500;
-/** A boot takes at least this long: before, a server that draws little has only not begun. */
+/** A boot takes at least this long: before, a server that does little has only not begun. */
 const LEAST_MS = 3000;
-/** Looks in a row at which it draws little, for its boot to be over: it waits for a disk now and then. */
+/** Looks in a row at which it does little, for its boot to be over: it waits for a disk now and then. */
 const QUIET_LOOKS = 4;
+/** Little is less of a processor than this. */
+const LITTLE = 0.25;
 const BOOT_LIMIT_MS = 45_000;
 
 /**
  * Switches servers on, at most `together` of them booting at a time: a boot keeps a processor busy, and eight at once
- * would starve the BMCs. That a boot is over shows in what the server draws, whatever it boots.
+ * would starve the BMCs. That a boot is over shows in how little the machine does, whatever it boots.
  */
 export function createSwitchOn(options: {
 	readonly nodes: readonly Switchable[];
@@ -53,16 +55,19 @@ export function createSwitchOn(options: {
 			waiting.add(end);
 		});
 
-	const boot = async ({ bmc, plan: { watts } }: Switchable): Promise<void> => {
+	const boot = async ({ bmc, demand }: Switchable): Promise<void> => {
 		bmc.press('On');
 		const began = clock.elapsed();
+		let last = { at: began, demand: demand() };
 		for (let quiet = 0; quiet < QUIET_LOOKS && !isStopped; ) {
 			await wait(LOOK_MS);
-			const took = clock.elapsed() - began;
+			const now = { at: clock.elapsed(), demand: demand() };
+			const share = ((now.demand - last.demand) * 1000) / (now.at - last.at);
+			last = now;
+			const took = now.at - began;
 			// It did not start, has shut itself down, or was switched off: nothing to wait for.
 			if (took >= bootLimitMs || (took >= LEAST_MS && bmc.powerState() === 'Off')) return;
-			const isQuiet = took >= LEAST_MS && bmc.drawnWatts() < watts.idle + (watts.busy - watts.idle) / 4;
-			quiet = isQuiet ? quiet + 1 : 0;
+			quiet = took >= LEAST_MS && share < LITTLE ? quiet + 1 : 0;
 		}
 	};
 	return {

@@ -6,14 +6,16 @@ import { explainListenError } from '../../common/http/listen-error.ts';
 import { writeFileDurably } from '../../common/store/durable-file.ts';
 import { type Bmc, type PowerStateName, startBmc } from '../bmc/bmc.ts';
 import type { Host, HostFactory } from '../bmc/host.ts';
+import { buildGuest } from '../guest/guest.ts';
 import { type Accelerator, findAccelerator } from '../machine/accelerator.ts';
 import { type Pdu, type Publisher, startPdu } from '../pdu/pdu.ts';
 import { type Switch, startSwitch } from '../switch/switch.ts';
-import { openNodeDisk } from './node-disk.ts';
+import { type NodeDisk, openNodeDisk } from './node-disk.ts';
+import { processorDemand } from './processor-demand.ts';
 import { makeOwnFolder, makeRunFolder, type RackFolders } from './rack-folders.ts';
 import type { NodePlan, RackPlan } from './rack-plan.ts';
 import { openRackSecrets, type RackCredential } from './rack-secrets.ts';
-import { createSwitchOn } from './switch-on.ts';
+import { createSwitchOn, type Switchable } from './switch-on.ts';
 import { virtualServer } from './virtual-server.ts';
 
 export interface VirtualRackOptions {
@@ -112,6 +114,13 @@ export async function startVirtualRack(options: VirtualRackOptions): Promise<Vir
 			const { username, password } = credentialOf(name);
 			return [{ name: username, password, role: 'Administrator' as const }];
 		};
+		const image = plan.nodes.some(({ disk }) => disk?.kind === 'guest')
+			? (await buildGuest({ onProgress: step => onProgress(`guest: ${step}`) })).disk
+			: undefined;
+		const guest = (): NodeDisk => {
+			if (image === undefined) throw new Error('no guest was built');
+			return { kind: 'image', file: image, format: 'qcow2' };
+		};
 		onProgress('disks, ports and BMCs');
 		await makeOwnFolder(join(folders.stateFolder, 'bmcs'));
 		let pdu: Pdu | undefined;
@@ -122,7 +131,7 @@ export async function startVirtualRack(options: VirtualRackOptions): Promise<Vir
 			// As the kernel names it, by which its processes are found.
 			const folder = await realpath(given);
 			const disk = node.disk && join(folder, 'disk.qcow2');
-			if (node.disk && disk) await openNodeDisk(node.disk, disk);
+			if (node.disk && disk) await openNodeDisk(node.disk.kind === 'guest' ? guest() : node.disk, disk);
 			const taps: string[] = [];
 			for (const { port, vlan } of network ? node.nics : []) {
 				taps.push((await network?.createPort(port))?.tap ?? '');
@@ -222,7 +231,7 @@ export async function startVirtualRack(options: VirtualRackOptions): Promise<Vir
 			0o600,
 		);
 		const power = createSwitchOn({
-			nodes,
+			nodes: nodes.map(asSwitchable),
 			together: plan.bootTogether,
 			clock,
 			onProgress,
@@ -250,6 +259,17 @@ export async function startVirtualRack(options: VirtualRackOptions): Promise<Vir
 
 /** In the state folder of every rack. */
 export const stateMark = '.bimetal-rack';
+
+function asSwitchable({ name, bmc, pid }: VirtualNode): Switchable {
+	return {
+		name,
+		bmc,
+		demand() {
+			const process = pid();
+			return process === undefined ? 0 : processorDemand(process);
+		},
+	};
+}
 
 /** Says which port is taken, and what to do. */
 async function listening<T>(host: string, port: number, start: Promise<T>): Promise<T> {

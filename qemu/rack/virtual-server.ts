@@ -3,7 +3,7 @@ import { createServer, type Server } from '../server/server.ts';
 import type { NodePlan } from './rack-plan.ts';
 
 /** Steps back for the BMCs, which answer from one process for all servers. */
-const NICENESS = 10;
+const NICENESS = 5;
 
 /** A node of the plan as a virtual machine, with what the rack has made for it. */
 export function virtualServer(parts: {
