@@ -24,7 +24,7 @@ test('a server’s identity, processors, memory, network and disks are its machi
 		},
 		IDENTITY,
 		{ mode: 'UEFI', first: 'Pxe' },
-		{ kind: 'Cd', readOnly: true },
+		{ node: 'medium1', kind: 'Cd', readOnly: true },
 	);
 	const after = (option: string) => args.filter((_, index) => args[index - 1] === option);
 	const devices = after('-device').map(text => JSON.parse(text) as Record<string, unknown>);
@@ -41,7 +41,7 @@ test('a server’s identity, processors, memory, network and disks are its machi
 	t.like(device('nic0'), { mac: '52:54:00:00:00:01', netdev: 'net0', bootindex: 0 });
 	t.like(device('nic1'), { mac: '52:54:00:00:00:02', netdev: undefined, bootindex: 1 });
 	t.like(device('disk0'), { drive: 'disk0', serial: 'SN-0001-D0', bootindex: 2 });
-	t.like(device('cd0'), { drive: 'medium', bootindex: 3 });
+	t.like(device('cd0'), { drive: 'medium1', bootindex: 3 });
 	t.like(device('tpm'), { driver: 'tpm-crb' });
 	t.true(after('-blockdev').some(text => JSON.parse(text).file?.filename === '/images/a,b.qcow2'));
 	t.is(after('-drive').length, 2);

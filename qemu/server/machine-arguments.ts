@@ -12,22 +12,21 @@ export const FILES = {
 	uefiVariables: 'uefi-variables.fd',
 	tpmSocket: 'tpm.sock',
 	screenSocket: 'screen.sock',
-	mediumSocket: 'medium.sock',
 } as const;
 
 /** QEMU's ids. */
 export const IDS = {
 	cd: 'cd0',
 	usb: 'usb0',
-	/** The block node of a client's medium. */
-	medium: 'medium',
 } as const;
 
 export const nicId = (index: number): string => `nic${index}`;
 const diskId = (index: number): string => `disk${index}`;
 
-/** A medium that is in a drive from the start on. */
+/** A medium that a client serves. */
 export interface InsertedMedium {
+	/** Its block node, another one for each medium; it is served on `<node>.sock` in the server's folder. */
+	readonly node: string;
 	readonly kind: 'Cd' | 'Usb';
 	readonly readOnly: boolean;
 }
@@ -75,12 +74,12 @@ export function machineArguments(
 			id: IDS.cd,
 			bus: 'scsi.0',
 			...bootindex(IDS.cd),
-			...(medium?.kind === 'Cd' && { drive: IDS.medium }),
+			...(medium?.kind === 'Cd' && { drive: medium.node }),
 		}),
 		...smbios(identity),
 		...firmware(plan.mode),
-		...(medium ? mediumNode(medium.readOnly) : []),
-		...(medium?.kind === 'Usb' ? device('usb-storage', { ...usbDrive(), ...bootindex(IDS.usb) }) : []),
+		...(medium ? ['-blockdev', JSON.stringify(mediumBlock(medium))] : []),
+		...(medium?.kind === 'Usb' ? device('usb-storage', { ...usbDrive(medium), ...bootindex(IDS.usb) }) : []),
 		...(options.disks ?? []).flatMap(({ file, format }, index) => [
 			...['-blockdev', JSON.stringify({ driver: format, 'node-name': diskId(index), file: fileNode(file) })],
 			...device('virtio-blk-pci', {
@@ -109,22 +108,22 @@ export function machineArguments(
 	];
 }
 
-/** The block node of the medium that a client serves, as `blockdev-add` takes it. */
-export function mediumBlock(readOnly: boolean): Readonly<Record<string, unknown>> {
+export const mediumSocket = (node: string): string => `${node}.sock`;
+
+/** A medium's block node, as `blockdev-add` takes it. */
+export function mediumBlock({ node, readOnly }: InsertedMedium): Readonly<Record<string, unknown>> {
 	return {
 		driver: 'nbd',
-		'node-name': IDS.medium,
+		'node-name': node,
 		'read-only': readOnly,
-		server: { type: 'unix', path: FILES.mediumSocket },
+		server: { type: 'unix', path: mediumSocket(node) },
 	};
 }
 
 /** The drive that a client's disk appears as, as `device_add` takes it. */
-export function usbDrive(): Readonly<Record<string, unknown>> {
-	return { id: IDS.usb, bus: 'xhci.0', drive: IDS.medium, removable: true };
+export function usbDrive({ node }: InsertedMedium): Readonly<Record<string, unknown>> {
+	return { driver: 'usb-storage', id: IDS.usb, bus: 'xhci.0', drive: node, removable: true };
 }
-
-const mediumNode = (readOnly: boolean): string[] => ['-blockdev', JSON.stringify(mediumBlock(readOnly))];
 
 export const hasCable = (nic: Nic): boolean => nic.tap !== undefined || nic.user !== undefined;
 

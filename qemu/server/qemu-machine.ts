@@ -5,6 +5,7 @@ import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { Identity } from '../bmc/host.ts';
 import type { ConsoleLog } from '../machine/console-log.ts';
 import { type Qemu, startQemu } from '../machine/start-qemu.ts';
+import type { BootPlan } from './boot-plan.ts';
 import type { Ending, Machine, StartMachine } from './machine.ts';
 import {
 	FILES,
@@ -37,20 +38,28 @@ export interface MachineParts {
 /** Runs a server as a QEMU machine. */
 export function machineStarter(parts: MachineParts): StartMachine {
 	const { name, identity, options } = parts;
+	const startPaused = async (plan: BootPlan, medium: InsertedMedium | undefined): Promise<Qemu> => {
+		await parts.beforeStart();
+		try {
+			return await startQemu({
+				binary: 'qemu-system-x86_64',
+				name,
+				args: machineArguments(options, identity, plan, medium),
+				folder: options.folder,
+				run: options.run,
+				network: options.network,
+				niceness: options.niceness,
+				console: parts.openConsole(),
+			});
+		} catch (fault) {
+			// Whoever serves a medium may leave while the machine starts, and that must not keep it from starting.
+			if (!medium) throw fault;
+			return startPaused(plan, undefined);
+		}
+	};
 	return async (plan, events) => {
 		if (plan.mode === 'UEFI') await keepUefiVariables(options.folder);
-		await parts.beforeStart();
-		const medium = parts.medium();
-		const qemu = await startQemu({
-			binary: 'qemu-system-x86_64',
-			name,
-			args: machineArguments(options, identity, plan, medium),
-			folder: options.folder,
-			run: options.run,
-			network: options.network,
-			niceness: options.niceness,
-			console: parts.openConsole(),
-		});
+		const qemu = await startPaused(plan, parts.medium());
 		try {
 			let ending: Ending | undefined;
 			qemu.qmp.onEvent(({ event, data }) => {

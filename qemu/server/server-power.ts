@@ -24,8 +24,6 @@ export interface ServerPowerOptions {
 
 export interface ServerPower extends HostPower {
 	machine(): Machine | undefined;
-	/** Does something with the machine, if there is one, when it is its turn among the resets. */
-	withMachine(work: (machine: Machine) => Promise<void>): void;
 	close(): Promise<void>;
 }
 
@@ -217,10 +215,6 @@ export function createServerPower(options: ServerPowerOptions): ServerPower {
 		changedAt: () => changedAt,
 		reset: type => enqueue(() => reset(type)),
 		machine: () => machine,
-		withMachine: task =>
-			enqueue(async () => {
-				if (machine) await task(machine);
-			}),
 		async close() {
 			isClosed = true;
 			cancelTimeout();

@@ -119,6 +119,7 @@ async function createServerHost(
 			beforeStart: async () => tpm?.powerOn(),
 			onQemu(started) {
 				qemu = started;
+				medium.machineStarted(started);
 			},
 		}),
 		plan: () => planBoot(context.boot(), own),
@@ -131,10 +132,6 @@ async function createServerHost(
 	const medium = createVirtualMedium({
 		folder: options.folder,
 		clock,
-		withQemu: work =>
-			power.withMachine(async () => {
-				if (qemu) await work(qemu);
-			}),
 		onFault: fault =>
 			context.report({
 				severity: 'Warning',

@@ -46,10 +46,14 @@ export interface MediumForTest {
 	detach(): Promise<void>;
 }
 
-/** Serves a disk at a BMC's `/vm/0/0`, as a client does; resolves when the BMC has taken it. */
+/**
+ * Serves a disk at a BMC's `/vm/0/0`, as a client does; resolves when the BMC has taken it. After
+ * `answers` reads it says nothing any more.
+ */
 export async function attachTestMedium(
 	{ url, consoles }: Pick<Bmc, 'url' | 'consoles'>,
 	disk: Buffer,
+	options: { readonly answers?: number } = {},
 ): Promise<MediumForTest> {
 	const authorization = `Basic ${Buffer.from(`root:${PASSWORD}`).toString('base64')}`;
 	const socket = new WebSocket(`${url.replace('http', 'ws')}/vm/0/0`, { headers: { authorization } });
@@ -79,7 +83,7 @@ export async function attachTestMedium(
 		reply.writeUInt32BE(NBD.reply, 0);
 		whole.copy(reply, 8, 8, 16);
 		if (command === NBD.commands.write) whole.copy(disk, offset, 28);
-		else reads++;
+		else if (reads++ >= (options.answers ?? Number.POSITIVE_INFINITY)) return true;
 		const data = command === NBD.commands.read ? disk.subarray(offset, offset + length) : Buffer.alloc(0);
 		const all = Buffer.concat([reply, data]);
 		for (let at = 0; at < all.length; at += MESSAGE) socket.send(all.subarray(at, at + MESSAGE));
