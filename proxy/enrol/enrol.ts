@@ -187,7 +187,11 @@ async function takeOver(
 	const save = (enrolment: Enrolment) => writeEnrolment(at.disk, at.folder, enrolment);
 	const begun = found ? amended(found, wanted) : fresh(wanted, bmc.fingerprint, site.passwordFile);
 	const { login, enrolment: taken } = await takeAccount(at, wanted, begun, found !== undefined, bmc);
-	const { enrolment, shut, left } = await shutDoors(login, taken, save, at.report);
+	const { enrolment, shut, left } = await shutDoors(login, taken, {
+		save,
+		report: at.report,
+		clock: at.clock,
+	});
 	await login.logOut();
 	const entry: SiteEntry = {
 		url: enrolment.url,

@@ -1,3 +1,4 @@
+import type { Clock } from '../../common/clock.ts';
 import { type Door, type DoorRules, openDoors } from './doors.ts';
 import type { Enrolment } from './enrolment-file.ts';
 import type { BmcLogin } from './open-bmc.ts';
@@ -35,14 +36,28 @@ function withDoors(enrolment: Enrolment, doors: readonly Door[]): Enrolment {
 }
 
 /**
+ * A BMC that has said yes may still be at it: OpenBMC stops services after its answer. For so long, in milliseconds, it
+ * is looked at again.
+ */
+const settleTime = 20_000;
+const pause = 1000;
+
+/**
  * Shuts every door that stands open, and reads back whether it is. What opens them again is kept (`save`) before
  * the first is shut.
  */
 export async function shutDoors(
 	login: BmcLogin,
 	enrolment: Enrolment,
-	save: (enrolment: Enrolment) => Promise<void>,
-	report: (line: string) => void,
+	{
+		save,
+		report,
+		clock,
+	}: {
+		readonly save: (enrolment: Enrolment) => Promise<void>;
+		readonly report: (line: string) => void;
+		readonly clock: Clock;
+	},
 ): Promise<{ enrolment: Enrolment; shut: string[]; left: string[] }> {
 	const doors = await lookAtDoors(login, enrolment);
 	const remembered = withDoors(enrolment, doors);
@@ -51,7 +66,16 @@ export async function shutDoors(
 	for (const { name, shut } of doors) {
 		if (shut) answers.set(name, await login.send(shut));
 	}
-	const still = new Set((await lookAtDoors(login, remembered)).map(({ name }) => name));
+	const look = async () => new Set((await lookAtDoors(login, remembered)).map(({ name }) => name));
+	const mayShutYet = (name: string): boolean => {
+		const status = answers.get(name) ?? 0;
+		return status >= 200 && status < 300;
+	};
+	let still = await look();
+	for (const until = clock.now() + settleTime; clock.now() < until && [...still].some(mayShutYet); ) {
+		await new Promise<void>(done => void clock.after(pause, done));
+		still = await look();
+	}
 	for (const { name } of doors) {
 		if (!still.has(name)) report(`${name}: shut`);
 		else report(`${name}: STILL OPEN, the BMC answered ${answers.get(name) ?? 'nothing'}`);
