@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { duration } from '../../common/config/values.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { createLogger } from '../../common/log/logger.ts';
 import type { EnrolOutcome } from '../../proxy/enrol/enrol.ts';
+import { makeBoardFolder } from '../../qemu/openbmc/board-folder.ts';
 import type { Forward } from '../../qemu/openbmc/forwards.ts';
 import { type Openbmc, startOpenbmc } from '../../qemu/openbmc/start-openbmc.ts';
 import { type CliContext, commandName } from '../context.ts';
@@ -96,7 +96,7 @@ async function putProxyBefore(
 	patience: number,
 	say: (line: string) => void,
 ): Promise<{ running: RunningSite; state: string; enrolled: EnrolOutcome }> {
-	const state = await mkdtemp(path.join(tmpdir(), 'bimetal-openbmc-site-'));
+	const state = await makeBoardFolder();
 	try {
 		let enrolled: EnrolOutcome | undefined;
 		const bmc = { name, url: board.url, fingerprint: redfish.fingerprint, ...login };

@@ -1,8 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import { listAspeedMachines } from './aspeed-machines.ts';
+import { makeBoardFolder } from './board-folder.ts';
 import { openbmcErrors } from './errors.ts';
 import { chipFor, flashSizeOf, padFlash } from './flash-chip.ts';
 import { copyFlashImage, type FlashImage } from './flash-image.ts';
@@ -53,7 +53,7 @@ export interface Openbmc {
  */
 export async function startOpenbmc(options: OpenbmcOptions): Promise<Openbmc> {
 	const { onProgress, clock, run, signal } = options;
-	const folder = await mkdtemp(path.join(tmpdir(), 'bimetal-openbmc-'));
+	const folder = await makeBoardFolder();
 	let board: Board | undefined;
 	const stop = async () => {
 		await board?.stop();
