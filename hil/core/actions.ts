@@ -18,7 +18,7 @@ interface Wanted extends Pick<PendingAction, 'type' | 'node' | 'project' | 'chan
 	readonly port: Port;
 }
 
-/** Journals an action behind all others. Who calls has seen that the NIC has none pending. */
+/** Journals an action behind all others. Who calls has seen that it can follow what is pending for the NIC. */
 export async function queueAction(tx: Transaction, wanted: Wanted, world: World): Promise<Queued> {
 	const { nic, port, ...rest } = wanted;
 	const order = (await tx.get(counters, 'actions'))?.next ?? 0;
@@ -82,20 +82,33 @@ export type Plan =
 			readonly wanted: PortState;
 	  };
 
-/** Whoever is to be attached when the action is done. */
-async function attachedAfter(
-	tx: ReadTransaction,
-	action: Action,
-): Promise<{ before: Attachment[]; after: Attachment[] }> {
+/** Who is attached once an action is done, when these were before. */
+function attachedAfter(before: readonly Attachment[], action: Action): readonly Attachment[] {
 	const { node, nic, project, channel, network, vlan, type } = action;
-	const before = await listBy(tx, attachments, 'nic', `${node}/${nic}`);
-	if (type === 'revert_port') return { before, after: [] };
+	if (type === 'revert_port') return [];
 	const others = before.filter(each => each.channel !== channel);
-	if (network === null || vlan === null || project === null) return { before, after: others };
-	return { before, after: [...others, { node, nic, project, network, channel, vlan }] };
+	if (network === null || vlan === null || project === null) return others;
+	return [...others, { node, nic, project, network, channel, vlan }];
 }
 
-const portState = (of: readonly Attachment[]): PortState => ({
+/** Who is attached to a NIC (`node/nic`) once all that is pending for it is done. */
+export async function expectedOn(tx: ReadTransaction, nic: string): Promise<readonly Attachment[]> {
+	const pending = await listBy(tx, actions, 'nic', nic);
+	return pending
+		.sort((a, b) => a.order - b.order)
+		.reduce(attachedAfter, (await listBy(tx, attachments, 'nic', nic)) as readonly Attachment[]);
+}
+
+/** Why an action that came behind others cannot be done after what became of those. */
+function obstacle(before: readonly Attachment[], { network, channel }: Action): string | undefined {
+	if (network === null) return undefined;
+	const inUse = before.find(each => each.channel === channel);
+	if (inUse) return `channel ${channel} is still in use by network ${inUse.network}`;
+	const elsewhere = before.find(each => each.network === network);
+	return elsewhere && `network ${network} is still on channel ${elsewhere.channel}`;
+}
+
+export const portState = (of: readonly Attachment[]): PortState => ({
 	native: of.find(({ channel }) => channel === nativeChannel)?.vlan ?? null,
 	tagged: of
 		.filter(({ channel }) => channel !== nativeChannel)
@@ -115,15 +128,19 @@ export async function planAction(tx: ReadTransaction, id: string): Promise<Plan>
 			reason: `NIC ${action.nic} of node ${action.node} is no longer in port ${action.port}`,
 		};
 	}
-	const { before, after } = await attachedAfter(tx, action);
-	return { kind: 'change', action, port: port.label, before: portState(before), wanted: portState(after) };
+	const before = await listBy(tx, attachments, 'nic', `${action.node}/${action.nic}`);
+	const reason = obstacle(before, action);
+	if (reason !== undefined) return { kind: 'lost', reason };
+	const wanted = portState(attachedAfter(before, action));
+	return { kind: 'change', action, port: port.label, before: portState(before), wanted };
 }
 
 /** Records that the switch has it, and with that who is attached to what. */
 export async function completeAction(tx: Transaction, id: string, now: number): Promise<void> {
 	const action = await tx.get(actions, id);
 	if (action?.status !== 'PENDING') return;
-	const { before, after } = await attachedAfter(tx, action);
+	const before = await listBy(tx, attachments, 'nic', `${action.node}/${action.nic}`);
+	const after = attachedAfter(before, action);
 	for (const each of before) if (!after.includes(each)) await tx.delete(attachments, attachmentId(each));
 	for (const each of after) if (!before.includes(each)) await tx.put(attachments, attachmentId(each), each);
 	await tx.put(actions, id, { ...action, status: 'DONE', endedAt: now });
@@ -143,10 +160,15 @@ export async function recordAttempt(tx: Transaction, id: string, error: string):
 	await tx.put(actions, id, { ...action, attempts: action.attempts + 1, error: error.slice(0, 2000) });
 }
 
-/** What is pending on a switch, in order. */
-export async function pendingOn(tx: ReadTransaction, switchLabel: string): Promise<string[]> {
+/** What is pending on a switch, in order; `nic` is the id of the NIC that each is for. */
+export async function pendingOn(
+	tx: ReadTransaction,
+	switchLabel: string,
+): Promise<{ readonly id: string; readonly nic: string }[]> {
 	const found = await tx.list(actions, { where: { index: 'switch', equals: switchLabel } });
-	return found.sort((a, b) => a.document.order - b.document.order).map(({ id }) => id);
+	return found
+		.sort((a, b) => a.document.order - b.document.order)
+		.map(({ id, document: { node, nic } }) => ({ id, nic: `${node}/${nic}` }));
 }
 
 /** The switches on which anything is pending. */

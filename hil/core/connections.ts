@@ -1,11 +1,11 @@
 import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
 import { hilErrors } from '../errors.ts';
 import { actions } from '../model/action.ts';
-import { attachments, channelsOf, nativeChannel, networks } from '../model/network.ts';
+import { type Attachment, attachments, channelsOf, nativeChannel, networks } from '../model/network.ts';
 import { type Nic, nics, nodes } from '../model/node.ts';
 import { type Port, ports, switches } from '../model/switch.ts';
 import { nativelessTrunk } from '../model/switch-kind.ts';
-import { type Queued, queueAction } from './actions.ts';
+import { expectedOn, type Queued, queueAction } from './actions.ts';
 import { assertNone, listBy, mustFind } from './find.ts';
 import { isAccessible } from './networks.ts';
 import type { World } from './world.ts';
@@ -16,23 +16,37 @@ interface OfConnection {
 	readonly network: string;
 }
 
+/** An action can come behind what is pending for its NIC; HIL's own interface refuses that. */
+interface Behind {
+	readonly behind?: boolean | undefined;
+}
+
+async function attachedTo(
+	tx: ReadTransaction,
+	id: string,
+	{ behind }: Behind,
+): Promise<readonly Attachment[]> {
+	if (behind) return expectedOn(tx, id);
+	await assertNone(tx, actions, 'nic', id, `An action on NIC ${id} is pending: wait for it.`);
+	return listBy(tx, attachments, 'nic', id);
+}
+
 /**
  * Asks for a network on a NIC's channel (`vlan/native` when none is named); the switch's worker makes it so.
  * @throws ProjectMismatchError, NotFoundError (no port), BlockedError (busy, attached, channel used), BadArgumentError
  */
 export async function connectNetwork(
 	tx: Transaction,
-	{ node, nic, network, channel }: OfConnection & { readonly channel?: string | null | undefined },
+	args: OfConnection & Behind & { readonly channel?: string | null | undefined },
 	world: World,
 ): Promise<Queued> {
+	const { node, nic, network, channel } = args;
 	const { project, found, port } = await findNic(tx, { node, nic });
 	const wanted = await mustFind(tx, networks, network, `network ${network}`);
-	const id = `${node}/${nic}`;
-	await assertNone(tx, actions, 'nic', id, `An action on NIC ${nic} is pending: wait for it.`);
+	const attached = await attachedTo(tx, `${node}/${nic}`, args);
 	if (!isAccessible(wanted, project)) {
 		throw hilErrors.ProjectMismatchError(`Project ${project} has no access to network ${network}.`);
 	}
-	const attached = await listBy(tx, attachments, 'nic', id);
 	if (attached.some(each => each.network === network)) {
 		throw hilErrors.BlockedError(`Network ${network} is attached to NIC ${nic} already.`);
 	}
@@ -58,14 +72,13 @@ export async function connectNetwork(
 /** Asks for a network to be taken off a NIC. */
 export async function detachNetwork(
 	tx: Transaction,
-	{ node, nic, network }: OfConnection,
+	args: OfConnection & Behind,
 	world: World,
 ): Promise<Queued> {
+	const { node, nic, network } = args;
 	const { project, found, port } = await findNic(tx, { node, nic });
 	await mustFind(tx, networks, network, `network ${network}`);
-	const id = `${node}/${nic}`;
-	await assertNone(tx, actions, 'nic', id, `An action on NIC ${nic} is pending: wait for it.`);
-	const attached = await listBy(tx, attachments, 'nic', id);
+	const attached = await attachedTo(tx, `${node}/${nic}`, args);
 	const wanted = attached.find(each => each.network === network);
 	if (!wanted) throw hilErrors.BadArgumentError(`Network ${network} is not attached to NIC ${nic}.`);
 	const { channel } = wanted;

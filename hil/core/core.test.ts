@@ -262,7 +262,11 @@ test('an action whose NIC lost its port is told from one to carry out; actions c
 	const revert = await bench.do('port.revert', device.revertPort, port);
 	t.is(await codeOf(bench.do('port.revert', device.revertPort, port)), 'BlockedError');
 	const second = await bench.do('port.revert', device.revertPort, { switch: 's1', port: 'p1' });
-	t.deepEqual(await bench.store.read(tx => pendingOn(tx, 's1')), [revert.id, second.id]);
+	const pending = await bench.store.read(tx => pendingOn(tx, 's1'));
+	t.deepEqual(
+		pending.map(({ id }) => id),
+		[revert.id, second.id],
+	);
 	t.like(await bench.store.read(tx => planAction(tx, revert.id)), {
 		kind: 'change',
 		port: 'p0',

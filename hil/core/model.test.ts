@@ -7,7 +7,7 @@ import { actions } from '../model/action.ts';
 import { attachments, networks, vlans } from '../model/network.ts';
 import { nodes } from '../model/node.ts';
 import type { Verb } from '../perform.ts';
-import { completeAction, failAction } from './actions.ts';
+import { completeAction, failAction, planAction } from './actions.ts';
 import { actor, type Bench, codeOf, createBench, root } from './bench.fixture.ts';
 import { connectNetwork, detachNetwork } from './connections.ts';
 import { createNetwork, deleteNetwork, grantAccess, revokeAccess } from './networks.ts';
@@ -47,6 +47,12 @@ class Paper {
 	on = new Map<string, Map<string, string>>(machines.map(node => [node, new Map()]));
 	pending: Pending[] = [];
 
+	/** What is on a node once all that is pending for it is done. */
+	expected(node: string): Map<string, string> {
+		const on = new Map(this.on.get(node));
+		for (const each of this.pending) if (each.node === node) settle(on, each);
+		return on;
+	}
 	isBusy = (node: string) => this.pending.some(each => each.node === node);
 	uses = (wire: string) => [
 		...machines.filter(node => [...(this.on.get(node)?.values() ?? [])].includes(wire)),
@@ -57,6 +63,12 @@ class Paper {
 		const access = this.wires.get(wire)?.access;
 		return access === 'all' || access?.has(team) === true;
 	};
+}
+
+function settle(on: Map<string, string>, { what, channel }: Pending): void {
+	if (what === 'revert') on.clear();
+	else if (what.startsWith('+')) on.set(channel, what.slice(1));
+	else on.delete(channel);
 }
 
 interface Step {
@@ -191,9 +203,11 @@ const steps: fc.Arbitrary<Step>[] = [
 		}),
 	),
 	fc
-		.tuple(aWho, aMachine, aWire, fc.constantFrom('native', 'tag', 'wrong'))
-		.map(([who, node, network, channel]) => connecting(who, node, network, channel)),
-	fc.tuple(aWho, aMachine, aWire).map(([who, node, network]) => detaching(who, node, network)),
+		.tuple(aWho, aMachine, aWire, fc.constantFrom('native', 'tag', 'wrong'), fc.boolean())
+		.map(([who, node, network, channel, behind]) => connecting(who, node, network, channel, behind)),
+	fc
+		.tuple(aWho, aMachine, aWire, fc.boolean())
+		.map(([who, node, network, behind]) => detaching(who, node, network, behind)),
 	fc.tuple(aWho, aMachine).map(([who, node]) => reverting(who, node)),
 	fc.tuple(fc.nat(3), fc.boolean()).map(([index, isDone]) => settling(index, isDone)),
 ];
@@ -206,12 +220,13 @@ function queued(inner: Step, note: (paper: Paper, id: string) => void): Step {
 	};
 }
 
-function connecting(who: number, node: string, network: string, on: string): Step {
+function connecting(who: number, node: string, network: string, on: string, behind: boolean): Step {
 	let channel = '';
 	const args = {
 		node,
 		nic: 'eth0',
 		network,
+		behind,
 		get channel() {
 			return channel;
 		},
@@ -223,32 +238,32 @@ function connecting(who: number, node: string, network: string, on: string): Ste
 		if (!may(owner)) return refused;
 		if (owner === undefined) return 'ProjectMismatchError';
 		if (!wire) return 'NotFoundError';
-		if (paper.isBusy(node)) return 'BlockedError';
+		if (!behind && paper.isBusy(node)) return 'BlockedError';
 		if (!paper.mayUse(network, owner)) return 'ProjectMismatchError';
-		const attached = paper.on.get(node) ?? new Map<string, string>();
+		const attached = paper.expected(node);
 		if ([...attached.values()].includes(network) || attached.has(channel)) return 'BlockedError';
 		return on === 'wrong' ? 'BadArgumentError' : 'ok';
 	});
 	return queued(inner, (paper, id) => paper.pending.push({ id, node, what: `+${network}`, channel }));
 }
 
-function detaching(who: number, node: string, network: string): Step {
+function detaching(who: number, node: string, network: string, behind: boolean): Step {
 	const inner = step(
 		who,
 		'node.detach-network',
 		detachNetwork,
-		{ node, nic: 'eth0', network },
+		{ node, nic: 'eth0', network, behind },
 		(paper, may) => {
 			const owner = paper.owner.get(node);
 			if (!may(owner)) return refused;
 			if (owner === undefined) return 'ProjectMismatchError';
 			if (!paper.wires.has(network)) return 'NotFoundError';
-			if (paper.isBusy(node)) return 'BlockedError';
-			return [...(paper.on.get(node)?.values() ?? [])].includes(network) ? 'ok' : 'BadArgumentError';
+			if (!behind && paper.isBusy(node)) return 'BlockedError';
+			return [...paper.expected(node).values()].includes(network) ? 'ok' : 'BadArgumentError';
 		},
 	);
 	return queued(inner, (paper, id) => {
-		const [channel = ''] = [...(paper.on.get(node) ?? [])].find(([, each]) => each === network) ?? [];
+		const [channel = ''] = [...paper.expected(node)].find(([, each]) => each === network) ?? [];
 		paper.pending.push({ id, node, what: `-${network}`, channel });
 	});
 }
@@ -266,16 +281,23 @@ const settling = (index: number, isDone: boolean): Step => ({
 	text: `pending action ${index} ${isDone ? 'is done' : 'fails'}`,
 	expect: () => 'ok',
 	async run(bench, paper) {
-		const [action] = paper.pending.splice(index % Math.max(1, paper.pending.length), 1);
+		// The worker takes what is pending for a NIC in its order.
+		const first = machines[index % machines.length];
+		const at = paper.pending.findIndex(({ node }) => node === first);
+		const [action] = at < 0 ? [] : paper.pending.splice(at, 1);
 		if (!action) return;
+		const attached = paper.on.get(action.node) ?? new Map<string, string>();
+		const isObstructed =
+			action.what.startsWith('+') &&
+			(attached.has(action.channel) || [...attached.values()].includes(action.what.slice(1)));
+		const { kind } = await bench.store.read(tx => planAction(tx, action.id));
+		if (kind !== (isObstructed ? 'lost' : 'change'))
+			throw new Error(`${action.what} on ${action.node}: ${kind}`);
+		const isSettled = isDone && !isObstructed;
 		await bench.inside(tx =>
-			isDone ? completeAction(tx, action.id, 1) : failAction(tx, action.id, 'no', 1),
+			isSettled ? completeAction(tx, action.id, 1) : failAction(tx, action.id, 'no', 1),
 		);
-		const attached = paper.on.get(action.node);
-		if (!isDone || !attached) return;
-		if (action.what === 'revert') attached.clear();
-		else if (action.what.startsWith('+')) attached.set(action.channel, action.what.slice(1));
-		else attached.delete(action.channel);
+		if (isSettled) settle(attached, action);
 	},
 });
 
@@ -311,8 +333,8 @@ async function assertSound(bench: Bench): Promise<Recorded> {
 				throw new Error(`${each.project} is on ${each.network} without access`);
 			}
 		}
-		const busy = all.pending.map(({ document }) => document.node);
-		if (new Set(busy).size !== busy.length) throw new Error('two actions on one NIC');
+		const orders = all.pending.map(({ document }) => document.order);
+		if (new Set(orders).size !== orders.length) throw new Error('two actions in one place');
 		const attached: Record<string, Record<string, string>> = {};
 		for (const { node, channel, network } of all.attachments) {
 			attached[node] = { ...attached[node], [channel]: network };

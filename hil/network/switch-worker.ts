@@ -70,26 +70,31 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 
 	async function round(): Promise<void> {
 		if (away.until > clock.elapsed()) return;
-		const ids = await store.read(tx => pendingOn(tx, deps.switch));
-		for (const id of retryAt.keys()) if (!ids.includes(id)) retryAt.delete(id);
-		for (const id of ids) {
+		const pending = await store.read(tx => pendingOn(tx, deps.switch));
+		const ids = new Set(pending.map(({ id }) => id));
+		for (const id of retryAt.keys()) if (!ids.has(id)) retryAt.delete(id);
+		/** NICs whose first action has not come to an end: what is behind it has to wait. */
+		const held = new Set<string>();
+		for (const { id, nic } of pending) {
 			if (end.signal.aborted || away.until > clock.elapsed()) return;
-			if ((retryAt.get(id) ?? 0) > clock.elapsed()) continue;
-			await take(id);
+			if (held.has(nic)) continue;
+			const isDue = (retryAt.get(id) ?? 0) <= clock.elapsed();
+			if (!isDue || !(await take(id))) held.add(nic);
 		}
 	}
 
-	async function take(id: string): Promise<void> {
+	/** True when the action has come to an end. */
+	async function take(id: string): Promise<boolean> {
 		const plan = await store.read(tx => planAction(tx, id));
-		if (plan.kind === 'ended') return;
+		if (plan.kind === 'ended') return true;
 		if (plan.kind === 'lost') {
 			await store.transact(tx => failAction(tx, id, plan.reason, clock.now()));
 			deps.onOutcome('lost');
-			return;
+			return true;
 		}
 		const driver = await deps.driver();
 		const outcome = await carryOut(plan, { driver, clock, timeout: deps.timeout, signal: end.signal });
-		if (end.signal.aborted && outcome.kind !== 'done') return;
+		if (end.signal.aborted && outcome.kind !== 'done') return false;
 		deps.onOutcome(outcome.kind);
 		if (outcome.kind !== 'open' || !outcome.isAway) away = { times: 0, until: 0 };
 		switch (outcome.kind) {
@@ -114,6 +119,7 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 			default:
 				outcome satisfies never;
 		}
+		return outcome.kind !== 'open';
 	}
 
 	function giveTime(): void {
