@@ -7,11 +7,15 @@ import type { HilDeps } from './hil-deps.ts';
 import { readArguments, readRaw } from './v0/read-arguments.ts';
 import { type HilRoute, OtherAnswer, TextStream } from './v0/route.ts';
 import { v0Routes } from './v0/routes.ts';
+import { v1Routes } from './v1/routes.ts';
 
 /** The service's interfaces as one application; it never listens. */
 export function createHil(deps: HilDeps): Express {
 	const { logger, registry, clock } = deps;
-	const routes = v0Routes().map(route => serve(route, deps));
+	const routes = [
+		...v0Routes().map(route => serve('/v0', route, deps)),
+		...v1Routes().map(route => serve('/v1', route, deps)),
+	];
 	return createApp({
 		routes,
 		logger,
@@ -43,11 +47,11 @@ const authenticate =
 		next();
 	};
 
-function serve(route: HilRoute, deps: HilDeps): Route {
+function serve(prefix: string, route: HilRoute, deps: HilDeps): Route {
 	return {
 		method: route.method,
 		// {port...} is express's *port, {node} its :node.
-		path: `/v0${route.path.replace(/\{(\w+)\.\.\.\}/g, '*$1').replace(/\{(\w+)\}/g, ':$1')}`,
+		path: `${prefix}${route.path.replace(/\{(\w+)\.\.\.\}/g, '*$1').replace(/\{(\w+)\}/g, ':$1')}`,
 		async handle(request, response) {
 			const args = readArguments(route.args, request);
 			const result = await route.run(deps, args as never, response.locals.actor as Actor);

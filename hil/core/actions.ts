@@ -63,6 +63,24 @@ export async function showAction(tx: ReadTransaction, { id }: { readonly id: str
 	return { status, node, nic, type, channel, new_network: network };
 }
 
+export interface ActionHistory extends ActionView {
+	/** How often it was tried in vain, and what went wrong last. */
+	readonly attempts: number;
+	readonly error: string | null;
+	/** ISO 8601. */
+	readonly asked_at: string;
+	readonly ended_at: string | null;
+}
+
+/** A change of a port, with what HIL's own answer has no room for. */
+export async function showErrors(tx: ReadTransaction, of: { readonly id: string }): Promise<ActionHistory> {
+	const view = await showAction(tx, of);
+	const action = await mustFind(tx, actions, of.id, `change of a port ${of.id}`);
+	const { attempts, error, askedAt } = action;
+	const endedAt = action.status === 'PENDING' ? null : new Date(action.endedAt).toISOString();
+	return { ...view, attempts, error, asked_at: new Date(askedAt).toISOString(), ended_at: endedAt };
+}
+
 /** What a port carries: an untagged VLAN or none, and tagged ones in order. */
 export interface PortState {
 	readonly native: number | null;

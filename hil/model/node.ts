@@ -31,5 +31,18 @@ const metadatum = z.strictObject({
 	/** JSON text: HIL shows it as that, inside a string. */
 	value: z.string(),
 });
-export const metadata = defineCollection('metadata', metadatum, { node: document => document.node });
+/** By what nodes with this very value of a property are found; long values are not. */
+export const indexedValue = (property: string, value: unknown): string | undefined => {
+	const text = JSON.stringify(value);
+	return text.length <= 200 ? `${property}=${text}` : undefined;
+};
+export const metadata = defineCollection('metadata', metadatum, {
+	node: document => document.node,
+	// Each of several values; the text is JSON.
+	is: ({ label: property, value }) => {
+		if (value.length > 2000) return undefined;
+		const values = [JSON.parse(value) as unknown].flat().map(each => indexedValue(property, each));
+		return [...new Set(values.filter(each => each !== undefined))];
+	},
+});
 export const metadatumId = (nodeLabel: string, name: string): string => `${nodeLabel}/${name}`;

@@ -14,7 +14,7 @@ const failures: Readonly<Record<number, string>> = {
 };
 
 /** The OpenAPI 3.1 description of the interface, from the schemas that its arguments are checked by. */
-export function describeApi(routes: readonly HilRoute[], version: string): object {
+export function describeApi(prefix: string, routes: readonly HilRoute[], version: string): object {
 	const registry = new OpenAPIRegistry();
 	registry.registerComponent('securitySchemes', 'basic', { type: 'http', scheme: 'basic' });
 	for (const { method, path, summary, args, answer, status = 200, mayWait } of routes) {
@@ -28,7 +28,7 @@ export function describeApi(routes: readonly HilRoute[], version: string): objec
 		const isGet = method === 'GET';
 		registry.registerPath({
 			method: method.toLowerCase() as 'get',
-			path: `/v0${path.replaceAll('...', '')}`,
+			path: `${prefix}${path.replaceAll('...', '')}`,
 			summary,
 			security: [{ basic: [] }],
 			request: {
@@ -63,7 +63,10 @@ export function describeApi(routes: readonly HilRoute[], version: string): objec
 		info: {
 			title: 'Bimetal hil',
 			version,
-			description: "Allocation of nodes and networks: the Hardware Isolation Layer's own interface.",
+			description:
+				prefix === '/v0'
+					? "Allocation of nodes and networks: the Hardware Isolation Layer's own interface."
+					: 'Allocation of nodes and networks: what goes beyond the interface under /v0.',
 		},
 	});
 }

@@ -533,7 +533,7 @@ export function v0Routes(): readonly HilRoute[] {
 		summary: 'This description',
 		answer: z.looseObject({ openapi: z.string() }),
 		verb: nothing,
-		after: (_result, { version }) => new OtherAnswer(200, describeApi([...own, described], version)),
+		after: (_result, { version }) => new OtherAnswer(200, describeApi('/v0', [...own, described], version)),
 	});
 	return [...own, described];
 }

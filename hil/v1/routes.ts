@@ -1,0 +1,107 @@
+import { z } from 'zod';
+import { showErrors } from '../core/actions.ts';
+import { type Change, changeStep, makeChange } from '../core/changes.ts';
+import { searchNodes } from '../core/search.ts';
+import type { HilDeps } from '../hil-deps.ts';
+import { reference } from '../model/label.ts';
+import { perform } from '../perform.ts';
+import { describeApi } from '../v0/describe-api.ts';
+import { changes, type HilRoute, OtherAnswer, reads } from '../v0/route.ts';
+import * as views from './views.ts';
+
+/** Carries out what a dry run wants to see, and leaves nothing of it. */
+class Undone extends Error {
+	readonly change: Change;
+	constructor(change: Change) {
+		super('only tried');
+		this.change = change;
+	}
+}
+
+const mostSteps = 500;
+const nothing = async (): Promise<undefined> => undefined;
+
+/** What goes beyond HIL's interface. */
+export function v1Routes(): readonly HilRoute[] {
+	const own: HilRoute[] = [
+		reads({
+			path: '/me',
+			action: 'me.show',
+			summary: 'Who asks: name, rights and projects',
+			answer: views.me,
+			verb: async (_tx, _args: object, { actor }) => ({
+				name: actor.name,
+				is_admin: actor.isAdmin,
+				projects: [...actor.projects].sort(),
+			}),
+		}),
+		reads({
+			path: '/nodes',
+			action: 'node.search',
+			summary: 'Free nodes and those of the own projects, by a query on their metadata',
+			body: {
+				where: z.string().max(2000).optional(),
+				free: z.enum(['true', 'false']).optional(),
+				limit: z.coerce.number().int().min(1).max(1000).optional(),
+				after: reference.optional(),
+			},
+			answer: views.foundNodes,
+			verb: searchNodes,
+		}),
+		reads({
+			path: '/action/{id}',
+			action: 'action.show',
+			summary: 'A queued action with how often it was tried and what went wrong last',
+			answer: views.action,
+			verb: showErrors,
+		}),
+		{
+			...changes('POST', {
+				path: '/changes',
+				action: 'change.make',
+				summary: 'Take several steps, all or none; `dry_run` tells what would change and changes nothing',
+				body: { steps: z.array(changeStep).min(1).max(mostSteps), dry_run: z.boolean().optional() },
+				answer: views.change,
+				verb: makeChange,
+			}),
+			run: async (deps, args: ChangeArguments, actor) => {
+				const world = deps.world(actor);
+				if (args.dry_run) return tryOut(deps, args, world);
+				const { ports, queued } = await perform(deps.store, 'change.make', makeChange, args, world);
+				for (const label of new Set(queued.map(each => each.switch))) deps.workers.wake(label);
+				if (args.steps.some(step => step.do === 'detach_node')) deps.wakeMaintenance();
+				return { dry_run: false, ports, actions: queued.map(({ id }) => id) };
+			},
+		},
+	];
+	const described: HilRoute = reads({
+		path: '/openapi.json',
+		action: 'api.describe',
+		summary: 'This description',
+		answer: z.looseObject({ openapi: z.string() }),
+		verb: nothing,
+		after: (_result, { version }) => new OtherAnswer(200, describeApi('/v1', [...own, described], version)),
+	});
+	return [...own, described];
+}
+
+interface ChangeArguments {
+	readonly steps: Parameters<typeof makeChange>[1]['steps'];
+	readonly dry_run?: boolean | undefined;
+}
+
+async function tryOut(
+	deps: HilDeps,
+	args: ChangeArguments,
+	world: ReturnType<HilDeps['world']>,
+): Promise<unknown> {
+	const verb = async (...called: Parameters<typeof makeChange>): Promise<never> => {
+		throw new Undone(await makeChange(...called));
+	};
+	try {
+		return await perform(deps.store, 'change.make', verb, args, world);
+	} catch (thrown) {
+		if (thrown instanceof Undone) return { dry_run: true, ports: thrown.change.ports, actions: [] };
+		throw thrown;
+	}
+}

@@ -1,0 +1,177 @@
+import test from 'ava';
+import { type HilBench, startHil } from '../hil.fixture.ts';
+
+const type = 'http://schema.massopencloud.org/haas/v0/switches/mock';
+
+/** Projects red (alice) and blue (bob), `count` free nodes n1… with a NIC each. */
+async function furnish(hil: HilBench, count: number): Promise<void> {
+	await hil.ok('PUT', '/v0/switch/tor', { type, hostname: 'tor', username: 'u', password: 'p' });
+	for (const [user, project] of [
+		['alice', 'red'],
+		['bob', 'blue'],
+	]) {
+		await hil.ok('PUT', `/v0/project/${project}`);
+		await hil.ok('PUT', `/v0/auth/basic/user/${user}`, { password: user });
+		await hil.ok('POST', `/v0/auth/basic/user/${user}/add_project`, { project });
+	}
+	for (let index = 1; index <= count; index++) {
+		const metadata = {
+			ram: index * 64,
+			gpu: index % 2 === 0 ? ['A100'] : [],
+			...(index > 2 && { tpm: true }),
+		};
+		await hil.ok('PUT', `/v0/node/n${index}`, {
+			obmd: { uri: 'https://p/bmc/n', admin_token: '' },
+			metadata,
+		});
+		await hil.ok('PUT', `/v0/node/n${index}/nic/eth0`, { macaddr: '' });
+		await hil.ok('PUT', `/v0/switch/tor/port/gi1/0/${index}`);
+		const plugged = { node: `n${index}`, nic: 'eth0' };
+		await hil.ok('POST', `/v0/switch/tor/port/gi1/0/${index}/connect_nic`, plugged);
+	}
+}
+
+const names = (body: unknown): string[] =>
+	(body as { nodes: { name: string }[] }).nodes.map(({ name }) => name);
+
+test('own projects; nodes by their properties, as far as one may look at them, page after page', async t => {
+	const hil = await startHil(t);
+	await furnish(hil, 6);
+	t.deepEqual(await hil.ok('GET', '/v1/me', undefined, 'alice'), {
+		name: 'alice',
+		is_admin: false,
+		projects: ['red'],
+	});
+	await hil.ok('POST', '/v0/project/red/connect_node', { node: 'n4' }, 'alice');
+	const search = (query: string, who = 'bob') => hil.ok('GET', `/v1/nodes?${query}`, undefined, who);
+	const where = (text: string) => `where=${encodeURIComponent(text)}`;
+	t.deepEqual(names(await search(where('ram >= 128 and tpm'))), ['n3', 'n5', 'n6']);
+	t.deepEqual(names(await search(where('ram >= 128 and tpm'), 'alice')), ['n3', 'n4', 'n5', 'n6']);
+	t.deepEqual(names(await search(where('gpu = A100'))), ['n2', 'n6']);
+	t.deepEqual(names(await search(`${where('gpu = A100')}&free=true`, 'alice')), ['n2', 'n6']);
+	t.deepEqual(names(await search(where('not tpm'))), ['n1', 'n2']);
+	const first = (await search('limit=2')) as { next: string };
+	t.deepEqual(names(first), ['n1', 'n2']);
+	const second = await search(`limit=3&after=${first.next}`);
+	t.deepEqual([names(second), (second as typeof first).next], [['n3', 'n5', 'n6'], null as never]);
+	t.like((second as { nodes: object[] }).nodes[0], { project: null, properties: { ram: 192, tpm: true } });
+	t.like(await hil.call('GET', '/v1/nodes?where=ram+%3E', undefined, 'bob'), {
+		status: 400,
+		body: { type: 'BadArgumentError' },
+	});
+	await hil.ok('PUT', '/v0/node/n1/metadata/gpu', { value: 'A100' });
+	await hil.ok('DELETE', '/v0/node/n2/metadata/gpu');
+	t.deepEqual(names(await search(where('gpu = A100'))), ['n1', 'n6'], 'the index follows');
+});
+
+test('several steps are taken together: nodes, networks and ports', async t => {
+	const hil = await startHil(t);
+	await furnish(hil, 3);
+	const nodes = ['n1', 'n2', 'n3'];
+	const steps = [
+		{ do: 'create_network', network: 'inner', owner: 'red', access: 'red', net_id: '' },
+		{ do: 'create_network', network: 'store', owner: 'red', access: 'red', net_id: '' },
+		...nodes.map(node => ({ do: 'connect_node', project: 'red', node })),
+		...nodes.flatMap(node => [
+			{ do: 'connect_network', node, nic: 'eth0', network: 'inner' },
+			{ do: 'connect_network', node, nic: 'eth0', network: 'store', channel: 'vlan/101' },
+		]),
+	];
+	const tried = (await hil.ok('POST', '/v1/changes', { steps, dry_run: true })) as { ports: object[] };
+	t.like(tried, { dry_run: true, actions: [] });
+	t.deepEqual(tried.ports[1], {
+		node: 'n2',
+		nic: 'eth0',
+		switch: 'tor',
+		port: 'gi1/0/2',
+		before: { native: null, tagged: [] },
+		after: { native: 100, tagged: [101] },
+	});
+	const asTenant = (await hil.ok('POST', '/v1/changes', { steps, dry_run: true }, 'alice')) as typeof tried;
+	t.deepEqual(Object.keys(asTenant.ports[1] ?? {}), ['node', 'nic', 'before', 'after']);
+	t.deepEqual(await hil.ok('GET', '/v0/networks'), {}, 'nothing was changed');
+	t.deepEqual(await hil.ok('GET', '/v0/nodes/free'), nodes);
+	const made = (await hil.ok('POST', '/v1/changes', { steps }, 'alice')) as { actions: string[] };
+	t.is(made.actions.length, 6);
+	await hil.workers.idle();
+	for (const index of [1, 2, 3]) {
+		t.deepEqual(hil.mocks.at('tor').ports.get(`gi1/0/${index}`), { native: 100, tagged: [101] });
+	}
+	t.like(await hil.ok('GET', `/v1/action/${made.actions[5]}`, undefined, 'alice'), {
+		status: 'DONE',
+		attempts: 0,
+		error: null,
+		new_network: 'store',
+	});
+	t.is((await hil.call('GET', `/v1/action/${made.actions[5]}`, undefined, 'bob')).status, 401);
+});
+
+test('one step that cannot be taken undoes all, and is named', async t => {
+	const hil = await startHil(t);
+	await furnish(hil, 2);
+	const connect = (node: string, project = 'red') => ({ do: 'connect_node', project, node });
+	const cases: [steps: object[], type: string, message: RegExp][] = [
+		[[connect('n1'), connect('n1')], 'BlockedError', /^Step 2 \(connect_node\)/],
+		[[connect('n1'), connect('n2', 'blue')], 'AuthorizationError', /^Step 2/],
+		[[connect('n1'), connect('n9')], 'NotFoundError', /^Step 2/],
+		[[connect('n1'), { do: 'connect_node', node: 'n2' }], 'ValidationError', /project/],
+		[[connect('n1'), { do: 'reboot', node: 'n2' }], 'ValidationError', /./],
+		[[], 'ValidationError', /./],
+	];
+	for (const [steps, kind, message] of cases) {
+		const answer = await hil.call('POST', '/v1/changes', { steps }, 'alice');
+		t.like(answer.body, { type: kind }, JSON.stringify(steps));
+		t.regex((answer.body as { msg: string }).msg, message);
+	}
+	t.deepEqual(await hil.ok('GET', '/v0/nodes/free'), ['n1', 'n2']);
+});
+
+test('a node moves from one network to another in one change, in order, and what cannot follow says so', async t => {
+	const hil = await startHil(t);
+	await furnish(hil, 1);
+	const eth0 = { node: 'n1', nic: 'eth0' };
+	const network = (name: string) => ({
+		do: 'create_network',
+		network: name,
+		owner: 'red',
+		access: 'red',
+		net_id: '',
+	});
+	await hil.ok('POST', '/v1/changes', {
+		steps: [
+			network('a'),
+			network('b'),
+			{ do: 'connect_node', project: 'red', node: 'n1' },
+			{ do: 'connect_network', ...eth0, network: 'a' },
+		],
+	});
+	await hil.workers.idle();
+	const move = (from: string, to: string) => ({
+		steps: [
+			{ do: 'detach_network', ...eth0, network: from },
+			{ do: 'connect_network', ...eth0, network: to },
+		],
+	});
+	await hil.ok('POST', '/v1/changes', move('a', 'b'), 'alice');
+	await hil.workers.idle();
+	t.deepEqual(hil.mocks.at('tor').ports.get('gi1/0/1'), { native: 101, tagged: [] });
+	hil.mocks.at('tor').trouble = { kind: 'refuses', reason: 'no more changes today' };
+	const { actions } = (await hil.ok('POST', '/v1/changes', move('b', 'a'), 'alice')) as { actions: string[] };
+	await hil.workers.idle();
+	const [first, second] = await Promise.all(actions.map(id => hil.ok('GET', `/v1/action/${id}`)));
+	t.like(first, { status: 'ERROR', error: 'no more changes today' });
+	t.like(second, { status: 'ERROR', error: 'channel vlan/native is still in use by network b' });
+	t.deepEqual(hil.mocks.at('tor').ports.get('gi1/0/1'), { native: 101, tagged: [] });
+});
+
+test('what goes beyond HIL describes itself as well', async t => {
+	const hil = await startHil(t);
+	const description = (await hil.ok('GET', '/v1/openapi.json')) as { paths: object };
+	t.deepEqual(Object.keys(description.paths).sort(), [
+		'/v1/action/{id}',
+		'/v1/changes',
+		'/v1/me',
+		'/v1/nodes',
+		'/v1/openapi.json',
+	]);
+});

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+
+export const me = z.strictObject({ name: z.string(), is_admin: z.boolean(), projects: z.array(z.string()) });
+
+export const foundNodes = z.strictObject({
+	nodes: z.array(
+		z.strictObject({
+			name: z.string(),
+			project: z.string().nullable(),
+			properties: z.record(z.string(), z.unknown()),
+		}),
+	),
+	next: z.string().nullable(),
+});
+
+const portState = z.strictObject({ native: z.int().nullable(), tagged: z.array(z.int()) });
+export const change = z.strictObject({
+	dry_run: z.boolean(),
+	ports: z.array(
+		z.strictObject({
+			node: z.string(),
+			nic: z.string(),
+			switch: z.string().optional(),
+			port: z.string().optional(),
+			before: portState,
+			after: portState,
+		}),
+	),
+	actions: z.array(z.string()),
+});
+
+export const action = z.strictObject({
+	status: z.enum(['PENDING', 'DONE', 'ERROR']),
+	node: z.string(),
+	nic: z.string(),
+	type: z.string(),
+	channel: z.string(),
+	new_network: z.string().nullable(),
+	attempts: z.int(),
+	error: z.string().nullable(),
+	asked_at: z.string(),
+	ended_at: z.string().nullable(),
+});
