@@ -28,6 +28,7 @@ import { managerRoutes } from './resources/managers.ts';
 import { serviceRootRoutes } from './resources/service-root.ts';
 import { sessionRoutes } from './resources/sessions.ts';
 import { systemLogRoutes } from './resources/system-logs.ts';
+import { systemNetworkRoutes } from './resources/system-network.ts';
 import { systemPartRoutes } from './resources/system-parts.ts';
 import { SYSTEM, systemRoutes } from './resources/systems.ts';
 import { taskRoutes } from './resources/tasks.ts';
@@ -330,6 +331,7 @@ function allRoutes(
 		...systemRoutes(device),
 		...systemPartRoutes(device),
 		...systemLogRoutes(device),
+		...systemNetworkRoutes(device),
 		...chassisRoutes(device),
 		...managerRoutes(device),
 		...managerNetworkRoutes(device),

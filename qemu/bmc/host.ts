@@ -26,6 +26,8 @@ export interface Host {
 	readings(): Readonly<Record<string, Reading>>;
 	/** Watts that the server draws at its outlet. */
 	drawnWatts(): number;
+	/** As ComputerSystem.BootProgress.LastState: how far the host is known to have come. */
+	bootProgress(): string;
 	/** Serves the screen over RFB (RFC 6143) until the socket ends. */
 	serveScreen(socket: ConsoleSocket): void;
 	/**
@@ -68,6 +70,7 @@ export interface Hardware {
 	readonly processors: readonly Processor[];
 	readonly memory: readonly MemoryModule[];
 	readonly drives: readonly Drive[];
+	readonly nics: readonly HostNic[];
 	/** How it boots while no override says otherwise. */
 	readonly bootMode: BootMode;
 	readonly bootTargets: readonly string[];
@@ -103,6 +106,12 @@ export interface Drive {
 	readonly protocol: string;
 	readonly capacityBytes: number;
 	readonly health: 'OK' | 'Critical';
+}
+
+export interface HostNic {
+	/** As `52:54:00:00:00:01`. */
+	readonly mac: string;
+	readonly hasCable: boolean;
 }
 
 export type BootMode = 'Legacy' | 'UEFI';

@@ -5,7 +5,7 @@ import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { Hardware } from '../bmc/host.ts';
 import { findProgram } from '../machine/parts.ts';
 import { BOOT_KINDS } from './boot-plan.ts';
-import { DEFAULT_MEMORY_MIB } from './machine-arguments.ts';
+import { DEFAULT_MEMORY_MIB, hasCable } from './machine-arguments.ts';
 import type { Disk, ServerOptions } from './server-options.ts';
 
 const imageInfo = z.object({ 'virtual-size': z.number(), format: z.string() });
@@ -67,6 +67,7 @@ export function inventory(options: ServerOptions, diskBytes: readonly number[]):
 			capacityBytes,
 			health: 'OK',
 		})),
+		nics: (options.nics ?? []).map(nic => ({ mac: nic.mac, hasCable: hasCable(nic) })),
 		bootMode: options.firmware === 'bios' ? 'Legacy' : 'UEFI',
 		bootTargets: ['None', ...BOOT_KINDS],
 		trustedModule: options.tpm ? 'TPM2_0' : undefined,

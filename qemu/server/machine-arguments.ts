@@ -63,7 +63,7 @@ export function machineArguments(
 		...['-nodefaults', '-S'],
 		// Each boot is a process; what a guest's crash and an expired watchdog lead to, the BMC decides.
 		...['-action', 'reboot=shutdown,shutdown=poweroff,panic=none,watchdog=none'],
-		...['-vnc', `unix:${FILES.screenSocket}`],
+		...['-vnc', `unix:${FILES.screenSocket},share=force-shared`],
 		...device('VGA', { id: 'screen', vgamem_mb: 8 }),
 		...device('virtio-rng-pci', { id: 'rng' }),
 		...device('pvpanic', { id: 'panic' }),

@@ -157,6 +157,33 @@ test('a guest that restarts stays on; each boot is told once', async t => {
 	t.is(boots(), 2);
 });
 
+test('a guest that does nothing but restart has to wait, and a reset does not', async t => {
+	const { power, settle, last, machines, clock } = powerForTest();
+	power.reset('On');
+	await settle();
+	for (let i = 0; i < 5; i++) {
+		last().end({ kind: 'guest reset' });
+		await settle();
+	}
+	t.is(machines.length, 6);
+	last().end({ kind: 'guest reset' });
+	await settle();
+	t.is(machines.length, 6);
+	clock.advance(5000);
+	await settle();
+	t.is(machines.length, 7);
+	last().end({ kind: 'guest reset' });
+	power.reset('ForceRestart');
+	await settle();
+	t.is(machines.length, 8);
+	clock.advance(10_000);
+	await settle();
+	t.is(machines.length, 8, 'what it waited for was overtaken');
+	last().end({ kind: 'guest reset' });
+	await settle();
+	t.is(machines.length, 9, 'a boot that lasted is none of them');
+});
+
 test('a machine that does not start, or goes without a word, is off and says why', async t => {
 	let fails = true;
 	const { power, settle, told, last, reported } = powerForTest({

@@ -27,6 +27,12 @@ export interface ServerPower extends HostPower {
 	close(): Promise<void>;
 }
 
+/** A boot that the guest ends within this time, in milliseconds, was hasty. */
+const HASTY_MS = 3000;
+/** So many of them in a row come at once; each further one waits. */
+const HASTY_BOOTS = 5;
+const PAUSE_MS = 5000;
+
 /**
  * A server's power over a machine that runs while it is on and is gone when it is off. Resets are carried out one at
  * a time, in order; waiting for an operating system to shut down is a state and not a reset, so that it can be cut short.
@@ -42,6 +48,11 @@ export function createServerPower(options: ServerPowerOptions): ServerPower {
 	let isBusy = false;
 	let idle: Promise<void> = Promise.resolve();
 	let cancelTimeout: () => void = () => {};
+	let cancelPause: () => void = () => {};
+	/** On the clock that never goes back. */
+	let bootedAt = clock.elapsed();
+	/** Boots in a row that ended soon, by the guest's own doing. */
+	let hasty = 0;
 	const waiting: (() => Promise<void>)[] = [];
 
 	const change = (event: HostEvent, next: PowerState): void => {
@@ -93,10 +104,21 @@ export function createServerPower(options: ServerPowerOptions): ServerPower {
 		});
 	};
 
+	/** A guest that does nothing but restart gets no more than a few boots at once. */
+	const again = (task: () => Promise<void>): void => {
+		hasty = clock.elapsed() - bootedAt < HASTY_MS ? hasty + 1 : 0;
+		const decided = decision;
+		if (hasty <= HASTY_BOOTS) follow(task);
+		else
+			cancelPause = clock.after(PAUSE_MS, () => {
+				if (decision === decided) follow(task);
+			});
+	};
 	const boot = async (): Promise<void> => {
 		if (isClosed) return;
 		decision++;
 		changedAt = clock.now();
+		bootedAt = clock.elapsed();
 		let started: Machine;
 		try {
 			// Once a boot: a guest can say so as often as it likes, and the log wraps.
@@ -168,7 +190,7 @@ export function createServerPower(options: ServerPowerOptions): ServerPower {
 			case 'guest reset':
 				// Asked to restart by the button, an operating system may do just that.
 				if (goesOn) change('ShutdownDone', { kind: 'PoweringOn' });
-				follow(() => {
+				again(() => {
 					change('GuestReset', state);
 					return boot();
 				});
@@ -218,6 +240,7 @@ export function createServerPower(options: ServerPowerOptions): ServerPower {
 		async close() {
 			isClosed = true;
 			cancelTimeout();
+			cancelPause();
 			await idle;
 			await stop();
 		},

@@ -153,6 +153,9 @@ test('boot overrides decide on the next boot, once or for longer; media are boot
 		const boot = (await ask('GET', SYSTEM)).json.Boot as Record<string, string>;
 		return `${boot.BootSourceOverrideEnabled} ${boot.BootSourceOverrideTarget}`;
 	};
+	const nic = `${SYSTEM}/EthernetInterfaces/nic0`;
+	t.like((await ask('GET', nic)).json, { MACAddress: '52:54:00:00:00:01', LinkStatus: 'LinkDown' });
+	t.is((await ask('GET', `${SYSTEM}/EthernetInterfaces`)).json['Members@odata.count'], 1);
 	await override('Once', 'Pxe');
 	await reset('On');
 	t.is(await booted(), 'P');

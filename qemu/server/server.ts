@@ -159,6 +159,8 @@ async function createServerHost(
 		},
 		readings: () => serverReadings(isOn(), load.now(), watts()),
 		drawnWatts: watts,
+		// What runs on its processors, firmware or a system, only its console and its screen show.
+		bootProgress: () => (isOn() ? 'PrimaryProcessorInitializationStarted' : 'None'),
 		serveScreen: socket => serveVnc(socket, power.machine() && qemu),
 		attachMedium: medium.attach,
 		pid: () => power.machine()?.pid,

@@ -94,7 +94,7 @@ function showSystem(device: Device): JsonObject {
 		MemorySummary: {
 			TotalSystemMemoryGiB: sum(hardware.memory.map(({ capacityMiB }) => capacityMiB)) / 1024,
 		},
-		BootProgress: { LastState: BOOT_STATES[kind], LastStateTime: preciseTimestamp(changedAt) },
+		BootProgress: { LastState: device.host.bootProgress(), LastStateTime: preciseTimestamp(changedAt) },
 		Boot: {
 			AutomaticRetryAttempts: RETRY_ATTEMPTS,
 			AutomaticRetryConfig: 'RetryAttempts',
@@ -124,6 +124,7 @@ function showSystem(device: Device): JsonObject {
 		PCIeDevices: [],
 		'PCIeDevices@odata.count': 0,
 		Bios: link(`${SYSTEM}/Bios`),
+		...(hardware.nics.length > 0 && { EthernetInterfaces: link(`${SYSTEM}/EthernetInterfaces`) }),
 		FabricAdapters: link(`${SYSTEM}/FabricAdapters`),
 		LogServices: link(`${SYSTEM}/LogServices`),
 		Memory: link(`${SYSTEM}/Memory`),
@@ -149,12 +150,6 @@ const STATES: Readonly<Record<PowerState['kind'], string>> = {
 	PoweringOn: 'Starting',
 	On: 'Enabled',
 	PoweringOff: 'Enabled',
-};
-const BOOT_STATES: Readonly<Record<PowerState['kind'], string>> = {
-	Off: 'None',
-	PoweringOn: 'PrimaryProcessorInitializationStarted',
-	On: 'OSRunning',
-	PoweringOff: 'OSRunning',
 };
 
 function changeSystem(device: Device, call: Call): Outcome {

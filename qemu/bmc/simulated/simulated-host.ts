@@ -1,5 +1,5 @@
 import type { Hardware, Host, HostContext } from '../host.ts';
-import { createPower } from '../power.ts';
+import { createPower, type PowerState } from '../power.ts';
 import { hostLines } from './host-lines.ts';
 import { createHostShell } from './host-shell.ts';
 import { attachMedium } from './nbd-client.ts';
@@ -37,8 +37,16 @@ const HARDWARE: Hardware = {
 		{ ...DRIVE, health: 'Critical' },
 		{ ...DRIVE, health: 'OK' },
 	],
+	nics: [],
 	bootMode: 'UEFI',
 	bootTargets: ['None', 'Pxe', 'Hdd', 'Cd', 'Diags', 'BiosSetup', 'Usb'],
+};
+
+const BOOT_STATES: Readonly<Record<PowerState['kind'], string>> = {
+	Off: 'None',
+	PoweringOn: 'PrimaryProcessorInitializationStarted',
+	On: 'OSRunning',
+	PoweringOff: 'OSRunning',
 };
 
 /** A server that only behaves like one: a power state machine, a small shell and sensors that follow the clock. */
@@ -64,6 +72,7 @@ export function createSimulatedHost(context: HostContext, options: SimulatedHost
 		},
 		readings: () => readings(context.identity.serial, power.state().kind),
 		drawnWatts: () => drawnWatts(power.state().kind),
+		bootProgress: () => BOOT_STATES[power.state().kind],
 		serveScreen: socket =>
 			serveFramebuffer({ name: context.name, kind: () => power.state().kind }, socket, options.kvmInput),
 		attachMedium,
