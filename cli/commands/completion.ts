@@ -66,6 +66,10 @@ async function candidatesFor(
 	if (command.name() === 'help') return [...subcommands(program), 'exit-codes'];
 	if (command.name() === 'explain' && positionals === 0) return ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'];
 	if (command.name() === 'completion') return ['bash', 'zsh', 'fish'];
+	if (command.parent?.name() === 'rack') {
+		const racks = await import('../../qemu/rack/rack-nodes.ts');
+		return command.name() === 'console' && positionals === 0 ? racks.nodesOfRacks(context.env) : [];
+	}
 	if (['repair', 'console'].includes(command.name()) && positionals === 0) {
 		return fromProxy(context, before, async client => (await client.bmcs()).map(bmc => bmc.name));
 	}

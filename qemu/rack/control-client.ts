@@ -48,8 +48,7 @@ export async function askRack(
 		for await (const line of lines) {
 			const answer = controlAnswer.parse(JSON.parse(line));
 			if ('done' in answer) return true;
-			if ('failed' in answer)
-				throw new BimetalError(answer.failed.code, answer.failed.message, { expose: true });
+			if ('failed' in answer) throw told(answer.failed);
 			if ('progress' in answer) options.onProgress?.(answer.progress);
 			else options.onStatus?.(answer.status);
 		}
@@ -61,6 +60,10 @@ export async function askRack(
 		socket.destroy();
 	}
 }
+
+/** What the supervisor has failed with, as it was there. */
+const told = ({ code, message, status }: { code: string; message: string; status: number }): BimetalError =>
+	new BimetalError(code, message, { status, expose: true });
 
 /** Undefined where no supervisor listens. Throws RackGone. */
 export async function askStatus(runFolder: string): Promise<RackStatus | undefined> {
@@ -99,7 +102,7 @@ export async function openRackConsole(runFolder: string, node: string): Promise<
 	const answer = controlAnswer.parse(JSON.parse(first.line));
 	if ('failed' in answer) {
 		socket.destroy();
-		throw new BimetalError(answer.failed.code, answer.failed.message, { expose: true });
+		throw told(answer.failed);
 	}
 	return {
 		send: bytes => void socket.write(bytes),

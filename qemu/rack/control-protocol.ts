@@ -72,7 +72,9 @@ export const controlAnswer = z.union([
 	z.strictObject({ progress: z.string() }),
 	z.strictObject({ done: z.literal(true) }),
 	z.strictObject({ status: rackStatus }),
-	z.strictObject({ failed: z.strictObject({ code: z.string(), message: z.string() }) }),
+	z.strictObject({
+		failed: z.strictObject({ code: z.string(), message: z.string(), status: z.int() }),
+	}),
 ]);
 export type ControlAnswer = z.infer<typeof controlAnswer>;
 

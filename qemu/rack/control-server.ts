@@ -83,9 +83,9 @@ async function answer(socket: Socket, line: string, rest: Buffer, handlers: Cont
 		}
 		say({ done: true });
 	} catch (fault) {
-		const code = fault instanceof BimetalError ? fault.code : 'Fault';
-		say({ failed: { code, message: fault instanceof Error ? fault.message : String(fault) } });
-		if (!(fault instanceof BimetalError)) handlers.onFault(fault);
+		const { code, status } = fault instanceof BimetalError ? fault : { code: 'Fault', status: 500 };
+		say({ failed: { code, status, message: fault instanceof Error ? fault.message : String(fault) } });
+		if (code === 'Fault') handlers.onFault(fault);
 	}
 	socket.end();
 }

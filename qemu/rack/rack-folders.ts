@@ -19,7 +19,7 @@ export interface RackFolders {
 }
 
 /** What a rack that was started left to be found by: `rack.json` in its run folder. */
-export const rackRecord = z.strictObject({
+const rackRecord = z.strictObject({
 	name: z.string(),
 	run: z.string(),
 	stateFolder: z.string(),
@@ -28,7 +28,7 @@ export const rackRecord = z.strictObject({
 	/** Of the plan. */
 	digest: z.string(),
 });
-export type RackRecord = z.infer<typeof rackRecord>;
+type RackRecord = z.infer<typeof rackRecord>;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -94,14 +94,16 @@ export async function alone<T>({ runFolder }: RackFolders, work: () => Promise<T
 }
 
 /** All racks that were started and not ended, whether they still run or not. */
-export async function findRacks(env: Environment): Promise<readonly RackRecord[]> {
+export async function findRacks(
+	env: Environment,
+): Promise<readonly (RackRecord & Pick<RackFolders, 'runFolder'>)[]> {
 	const base = runBase(env);
 	const names = await readdir(base).catch(() => []);
 	const found = await Promise.all(
 		names.map(async name => {
 			const text = await readFile(join(base, name, 'rack.json'), 'utf8').catch(() => 'null');
 			const read = rackRecord.safeParse(parse(text));
-			return read.success && read.data.run === name ? [read.data] : [];
+			return read.success && read.data.run === name ? [{ ...read.data, runFolder: join(base, name) }] : [];
 		}),
 	);
 	return found.flat();

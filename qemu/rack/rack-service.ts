@@ -119,6 +119,7 @@ export function createRackService(options: {
 				throw new BimetalError(
 					'NodeUnknown',
 					`${plan.name} has no node ${name}: ${plan.nodes.map(each => each.name).join(', ')}`,
+					{ status: 404 },
 				);
 			socket.write('{"done":true}\n');
 			for (const line of node.serial.lines()) socket.write(`${line}\r\n`);
