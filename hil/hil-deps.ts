@@ -5,6 +5,7 @@ import type { Store } from '../common/store/store.ts';
 import type { Authenticator } from './authenticate/authenticator.ts';
 import type { Actor } from './authorize/actor.ts';
 import type { World } from './core/world.ts';
+import type { Departures } from './departure/departures.ts';
 import type { Hypervisor } from './headnode/hypervisor.ts';
 import type { Workers } from './network/workers.ts';
 import type { Obm } from './obm/obm.ts';
@@ -18,6 +19,7 @@ export interface HilDeps {
 	readonly hypervisor: Hypervisor;
 	/** What a verb needs to know, for one who asks now. */
 	world(actor: Actor): World;
+	readonly departures: Pick<Departures, 'wake'>;
 	/** Somebody was announced to the maintenance service. */
 	readonly wakeMaintenance: () => void;
 	/** What is active, by HIL's names. */

@@ -12,6 +12,7 @@ import { createDatabaseAuthenticator } from './authenticate/database.ts';
 import { createUser } from './core/users.ts';
 import { setVlanPool } from './core/vlans.ts';
 import type { World } from './core/world.ts';
+import { createDepartures, type Departures } from './departure/departures.ts';
 import { createNoHypervisor, type Hypervisor } from './headnode/hypervisor.ts';
 import type { HilDeps } from './hil-deps.ts';
 import { createWorkers, type Workers } from './network/workers.ts';
@@ -33,6 +34,7 @@ export interface HilBench {
 	readonly clock: FakeClock;
 	readonly mocks: MockSwitches;
 	readonly workers: Workers;
+	readonly departures: Departures;
 	/** As HIL's client sends it: a body without a Content-Type; none when absent. As `root` when nobody is named. */
 	call(method: string, path: string, body?: unknown, who?: string | null): Promise<Answer>;
 	/** The status alone must be this; the answer's body. */
@@ -62,6 +64,17 @@ export async function startHil(
 		clock,
 		random: () => 0.5,
 		logger: silentLogger,
+		onEnded: () => departures.portsChanged(),
+	});
+	const departures = createDepartures({
+		store,
+		obm: options.obm,
+		wakeSwitch: label => workers.wake(label),
+		world: () => world({ name: 'hil', isAdmin: true, projects: new Set() }),
+		onLeft: () => undefined,
+		clock,
+		random: () => 0.5,
+		logger: silentLogger,
 	});
 	const world: HilDeps['world'] = (actor): World => ({
 		actor,
@@ -81,6 +94,7 @@ export async function startHil(
 	const app = createHil({
 		store,
 		workers,
+		departures,
 		authenticator: createDatabaseAuthenticator({ store, clock }),
 		obm,
 		hypervisor,
@@ -94,6 +108,7 @@ export async function startHil(
 	const listening = await listen(createServer(app), { host: '127.0.0.1', port: 0 });
 	t.teardown(async () => {
 		await listening.close(0);
+		await departures.close();
 		await workers.close();
 	});
 	const url = `http://127.0.0.1:${listening.port}`;
@@ -110,6 +125,7 @@ export async function startHil(
 		clock,
 		mocks,
 		workers,
+		departures,
 		call,
 		async ok(method, path, body, who) {
 			const answer = await call(method, path, body, who);

@@ -15,6 +15,7 @@ import { createDatabaseAuthenticator } from './authenticate/database.ts';
 import { forgetInterruptedObm } from './core/obm-actions.ts';
 import { createUser } from './core/users.ts';
 import { setVlanPool } from './core/vlans.ts';
+import { createDepartures } from './departure/departures.ts';
 import { createNoHypervisor } from './headnode/hypervisor.ts';
 import type { HilDeps } from './hil-deps.ts';
 import { createAnnouncer } from './maintenance/announcer.ts';
@@ -52,7 +53,14 @@ export async function openHil(site: HilSite, { logger }: { readonly logger: Logg
 		const registry = createRegistry({ service: 'hil', process: true });
 		const types = switchTypes();
 		const shared = { store, clock, logger };
-		const workers = createWorkers({ ...shared, types, unseal: box.unseal, random: Math.random, registry });
+		const workers = createWorkers({
+			...shared,
+			types,
+			unseal: box.unseal,
+			random: Math.random,
+			registry,
+			onEnded: () => departures.portsChanged(),
+		});
 		opened.push(() => workers.close());
 		const obm = site.obm.length === 0 ? createNoObm() : createProxyObm(site.obm.map(accountOf));
 		opened.push(() => obm.close());
@@ -70,10 +78,20 @@ export async function openHil(site: HilSite, { logger }: { readonly logger: Logg
 			maintenance: maintenance?.project,
 			obmUrls: site.obm.map(({ proxy }) => proxy),
 		});
+		const departures = createDepartures({
+			...shared,
+			obm: site.obm.length === 0 ? undefined : obm,
+			wakeSwitch: label => workers.wake(label),
+			world: () => world({ name: 'hil', isAdmin: true, projects: new Set() }),
+			onLeft: () => announcer?.wake(),
+			random: Math.random,
+		});
+		opened.push(() => departures.close());
 		const app = createHil({
 			...shared,
 			registry,
 			workers,
+			departures,
 			authenticator,
 			obm,
 			hypervisor: createNoHypervisor(),
@@ -98,6 +116,7 @@ export async function openHil(site: HilSite, { logger }: { readonly logger: Logg
 		const ops = await listen(createOpsServer({ registry, checks, clock }), { ...site.ops, clock });
 		opened.push(() => ops.close());
 		await workers.start();
+		await departures.start();
 		announcer?.wake();
 		return { url: urlOf(main, site.tls ? 'https' : 'http'), ops: urlOf(ops, 'http'), close };
 	} catch (fault) {

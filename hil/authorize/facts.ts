@@ -1,6 +1,7 @@
 import type { ReadTransaction } from '../../common/store/store.ts';
 import { mustFind } from '../core/find.ts';
 import { actions } from '../model/action.ts';
+import { departures } from '../model/departure.ts';
 import { headnodes } from '../model/headnode.ts';
 import { networks } from '../model/network.ts';
 import { nodes } from '../model/node.ts';
@@ -50,8 +51,9 @@ export async function loadFacts(tx: ReadTransaction, rule: Rule, args: Arguments
 		}
 		case 'action': {
 			const id = named('id');
-			const found = (id !== '' && (await tx.get(obmActions, id))) || undefined;
-			return of((found ?? (await mustFind(tx, actions, id, `networking action ${id}`))).project);
+			const other =
+				id === '' ? undefined : ((await tx.get(obmActions, id)) ?? (await tx.get(departures, id)));
+			return of((other ?? (await mustFind(tx, actions, id, `networking action ${id}`))).project);
 		}
 		case 'headnode': {
 			const { project } = await mustFind(tx, headnodes, named('headnode'), `headnode ${named('headnode')}`);

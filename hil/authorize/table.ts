@@ -88,6 +88,7 @@ export const rules = {
 	'node.search': 'any',
 	// Each of its steps takes what it takes by itself.
 	'change.make': 'any',
+	'node.release': 'project',
 	'api.describe': 'any',
 } as const satisfies Readonly<Record<string, Rule>>;
 

@@ -99,7 +99,8 @@ interface FoundNic {
 }
 
 async function findNic(tx: ReadTransaction, { node, nic }: { node: string; nic: string }): Promise<FoundNic> {
-	const { project } = await mustFind(tx, nodes, node, `node ${node}`);
+	const { project, leaving } = await mustFind(tx, nodes, node, `node ${node}`);
+	if (leaving) throw hilErrors.BlockedError(`Node ${node} is leaving its project.`);
 	const found = await mustFind(tx, nics, `${node}/${nic}`, `NIC ${nic} on node ${node}`);
 	if (project === null) throw hilErrors.ProjectMismatchError(`Node ${node} belongs to no project.`);
 	if (found.port === null) throw hilErrors.NotFoundError(`NIC ${nic} of node ${node} is in no port.`);

@@ -73,7 +73,13 @@ export async function registerNode(
 	checkLabel('node', node);
 	await assertAbsent(tx, nodes, node, `node ${node}`);
 	checkObmUri(obmd.uri, world);
-	await tx.insert(nodes, node, { label: node, project: null, obmUri: obmd.uri, obmEnabled: false });
+	await tx.insert(nodes, node, {
+		label: node,
+		project: null,
+		obmUri: obmd.uri,
+		obmEnabled: false,
+		leaving: false,
+	});
 	for (const [label, value] of Object.entries(args.metadata ?? {}))
 		await setMetadata(tx, { node, label, value });
 }
@@ -111,6 +117,7 @@ export async function setObm(
 	{ node, enabled }: OfNode & { readonly enabled: boolean },
 ): Promise<void> {
 	const found = await mustFind(tx, nodes, node, `node ${node}`);
+	if (found.leaving) throw hilErrors.BlockedError(`Node ${node} is leaving its project.`);
 	await tx.put(nodes, node, { ...found, obmEnabled: enabled });
 }
 

@@ -85,6 +85,7 @@ export async function detachNode(
 	if (found.project !== project) throw hilErrors.NotFoundError(`Node ${node} is not in project ${project}.`);
 	await assertNone(tx, attachments, 'node', node, `Node ${node} is attached to networks: detach them first.`);
 	await assertNone(tx, actions, 'node', node, `Node ${node} has pending network actions: wait for them.`);
+	if (found.leaving) throw hilErrors.BlockedError(`Node ${node} is leaving already.`);
 	if (found.obmEnabled) {
 		throw hilErrors.BlockedError(`The management of node ${node} is enabled: disable it first.`);
 	}
@@ -95,6 +96,16 @@ export async function detachNode(
 		node,
 		`Something is being done to node ${node}, or waits to be approved: disabling its management withdraws it.`,
 	);
+	await leaveProject(tx, { node, project }, world);
+}
+
+/** Free, or in the maintenance pool; who calls has seen that nothing of the node is in use. */
+export async function leaveProject(
+	tx: Transaction,
+	{ node, project }: OfProject & { readonly node: string },
+	world: World,
+): Promise<void> {
+	const found = await mustFind(tx, nodes, node, `node ${node}`);
 	const pool = world.maintenance;
 	if (pool === undefined || pool === project) {
 		await tx.put(nodes, node, { ...found, project: null });

@@ -10,6 +10,8 @@ const node = z.strictObject({
 	obmUri: z.string(),
 	/** Power, boot device and console are there only while this holds. */
 	obmEnabled: z.boolean(),
+	/** On its way out of its project, which can do nothing to it any more. */
+	leaving: z.boolean(),
 });
 /** In the index `project`, what no project can be called: free. */
 export const free = '';

@@ -20,6 +20,8 @@ export interface SwitchWorkerDeps {
 	/** Milliseconds that one call of the driver may take. */
 	readonly timeout: number;
 	readonly onOutcome: (outcome: Outcome['kind'] | 'lost') => void;
+	/** An action has come to an end, and that is recorded. */
+	readonly onEnded: () => void;
 }
 
 export interface SwitchWorker {
@@ -90,6 +92,7 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 		if (plan.kind === 'lost') {
 			await store.transact(tx => failAction(tx, id, plan.reason, clock.now()));
 			deps.onOutcome('lost');
+			deps.onEnded();
 			return true;
 		}
 		const driver = await deps.driver();
@@ -119,7 +122,9 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 			default:
 				outcome satisfies never;
 		}
-		return outcome.kind !== 'open';
+		if (outcome.kind === 'open') return false;
+		deps.onEnded();
+		return true;
 	}
 
 	function giveTime(): void {

@@ -18,6 +18,8 @@ export interface WorkersDeps {
 	readonly random: () => number;
 	readonly logger: Logger;
 	readonly registry?: Registry | undefined;
+	/** An action has come to an end. */
+	readonly onEnded?: (() => void) | undefined;
 	/** Milliseconds that one call of a driver may take; 30,000 when absent. */
 	readonly timeout?: number | undefined;
 }
@@ -65,6 +67,7 @@ export function createWorkers(deps: WorkersDeps): Workers {
 			return open.driver;
 		};
 		const onOutcome = (outcome: string) => outcomes?.inc({ switch: label, outcome });
+		const { onEnded = () => undefined } = deps;
 		const worker = createSwitchWorker({
 			switch: label,
 			store,
@@ -75,6 +78,7 @@ export function createWorkers(deps: WorkersDeps): Workers {
 			logger,
 			timeout,
 			onOutcome,
+			onEnded,
 		});
 		workers.set(label, { worker, drop });
 		return worker;

@@ -8,7 +8,7 @@ export function createNoObm(): Obm {
 	};
 	return {
 		power: refuse,
-		powerStatus: refuse,
+		state: refuse,
 		setBootDevice: refuse,
 		openConsole: refuse,
 		follow: refuse,

@@ -3,6 +3,12 @@ export const bootDevices = ['pxe', 'disk', 'none'] as const;
 export type BootDevice = (typeof bootDevices)[number];
 export type PowerChange = 'on' | 'off' | 'cycle' | 'force-cycle';
 
+/** What a node's management shows of it; boot devices that HIL has no word for are unknown. */
+export interface NodeState {
+	readonly power: 'on' | 'off' | 'unknown';
+	readonly bootDevice: BootDevice | 'unknown';
+}
+
 /** What came of asking a management controller. */
 export type ObmOutcome =
 	| { readonly kind: 'done' }
@@ -20,7 +26,7 @@ export type RequestState = 'waiting' | 'done' | 'failed';
 /** Out-of-band management of nodes, each by its address. Whatever goes wrong is an OBMError. */
 export interface Obm {
 	power(uri: string, change: PowerChange): Promise<ObmOutcome>;
-	powerStatus(uri: string): Promise<'on' | 'off' | 'unknown'>;
+	state(uri: string): Promise<NodeState>;
 	setBootDevice(uri: string, device: BootDevice): Promise<ObmOutcome>;
 	openConsole(uri: string, signal: AbortSignal): Promise<OpenedConsole>;
 	/** Of a request that waited. */

@@ -3,14 +3,22 @@ import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { type Answer, type OpenConsole, type ProxyClient, redfishMessages } from '../../proxy/client.ts';
 import { hilErrors } from '../errors.ts';
 import { consoleOutput } from './console-output.ts';
-import type { BootDevice, Obm, ObmOutcome, PowerChange, RequestState } from './obm.ts';
+import type { BootDevice, NodeState, Obm, ObmOutcome, PowerChange, RequestState } from './obm.ts';
 import { createProxySession, type ProxyAccount, type ProxySession } from './proxy-session.ts';
 
 /** Systems of a BMC: DSP2046, ComputerSystemCollection. */
 const systemCollection = z.looseObject({
 	Members: z.array(z.looseObject({ '@odata.id': z.string() })).min(1),
 });
-const system = z.looseObject({ PowerState: z.string().optional() });
+const system = z.looseObject({
+	PowerState: z.string().optional(),
+	Boot: z
+		.looseObject({
+			BootSourceOverrideEnabled: z.string().optional(),
+			BootSourceOverrideTarget: z.string().optional(),
+		})
+		.optional(),
+});
 /** A 202 of the proxy itself; a BMC's own task has none of this. */
 const waitingTask = z.looseObject({
 	Oem: z.looseObject({
@@ -32,6 +40,13 @@ const powerStates: Readonly<Record<string, 'on' | 'off'>> = {
 	PoweringOff: 'on',
 	Off: 'off',
 };
+
+function bootDeviceOf(boot: z.output<typeof system>['Boot']): NodeState['bootDevice'] {
+	if (!boot) return 'unknown';
+	const { BootSourceOverrideEnabled: enabled, BootSourceOverrideTarget: target } = boot;
+	if (enabled === 'Disabled' || target === 'None') return 'none';
+	return target === 'Pxe' ? 'pxe' : target === 'Hdd' ? 'disk' : 'unknown';
+}
 
 /** Path of a BMC's first serial console, as bmcweb has it. */
 const serialConsole = '/console0';
@@ -86,9 +101,9 @@ export function createProxyObm(accounts: readonly ProxyAccount[]): Obm {
 		return path.replace(new RegExp(`^/bmc/${encodeURIComponent(bmc).replace(/\W/g, '\\$&')}(?=/)`), '');
 	}
 
-	async function powerStatus(uri: string): Promise<'on' | 'off' | 'unknown'> {
-		const { PowerState } = await read(uri, await systemPath(uri), system);
-		return powerStates[PowerState ?? ''] ?? 'unknown';
+	async function state(uri: string): Promise<NodeState> {
+		const { PowerState, Boot } = await read(uri, await systemPath(uri), system);
+		return { power: powerStates[PowerState ?? ''] ?? 'unknown', bootDevice: bootDeviceOf(Boot) };
 	}
 
 	async function change(uri: string, method: string, path: string, body: object): Promise<ObmOutcome> {
@@ -101,7 +116,7 @@ export function createProxyObm(accounts: readonly ProxyAccount[]): Obm {
 	async function resetType(uri: string, wanted: PowerChange): Promise<string> {
 		if (wanted === 'on') return 'On';
 		if (wanted === 'off') return 'ForceOff';
-		if ((await powerStatus(uri)) === 'off') return 'On';
+		if ((await state(uri)).power === 'off') return 'On';
 		return wanted === 'cycle' ? 'GracefulRestart' : 'ForceRestart';
 	}
 
@@ -110,7 +125,7 @@ export function createProxyObm(accounts: readonly ProxyAccount[]): Obm {
 			const path = `${await systemPath(uri)}/Actions/ComputerSystem.Reset`;
 			return change(uri, 'POST', path, { ResetType: await resetType(uri, wanted) });
 		},
-		powerStatus,
+		state,
 		setBootDevice: async (uri, device) =>
 			change(uri, 'PATCH', await systemPath(uri), { Boot: bootTargets[device] }),
 		async openConsole(uri, signal) {

@@ -98,3 +98,4 @@ export function createConsoles() {
 		},
 	};
 }
+export type Consoles = ReturnType<typeof createConsoles>;

@@ -18,7 +18,7 @@ import { reference } from '../model/label.ts';
 import { obmActions } from '../model/obm-action.ts';
 import { bootDevices } from '../obm/obm.ts';
 import { describeApi } from './describe-api.ts';
-import { carryOutObm, createConsoles, refreshObm, withdrawAll } from './obm-calls.ts';
+import { type Consoles, carryOutObm, refreshObm, withdrawAll } from './obm-calls.ts';
 import { changes, type HilRoute, OtherAnswer, reads } from './route.ts';
 import * as views from './views.ts';
 
@@ -165,8 +165,7 @@ const nodeRoutes: readonly HilRoute[] = [
 	}),
 ];
 
-function obmRoutes(): readonly HilRoute[] {
-	const consoles = createConsoles();
+function obmRoutes(consoles: Consoles): readonly HilRoute[] {
 	const begin =
 		(type: string) =>
 		(tx: Transaction, { node }: { node: string }, world: World) =>
@@ -224,7 +223,7 @@ function obmRoutes(): readonly HilRoute[] {
 			summary: 'Whether a node is powered',
 			answer: views.powerStatus,
 			verb: useObm,
-			after: async ({ uri }, { obm }) => ({ power_status: await obm.powerStatus(uri) }),
+			after: async ({ uri }, { obm }) => ({ power_status: (await obm.state(uri)).power }),
 		}),
 		changes('GET', {
 			path: '/node/{node}/console',
@@ -509,11 +508,11 @@ const userRoutes: readonly HilRoute[] = [
 const nothing = async (): Promise<undefined> => undefined;
 
 /** HIL's whole interface. */
-export function v0Routes(): readonly HilRoute[] {
+export function v0Routes(consoles: Consoles): readonly HilRoute[] {
 	const own: HilRoute[] = [
 		...projectRoutes,
 		...nodeRoutes,
-		...obmRoutes(),
+		...obmRoutes(consoles),
 		...networkRoutes,
 		...switchRoutes,
 		...headnodeRoutes,

@@ -1,12 +1,15 @@
 import { z } from 'zod';
 import { showErrors } from '../core/actions.ts';
 import { type Change, changeStep, makeChange } from '../core/changes.ts';
+import { releaseNode, showDeparture } from '../core/departures.ts';
 import { searchNodes } from '../core/search.ts';
 import type { HilDeps } from '../hil-deps.ts';
 import { reference } from '../model/label.ts';
 import { perform } from '../perform.ts';
 import { describeApi } from '../v0/describe-api.ts';
+import type { Consoles } from '../v0/obm-calls.ts';
 import { changes, type HilRoute, OtherAnswer, reads } from '../v0/route.ts';
+import { queued } from '../v0/views.ts';
 import * as views from './views.ts';
 
 /** Carries out what a dry run wants to see, and leaves nothing of it. */
@@ -22,7 +25,7 @@ const mostSteps = 500;
 const nothing = async (): Promise<undefined> => undefined;
 
 /** What goes beyond HIL's interface. */
-export function v1Routes(): readonly HilRoute[] {
+export function v1Routes(consoles: Consoles): readonly HilRoute[] {
 	const own: HilRoute[] = [
 		reads({
 			path: '/me',
@@ -54,6 +57,27 @@ export function v1Routes(): readonly HilRoute[] {
 			summary: 'A queued action with how often it was tried and what went wrong last',
 			answer: views.action,
 			verb: showErrors,
+		}),
+		changes('POST', {
+			path: '/project/{project}/release_node',
+			action: 'node.release',
+			summary: 'Take a node from the project: off, its ports clear, its boot device reset, then free',
+			body: { node: reference },
+			answer: queued,
+			status: 202,
+			verb: releaseNode,
+			after: ({ id, node }, deps) => {
+				consoles.end(node);
+				deps.departures.wake(id);
+				return { status_id: id };
+			},
+		}),
+		reads({
+			path: '/departure/{id}',
+			action: 'action.show',
+			summary: 'How a node gets on that is leaving its project',
+			answer: views.departure,
+			verb: showDeparture,
 		}),
 		{
 			...changes('POST', {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { stages } from '../model/departure.ts';
 
 export const me = z.strictObject({ name: z.string(), is_admin: z.boolean(), projects: z.array(z.string()) });
 
@@ -27,6 +28,15 @@ export const change = z.strictObject({
 		}),
 	),
 	actions: z.array(z.string()),
+});
+
+export const departure = z.strictObject({
+	status: z.enum(['PENDING', 'DONE', 'ERROR']),
+	node: z.string(),
+	project: z.string(),
+	stage: z.enum(stages),
+	attempts: z.int(),
+	error: z.string().nullable(),
 });
 
 export const action = z.strictObject({

@@ -85,6 +85,35 @@ test.serial('a node that changes hands takes no request along: what waits is wit
 	site.world.watts = 100;
 });
 
+test.serial(
+	'a node leaves: its power-off waits for the other party, the BMC shows each step, then it is free',
+	async t => {
+		const { hil, approve } = await start(t);
+		site.world.watts = 100;
+		await hil.ok('PUT', '/v0/node/node1/boot_device', { bootdev: 'pxe' });
+		await hil.ok('POST', '/v0/node/node1/power_on');
+		site.world.watts = 5000;
+		const { status_id } = (await hil.ok('POST', '/v1/project/red/release_node', { node: 'node1' })) as {
+			status_id: string;
+		};
+		const look = async () => (await hil.ok('GET', `/v1/departure/${status_id}`)) as { status: string };
+		await hil.departures.idle();
+		t.like(await look(), { status: 'PENDING', stage: 'power-off' });
+		await approve();
+		for (let turn = 0; turn < 10 && (await look()).status === 'PENDING'; turn++) {
+			hil.clock.advance(5000);
+			site.clock.advance(1000);
+			await hil.departures.idle();
+		}
+		t.like(await look(), { status: 'DONE', error: null });
+		t.true(((await hil.ok('GET', '/v0/nodes/free')) as string[]).includes('node1'));
+		const system = await site.at('cp-operator')('GET', '/redfish/v1/Systems/system');
+		t.is(system.json.PowerState, 'Off');
+		t.is(system.json.Boot.BootSourceOverrideEnabled, 'Disabled');
+		site.world.watts = 100;
+	},
+);
+
 test.serial('a log-in that has ended is opened again; a wrong account and a missing BMC say so', async t => {
 	const { hil } = await start(t);
 	await hil.ok('GET', '/v0/node/node1/power_status');
