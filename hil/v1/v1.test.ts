@@ -1,5 +1,7 @@
 import test from 'ava';
 import { type HilBench, startHil } from '../hil.fixture.ts';
+import { createConsoles } from '../v0/obm-calls.ts';
+import { v1Routes } from './routes.ts';
 
 const type = 'http://schema.massopencloud.org/haas/v0/switches/mock';
 
@@ -167,11 +169,6 @@ test('a node moves from one network to another in one change, in order, and what
 test('what goes beyond HIL describes itself as well', async t => {
 	const hil = await startHil(t);
 	const description = (await hil.ok('GET', '/v1/openapi.json')) as { paths: object };
-	t.deepEqual(Object.keys(description.paths).sort(), [
-		'/v1/action/{id}',
-		'/v1/changes',
-		'/v1/me',
-		'/v1/nodes',
-		'/v1/openapi.json',
-	]);
+	const served = v1Routes(createConsoles()).map(({ path }) => `/v1${path}`);
+	t.deepEqual(Object.keys(description.paths).sort(), [...new Set(served)].sort());
 });
