@@ -22,6 +22,8 @@ export interface BoardRun {
 	readonly others?: Readonly<Record<number, number>>;
 	/** Beside the site's files on a new card. */
 	readonly extra?: ((siteFolder: string, site: BoardSite) => Promise<void>) | undefined;
+	/** See `startBoard`. */
+	readonly fromFlash?: boolean | undefined;
 	/** What its console writes, as it comes. */
 	readonly onConsole?: ((bytes: Buffer) => void) | undefined;
 	readonly clock: Clock;
@@ -79,6 +81,7 @@ export async function runBoard(options: BoardRun): Promise<RunningBoard> {
 		progress('Switching the board on');
 		const board = await startBoard({
 			firmware: firmware.folder,
+			fromFlash: options.fromFlash,
 			folder: state,
 			card,
 			ports: {

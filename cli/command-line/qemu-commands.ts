@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { BootOptions } from '../commands/qemu-firmware.ts';
+import type { BootOptions, BuildOptions } from '../commands/qemu-firmware.ts';
 import type { OpenbmcOptions } from '../commands/qemu-openbmc.ts';
 import { commandName } from '../context.ts';
 import { collect, portNumber, withExamples, withJson } from './options.ts';
@@ -83,8 +83,12 @@ function addFirmwareCommands(qemu: Command, { context, run }: Registration): voi
 			"Fetches Debian's packages for ARM (verified, kept below ~/.cache/bimetal), bundles the proxy and the Redfish " +
 				'service for Node 20 and packs both. What was made of the very same before is taken. The firmware holds no secret.',
 		)
-		.action(run(async (options: { json?: boolean }) => (await commands()).buildFirmware(context, options)));
-	withExamples(withJson(build), [`${bimetal} qemu firmware build`]);
+		.option('--flash <file>', "write the board's whole flash (64 MiB) too, to boot with -drive if=mtd")
+		.action(run(async (options: BuildOptions) => (await commands()).buildFirmware(context, options)));
+	withExamples(withJson(build), [
+		`${bimetal} qemu firmware build`,
+		`${bimetal} qemu firmware build --flash board.static.mtd`,
+	]);
 
 	const boot = firmware
 		.command('boot')
@@ -97,6 +101,7 @@ function addFirmwareCommands(qemu: Command, { context, run }: Registration): voi
 		.option('--state <folder>', "where the board's card and its site are kept", '.bimetal/board')
 		.option('--port <n>', "port here for the proxy's own service; 0 takes a free one", portNumber, 8443)
 		.option('--redfish-port <n>', 'port here for Redfish through the proxy; 0: a free one', portNumber, 8444)
+		.option('--flash', 'begin in its flash, as a real board does, instead of in a kernel given by QEMU')
 		.option('--console', "show the board's console as well")
 		.action(run(async (options: BootOptions) => (await commands()).bootFirmware(context, options)));
 	withExamples(withJson(boot), [

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Firmware, flashSize } from '../../qemu/firmware/build-firmware.ts';
+import { boardFlash } from '../../qemu/firmware/flash-image.ts';
 import { boardFailed } from '../../qemu/firmware/start-board.ts';
 import { type BoardFigures, boardFigures, marker } from '../board/board-figures.ts';
 import { buildBoardFirmware, type RunningBoard, runBoard } from '../board/run-board.ts';
@@ -17,16 +18,25 @@ export interface BootOptions {
 	readonly state: string;
 	readonly port: number;
 	readonly redfishPort: number;
+	readonly flash?: boolean;
 	readonly console?: boolean;
 	readonly json?: boolean;
 }
 
+export interface BuildOptions {
+	readonly flash?: string;
+	readonly json?: boolean;
+}
+
 /** `bimetal qemu firmware build` */
-export async function buildFirmware(context: CliContext, options: { json?: boolean }): Promise<number> {
+export async function buildFirmware(context: CliContext, options: BuildOptions): Promise<number> {
 	const progress = progressLine(context);
+	const image = options.flash && path.resolve(context.cwd, options.flash);
 	const firmware = await buildBoardFirmware(step => progress.show(step)).finally(() => progress.end());
-	if (options.json) printJson(context, { ...firmware, ...sizesOf(firmware) });
-	else printFields(context, firmwareFields(firmware));
+	if (image) await writeFile(image, await boardFlash(firmware.folder));
+	if (options.json) printJson(context, { ...firmware, ...sizesOf(firmware), image: image ?? null });
+	else
+		printFields(context, [...firmwareFields(firmware), ...(image ? [['flash image', image] as const] : [])]);
 	return exitCodes.ok.code;
 }
 
@@ -38,6 +48,7 @@ export async function bootFirmware(context: CliContext, options: BootOptions): P
 		state: path.resolve(context.cwd, options.state),
 		ports: { proxy: options.port, redfish: options.redfishPort },
 		show: progress.show,
+		fromFlash: options.flash,
 		...(options.console && { onConsole: lineWriter(context) }),
 	}).finally(() => progress.end());
 	if (!running) return exitCodes.interrupted.code;
@@ -108,6 +119,7 @@ interface Start {
 	readonly state: string;
 	readonly ports: { readonly proxy: number; readonly redfish: number };
 	readonly show: (step: string) => void;
+	readonly fromFlash?: boolean | undefined;
 	readonly extra?: Parameters<typeof runBoard>[0]['extra'] | undefined;
 	readonly onConsole?: ((bytes: Buffer) => void) | undefined;
 }

@@ -7,10 +7,13 @@ import { type ConsoleLog, createConsoleLog } from '../machine/console-log.ts';
 import { type Qemu, startQemu } from '../machine/start-qemu.ts';
 import { firmwareFiles } from './build-firmware.ts';
 import { withChosen } from './device-tree.ts';
+import { boardFlash } from './flash-image.ts';
 
 export interface BoardOptions {
 	/** Folder of the firmware. */
 	readonly firmware: string;
+	/** It begins in its flash, as a real one does, instead of in a kernel that QEMU has put into its memory. */
+	readonly fromFlash?: boolean | undefined;
 	/** A folder of the board's own, mode 0700; its console's log is `console.log` there. */
 	readonly folder: string;
 	/** The image of its card. */
@@ -44,15 +47,12 @@ const endLimit = 30_000;
  * Switches a board on: an AST2600 with its evaluation board's devices. Throws QemuFailed, PartMissing.
  */
 export async function startBoard(options: BoardOptions): Promise<Board> {
-	const { folder, firmware, card, ports, clock } = options;
-	const file = (name: keyof typeof firmwareFiles) => path.join(firmware, firmwareFiles[name]);
-	// A machine without a clock that runs and without a source of randomness gets both at its start.
-	const tree = withChosen(await readFile(file('deviceTree')), { 'rng-seed': randomBytes(64) });
-	await writeFile(path.join(folder, firmwareFiles.deviceTree), tree, { mode: 0o600 });
+	const { folder, card, ports, clock } = options;
 	const forwards = Object.entries(ports).map(([guest, host]) => `,hostfwd=tcp:127.0.0.1:${host}-:${guest}`);
 	const consoleFile = path.join(folder, 'console.log');
 	await (await open(consoleFile, 'w', 0o600)).close();
 	const console = createConsoleLog({ file: consoleFile });
+	const boot = await (options.fromFlash ? flash : kernel)(options);
 	const poweredOn = clock.now();
 	let qemu: Qemu;
 	try {
@@ -63,9 +63,7 @@ export async function startBoard(options: BoardOptions): Promise<Board> {
 			run: options.run,
 			console,
 			args: [
-				...['-M', 'ast2600-evb', '-no-reboot'],
-				...['-kernel', file('kernel'), '-initrd', file('initrd'), '-dtb', firmwareFiles.deviceTree],
-				...['-append', `console=ttyS4,115200n8 quiet panic=-1 board.time=${Math.floor(poweredOn / 1000)}`],
+				...['-M', 'ast2600-evb', '-no-reboot', ...boot],
 				...['-nic', `user,restrict=off${forwards.join('')}`],
 				// The third of its slots is the eMMC's.
 				...['-drive', `file=${escaped(card)},format=raw,if=sd,index=2`],
@@ -93,6 +91,23 @@ export async function startBoard(options: BoardOptions): Promise<Board> {
 			return isOff ? 'ended in order' : 'power cut';
 		},
 	};
+}
+
+/** A machine without a clock that runs and without a source of randomness gets both with its kernel. */
+async function kernel({ folder, firmware, clock }: BoardOptions): Promise<string[]> {
+	const file = (name: keyof typeof firmwareFiles) => path.join(firmware, firmwareFiles[name]);
+	const tree = withChosen(await readFile(file('deviceTree')), { 'rng-seed': randomBytes(64) });
+	await writeFile(path.join(folder, firmwareFiles.deviceTree), tree, { mode: 0o600 });
+	return [
+		...['-kernel', file('kernel'), '-initrd', file('initrd'), '-dtb', firmwareFiles.deviceTree],
+		...['-append', `console=ttyS4,115200n8 quiet panic=-1 board.time=${Math.floor(clock.now() / 1000)}`],
+	];
+}
+
+async function flash({ folder, firmware }: BoardOptions): Promise<string[]> {
+	const file = path.join(folder, 'flash.static.mtd');
+	await writeFile(file, await boardFlash(firmware));
+	return ['-drive', `file=${escaped(file)},format=raw,if=mtd`];
 }
 
 /** In an option of QEMU's a comma is written twice. */

@@ -8,9 +8,9 @@ import { constants, zstdCompress } from 'node:zlib';
 import { bundleProgram } from '../../qemu/firmware/board-program.ts';
 import { withChosen } from '../../qemu/firmware/device-tree.ts';
 import { fetchFirmwarePackages, unpackFirmwareParts } from '../../qemu/firmware/firmware-packages.ts';
+import { linuxFlash } from '../../qemu/firmware/flash-image.ts';
 import { rootFiles } from '../../qemu/firmware/root-files.ts';
 import { cpioArchive } from '../../qemu/guest/cpio-archive.ts';
-import { linuxFlash } from '../../qemu/openbmc/linux-flash.fixture.ts';
 import { createTestTls } from '../site-folder.ts';
 
 const entry = fileURLToPath(new URL('board-bmc.fixture.ts', import.meta.url));
@@ -57,7 +57,7 @@ export async function writeFlashOfBmc(file: string): Promise<void> {
 			initrd,
 			deviceTree: ({ start, end }) =>
 				withChosen(parts.deviceTree, {
-					bootargs: `console=ttyS4,115200n8 mem=1G maxcpus=1 panic=-1 board.time=${Math.floor(Date.now() / 1000)}`,
+					bootargs: `console=ttyS4,115200n8 mem=1G panic=-1 board.time=${Math.floor(Date.now() / 1000)}`,
 					'linux,initrd-start': word(start),
 					'linux,initrd-end': word(end),
 					'rng-seed': randomBytes(64),
