@@ -4,7 +4,10 @@ import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { fetchPackages } from '../debian/fetch-packages.ts';
 import { unpackPackages } from '../debian/unpack-packages.ts';
 
-/** Debian's cloud kernel is quicker to unpack, but has no USB, no AHCI and no watchdog, which real servers have. */
+/**
+ * Debian's cloud kernel would be smaller, but has no USB, no AHCI and no watchdog, which real servers have. That of trixie
+ * is packed with zstd: it unpacks itself in a fifth of the time that bookworm's takes, which counts under TCG.
+ */
 const packages = [
 	'linux-image-amd64',
 	'busybox-static',
@@ -19,7 +22,7 @@ export async function fetchGuestPackages(options: {
 	readonly cache: string;
 	readonly onProgress: (step: string) => void;
 }): Promise<readonly string[]> {
-	const files = await fetchPackages({ suite: 'bookworm', architecture: 'amd64', packages, ...options });
+	const files = await fetchPackages({ suite: 'trixie', architecture: 'amd64', packages, ...options });
 	const wanted = /^(linux-image-\d|busybox-static_|syslinux|isolinux_|systemd-boot-efi_)/;
 	return files.filter(file => wanted.test(path.basename(file))).sort();
 }
@@ -48,7 +51,7 @@ export async function unpackGuestParts(debs: readonly string[], cache: string): 
 	try {
 		const isKernel = (file: string) => path.basename(file).startsWith('linux-image-');
 		const modules = ['drivers', 'fs', 'lib', 'block', 'crypto', 'net/core'].map(
-			part => `./lib/modules/*/kernel/${part}/*`,
+			part => `./usr/lib/modules/*/kernel/${part}/*`,
 		);
 		await unpackPackages(debs.filter(isKernel), folder, ['./boot/vmlinuz-*', ...modules]);
 		await unpackPackages(
@@ -60,8 +63,8 @@ export async function unpackGuestParts(debs: readonly string[], cache: string): 
 		const read = (name: string) => readFile(path.join(folder, name));
 		return {
 			kernel: await read(`boot/${image}`),
-			modules: path.join(folder, 'lib/modules'),
-			busybox: await read('bin/busybox'),
+			modules: path.join(folder, 'usr/lib/modules'),
+			busybox: await read('usr/bin/busybox'),
 			stub: await read('usr/lib/systemd/boot/efi/linuxx64.efi.stub'),
 			masterBootRecord: await read('usr/lib/syslinux/mbr/mbr.bin'),
 			isolinux: await read('usr/lib/ISOLINUX/isolinux.bin'),

@@ -145,12 +145,10 @@ test('from a CD: by BIOS on AHCI, by UEFI on USB, beside a disk that it counts o
 	t.deepEqual(await readFile(empty), Buffer.alloc(1024 * 1024), 'a foreign disk is never written to');
 });
 
-test('from the network, by BIOS and by UEFI', async t => {
+// By BIOS it is booted from the network in test/system/virtual-server.test.ts.
+test('from the network, by UEFI', async t => {
 	const { guest, folder } = await place(t);
 	const network = `,tftp=${path.dirname(guest.ipxe)},bootfile=${path.basename(guest.ipxe)}`;
-	const bios = await boot(t, folder, [], network);
-	await bios.console.waitFor(line('\\?', 'bios', 'pxe'), bootLimit);
-	await bios.qemu.stop();
 	const { console } = await boot(t, folder, await uefi(folder), network);
 	await console.waitFor(line('\\?', 'uefi', 'pxe'), bootLimit);
 	t.pass();

@@ -37,7 +37,7 @@ type Source = 'disk' | 'cd' | 'pxe';
 const commandLine = (from: Source): string =>
 	[
 		'console=ttyS0,115200n8 quiet panic=0 oops=panic unknown_nmi_panic sysrq_always_enabled',
-		'mitigations=off nowatchdog audit=0 apparmor=0 usb-storage.delay_use=0',
+		'mitigations=off nowatchdog audit=0 lsm= cryptomgr.notests init_on_alloc=0 usb-storage.delay_use=0',
 		`bimetal.from=${from}`,
 	].join(' ');
 

@@ -8,7 +8,7 @@ import { openModules } from './kernel-modules.ts';
 /** The modules that the guest loads, in groups that `start` knows: some need hardware that not every server has. */
 const groups: Readonly<Record<string, readonly string[]>> = {
 	base: [
-		...['virtio_pci', 'virtio_net', 'virtio_blk', 'virtio_scsi'],
+		...['virtio_net', 'virtio_blk', 'virtio_scsi'],
 		...['button', 'evdev', 'i6300esb', 'pvpanic-pci', 'pvpanic-mmio'],
 	],
 	ahci: ['ahci'],

@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { findProgram } from '../machine/parts.ts';
 
 /** A module of a kernel, by the name it has once it is loaded, with what it needs. */
 export interface KernelModule {
@@ -13,18 +16,20 @@ export type ModuleLoader = (...names: readonly string[]) => Promise<readonly Ker
 
 /**
  * The modules below a folder. They are read for what they need, as depmod does: Debian's packages come without
- * modules.dep, which is made when they are installed. The loader throws ModuleMissing.
+ * modules.dep, which is made when they are installed. The loader throws ModuleMissing, PartMissing.
  */
 export async function openModules(folder: string): Promise<ModuleLoader> {
 	const files = new Map<string, string>();
-	for (const file of await readdir(folder, { recursive: true }))
-		if (file.endsWith('.ko')) files.set(loadedName(path.basename(file, '.ko')), path.join(folder, file));
+	for (const file of await readdir(folder, { recursive: true })) {
+		const [, name] = /([^/]+)\.ko(?:\.xz)?$/.exec(file) ?? [];
+		if (name !== undefined) files.set(loadedName(name), path.join(folder, file));
+	}
 	const contents = new Map<string, Promise<Buffer>>();
 	const read = (name: string): Promise<Buffer> => {
 		const file = files.get(name);
 		if (file === undefined)
 			throw new BimetalError('ModuleMissing', `the kernel in ${folder} has no module ${name}`);
-		const content = contents.get(name) ?? readFile(file);
+		const content = contents.get(name) ?? readModule(file);
 		contents.set(name, content);
 		return content;
 	};
@@ -39,6 +44,16 @@ export async function openModules(folder: string): Promise<ModuleLoader> {
 		for (const name of names) await add(loadedName(name));
 		return [...ordered.values()];
 	};
+}
+
+async function readModule(file: string): Promise<Buffer> {
+	if (!file.endsWith('.xz')) return readFile(file);
+	const xz = await findProgram('xz');
+	const { stdout } = await promisify(execFile)(xz, ['--decompress', '--stdout', file], {
+		encoding: 'buffer',
+		maxBuffer: 16 * 1024 * 1024,
+	});
+	return stdout;
 }
 
 const loadedName = (name: string): string => name.replaceAll('-', '_');

@@ -8,6 +8,7 @@ const packages: Readonly<Record<string, string>> = {
 	'qemu-system-x86_64': 'qemu-system-x86',
 	'qemu-system-arm': 'qemu-system-arm',
 	'qemu-img': 'qemu-utils',
+	xz: 'xz-utils',
 	mformat: 'mtools',
 	mmd: 'mtools',
 	mcopy: 'mtools',
