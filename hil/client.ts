@@ -1,0 +1,178 @@
+import { Agent, request } from 'undici';
+import { z } from 'zod';
+import { type Clock, systemClock } from '../common/clock.ts';
+import { BimetalError } from '../common/errors/bimetal-error.ts';
+import * as v0 from './v0/views.ts';
+import * as v1 from './v1/views.ts';
+
+export interface HilClientOptions {
+	/** hil's origin: `https://hil.example:5000`. */
+	readonly url: string;
+	readonly username: string;
+	readonly password: string;
+	/** PEM of the certificate(s) to trust instead of the system's. */
+	readonly ca?: string | undefined;
+	readonly clock?: Clock | undefined;
+	/** Milliseconds that one call may take; 60,000 when absent. */
+	readonly timeout?: number | undefined;
+}
+
+export type NodeView = z.output<typeof v0.node>;
+export type ActionView = z.output<typeof v1.action>;
+export type DepartureView = z.output<typeof v1.departure>;
+export type ChangeView = z.output<typeof v1.change>;
+export type FoundNodes = z.output<typeof v1.foundNodes>;
+/** One step of a change, as docs/hil.md has them. */
+export type ChangeStep = { readonly do: string } & Readonly<Record<string, string>>;
+
+/** What was asked for: done, or waiting for another party under an id that `action` of `/v0` knows. */
+export type Managed =
+	| { readonly waiting: false }
+	| { readonly waiting: true; readonly id: string; readonly message: string };
+
+/**
+ * hil as other services and programs use it. Every call throws a BimetalError with hil's code and status when it is
+ * refused, `HilUnreachable` when there is no answer, and `BadAnswer` when it is not understood.
+ */
+export interface HilClient {
+	me(): Promise<z.output<typeof v1.me>>;
+	/** Nodes by their properties; `after` is the `next` of the answer before. */
+	searchNodes(query?: {
+		where?: string;
+		free?: boolean;
+		limit?: number;
+		after?: string;
+	}): Promise<FoundNodes>;
+	node(name: string): Promise<NodeView>;
+	/** All steps or none. */
+	change(steps: readonly ChangeStep[], options?: { dryRun?: boolean }): Promise<ChangeView>;
+	action(id: string): Promise<ActionView>;
+	/** Resolves when all of them are DONE; throws ActionFailed (with the switch's words) or ActionsPending after `within` ms. */
+	settled(ids: readonly string[], within?: number): Promise<void>;
+	/** The node leaves its project step by step; the id is for `departure`. */
+	release(project: string, node: string): Promise<string>;
+	departure(id: string): Promise<DepartureView>;
+	setObm(node: string, enabled: boolean): Promise<void>;
+	power(node: string, change: 'on' | 'off' | 'cycle' | 'force-cycle'): Promise<Managed>;
+	powerStatus(node: string): Promise<'on' | 'off' | 'unknown'>;
+	setBootDevice(node: string, device: 'pxe' | 'disk' | 'none'): Promise<Managed>;
+	close(): Promise<void>;
+}
+
+const nothing = z.unknown();
+const managed = v0.waiting.optional();
+/** Milliseconds between looks at actions that are pending. */
+const lookEvery = 100;
+
+export function createHilClient(options: HilClientOptions): HilClient {
+	const { username, password, ca, clock = systemClock, timeout = 60_000 } = options;
+	const { origin } = new URL(options.url);
+	const agent = new Agent({
+		headersTimeout: timeout,
+		bodyTimeout: timeout,
+		connect: { timeout: 10_000, ...(ca !== undefined && { ca, allowPartialTrustChain: true }) },
+	});
+	const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+
+	async function call<S extends z.ZodType>(
+		schema: S,
+		method: string,
+		path: string,
+		body?: object,
+	): Promise<z.output<S>> {
+		let status: number;
+		let text: string;
+		try {
+			const answer = await request(`${origin}${path}`, {
+				method: method as 'GET',
+				headers: { authorization, ...(body && { 'content-type': 'application/json' }) },
+				body: body ? JSON.stringify(body) : null,
+				dispatcher: agent,
+			});
+			status = answer.statusCode;
+			text = await answer.body.text();
+		} catch (cause) {
+			throw new BimetalError('HilUnreachable', `hil at ${origin} does not answer`, { status: 502, cause });
+		}
+		const value = parse(text);
+		if (status >= 300) {
+			const said = v0.error.safeParse(value);
+			const { type, msg } = said.success ? said.data : { type: 'BadAnswer', msg: `hil answered ${status}` };
+			throw new BimetalError(type, msg, { status, expose: true });
+		}
+		const parsed = schema.safeParse(value);
+		if (parsed.success) return parsed.data;
+		throw new BimetalError('BadAnswer', `hil's answer to ${method} ${path} is not understood`, {
+			status: 502,
+			cause: parsed.error,
+		});
+	}
+	const at = (strings: TemplateStringsArray, ...names: readonly string[]): string =>
+		String.raw({ raw: strings }, ...names.map(name => encodeURIComponent(name)));
+	const manage = async (method: string, path: string, body?: object): Promise<Managed> => {
+		const waits = await call(managed, method, path, body);
+		return waits ? { waiting: true, id: waits.status_id, message: waits.msg } : { waiting: false };
+	};
+
+	const client: HilClient = {
+		me: () => call(v1.me, 'GET', '/v1/me'),
+		searchNodes(query = {}) {
+			const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== '');
+			const search = new URLSearchParams(
+				given.map(([name, value]): [string, string] => [name, String(value)]),
+			);
+			return call(v1.foundNodes, 'GET', `/v1/nodes${search.size > 0 ? `?${search}` : ''}`);
+		},
+		node: name => call(v0.node, 'GET', at`/v0/node/${name}`),
+		change: (steps, { dryRun = false } = {}) =>
+			call(v1.change, 'POST', '/v1/changes', { steps, ...(dryRun && { dry_run: true }) }),
+		action: id => call(v1.action, 'GET', at`/v1/action/${id}`),
+		async settled(ids, within = 60_000) {
+			const end = clock.elapsed() + within;
+			for (let open = [...ids]; ; ) {
+				const views = await Promise.all(open.map(async id => ({ id, ...(await client.action(id)) })));
+				const failed = views.find(({ status }) => status === 'ERROR');
+				if (failed)
+					throw new BimetalError('ActionFailed', `${failed.node}/${failed.nic}: ${failed.error}`, {
+						status: 502,
+					});
+				open = views.filter(({ status }) => status === 'PENDING').map(({ id }) => id);
+				if (open.length === 0) return;
+				if (clock.elapsed() >= end) {
+					const last = views.find(({ status, error }) => status === 'PENDING' && error !== null)?.error;
+					const why = last ? `: ${last}` : '';
+					throw new BimetalError(
+						'ActionsPending',
+						`${open.length} changes of ports are still pending${why}`,
+						{ status: 504 },
+					);
+				}
+				await new Promise<void>(resolve => clock.after(lookEvery, resolve));
+			}
+		},
+		release: async (project, node) =>
+			(await call(v0.queued, 'POST', at`/v1/project/${project}/release_node`, { node })).status_id,
+		departure: id => call(v1.departure, 'GET', at`/v1/departure/${id}`),
+		async setObm(node, enabled) {
+			await call(nothing, 'PUT', at`/v0/node/${node}/obm`, { enabled });
+		},
+		power: (node, change) => {
+			if (change === 'on') return manage('POST', at`/v0/node/${node}/power_on`);
+			if (change === 'off') return manage('POST', at`/v0/node/${node}/power_off`);
+			return manage('POST', at`/v0/node/${node}/power_cycle`, { force: change === 'force-cycle' });
+		},
+		powerStatus: async node =>
+			(await call(v0.powerStatus, 'GET', at`/v0/node/${node}/power_status`)).power_status,
+		setBootDevice: (node, device) => manage('PUT', at`/v0/node/${node}/boot_device`, { bootdev: device }),
+		close: () => agent.destroy(),
+	};
+	return client;
+}
+
+function parse(text: string): unknown {
+	try {
+		return text === '' ? undefined : JSON.parse(text);
+	} catch {
+		return text;
+	}
+}
