@@ -62,6 +62,26 @@ export function addQemuRackCommands(qemu: Command, { context, run }: Registratio
 		);
 	withExamples(console, [`${bimetal} qemu rack console node1`]);
 
+	const vlan = rack
+		.command('vlan')
+		.summary('Say which VLANs a port of the switch carries')
+		.description(
+			'Has a port of the switch carry these VLANs and no others, at once. Ports are named NODE.0, NODE.1, … as its NICs. ' +
+				'The next start has again what the file says.',
+		)
+		.argument('<port>', 'the port')
+		.argument('<vlans>', '10; 10,20t (20 with its tag); none, and nothing passes')
+		.action(
+			run(async (port: string, vlans: string, options: RackOptions) =>
+				(await load()).rackVlan(context, port, vlans, options),
+			),
+		);
+	withExamples(onWhich(vlan), [
+		`${bimetal} qemu rack vlan node1.0 10`,
+		`${bimetal} qemu rack vlan node1.0 10,20t`,
+		`${bimetal} qemu rack vlan node1.0 none`,
+	]);
+
 	const down = rack
 		.command('down')
 		.summary('End it, or what is left of it')

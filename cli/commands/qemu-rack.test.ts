@@ -61,6 +61,16 @@ test('up, status, completion, console, down', async t => {
 			['b', 'On'],
 		],
 	);
+	t.is(
+		(await terminal.run('qemu', 'rack', 'vlan', 'b.0', '30,31t,32t')).out,
+		'b.0 carries VLAN 30,31t,32t.\n',
+	);
+	t.is((await terminal.run('qemu', 'rack', 'vlan', 'b.1', 'none')).code, 0);
+	t.regex((await terminal.run('qemu', 'rack', 'status')).out, /0b \(30,31t,32t\), 02\S+ \(none\)/);
+	t.is((await terminal.run('qemu', 'rack', 'vlan', 'c.0', '10')).code, 6);
+	t.is((await terminal.run('qemu', 'rack', 'vlan', 'b.0', '4095')).code, 9);
+	t.is((await terminal.run('qemu', 'rack', 'vlan', 'b.0', '10,20')).code, 2);
+	t.is((await terminal.run('qemu', 'rack', 'vlan', 'b.0', 'all')).code, 2);
 	t.is((await terminal.run('__complete', '--', 'qemu', 'rack', 'console', '')).out, 'a\nb\n');
 
 	// A terminal: r reboots the test's guest, Ctrl-] leaves.

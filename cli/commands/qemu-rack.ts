@@ -2,12 +2,13 @@ import { resolve } from 'node:path';
 import { duration } from '../../common/config/values.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { lowerRack, raiseRack } from '../../qemu/rack/background-rack.ts';
-import { askStatus, openRackConsole } from '../../qemu/rack/control-client.ts';
+import { askRack, askStatus, openRackConsole } from '../../qemu/rack/control-client.ts';
 import type { RackStatus } from '../../qemu/rack/control-protocol.ts';
 import { readRackFile } from '../../qemu/rack/rack-file.ts';
 import { findRacks, type RackFolders, rackFolders } from '../../qemu/rack/rack-folders.ts';
 import { planRack } from '../../qemu/rack/rack-plan.ts';
 import { checkSwitchRequirements } from '../../qemu/switch/requirements.ts';
+import type { PortVlans } from '../../qemu/switch/switch.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { hinted, usageError } from '../failure.ts';
@@ -88,7 +89,7 @@ export async function rackStatus(context: CliContext, options: RackOptions): Pro
 }
 
 async function printRack(context: CliContext, status: RackStatus): Promise<void> {
-	const vlans = new Map(status.switch?.ports.map(({ name, vlan }) => [name, vlan]));
+	const vlans = new Map(status.switch?.ports.map(port => [port.name, vlansText(port)]));
 	await printTable(
 		context,
 		['NODE', 'POWER', 'WATTS', 'MEMORY', 'BMC', 'NICS (VLAN)', 'CONSOLE'],
@@ -120,6 +121,31 @@ async function printRack(context: CliContext, status: RackStatus): Promise<void>
 		['Credentials', status.credentials ?? 'not yet'],
 		['CA', status.ca ?? 'not yet'],
 	]);
+}
+
+/** As `rack vlan` takes it: `10`, `10,20t`, `none`. */
+const vlansText = ({ untagged, tagged }: PortVlans): string =>
+	[...(untagged === null ? [] : [untagged]), ...tagged.map(vlan => `${vlan}t`)].join(',') || 'none';
+
+/** `bimetal qemu rack vlan`: what a port of the switch carries, from now on. */
+export async function rackVlan(
+	context: CliContext,
+	port: string,
+	text: string,
+	options: RackOptions,
+): Promise<number> {
+	if (!/^(?:none|\d{1,4}t?(?:,\d{1,4}t?)*)$/.test(text))
+		throw usageError(`'${visible(text)}' names no VLANs`, '10, or 10,20t (20 with its tag), or none');
+	const words = text === 'none' ? [] : text.split(',');
+	const [untagged = null, ...more] = words.filter(word => !word.endsWith('t')).map(Number);
+	if (more.length > 0) throw usageError('a port has one VLAN without a tag', `${untagged},${more[0]}t`);
+	const tagged = words.filter(word => word.endsWith('t')).map(word => Number.parseInt(word, 10));
+	const { runFolder } = await oneRack(context, options);
+	const request = { do: 'vlans', port, untagged, tagged } as const;
+	if (!(await askRack(runFolder, request))) throw notUp(context, options.rack);
+	if (options.json) printJson(context, { port, untagged, tagged });
+	else printLine(context, `${visible(port)} carries ${text === 'none' ? 'nothing' : `VLAN ${text}`}.`);
+	return exitCodes.ok.code;
 }
 
 const megabytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;

@@ -87,7 +87,7 @@ test('up twice is one rack; what it is, is told; down leaves nothing but its sta
 		],
 	);
 	t.deepEqual(
-		status.switch?.ports.map(({ name, vlan }) => [name, vlan]),
+		status.switch?.ports.map(({ name, untagged }) => [name, untagged]),
 		[
 			['a.0', 10],
 			['b.0', null],

@@ -9,6 +9,13 @@ export const controlRequest = z.discriminatedUnion('do', [
 	z.strictObject({ do: z.literal('up'), on: z.boolean() }),
 	z.strictObject({ do: z.literal('status') }),
 	z.strictObject({ do: z.literal('console'), node: z.string() }),
+	/** Has a port of the switch carry these VLANs and no others. */
+	z.strictObject({
+		do: z.literal('vlans'),
+		port: z.string(),
+		untagged: z.int().nullable(),
+		tagged: z.array(z.int()),
+	}),
 	/** Milliseconds for servers to shut down before their power is cut. */
 	z.strictObject({ do: z.literal('down'), patienceMs: z.int().min(0) }),
 ]);
@@ -53,10 +60,14 @@ export const rackStatus = z.strictObject({
 		.strictObject({
 			/** The network namespace, for nsenter(1) and ip(8). */
 			network: z.string(),
+			/** Path of its database's socket (OVSDB). */
+			database: z.string(),
 			ports: z.array(
 				z.strictObject({
 					name: z.string(),
-					vlan: z.int().nullable(),
+					/** The VLAN whose frames have no tag; null: none. */
+					untagged: z.int().nullable(),
+					tagged: z.array(z.int()),
 					linked: z.boolean(),
 					fault: z.string().nullable(),
 				}),

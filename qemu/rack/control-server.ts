@@ -3,6 +3,7 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import type { PortVlans } from '../switch/switch.ts';
 import {
 	type ControlAnswer,
 	type ControlRequest,
@@ -15,6 +16,7 @@ import {
 export interface ControlHandlers {
 	up(on: boolean, onProgress: (text: string) => void): Promise<void>;
 	status(): Promise<ControlAnswer & { status: unknown }>;
+	vlans(port: string, vlans: PortVlans): Promise<void>;
 	/** Gives the serial line of a node to a socket. Throws NodeUnknown. */
 	console(node: string, socket: Socket, first: Buffer): void;
 	down(patienceMs: number, onProgress: (text: string) => void): Promise<void>;
@@ -78,6 +80,9 @@ async function answer(socket: Socket, line: string, rest: Buffer, handlers: Cont
 				// The first line first: bytes follow it.
 				handlers.console(request.node, socket, rest);
 				return;
+			case 'vlans':
+				await handlers.vlans(request.port, request);
+				break;
 			case 'down':
 				await handlers.down(request.patienceMs, progress);
 		}

@@ -60,7 +60,7 @@ test('a node says for itself what it has, and the rest is what `server` says', a
 				'name: r',
 				'server: {memory: 512MiB, tpm: true, disk: empty:1GiB, nics: 2}',
 				'nodes:',
-				'  - {name: a, cpus: 2, disk: a.qcow2, nics: [0A:00:00:00:00:01, {vlan: 5}, {}]}',
+				'  - {name: a, cpus: 2, disk: a.qcow2, nics: [0A:00:00:00:00:01, {vlan: 5, tagged: [7, 6]}, {}]}',
 				`  - {name: b, serial: "X 1", uuid: 2B1F4D5E-6a70-4c81-9d92-a3b4c5d6e7f8, firmware: bios, disk: ${b1}}`,
 				'  - {name: c, tpm: false, bmcPort: 9000, watts: {idle: 110, busy: 400}}',
 				'  - {name: d, disk: guest}',
@@ -74,11 +74,11 @@ test('a node says for itself what it has, and the rest is what `server` says', a
 	t.like(a, { memoryMiB: 512, cpus: 2, firmware: 'uefi', hasTpm: true, bmcPort: 0 });
 	t.deepEqual(a?.disk, { kind: 'image', file: a1, format: 'qcow2' });
 	t.deepEqual(
-		a?.nics.map(({ port, vlan }) => [port, vlan]),
+		a?.nics.map(({ port, vlans }) => [port, vlans.untagged, vlans.tagged]),
 		[
-			['a.0', undefined],
-			['a.1', 5],
-			['a.2', undefined],
+			['a.0', null, []],
+			['a.1', 5, [7, 6]],
+			['a.2', null, []],
 		],
 	);
 	t.is(a?.nics[0]?.mac, '0a:00:00:00:00:01');

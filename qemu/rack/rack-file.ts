@@ -18,12 +18,21 @@ const macAddress = z
 		'expected the address of one interface: this one is of a group, or none',
 	)
 	.describe('Of one interface; one that belongs to nobody begins with 02, 06, 0a or 0e');
-const vlan = z
-	.int()
-	.min(1)
-	.max(4094)
-	.describe('The access VLAN of its switch port at the start; without one nothing passes');
-const nic = z.union([macAddress, z.strictObject({ mac: macAddress.optional(), vlan: vlan.optional() })]);
+const vlan = z.int().min(1).max(4094);
+const nic = z.union([
+	macAddress,
+	z
+		.strictObject({
+			mac: macAddress.optional(),
+			vlan: vlan
+				.optional()
+				.describe('The VLAN of its switch port at the start, without a tag; without any nothing passes'),
+			tagged: z.array(vlan).max(64).optional().describe('VLANs that its port carries with their tags'),
+		})
+		.refine(({ vlan: own, tagged = [] }) => own === undefined || !tagged.includes(own), {
+			message: 'a VLAN is with a tag or without one, not both',
+		}),
+]);
 const uuid = z
 	.string()
 	.regex(/^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, 'expected a UUID')

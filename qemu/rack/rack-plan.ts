@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { byteSize } from '../../common/config/values.ts';
 import type { Identity } from '../bmc/host.ts';
 import type { WattsRange } from '../server/server-readings.ts';
+import type { PortVlans } from '../switch/switch.ts';
 import type { RackFile, RackNode } from './rack-file.ts';
 
 /** A rack with nothing left open: what is made of a rack file, the same every time. */
@@ -44,9 +45,11 @@ export interface NicPlan {
 	readonly mac: string;
 	/** Its port of the switch. */
 	readonly port: string;
-	/** Undefined: none at first, and nothing passes. */
-	readonly vlan: number | undefined;
+	/** What its port carries at the start. */
+	readonly vlans: PortVlans;
 }
+
+type GivenNic = Exclude<Extract<RackNode['nics'], readonly unknown[]>[number], string>;
 
 const mib = 2 ** 20;
 const defaultWatts = { idle: 90, busy: 140 };
@@ -92,9 +95,12 @@ function planNode(file: RackFile, node: RackNode, index: number, bmcPort: number
 		firmware: has.firmware ?? 'uefi',
 		disk: planDisk(has.disk ?? 'none'),
 		nics: given.map((nic, at) => {
-			const { mac = macOf(`${path}/nic${at}`), vlan = undefined } =
-				typeof nic === 'string' ? { mac: nic } : (nic as { mac?: string; vlan?: number });
-			return { mac, vlan, port: `${node.name}.${at}` };
+			const { mac, vlan, tagged }: GivenNic = typeof nic === 'string' ? { mac: nic } : nic;
+			return {
+				mac: mac ?? macOf(`${path}/nic${at}`),
+				vlans: { untagged: vlan ?? null, tagged: tagged ?? [] },
+				port: `${node.name}.${at}`,
+			};
 		}),
 		hasTpm: has.tpm ?? false,
 		watts: has.watts ?? defaultWatts,

@@ -110,6 +110,14 @@ export function createRackService(options: {
 				});
 				await switching;
 			}),
+		async vlans(port, wanted) {
+			const { network } = await starting;
+			if (!network)
+				throw new BimetalError('NoSwitch', `${plan.name} has no switch: its file says \`switch: false\``, {
+					status: 409,
+				});
+			await network.setVlans(port, wanted);
+		},
 		async status() {
 			return { status: await showStatus() };
 		},
@@ -173,12 +181,14 @@ export function createRackService(options: {
 			switch: rack?.network
 				? {
 						network: rack.network.network,
+						database: rack.network.database,
 						fault: switchFault,
 						ports:
 							switchFault === null
-								? (await rack.network.ports()).map(({ name, vlan, isLinked, fault }) => ({
+								? (await rack.network.ports()).map(({ name, vlans, isLinked, fault }) => ({
 										name,
-										vlan,
+										...vlans,
+										tagged: [...vlans.tagged],
 										linked: isLinked,
 										fault: fault ?? null,
 									}))

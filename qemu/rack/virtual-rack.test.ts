@@ -40,7 +40,7 @@ test('a rack of real machines: BMCs, outlets, switch ports, consoles, and the sa
 		t.regex(node.serial.lines().join('\n'), /booted from H/);
 	}
 	t.deepEqual(
-		(await rack.network?.ports())?.map(({ name, vlan, isLinked }) => [name, vlan, isLinked]),
+		(await rack.network?.ports())?.map(({ name, vlans, isLinked }) => [name, vlans.untagged, isLinked]),
 		[
 			['a.0', 10, true],
 			['b.0', null, true],

@@ -133,9 +133,9 @@ export async function startVirtualRack(options: VirtualRackOptions): Promise<Vir
 			const disk = node.disk && join(folder, 'disk.qcow2');
 			if (node.disk && disk) await openNodeDisk(node.disk.kind === 'guest' ? guest() : node.disk, disk);
 			const taps: string[] = [];
-			for (const { port, vlan } of network ? node.nics : []) {
+			for (const { port, vlans } of network ? node.nics : []) {
 				taps.push((await network?.createPort(port))?.tap ?? '');
-				if (vlan !== undefined) await network?.setVlan(port, vlan);
+				await network?.setVlans(port, vlans);
 			}
 			const consoleFile = join(folder, 'console.log');
 			const server = virtualServer({

@@ -9,6 +9,8 @@ import { connectOvsdb, type Ovsdb } from './ovsdb-client.ts';
 /** Open vSwitch's two daemons, and the network that its devices are in. */
 export interface OpenVswitch {
 	readonly ovsdb: Ovsdb;
+	/** Path of the database's socket. */
+	readonly database: string;
 	/**
 	 * Forgets how frames of known kinds were passed on, so that each is looked up by the configuration in force. Until
 	 * then a port that was cut off still reaches those that it has just spoken with (ovs-vswitchd(8), revalidator/purge).
@@ -91,6 +93,7 @@ export async function startOpenVswitch(options: {
 		void whenFailed.then(() => ovsdb.close());
 		return {
 			ovsdb,
+			database: path.join(folder, 'db.sock'),
 			async forgetFlows() {
 				await control.ask('revalidator/purge', []);
 			},

@@ -28,7 +28,7 @@ const thisMachine: Surroundings = {
 export async function checkSwitchRequirements(surroundings: Surroundings = thisMachine): Promise<void> {
 	const missing: string[] = [];
 	if (surroundings.userId !== 0) missing.push('it makes network devices: run it as root (sudo)');
-	if (!(await surroundings.mayOpen(tunDevice)))
+	else if (!(await surroundings.mayOpen(tunDevice)))
 		missing.push(`${tunDevice} cannot be opened: modprobe tun; in a container, pass the device in`);
 	const found = await Promise.all(
 		programs.map(name =>

@@ -14,6 +14,7 @@ import { frame, type Plug, plugIn } from './test-plug.ts';
 
 const test = testNeeding('openvswitch-switch', 'qemu-system-x86');
 const execute = promisify(execFile);
+const access = (vlan: number | null) => ({ untagged: vlan, tagged: [] });
 
 async function newSwitch(t: ExecutionContext): Promise<{ network: Switch; run: string; folder: string }> {
 	const folder = await mkdtemp(join(tmpdir(), 'bimetal-switch-'));
@@ -50,32 +51,32 @@ test('frames pass within a VLAN only, at once after a change, and never without 
 	say('nobody');
 	for (const tag of [1, 10, 4094, 4095]) say(`nobody-${tag}`, tag);
 
-	await network.setVlan('node1.0', 10);
+	await network.setVlans('node1.0', access(10));
 	say('alone');
-	await network.setVlan('node2.0', 10);
+	await network.setVlans('node2.0', access(10));
 	say('both');
 	await b.waitFor('both');
 	// An access port takes no tagged frames: not of another VLAN, not of its own.
-	await network.setVlan('a-port-with-a-name-that-fits-no-device', 20);
+	await network.setVlans('a-port-with-a-name-that-fits-no-device', access(20));
 	say('hop-to-20', 20);
 	say('hop-to-10', 10);
 	say('doubly', 0x0fff);
 
-	await network.setVlan('node1.0', 20);
+	await network.setVlans('node1.0', access(20));
 	say('moved');
 	await c.waitFor('moved');
-	await network.setVlan('node1.0', 10);
+	await network.setVlans('node1.0', access(10));
 	say('back');
 	await b.waitFor('back');
-	await network.setVlan('node1.0', null);
+	await network.setVlans('node1.0', access(null));
 	say('cut off');
 	c.send(frame('to nobody', { from: 3 }));
-	await network.setVlan('node1.0', 10);
+	await network.setVlans('node1.0', access(10));
 	say('again');
 	await b.waitFor('again');
-	await network.setVlan('node2.0', null);
+	await network.setVlans('node2.0', access(null));
 	say('not to b');
-	await network.setVlan('node2.0', 10);
+	await network.setVlans('node2.0', access(10));
 	say('last');
 	await b.waitFor('last');
 	// One port takes frames in their order: what should not have come would be here by now.
@@ -84,10 +85,60 @@ test('frames pass within a VLAN only, at once after a change, and never without 
 	t.deepEqual(a.texts(), []);
 });
 
+test('a trunk carries its VLANs with their tags, its own without one, and no other', async t => {
+	const { network, run } = await newSwitch(t);
+	const [trunk, ten, twenty] = await plugged(t, network, run, ['trunk', 'ten', 'twenty']);
+	await network.setVlans('ten', access(10));
+	await network.setVlans('twenty', access(20));
+	const say = (text: string, tag?: number) =>
+		trunk.send(frame(text, tag === undefined ? { from: 1 } : { from: 1, tag }));
+	const answer = async (plug: Plug, text: string, as: string) => {
+		plug.send(frame(text, { from: 9 }));
+		await trunk.waitFor(as);
+	};
+	// Tags only: what has none belongs nowhere.
+	await network.setVlans('trunk', { untagged: null, tagged: [10, 30] });
+	say('lost');
+	say('lost too', 20);
+	say('to ten', 10);
+	await ten.waitFor('to ten');
+	await answer(ten, 'from ten', 'from ten@10');
+	// With a VLAN of its own.
+	await network.setVlans('trunk', { untagged: 20, tagged: [10] });
+	say('to twenty');
+	await twenty.waitFor('to twenty');
+	await answer(twenty, 'from twenty', 'from twenty');
+	say('to ten again', 10);
+	await ten.waitFor('to ten again');
+	t.deepEqual((await network.ports()).find(({ name }) => name === 'trunk')?.vlans, {
+		untagged: 20,
+		tagged: [10],
+	});
+	// Back to one VLAN: no trunk is left of it.
+	await network.setVlans('trunk', access(20));
+	say('no more', 10);
+	say('still');
+	await twenty.waitFor('still');
+	await network.setVlans('trunk', access(null));
+	say('nothing', 10);
+	say('nothing');
+	await network.setVlans('trunk', access(20));
+	say('last');
+	await twenty.waitFor('last');
+	t.deepEqual(ten.texts(), ['to ten', 'to ten again']);
+	t.deepEqual(twenty.texts(), ['to twenty', 'still', 'last']);
+	t.deepEqual(trunk.texts(), ['from ten@10', 'from twenty']);
+	for (const wrong of [
+		{ untagged: 10, tagged: [10] },
+		{ untagged: null, tagged: [4095] },
+	])
+		await t.throwsAsync(network.setVlans('trunk', wrong), { code: 'VlanWrong' });
+});
+
 test('a change is in force when it is said to be: no frame passes by what was right before', async t => {
 	const { network, run } = await newSwitch(t);
 	const [a, b, c] = await plugged(t, network, run, ['a', 'b', 'c']);
-	await Promise.all([network.setVlan('b', 10), network.setVlan('c', 20)]);
+	await Promise.all([network.setVlans('b', access(10)), network.setVlans('c', access(20))]);
 	const began = performance.now();
 	const rounds = 40;
 	for (let round = 0; round < rounds; round++) {
@@ -95,10 +146,10 @@ test('a change is in force when it is said to be: no frame passes by what was ri
 			[10, b],
 			[20, c],
 		] as const) {
-			await network.setVlan('a', vlan);
+			await network.setVlans('a', access(vlan));
 			a.send(frame(`${vlan}-${round}`, { from: 1 }));
 			await plug.waitFor(`${vlan}-${round}`);
-			await network.setVlan('a', null);
+			await network.setVlans('a', access(null));
 			a.send(frame(`none-${round}`, { from: 1 }));
 		}
 	}
@@ -111,7 +162,7 @@ test('a change is in force when it is said to be: no frame passes by what was ri
 test('a switch that ends leaves another one alone', async t => {
 	const [system, ours] = [await newSwitch(t), await newSwitch(t)];
 	const [a, b] = await plugged(t, system.network, system.run, ['a', 'b']);
-	await Promise.all([system.network.setVlan('a', 7), system.network.setVlan('b', 7)]);
+	await Promise.all([system.network.setVlans('a', access(7)), system.network.setVlans('b', access(7))]);
 	const looks = async () => ({
 		processes: (await findChildren(system.run)).map(({ pid, startTime }) => `${pid} ${startTime}`),
 		files: (await readdir(system.folder)).sort(),
@@ -120,7 +171,7 @@ test('a switch that ends leaves another one alone', async t => {
 	});
 	const before = await looks();
 	const plugs = await plugged(t, ours.network, ours.run, ['a', 'b']);
-	await ours.network.setVlan('a', 8);
+	await ours.network.setVlans('a', access(8));
 	await ours.network.removePort('b');
 	for (const plug of plugs) await plug.close();
 	await ours.network.close();
@@ -134,7 +185,7 @@ test('the machine itself has no device of the switch and cannot be reached throu
 	const outside = await readdir('/sys/class/net');
 	const { network, run } = await newSwitch(t);
 	await plugged(t, network, run, ['a']);
-	await network.setVlan('a', 7);
+	await network.setVlans('a', access(7));
 	t.deepEqual(await readdir('/sys/class/net'), outside);
 	const addresses = await execute('nsenter', [`--net=${network.network}`, 'ip', '-brief', 'address']);
 	t.regex(addresses.stdout, /^a /m);
@@ -172,17 +223,17 @@ test('ports are listed as they are, with what is wrong said', async t => {
 	t.deepEqual(await network.ports(), []);
 	const [a] = await plugged(t, network, run, ['node2.0']);
 	await network.createPort('node10.0');
-	await network.setVlan('node10.0', 4094);
+	await network.setVlans('node10.0', access(4094));
 	const port = { isLinked: false, fault: undefined };
 	t.deepEqual(await network.ports(), [
-		{ ...port, name: 'node2.0', tap: 'node2.0', vlan: null, isLinked: true },
-		{ ...port, name: 'node10.0', tap: 'node10.0', vlan: 4094 },
+		{ ...port, name: 'node2.0', tap: 'node2.0', vlans: access(null), isLinked: true },
+		{ ...port, name: 'node10.0', tap: 'node10.0', vlans: access(4094) },
 	]);
 	await t.throwsAsync(network.createPort('node2.0'), { code: 'PortExists' });
 	await t.throwsAsync(network.createPort('a b'), { code: 'PortNameWrong' });
 	for (const vlan of [0, 4095, 1.5, -1, Number.NaN])
-		await t.throwsAsync(network.setVlan('node2.0', vlan), { code: 'VlanWrong' });
-	await t.throwsAsync(network.setVlan('node3.0', 5), { code: 'PortUnknown' });
+		await t.throwsAsync(network.setVlans('node2.0', access(vlan)), { code: 'VlanWrong' });
+	await t.throwsAsync(network.setVlans('node3.0', access(5)), { code: 'PortUnknown' });
 	await t.throwsAsync(network.removePort('node3.0'), { code: 'PortUnknown' });
 	await a.close();
 	await network.removePort('node2.0');

@@ -6,13 +6,20 @@ import { asMap, asSet, optional, setOf, texts, type Uuid, uuid } from './ovsdb-v
 import { checkSwitchRequirements } from './requirements.ts';
 import { addTap, removeTap, tapName } from './taps.ts';
 
+/** What a port carries: VLANs from 1 to 4094. Nothing at all is `{ untagged: null, tagged: [] }`. */
+export interface PortVlans {
+	/** Frames without a tag belong to it: what a machine that knows nothing of VLANs is in. Also called native. */
+	readonly untagged: number | null;
+	/** Frames with a tag of these pass as they are. */
+	readonly tagged: readonly number[];
+}
+
 /** A port as the switch has it. */
 export interface SwitchPort {
 	readonly name: string;
 	/** The tap device in the switch's network namespace, for `-netdev tap,ifname=…,script=no,downscript=no,vnet_hdr=off`. */
 	readonly tap: string;
-	/** The access VLAN, 1 to 4094; null: none, and nothing passes. */
-	readonly vlan: number | null;
+	readonly vlans: PortVlans;
 	/** Whether something is plugged in: a running machine has the tap open. */
 	readonly isLinked: boolean;
 	/** What the switch cannot do with it, in its own words. */
@@ -20,18 +27,20 @@ export interface SwitchPort {
 }
 
 /**
- * A switch whose ports are taps. A port without a VLAN passes nothing, in no direction and to no other port; one with a
- * VLAN is an access port of it: untagged frames only, to and from the ports of the same VLAN.
+ * A switch whose ports are taps. A port carries exactly the VLANs that it was given, and at first none: then nothing
+ * passes, in no direction and to no other port, whatever tags a machine puts on its frames.
  */
 export interface Switch {
 	/** The network namespace with its devices, as nsenter(1) and ip(8) take it. */
 	readonly network: string;
+	/** Path of the socket of its database (OVSDB, RFC 7047), for who manages it by another way; see docs/emulated-hardware.md. */
+	readonly database: string;
 	/** Makes a port with its tap, without a VLAN. Throws PortExists, PortNameWrong. */
 	createPort(name: string): Promise<SwitchPort>;
 	/** Throws PortUnknown. */
 	removePort(name: string): Promise<void>;
-	/** Resolves when the switch does it. Throws PortUnknown, VlanWrong. */
-	setVlan(name: string, vlan: number | null): Promise<void>;
+	/** Resolves when the switch does it; the same again changes nothing. Throws PortUnknown, VlanWrong. */
+	setVlans(name: string, vlans: PortVlans): Promise<void>;
 	/** In the order of their names. */
 	ports(): Promise<readonly SwitchPort[]>;
 	/** Resolves when the switch has broken down, with the reason: nothing passes from then on. */
@@ -53,6 +62,7 @@ const portRow = z.object({
 	_uuid: uuid,
 	name: z.string(),
 	tag: optional(z.int()),
+	trunks: setOf(z.int()),
 	interfaces: setOf(uuid),
 	external_ids: texts,
 });
@@ -131,7 +141,9 @@ function switchOf(vswitch: OpenVswitch): Switch {
 				return {
 					name: row.external_ids.get(nameKey) ?? '',
 					tap: row.name,
-					vlan: passing.has(row._uuid[1]) ? (row.tag ?? null) : null,
+					vlans: passing.has(row._uuid[1])
+						? { untagged: row.tag ?? null, tagged: [...row.trunks].sort((a, b) => a - b) }
+						: nothing,
 					isLinked: device?.link_state === 'up',
 					fault: device?.error,
 				};
@@ -146,6 +158,7 @@ function switchOf(vswitch: OpenVswitch): Switch {
 
 	return {
 		network: namespace.path,
+		database: vswitch.database,
 		failed: vswitch.failed,
 		ports,
 		async createPort(name) {
@@ -183,7 +196,7 @@ function switchOf(vswitch: OpenVswitch): Switch {
 				await removeTap(namespace, tap).catch(() => undefined);
 				throw fault;
 			}
-			return { name, tap, vlan: null, isLinked: false, fault: undefined };
+			return { name, tap, vlans: nothing, isLinked: false, fault: undefined };
 		},
 		async removePort(name) {
 			const { _uuid, name: tap } = await find(name);
@@ -191,13 +204,10 @@ function switchOf(vswitch: OpenVswitch): Switch {
 			await change(vswitch, [move(connected, 'delete', _uuid), move(isolated, 'delete', _uuid)]);
 			await removeTap(namespace, tap);
 		},
-		async setVlan(name, vlan) {
-			if (vlan !== null && !(Number.isInteger(vlan) && vlan >= 1 && vlan <= 4094))
-				throw new BimetalError('VlanWrong', `${vlan} is no VLAN: 1 to 4094 (IEEE 802.1Q)`, { status: 400 });
+		async setVlans(name, vlans) {
+			const row = columnsOf(vlans);
 			const { _uuid } = await find(name);
-			const [from, to] = vlan === null ? [connected, isolated] : [isolated, connected];
-			const row =
-				vlan === null ? { tag: asSet([]), vlan_mode: asSet([]) } : { tag: vlan, vlan_mode: 'access' };
+			const [from, to] = row === undefined ? [connected, isolated] : [isolated, connected];
 			await change(vswitch, [
 				// It may have been removed since: then nothing of this happens.
 				{
@@ -209,7 +219,7 @@ function switchOf(vswitch: OpenVswitch): Switch {
 					rows: [{ _uuid }],
 					timeout: 0,
 				},
-				{ op: 'update', table: 'Port', where: [['_uuid', '==', _uuid]], row },
+				{ op: 'update', table: 'Port', where: [['_uuid', '==', _uuid]], row: row ?? noColumns },
 				move(from, 'delete', _uuid),
 				move(to, 'insert', _uuid),
 			]);
@@ -217,6 +227,31 @@ function switchOf(vswitch: OpenVswitch): Switch {
 		close: vswitch.close,
 	};
 }
+
+const nothing: PortVlans = Object.freeze({ untagged: null, tagged: [] });
+
+/**
+ * The columns of a port that carries these VLANs; undefined: none. A trunk whose `trunks` were empty would carry all of
+ * them (vswitchd.conf.db(5), VLAN Configuration), so that there is none without. Throws VlanWrong.
+ */
+function columnsOf({ untagged, tagged }: PortVlans): object | undefined {
+	for (const vlan of untagged === null ? tagged : [untagged, ...tagged]) {
+		if (!(Number.isInteger(vlan) && vlan >= 1 && vlan <= 4094))
+			throw new BimetalError('VlanWrong', `${vlan} is no VLAN: 1 to 4094 (IEEE 802.1Q)`, { status: 400 });
+	}
+	const trunks = [...new Set(tagged)];
+	if (untagged !== null && trunks.includes(untagged))
+		throw new BimetalError('VlanWrong', `VLAN ${untagged} is with a tag or without one, not both`, {
+			status: 400,
+		});
+	if (trunks.length === 0)
+		return untagged === null ? undefined : { ...noColumns, tag: untagged, vlan_mode: 'access' };
+	return untagged === null
+		? { tag: asSet([]), vlan_mode: 'trunk', trunks: asSet(trunks) }
+		: { tag: untagged, vlan_mode: 'native-untagged', trunks: asSet(trunks) };
+}
+
+const noColumns = { tag: asSet([]), vlan_mode: asSet([]), trunks: asSet([]) };
 
 /** One transaction, and the wait until the switch has carried it out (vswitchd.conf.db(5), next_cfg and cur_cfg). */
 async function change({ ovsdb, forgetFlows }: OpenVswitch, operations: readonly Operation[]): Promise<void> {

@@ -10,7 +10,7 @@ export interface Plug {
 	send(frame: Buffer): void;
 	/** Waits until a frame has come whose payload holds this text. */
 	waitFor(text: string, ms?: number): Promise<void>;
-	/** Texts of all frames that have come. */
+	/** Texts of all frames that have come; `@10` behind that of one with the tag of VLAN 10. */
 	texts(): readonly string[];
 	close(): Promise<void>;
 }
@@ -67,7 +67,11 @@ export async function plugIn(network: Switch, { tap }: SwitchPort, run: string):
 			const text = rest.toString('latin1', 4, 4 + length);
 			rest = rest.subarray(4 + length);
 			const found = text.indexOf(marker);
-			if (found !== -1) seen.push(text.slice(found + marker.length).split('/')[0] ?? '');
+			if (found === -1) continue;
+			const words = text.slice(found + marker.length).split('/')[0] ?? '';
+			const isTagged = text.charCodeAt(12) === 0x81 && text.charCodeAt(13) === 0;
+			const tag = ((text.charCodeAt(14) & 0x0f) << 8) | text.charCodeAt(15);
+			seen.push(isTagged ? `${words}@${tag}` : words);
 		}
 		for (const look of waiting) look();
 	});
