@@ -55,6 +55,11 @@ export const hilErrorTable = {
 		meaning:
 			'The switch did not answer. What is pending on it is tried again, less and less often, until it does.',
 	},
+	SwitchDeaf: {
+		status: 502,
+		expose: true,
+		meaning: 'The switch said that a port was set, and shows something else. It is tried again a few times.',
+	},
 	SwitchRefused: {
 		status: 502,
 		expose: true,

@@ -13,7 +13,7 @@ import type { Obm } from './obm/obm.ts';
 /** What hil's interfaces are made of. */
 export interface HilDeps {
 	readonly store: Store;
-	readonly workers: Pick<Workers, 'wake'>;
+	readonly workers: Pick<Workers, 'wake' | 'inspect'>;
 	readonly authenticator: Authenticator;
 	readonly obm: Obm;
 	readonly hypervisor: Hypervisor;

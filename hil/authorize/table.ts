@@ -63,6 +63,8 @@ export const rules = {
 	'switch.register': 'admin',
 	'switch.delete': 'admin',
 	'switch.show': 'admin',
+	'switch.inspect': 'admin',
+	'switch.repair': 'admin',
 	'port.register': 'admin',
 	'port.delete': 'admin',
 	'port.show': 'admin',

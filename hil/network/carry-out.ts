@@ -52,13 +52,19 @@ export async function carryOut(
 
 const triesAfterOddFaults = 5;
 
-async function bringTo(port: string, wanted: PortState, deps: CarryOutDeps): Promise<void> {
-	const read = () => withinTime(deps, signal => deps.driver.readPort(port, signal));
-	if (isSameState(await read(), wanted)) return;
+/** What the switch says that a port carries; SwitchAway when it takes too long. */
+export const readPort = (port: string, deps: CarryOutDeps): Promise<PortState> =>
+	withinTime(deps, signal => deps.driver.readPort(port, signal));
+
+/** Makes a port carry what is wanted, if it does not, and looks again. */
+export async function bringTo(port: string, wanted: PortState, deps: CarryOutDeps): Promise<void> {
+	if (isSameState(await readPort(port, deps), wanted)) return;
 	await withinTime(deps, signal => deps.driver.setPort(port, wanted, signal));
-	const state = await read();
+	const state = await readPort(port, deps);
 	if (isSameState(state, wanted)) return;
-	throw new Error(`port ${port} carries ${describeState(state)} instead of ${describeState(wanted)}`);
+	throw hilErrors.SwitchDeaf(
+		`port ${port} carries ${describeState(state)} instead of ${describeState(wanted)}`,
+	);
 }
 
 async function withinTime<R>(

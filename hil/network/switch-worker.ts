@@ -4,7 +4,7 @@ import type { Store } from '../../common/store/store.ts';
 import { completeAction, failAction, pendingOn, planAction, recordAttempt } from '../core/actions.ts';
 import type { SwitchDriver } from '../switches/driver.ts';
 import { backOff } from './back-off.ts';
-import { carryOut, type Outcome } from './carry-out.ts';
+import { type CarryOutDeps, carryOut, type Outcome } from './carry-out.ts';
 
 export interface SwitchWorkerDeps {
 	readonly switch: string;
@@ -27,6 +27,8 @@ export interface SwitchWorkerDeps {
 export interface SwitchWorker {
 	/** There may be something to do: at once, unless the switch is being given time. */
 	wake(): void;
+	/** Runs something on the switch between two actions; rejects with what it throws, or when the service ends. */
+	inTurn<R>(work: (deps: CarryOutDeps) => Promise<R>): Promise<R>;
 	/** Resolves when nothing is under way; what waits for a retry stays journalled. */
 	idle(): Promise<void>;
 	close(): Promise<void>;
@@ -43,6 +45,7 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 	const retryAt = new Map<string, number>();
 	let away = { times: 0, until: 0 };
 	let isWanted = false;
+	const jobs: ((deps: () => Promise<CarryOutDeps>) => Promise<void>)[] = [];
 	let running: Promise<void> | undefined;
 	let cancelTimer: () => void = () => undefined;
 
@@ -60,6 +63,7 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 		while (isWanted && !end.signal.aborted) {
 			isWanted = false;
 			try {
+				for (const job of jobs.splice(0)) await job(carryOutDeps);
 				await round();
 			} catch (fault) {
 				// Not the switch but the store, or the driver's start: nothing may end the worker.
@@ -69,6 +73,13 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 		}
 		sleepUntilDue();
 	}
+
+	const carryOutDeps = async (): Promise<CarryOutDeps> => ({
+		driver: await deps.driver(),
+		clock,
+		timeout: deps.timeout,
+		signal: end.signal,
+	});
 
 	async function round(): Promise<void> {
 		if (away.until > clock.elapsed()) return;
@@ -95,8 +106,7 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 			deps.onEnded();
 			return true;
 		}
-		const driver = await deps.driver();
-		const outcome = await carryOut(plan, { driver, clock, timeout: deps.timeout, signal: end.signal });
+		const outcome = await carryOut(plan, await carryOutDeps());
 		if (end.signal.aborted && outcome.kind !== 'done') return false;
 		deps.onOutcome(outcome.kind);
 		if (outcome.kind !== 'open' || !outcome.isAway) away = { times: 0, until: 0 };
@@ -144,11 +154,25 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 	};
 	return {
 		wake,
+		inTurn: work =>
+			new Promise((resolve, reject) => {
+				if (end.signal.aborted) return reject(end.signal.reason);
+				jobs.push(async using => {
+					try {
+						resolve(await work(await using()));
+					} catch (fault) {
+						reject(fault);
+					}
+				});
+				wake();
+			}),
 		idle,
 		async close() {
 			end.abort(new Error('the service ends'));
 			cancelTimer();
 			await idle();
+			// Their callers are told: a call on the switch ends at once now.
+			for (const job of jobs.splice(0)) await job(() => Promise.reject(end.signal.reason));
 		},
 	};
 }

@@ -7,6 +7,7 @@ import { pendingSwitches } from '../core/actions.ts';
 import { actions } from '../model/action.ts';
 import { switches, switchSecrets } from '../model/switch.ts';
 import type { SwitchDriver, SwitchType } from '../switches/driver.ts';
+import { type DriftedPort, inspectSwitch } from './inspect.ts';
 import { createSwitchWorker, type SwitchWorker } from './switch-worker.ts';
 
 export interface WorkersDeps {
@@ -29,6 +30,8 @@ export interface Workers {
 	/** Takes up what was pending when the last process ended. */
 	start(): Promise<void>;
 	wake(switchLabel: string): void;
+	/** Compares a switch with what is recorded, and puts right what differs when it is to. */
+	inspect(switchLabel: string, isRepair: boolean): Promise<DriftedPort[]>;
 	idle(): Promise<void>;
 	/** Finishes what it is doing on each switch. */
 	close(): Promise<void>;
@@ -91,6 +94,8 @@ export function createWorkers(deps: WorkersDeps): Workers {
 		wake(label) {
 			if (!isClosed) workerOf(label).wake();
 		},
+		inspect: async (label, isRepair) =>
+			workerOf(label).inTurn(using => inspectSwitch(store, label, isRepair, using)),
 		async idle() {
 			for (const { worker } of workers.values()) await worker.idle();
 		},

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { showErrors } from '../core/actions.ts';
 import { type Change, changeStep, makeChange } from '../core/changes.ts';
 import { releaseNode, showDeparture } from '../core/departures.ts';
+import { recordedPorts } from '../core/drift.ts';
 import { searchNodes } from '../core/search.ts';
 import type { HilDeps } from '../hil-deps.ts';
 import { reference } from '../model/label.ts';
@@ -57,6 +58,23 @@ export function v1Routes(consoles: Consoles): readonly HilRoute[] {
 			summary: 'A queued action with how often it was tried and what went wrong last',
 			answer: views.action,
 			verb: showErrors,
+		}),
+		reads({
+			path: '/switch/{switch}/drift',
+			action: 'switch.inspect',
+			summary:
+				'Ports that carry something else than what is recorded; ports that are just being changed are left out',
+			answer: views.drift,
+			verb: recordedPorts,
+			after: async (_result, { workers }, of) => ({ ports: await workers.inspect(of.switch, false) }),
+		}),
+		changes('POST', {
+			path: '/switch/{switch}/repair',
+			action: 'switch.repair',
+			summary: 'Put right what differs from what is recorded',
+			answer: views.drift,
+			verb: recordedPorts,
+			after: async (_result, { workers }, of) => ({ ports: await workers.inspect(of.switch, true) }),
 		}),
 		changes('POST', {
 			path: '/project/{project}/release_node',

@@ -166,6 +166,40 @@ test('a node moves from one network to another in one change, in order, and what
 	t.deepEqual(hil.mocks.at('tor').ports.get('gi1/0/1'), { native: 101, tagged: [] });
 });
 
+test('ports that were changed behind its back are found, and put right', async t => {
+	const hil = await startHil(t);
+	await furnish(hil, 3);
+	const mock = hil.mocks.at('tor');
+	await hil.ok('POST', '/v1/changes', {
+		steps: [
+			{ do: 'create_network', network: 'inner', owner: 'red', access: 'red', net_id: '' },
+			{ do: 'connect_node', project: 'red', node: 'n1' },
+			{ do: 'connect_network', node: 'n1', nic: 'eth0', network: 'inner' },
+		],
+	});
+	await hil.workers.idle();
+	t.deepEqual(await hil.ok('GET', '/v1/switch/tor/drift'), { ports: [] });
+	mock.ports.set('gi1/0/1', { native: null, tagged: [] });
+	mock.ports.set('gi1/0/3', { native: 100, tagged: [] });
+	const clear = { native: null, tagged: [] };
+	const inner = { native: 100, tagged: [] };
+	const drift = [
+		{ port: 'gi1/0/1', nic: 'n1/eth0', recorded: inner, found: clear, repaired: false },
+		{ port: 'gi1/0/3', nic: 'n3/eth0', recorded: clear, found: inner, repaired: false },
+	];
+	t.deepEqual(await hil.ok('GET', '/v1/switch/tor/drift'), { ports: drift });
+	t.is((await hil.call('GET', '/v1/switch/tor/drift', undefined, 'alice')).status, 401);
+	t.is((await hil.call('POST', '/v1/switch/none/repair')).status, 404);
+	mock.trouble = { kind: 'away' };
+	t.like(await hil.call('GET', '/v1/switch/tor/drift'), { status: 503, body: { type: 'SwitchAway' } });
+	mock.trouble = undefined;
+	t.deepEqual(await hil.ok('POST', '/v1/switch/tor/repair'), {
+		ports: drift.map(each => ({ ...each, repaired: true })),
+	});
+	t.deepEqual([mock.ports.get('gi1/0/1'), mock.ports.get('gi1/0/3')], [inner, clear]);
+	t.deepEqual(await hil.ok('GET', '/v1/switch/tor/drift'), { ports: [] });
+});
+
 test('what goes beyond HIL describes itself as well', async t => {
 	const hil = await startHil(t);
 	const description = (await hil.ok('GET', '/v1/openapi.json')) as { paths: object };

@@ -15,6 +15,18 @@ export const foundNodes = z.strictObject({
 });
 
 const portState = z.strictObject({ native: z.int().nullable(), tagged: z.array(z.int()) });
+export const drift = z.strictObject({
+	ports: z.array(
+		z.strictObject({
+			port: z.string(),
+			nic: z.string().nullable(),
+			recorded: portState,
+			found: portState,
+			repaired: z.boolean(),
+		}),
+	),
+});
+
 export const change = z.strictObject({
 	dry_run: z.boolean(),
 	ports: z.array(
