@@ -13,7 +13,6 @@ import { startBroker } from '../../common/events/broker.ts';
 import { connectEvents } from '../../common/events/bus.ts';
 import { generatePassword } from '../../common/identity/passwords.ts';
 import { silentLogger } from '../../common/log/logger.ts';
-import { buildGuest } from '../../qemu/guest/guest.ts';
 import { findChildren } from '../../qemu/machine/children.ts';
 import { readRackFile } from '../../qemu/rack/rack-file.ts';
 import { type RackFolders, rackFolders } from '../../qemu/rack/rack-folders.ts';
@@ -43,12 +42,11 @@ type ArgumentsAfter<F> = F extends (first: never, ...rest: infer R) => unknown ?
 
 /**
  * Starts a rack, enrols its BMCs by `bimetal bmc enrol`, boots all servers, and starts the proxy as a process of its own. Whatever it starts ends with the test, which fails when something is left.
- * @param rackFile what stands in rack.yaml beside the name and the disks
+ * @param rackFile what stands in rack.yaml beside the name
  */
 export async function startRackSite(t: ExecutionContext, rackFile: string): Promise<RackSite> {
 	const folder = await mkdtemp(path.join(tmpdir(), 'bm-site-'));
 	t.teardown(() => rm(folder, { recursive: true, force: true }));
-	const guest = await buildGuest({ onProgress: step => t.log(step) });
 	const clock = systemClock;
 	const passwords = { pdu: generatePassword(), proxy: generatePassword() };
 	const broker = await startBroker({
@@ -76,13 +74,16 @@ export async function startRackSite(t: ExecutionContext, rackFile: string): Prom
 	await events.ready();
 
 	const file = path.join(folder, 'rack.yaml');
-	const text = `name: trial\n${rackFile}\n`.replace('disk: guest', `disk: ${guest.disk}`);
 	const folders = rackFolders('trial', {
 		state: path.join(folder, 'rack'),
 		cwd: folder,
 		env: { XDG_RUNTIME_DIR: folder },
 	});
-	const rack = await startVirtualRack({ plan: planRack(readRackFile(file, text)), folders, events });
+	const rack = await startVirtualRack({
+		plan: planRack(readRackFile(file, `name: trial\n${rackFile}\n`)),
+		folders,
+		events,
+	});
 	t.teardown(() => endRack(rack, folders));
 
 	const tls = await createTestTls();
