@@ -26,7 +26,7 @@ export interface ConsoleLog {
 }
 
 const keptLines = 200;
-/** Characters in which a pattern is looked for. */
+/** Characters in which a pattern is looked for, at least. */
 const keptText = 256 * 1024;
 
 export function createConsoleLog(options: ConsoleLogOptions = {}): ConsoleLog {
@@ -60,7 +60,8 @@ export function createConsoleLog(options: ConsoleLogOptions = {}): ConsoleLog {
 		add(bytes) {
 			if (file !== undefined && !isClosed && room > 0) room -= writeSync(file, bytes.subarray(0, room));
 			text += bytes.toString('latin1');
-			if (text.length > keptText) {
+			// Not at each of the many small pieces that come: cutting copies what is kept.
+			if (text.length > 2 * keptText) {
 				from = Math.max(0, from - (text.length - keptText));
 				text = text.slice(-keptText);
 			}

@@ -1,7 +1,7 @@
 /** One open WebSocket of the emulated BMC, as what serves it sees it. */
 export interface ConsoleSocket {
-	/** One binary message, as bmcweb sends them. */
-	send(bytes: Buffer): void;
+	/** One binary message, as bmcweb sends them; `sent` is called when it has left this process, or never will. */
+	send(bytes: Buffer, sent?: () => void): void;
 	/** Called with each message, text or binary, in order. */
 	onMessage(take: (bytes: Buffer) => void): void;
 	/** Called once, when the socket has closed for whatever reason. */

@@ -72,8 +72,9 @@ export function acceptWebSocket(
 		ws.on('message', heard);
 		ws.on('close', () => cancel());
 		open({
-			send(bytes) {
-				if (ws.readyState === ws.OPEN) ws.send(bytes, { binary: true });
+			send(bytes, sent = () => undefined) {
+				if (ws.readyState === ws.OPEN) ws.send(bytes, { binary: true }, sent);
+				else sent();
 			},
 			onMessage: take => void ws.on('message', data => take(data as Buffer)),
 			onClose: take => void ws.once('close', take),

@@ -11,7 +11,11 @@ export function serveVnc(socket: ConsoleSocket, qemu: Pick<Qemu, 'pid'> | undefi
 	}
 	// By its process's folder, for a path of our own may be too long for a UNIX socket.
 	const vnc = connect(`/proc/${qemu.pid}/cwd/${FILES.screenSocket}`);
-	vnc.on('data', bytes => socket.send(bytes));
+	vnc.on('data', bytes => {
+		// QEMU waits with its next picture for who is slow.
+		vnc.pause();
+		socket.send(bytes, () => vnc.resume());
+	});
 	vnc.on('error', () => undefined);
 	let isOpen = true;
 	vnc.on('close', () => {

@@ -136,6 +136,7 @@ test('a guest that does not listen to the button loses its power when its time i
 });
 
 test('boot overrides decide on the next boot, once or for longer; media are booted from', async t => {
+	t.timeout(300_000);
 	const { server, reset, until, bmc, ask, log } = await serverForTest(t, async place => {
 		await writeFile(path.join(place, 'pxe'), testSector('P'));
 		return { nics: [{ mac: '52:54:00:00:00:01', user: { tftp: place, bootfile: 'pxe' } }] };
@@ -200,6 +201,7 @@ test('boot overrides decide on the next boot, once or for longer; media are boot
 });
 
 test('UEFI with a TPM: its variables and the TPM’s keys stay, the site’s authority vouches for them', async t => {
+	t.timeout(300_000);
 	const { server, reset, until, folder, run, ask } = await serverForTest(t, async place => ({
 		firmware: 'uefi',
 		memoryMiB: 256,
@@ -276,6 +278,11 @@ test('the watts and the console follow what the machine does', async t => {
 	};
 	// It waits for its serial port without rest, and then halts.
 	await reaches(watts => watts > 60);
+	// One that writes without rest keeps neither its BMC from answering nor itself on.
+	console.type('f');
+	await server.console.waitFor(/f{100}/, LIMIT);
+	await reset('ForceRestart');
+	await server.console.waitFor(/booted from H/, LIMIT);
 	console.type('h');
 	await reaches(watts => watts <= 55);
 	const total = await ask('GET', '/redfish/v1/Chassis/chassis/Sensors/power_total_power');

@@ -42,6 +42,8 @@ loop:	mov $0x600, %dx			# PM1_STS
 	je crash
 	cmp $'s', %al
 	je deaf
+	cmp $'f', %al
+	je flood
 	cmp $'h', %al
 	je halt
 	cmp $'w', %al
@@ -67,6 +69,9 @@ crash:	mov $0x505, %dx			# pvpanic
 	mov $1, %al
 	out %al, %dx
 	jmp loop
+flood:	mov $'f', %al
+	call put
+	jmp flood
 deaf:	incb stubborn
 	jmp loop
 dog:	mov $0xb102, %ax		# PCI BIOS: where is 8086:25ab (i6300esb)

@@ -1,6 +1,7 @@
 // The WebSockets of the emulated BMC, as a client of bmcweb meets them.
 import test, { type ExecutionContext } from 'ava';
 import { WebSocket } from 'ws';
+import { createSimulatedHost } from '../simulated/simulated-host.ts';
 import { bmcForTest, PASSWORD } from '../test-bmc.ts';
 import { sendRaw } from '../wire-client.ts';
 
@@ -232,4 +233,44 @@ test('a message larger than bmcweb takes ends it; one that does not answer is gi
 	clock.advance(300_000);
 	silent.socket.resume();
 	t.is((await silent.closed).code, 1006);
+});
+
+test('a client that does not read the serial line misses what comes, and what is kept for it does not grow', async t => {
+	let write: (bytes: Buffer) => void = () => {};
+	const { bmc } = await bmcForTest(t, {
+		createHost(context) {
+			const host = createSimulatedHost(context, {
+				postTimeMs: 0,
+				shutdownTimeMs: 0,
+				kvmInput: { keys: [], pointers: 0 },
+			});
+			const listen = (take: (bytes: Buffer) => void) => {
+				write = take;
+				return () => {};
+			};
+			return { ...host, serial: { ...host.serial, listen } };
+		},
+	});
+	const { socket } = await opened(t, `${bmc.url}/console0`);
+	let received = 0;
+	socket.removeAllListeners('message').on('message', (bytes: Buffer) => {
+		received += bytes.length;
+	});
+	socket.pause();
+	const piece = Buffer.alloc(1024 * 1024, 'x');
+	for (let i = 0; i < 160; i++) {
+		write(piece);
+		await new Promise(resolve => setImmediate(resolve));
+	}
+	const last = new Promise<void>(resolve => {
+		socket.on('message', (bytes: Buffer) => {
+			if (bytes.toString().endsWith('end')) resolve();
+		});
+	});
+	socket.resume();
+	// What is written once it reads again arrives.
+	const again = setInterval(() => write(Buffer.from('end')), 10);
+	await last;
+	clearInterval(again);
+	t.true(received > 0 && received < 120 * piece.length, `${received} bytes`);
 });

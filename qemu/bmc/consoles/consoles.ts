@@ -16,6 +16,8 @@ export interface Consoles {
 // bmcweb's own limits.
 const MAX_KVM = 4;
 const SERIAL_SLICE = 4096;
+/** Bytes of the serial line that are kept for a client that does not read them. */
+const MAX_UNSENT = 64 * 1024 * 1024;
 
 /** The serial console, the KVM and the virtual medium, as bmcweb serves them. */
 export function createConsoles(device: Device): Consoles {
@@ -31,9 +33,17 @@ export function createConsoles(device: Device): Consoles {
 	};
 	const openSerial = (path: string) => (socket: ConsoleSocket) => {
 		keep(path, socket);
+		let unsent = 0;
 		const stop = host.serial.listen(bytes => {
-			for (let at = 0; at < bytes.length; at += SERIAL_SLICE)
-				socket.send(bytes.subarray(at, at + SERIAL_SLICE));
+			// Who does not read misses what the host writes in the meantime: it waits for nobody.
+			if (unsent > MAX_UNSENT) return;
+			for (let at = 0; at < bytes.length; at += SERIAL_SLICE) {
+				const slice = bytes.subarray(at, at + SERIAL_SLICE);
+				unsent += slice.length;
+				socket.send(slice, () => {
+					unsent -= slice.length;
+				});
+			}
 		});
 		socket.onClose(stop);
 		socket.onMessage(bytes => host.serial.type(bytes));

@@ -110,14 +110,13 @@ export function createVirtualMedium(options: {
 
 /** Takes every other medium out of its drive, and puts the wanted one in. */
 async function holdOnly(qemu: Qemu, wanted: InsertedMedium | undefined, clock: Clock): Promise<void> {
-	const nodes = blockNodes.parse(await qemu.qmp.execute('query-named-block-nodes', { flat: true }));
-	const present = nodes.map(one => one['node-name']);
+	const present = await nodes(qemu);
 	for (const node of present) {
 		if (node === wanted?.node) continue;
 		if (node.startsWith(NODE.Cd)) await ejectCd(qemu);
 		else if (!node.startsWith(NODE.Usb)) continue;
 		else if (await hasDrive(qemu)) await unplug(qemu, clock);
-		await qemu.qmp.execute('blockdev-del', { 'node-name': node });
+		await deleteNode(qemu, node);
 	}
 	if (wanted && !present.includes(wanted.node)) await insert(qemu, wanted);
 }
@@ -139,6 +138,20 @@ async function insert(qemu: Qemu, medium: InsertedMedium): Promise<void> {
 	await qmp.execute('blockdev-open-tray', { id: IDS.cd, force: true });
 	await qmp.execute('blockdev-insert-medium', { id: IDS.cd, 'node-name': medium.node });
 	await qmp.execute('blockdev-close-tray', { id: IDS.cd });
+}
+
+async function deleteNode(qemu: Qemu, node: string): Promise<void> {
+	try {
+		await qemu.qmp.execute('blockdev-del', { 'node-name': node });
+	} catch (fault) {
+		// One whose server went while it was being added is listed for a moment and goes by itself.
+		if ((await nodes(qemu)).includes(node)) throw fault;
+	}
+}
+
+async function nodes({ qmp }: Qemu): Promise<readonly string[]> {
+	const list = blockNodes.parse(await qmp.execute('query-named-block-nodes', { flat: true }));
+	return list.map(one => one['node-name']);
 }
 
 async function ejectCd({ qmp }: Qemu): Promise<void> {
