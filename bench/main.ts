@@ -16,6 +16,7 @@ const areas: Readonly<Record<string, () => Promise<{ area: BenchArea }>>> = {
 	filter: () => import('./filter.ts'),
 	'one-core': () => import('./one-core.ts'),
 	growth: () => import('./growth.ts'),
+	hil: () => import('./hil.ts'),
 };
 
 const help = `Usage: npm run bench -- [options]

@@ -46,7 +46,8 @@ export interface HilClient {
 	node(name: string): Promise<NodeView>;
 	/** All steps or none. */
 	change(steps: readonly ChangeStep[], options?: { dryRun?: boolean }): Promise<ChangeView>;
-	action(id: string): Promise<ActionView>;
+	/** `wait`: answered when it has ended, or after so many milliseconds (30,000 at most). */
+	action(id: string, wait?: number): Promise<ActionView>;
 	/** Resolves when all of them are DONE; throws ActionFailed (with the switch's words) or ActionsPending after `within` ms. */
 	settled(ids: readonly string[], within?: number): Promise<void>;
 	/** The node leaves its project step by step; the id is for `departure`. */
@@ -61,8 +62,8 @@ export interface HilClient {
 
 const nothing = z.unknown();
 const managed = v0.waiting.optional();
-/** Milliseconds between looks at actions that are pending. */
-const lookEvery = 100;
+/** Milliseconds that one look at a pending action waits for its end. */
+const longestLook = 10_000;
 
 export function createHilClient(options: HilClientOptions): HilClient {
 	const { username, password, ca, clock = systemClock, timeout = 60_000 } = options;
@@ -126,28 +127,20 @@ export function createHilClient(options: HilClientOptions): HilClient {
 		node: name => call(v0.node, 'GET', at`/v0/node/${name}`),
 		change: (steps, { dryRun = false } = {}) =>
 			call(v1.change, 'POST', '/v1/changes', { steps, ...(dryRun && { dry_run: true }) }),
-		action: id => call(v1.action, 'GET', at`/v1/action/${id}`),
+		action: (id, wait = 0) =>
+			call(v1.action, 'GET', `${at`/v1/action/${id}`}${wait > 0 ? `?wait=${wait}` : ''}`),
 		async settled(ids, within = 60_000) {
 			const end = clock.elapsed() + within;
-			for (let open = [...ids]; ; ) {
-				const views = await Promise.all(open.map(async id => ({ id, ...(await client.action(id)) })));
-				const failed = views.find(({ status }) => status === 'ERROR');
-				if (failed)
-					throw new BimetalError('ActionFailed', `${failed.node}/${failed.nic}: ${failed.error}`, {
-						status: 502,
-					});
-				open = views.filter(({ status }) => status === 'PENDING').map(({ id }) => id);
-				if (open.length === 0) return;
-				if (clock.elapsed() >= end) {
-					const last = views.find(({ status, error }) => status === 'PENDING' && error !== null)?.error;
-					const why = last ? `: ${last}` : '';
-					throw new BimetalError(
-						'ActionsPending',
-						`${open.length} changes of ports are still pending${why}`,
-						{ status: 504 },
-					);
+			for (const id of ids) {
+				for (;;) {
+					const left = Math.max(1, Math.round(end - clock.elapsed()));
+					const { status, node, nic, error } = await client.action(id, Math.min(left, longestLook));
+					if (status === 'DONE') break;
+					const where = `${node}/${nic}${error === null ? '' : `: ${error}`}`;
+					if (status === 'ERROR') throw new BimetalError('ActionFailed', where, { status: 502 });
+					if (clock.elapsed() < end) continue;
+					throw new BimetalError('ActionsPending', `still pending: ${where}`, { status: 504 });
 				}
-				await new Promise<void>(resolve => clock.after(lookEvery, resolve));
 			}
 		},
 		release: async (project, node) =>

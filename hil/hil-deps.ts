@@ -7,6 +7,7 @@ import type { Actor } from './authorize/actor.ts';
 import type { World } from './core/world.ts';
 import type { Departures } from './departure/departures.ts';
 import type { Hypervisor } from './headnode/hypervisor.ts';
+import type { Endings } from './network/endings.ts';
 import type { Workers } from './network/workers.ts';
 import type { Obm } from './obm/obm.ts';
 
@@ -19,6 +20,7 @@ export interface HilDeps {
 	readonly hypervisor: Hypervisor;
 	/** What a verb needs to know, for one who asks now. */
 	world(actor: Actor): World;
+	readonly endings: Pick<Endings, 'wait'>;
 	readonly departures: Pick<Departures, 'wake'>;
 	/** Somebody was announced to the maintenance service. */
 	readonly wakeMaintenance: () => void;

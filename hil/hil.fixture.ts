@@ -15,6 +15,7 @@ import type { World } from './core/world.ts';
 import { createDepartures, type Departures } from './departure/departures.ts';
 import { createNoHypervisor, type Hypervisor } from './headnode/hypervisor.ts';
 import type { HilDeps } from './hil-deps.ts';
+import { createEndings } from './network/endings.ts';
 import { createWorkers, type Workers } from './network/workers.ts';
 import { createNoObm } from './obm/no-obm.ts';
 import type { Obm } from './obm/obm.ts';
@@ -43,20 +44,23 @@ export interface HilBench {
 
 /** Users: `root`, who is an administrator; passwords are their names. */
 export async function startHil(
-	t: ExecutionContext,
+	t: Pick<ExecutionContext, 'teardown'>,
 	options: {
 		pool?: readonly number[];
 		obm?: Obm;
 		obmUrls?: readonly string[];
 		hypervisor?: Hypervisor;
 		images?: readonly string[];
+		/** In memory when absent. */
+		store?: Store;
 	} = {},
 ): Promise<HilBench> {
 	const { pool = [100, 101, 102], obm = createNoObm(), hypervisor = createNoHypervisor() } = options;
-	const store = createMemoryStore();
+	const { store = createMemoryStore() } = options;
 	const clock = new FakeClock();
 	const mocks = createMockSwitches();
 	const types = new Map([[mocks.type.type, mocks.type]]);
+	const endings = createEndings(clock);
 	const workers = createWorkers({
 		store,
 		types,
@@ -64,7 +68,10 @@ export async function startHil(
 		clock,
 		random: () => 0.5,
 		logger: silentLogger,
-		onEnded: () => departures.portsChanged(),
+		onEnded: id => {
+			endings.tell(id);
+			departures.portsChanged();
+		},
 	});
 	const departures = createDepartures({
 		store,
@@ -95,6 +102,7 @@ export async function startHil(
 		store,
 		workers,
 		departures,
+		endings,
 		authenticator: createDatabaseAuthenticator({ store, clock }),
 		obm,
 		hypervisor,
@@ -107,6 +115,7 @@ export async function startHil(
 	});
 	const listening = await listen(createServer(app), { host: '127.0.0.1', port: 0 });
 	t.teardown(async () => {
+		endings.close();
 		await listening.close(0);
 		await departures.close();
 		await workers.close();

@@ -20,6 +20,7 @@ import { createNoHypervisor } from './headnode/hypervisor.ts';
 import type { HilDeps } from './hil-deps.ts';
 import { createAnnouncer } from './maintenance/announcer.ts';
 import { users } from './model/project.ts';
+import { createEndings } from './network/endings.ts';
 import { createSecretBox, openSecretKey } from './network/secret-box.ts';
 import { createWorkers } from './network/workers.ts';
 import { createNoObm } from './obm/no-obm.ts';
@@ -53,13 +54,17 @@ export async function openHil(site: HilSite, { logger }: { readonly logger: Logg
 		const registry = createRegistry({ service: 'hil', process: true });
 		const types = switchTypes();
 		const shared = { store, clock, logger };
+		const endings = createEndings(clock);
 		const workers = createWorkers({
 			...shared,
 			types,
 			unseal: box.unseal,
 			random: Math.random,
 			registry,
-			onEnded: () => departures.portsChanged(),
+			onEnded: id => {
+				endings.tell(id);
+				departures.portsChanged();
+			},
 		});
 		opened.push(() => workers.close());
 		const obm = site.obm.length === 0 ? createNoObm() : createProxyObm(site.obm.map(accountOf));
@@ -92,6 +97,7 @@ export async function openHil(site: HilSite, { logger }: { readonly logger: Logg
 			registry,
 			workers,
 			departures,
+			endings,
 			authenticator,
 			obm,
 			hypervisor: createNoHypervisor(),
@@ -112,6 +118,8 @@ export async function openHil(site: HilSite, { logger }: { readonly logger: Logg
 			: createServer(app);
 		const main = await listen(server, { ...site.listen, clock });
 		opened.push(() => main.close());
+		// Whoever waits is answered before the listener closes.
+		opened.push(() => endings.close());
 		const checks = { store: () => store.read(tx => tx.count(users)) };
 		const ops = await listen(createOpsServer({ registry, checks, clock }), { ...site.ops, clock });
 		opened.push(() => ops.close());

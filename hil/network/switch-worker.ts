@@ -21,7 +21,7 @@ export interface SwitchWorkerDeps {
 	readonly timeout: number;
 	readonly onOutcome: (outcome: Outcome['kind'] | 'lost') => void;
 	/** An action has come to an end, and that is recorded. */
-	readonly onEnded: () => void;
+	readonly onEnded: (id: string) => void;
 }
 
 export interface SwitchWorker {
@@ -103,7 +103,7 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 		if (plan.kind === 'lost') {
 			await store.transact(tx => failAction(tx, id, plan.reason, clock.now()));
 			deps.onOutcome('lost');
-			deps.onEnded();
+			deps.onEnded(id);
 			return true;
 		}
 		const outcome = await carryOut(plan, await carryOutDeps());
@@ -133,7 +133,7 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 				outcome satisfies never;
 		}
 		if (outcome.kind === 'open') return false;
-		deps.onEnded();
+		deps.onEnded(id);
 		return true;
 	}
 

@@ -20,7 +20,7 @@ export interface WorkersDeps {
 	readonly logger: Logger;
 	readonly registry?: Registry | undefined;
 	/** An action has come to an end. */
-	readonly onEnded?: (() => void) | undefined;
+	readonly onEnded?: ((id: string) => void) | undefined;
 	/** Milliseconds that one call of a driver may take; 30,000 when absent. */
 	readonly timeout?: number | undefined;
 }

@@ -23,6 +23,7 @@ class Undone extends Error {
 }
 
 const mostSteps = 500;
+const longestWait = 30_000;
 const nothing = async (): Promise<undefined> => undefined;
 
 /** What goes beyond HIL's interface. */
@@ -55,9 +56,20 @@ export function v1Routes(consoles: Consoles): readonly HilRoute[] {
 		reads({
 			path: '/action/{id}',
 			action: 'action.show',
-			summary: 'A queued action with how often it was tried and what went wrong last',
+			summary:
+				'A queued action with how often it was tried and what went wrong last; `wait` answers when it has ended, or after so many ms',
+			body: { wait: z.coerce.number().int().min(0).max(longestWait).optional() },
 			answer: views.action,
 			verb: showErrors,
+			after: async (view, { endings, store }, { id, wait }) => {
+				if (view.status !== 'PENDING' || !wait) return view;
+				const waiting = endings.wait(id, wait);
+				// It may have ended before anybody waited.
+				const now = await store.read(tx => showErrors(tx, { id }));
+				if (now.status !== 'PENDING') waiting.cancel();
+				await waiting.over;
+				return store.read(tx => showErrors(tx, { id }));
+			},
 		}),
 		reads({
 			path: '/switch/{switch}/drift',

@@ -200,6 +200,25 @@ test('ports that were changed behind its back are found, and put right', async t
 	t.deepEqual(await hil.ok('GET', '/v1/switch/tor/drift'), { ports: [] });
 });
 
+test('who waits for an action is answered when it ends, or when the time is up', async t => {
+	const hil = await startHil(t);
+	await furnish(hil, 1);
+	hil.mocks.at('tor').trouble = { kind: 'away' };
+	const { status_id } = (await hil.ok('POST', '/v0/switch/tor/port/gi1/0/1/revert')) as { status_id: string };
+	const path = `/v1/action/${status_id}`;
+	await hil.workers.idle();
+	const late = hil.ok('GET', `${path}?wait=200`);
+	const inTime = hil.ok('GET', `${path}?wait=30000`);
+	while ((await hil.call('GET', '/v1/me')).status !== 200);
+	hil.mocks.at('tor').trouble = undefined;
+	hil.clock.advance(200);
+	t.like(await late, { status: 'PENDING', attempts: 1 });
+	hil.clock.advance(1000);
+	t.like(await inTime, { status: 'DONE' });
+	t.is((await hil.call('GET', `${path}?wait=40000`)).status, 400);
+	t.like(await hil.ok('GET', `${path}?wait=30000`), { status: 'DONE' }, 'already');
+});
+
 test('what goes beyond HIL describes itself as well', async t => {
 	const hil = await startHil(t);
 	const description = (await hil.ok('GET', '/v1/openapi.json')) as { paths: object };
