@@ -14,6 +14,7 @@ const BLOCK = 512;
 const VOLUME = { offset: 32_768n, length: 2048, name: 'CD001' };
 /** What the names of their block nodes begin with. */
 const NODE = { Cd: 'medium-cd-', Usb: 'medium-usb-' } as const;
+const ATTEMPTS = 5;
 /** Milliseconds for a guest to let a USB drive go that is pulled out. */
 const UNPLUG_LIMIT_MS = 5000;
 
@@ -52,12 +53,17 @@ export function createVirtualMedium(options: {
 	const reconcile = (): void => {
 		turn = turn.then(async () => {
 			const wanted = inserted;
-			try {
-				if (qemu) await holdOnly(qemu, wanted, clock);
-			} catch (fault) {
-				// The machine, or the medium, went meanwhile: that is followed by a turn of its own.
-				const isStale = fault instanceof BimetalError && fault.code === 'QmpClosed';
-				if (!isStale && wanted === inserted) options.onFault(fault);
+			for (let attempt = 1; ; attempt++) {
+				try {
+					if (qemu) await holdOnly(qemu, wanted, clock);
+					return;
+				} catch (fault) {
+					// The machine, or the medium, went meanwhile: that is followed by a turn of its own.
+					const isGone = fault instanceof BimetalError && fault.code === 'QmpClosed';
+					if (isGone || wanted !== inserted) return;
+					// Firmware that resets its controllers shuts the drive between opening it and changing what is in it.
+					if (attempt === ATTEMPTS) return options.onFault(fault);
+				}
 			}
 		});
 	};
@@ -135,8 +141,13 @@ async function insert(qemu: Qemu, medium: InsertedMedium): Promise<void> {
 		await qmp.execute('device_add', usbDrive(medium));
 		return;
 	}
-	await qmp.execute('blockdev-open-tray', { id: IDS.cd, force: true });
-	await qmp.execute('blockdev-insert-medium', { id: IDS.cd, 'node-name': medium.node });
+	try {
+		await qmp.execute('blockdev-open-tray', { id: IDS.cd, force: true });
+		await qmp.execute('blockdev-insert-medium', { id: IDS.cd, 'node-name': medium.node });
+	} catch (fault) {
+		await deleteNode(qemu, medium.node);
+		throw fault;
+	}
 	await qmp.execute('blockdev-close-tray', { id: IDS.cd });
 }
 
