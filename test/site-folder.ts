@@ -38,8 +38,6 @@ export interface SiteFolderOptions {
 	readonly approvals?: Readonly<Record<string, unknown>>;
 	readonly consoles?: Readonly<Record<string, unknown>>;
 	readonly log?: { readonly level: string };
-	/** The MQTT broker; `password` is the password itself. */
-	readonly events?: { readonly url: string; readonly username: string; readonly password: string };
 	readonly processes?: number;
 	readonly coalesce?: boolean;
 }
@@ -111,9 +109,6 @@ export async function writeSiteFolder(folder: string, options: SiteFolderOptions
 			...(options.approvals && { approvals: options.approvals }),
 			...(options.consoles && { consoles: options.consoles }),
 			...(options.log && { log: options.log }),
-			...(options.events && {
-				events: { ...options.events, password: await write('events.password', options.events.password) },
-			}),
 			...(options.processes !== undefined && { processes: options.processes }),
 			...(options.coalesce !== undefined && { coalesce: options.coalesce }),
 		}),

@@ -8,11 +8,6 @@ import { createInterface } from 'node:readline';
 import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
-import { systemClock } from '../../common/clock.ts';
-import { startBroker } from '../../common/events/broker.ts';
-import { connectEvents } from '../../common/events/bus.ts';
-import { generatePassword } from '../../common/identity/passwords.ts';
-import { silentLogger } from '../../common/log/logger.ts';
 import { findChildren } from '../../qemu/machine/children.ts';
 import { readRackFile } from '../../qemu/rack/rack-file.ts';
 import { type RackFolders, rackFolders } from '../../qemu/rack/rack-folders.ts';
@@ -47,32 +42,6 @@ type ArgumentsAfter<F> = F extends (first: never, ...rest: infer R) => unknown ?
 export async function startRackSite(t: ExecutionContext, rackFile: string): Promise<RackSite> {
 	const folder = await mkdtemp(path.join(tmpdir(), 'bm-site-'));
 	t.teardown(() => rm(folder, { recursive: true, force: true }));
-	const clock = systemClock;
-	const passwords = { pdu: generatePassword(), proxy: generatePassword() };
-	const broker = await startBroker({
-		host: '127.0.0.1',
-		port: 0,
-		users: [
-			{ name: 'pdu', password: passwords.pdu, publish: ['bimetal/pdu/#'], subscribe: [] },
-			{
-				name: 'proxy',
-				password: passwords.proxy,
-				publish: ['bimetal/proxy/#'],
-				subscribe: ['bimetal/pdu/#'],
-			},
-		],
-	});
-	t.teardown(() => broker.close());
-	const events = connectEvents({
-		url: broker.url,
-		username: 'pdu',
-		password: passwords.pdu,
-		logger: silentLogger,
-		clock,
-	});
-	t.teardown(() => events.close());
-	await events.ready();
-
 	const file = path.join(folder, 'rack.yaml');
 	const folders = rackFolders('trial', {
 		state: path.join(folder, 'rack'),
@@ -82,18 +51,17 @@ export async function startRackSite(t: ExecutionContext, rackFile: string): Prom
 	const rack = await startVirtualRack({
 		plan: planRack(readRackFile(file, `name: trial\n${rackFile}\n`)),
 		folders,
-		events,
 	});
 	t.teardown(() => endRack(rack, folders));
 
 	const tls = await createTestTls();
 	const siteFolder = path.join(folder, 'site');
 	await mkdir(siteFolder);
+	await writeFile(path.join(siteFolder, 'pdu.password'), rack.pduCredential.password, { mode: 0o600 });
 	const site = await writeSiteFolder(siteFolder, {
 		tls,
 		bmcs: {},
 		policies: shippedPolicies,
-		events: { url: broker.url, username: 'proxy', password: passwords.proxy },
 		external: {
 			Servers: {
 				from: 'redfish',
@@ -107,12 +75,15 @@ export async function startRackSite(t: ExecutionContext, rackFile: string): Prom
 				timeout: '5s',
 			},
 			PDU: {
-				from: 'mqtt',
-				topic: 'bimetal/pdu/outlets/+',
+				from: 'http',
+				url: `${rack.pdu.url}/redfish/v1/PowerEquipment/RackPDUs/1/Outlets?$expand=.`,
+				ca: rack.caFile,
+				credentials: { username: rack.pduCredential.username, password: 'pdu.password' },
+				each: '$.Members[*]',
 				under: 'Outlets',
-				fields: { Id: '$.Id', Power: { path: '$.PowerWatts', type: 'number', unit: 'W' } },
-				expect: rack.nodes.length,
-				maxAge: '10s',
+				fields: { Id: '$.Id', Power: { path: '$.PowerWatts.Reading', type: 'number', unit: 'W' } },
+				maxAge: '5s',
+				timeout: '5s',
 			},
 		},
 		// The machines have the processors that the BMCs would answer with.
