@@ -9,6 +9,7 @@ import { progressLine } from '../progress.ts';
 /** What each kind of emulated hardware runs. */
 const programs: readonly (readonly [what: string, names: readonly string[]])[] = [
 	['servers', ['qemu-system-x86_64', 'qemu-img', 'swtpm', 'swtpm_setup']],
+	['guests', ['apt-get', 'dpkg-deb', 'xz', 'mformat', 'syslinux', 'xorriso']],
 	['boards', ['qemu-system-arm', 'apt-get', 'dpkg-deb', 'mkfs.ext4']],
 	['switch', ['ovs-vswitchd', 'ovsdb-server', 'ovsdb-tool', 'ip']],
 ];
