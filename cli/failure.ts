@@ -57,6 +57,7 @@ const hints: Readonly<Record<string, (bimetal: string) => string>> = {
 	MachineUnknown: bimetal => `${bimetal} qemu openbmc --image FILE --machine NAME`,
 	RedfishSilent: bimetal =>
 		`${bimetal} qemu openbmc … --console, a longer --timeout, or the --machine that the image is for`,
+	QemuFailed: () => 'what QEMU complains of; where a port is taken, 0 takes a free one',
 	BoardFailed: bimetal => `${bimetal} qemu firmware boot --console`,
 	PartMissing: bimetal => `${bimetal} qemu parts — lists what else is missing`,
 	StoreLocked: () => 'stop the process that has the store open, or let it give a snapshot (snapshot.sock)',

@@ -1,7 +1,13 @@
 import { z } from 'zod';
 
-/** On the card of a board that is started to be measured, and of no other: who asks the proxy. */
-export const meterAccount = z.strictObject({ name: z.string(), password: z.string() });
+/** On the card of a board that is started to be measured, and of no other: `meter.json`. */
+export const meterOrder = z.strictObject({
+	/** Who asks the proxy. */
+	name: z.string(),
+	password: z.string(),
+	/** Milliseconds of each round. */
+	roundTime: z.int().min(1),
+});
 
 const side = z.strictObject({ requestsPerSecond: z.number(), milliseconds: z.number() });
 export type SideFigures = z.infer<typeof side>;

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
-import { type BoardFigures, marker, meterAccount, type SideFigures } from './board-figures.ts';
+import { type BoardFigures, marker, meterOrder, type SideFigures } from './board-figures.ts';
 import { addressFile, boardPorts, credentialFile, redfishPort } from './board-places.ts';
 
 /** One resource for each connection, so that no two reads under way are the same and share an exchange with the service. */
@@ -13,8 +13,6 @@ const paths = [
 	'/redfish/v1/Systems/system/LogServices',
 ];
 const rounds = 3;
-const warmUp = 5000;
-const roundTime = 5000;
 
 interface Side {
 	readonly options: RequestOptions;
@@ -26,7 +24,7 @@ interface Side {
  * came of it. Throws when an answer is not 200.
  */
 export async function runMeter(folder: string): Promise<void> {
-	const { name, password } = meterAccount.parse(
+	const { name, password, roundTime } = meterOrder.parse(
 		JSON.parse(await readFile(join(folder, 'meter.json'), 'utf8')),
 	);
 	const address = (await readFile(addressFile, 'utf8')).trim();
@@ -54,7 +52,7 @@ export async function runMeter(folder: string): Promise<void> {
 		{ side: proxy, token: await logIn(proxy, { name, password }), rates: [] as number[] },
 	] as const;
 	const [direct, mediated] = sides;
-	for (const { side, token } of sides) await load(side, token, warmUp);
+	for (const { side, token } of sides) await load(side, token, roundTime);
 	for (let round = 0; round < rounds; round++)
 		for (const { side, token, rates } of sides) rates.push(await load(side, token, roundTime));
 	const figures: BoardFigures = {

@@ -154,6 +154,10 @@ async function firstAnswers(
 		signal,
 		clock,
 	});
+	const isOver = new Promise<undefined>(resolve => {
+		for (const over of [signal, ended.signal])
+			over.addEventListener('abort', () => resolve(undefined), { once: true });
+	});
 	const stopTelling = tellSteps(board, progress);
 	const start = clock.elapsed();
 	let proxy: number | undefined;
@@ -163,7 +167,8 @@ async function firstAnswers(
 			if (ended.signal.aborted) throw boardFailed('the board has gone off before its proxy answered', board);
 			if (clock.elapsed() - start > bootLimit)
 				throw boardFailed(`the board's proxy does not answer within ${bootLimit / 1000} s`, board);
-			const status = await answerOf(client, proxy === undefined ? '/redfish' : '/redfish/v1/Systems/system');
+			const path = proxy === undefined ? '/redfish' : '/redfish/v1/Systems/system';
+			const status = await Promise.race([answerOf(client, path), isOver]);
 			if (status !== undefined && proxy === undefined) proxy = clock.now() - board.poweredOn;
 			else if (status === 200 && proxy !== undefined)
 				return { proxy, redfish: clock.now() - board.poweredOn };
@@ -171,7 +176,8 @@ async function firstAnswers(
 		}
 	} finally {
 		stopTelling();
-		await client.close();
+		// Not waited for: a connection that nobody answers on ends with the board.
+		client.close().catch(() => undefined);
 	}
 }
 

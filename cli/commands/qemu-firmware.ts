@@ -4,7 +4,8 @@ import path from 'node:path';
 import { type Firmware, flashSize } from '../../qemu/firmware/build-firmware.ts';
 import { boardFlash } from '../../qemu/firmware/flash-image.ts';
 import { boardFailed } from '../../qemu/firmware/start-board.ts';
-import { type BoardFigures, boardFigures, marker } from '../board/board-figures.ts';
+import type { BoardFigures } from '../board/board-figures.ts';
+import { orderMeter, readMeter } from '../board/order-meter.ts';
 import { buildBoardFirmware, type RunningBoard, runBoard } from '../board/run-board.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -82,23 +83,18 @@ export async function measureFirmware(context: CliContext, options: { json?: boo
 			ports: { proxy: 0, redfish: 0 },
 			show: progress.show,
 			// The board holds an operator's password, which none has otherwise: it asks its own proxy.
-			extra: async (folder, { operators: [operator] }) => {
-				const { name, password } = operator ?? {};
-				await writeFile(path.join(folder, 'meter.json'), JSON.stringify({ name, password }), { mode: 0o600 });
-			},
+			extra: (folder, site) => orderMeter(folder, site, 5000),
 		});
 		if (!running) return exitCodes.interrupted.code;
 		let figures: BoardFigures;
 		try {
 			progress.show('Asking the Redfish service with and without the proxy');
-			const interrupted = context.interruption();
-			running.board.say('meter');
-			const line = running.board.console.waitFor(new RegExp(`${marker} (\\{.*\\})\\r?\\n`), 240_000);
-			const found = await Promise.race([line, aborted(interrupted)]);
+			const read = readMeter(running.board, 240_000);
 			// It is still waited for, and fails when the board goes off.
-			line.catch(() => undefined);
+			read.catch(() => undefined);
+			const found = await Promise.race([read, aborted(context.interruption())]);
 			if (!found) return exitCodes.interrupted.code;
-			figures = boardFigures.parse(JSON.parse(found[1] ?? ''));
+			figures = found;
 		} finally {
 			await running.end();
 			progress.end();

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -54,7 +54,12 @@ export async function buildFirmware({ program, onProgress, ...options }: BuildOp
 	const names = [packages.kernel, ...packages.programs].map(file => path.basename(file));
 	const folder = path.join(above, await digestOf(names, program));
 	const found = await readManifest(folder);
-	if (found) return { ...found, folder, isNew: false };
+	if (found) {
+		const now = new Date();
+		await utimes(folder, now, now);
+		return { ...found, folder, isNew: false };
+	}
+	await removeUnused(above);
 
 	onProgress(`Unpacking ${names.length} packages`);
 	const parts = await unpackFirmwareParts(packages, above);
@@ -86,6 +91,17 @@ export async function buildFirmware({ program, onProgress, ...options }: BuildOp
 	} finally {
 		await parts.close();
 		await rm(made, { recursive: true, force: true });
+	}
+}
+
+/** Firmware of older versions, and what was left unfinished, that nobody has taken for so long: a week, in milliseconds. */
+const keepFor = 7 * 24 * 3600 * 1000;
+
+async function removeUnused(above: string): Promise<void> {
+	for (const name of await readdir(above)) {
+		const folder = path.join(above, name);
+		const { mtimeMs } = await stat(folder).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
+		if (Date.now() - mtimeMs > keepFor) await rm(folder, { recursive: true, force: true });
 	}
 }
 

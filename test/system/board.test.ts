@@ -6,6 +6,7 @@ import path from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import test from 'ava';
 import { boardPorts } from '../../cli/board/board-places.ts';
+import { orderMeter, readMeter } from '../../cli/board/order-meter.ts';
 import { type RunningBoard, runBoard } from '../../cli/board/run-board.ts';
 import { systemClock } from '../../common/clock.ts';
 import { createProxyClient, type ProxyClient } from '../../proxy/client.ts';
@@ -46,6 +47,7 @@ testBoard('the board starts, and its proxy answers an operator', async t => {
 		state: path.join(folder, 'board'),
 		ports: { proxy: 0, redfish: 0 },
 		others,
+		extra: (site, people) => orderMeter(site, people, 500),
 		clock: systemClock,
 		progress: step => said.push(`${((Date.now() - began) / 1000).toFixed(1)} s: ${step}`),
 		signal: new AbortController().signal,
@@ -142,6 +144,18 @@ testBoard('nothing else on the board answers', async t => {
 	t.teardown(() => stranger.close());
 	t.is((await stranger.get(system)).status, 401, "the Redfish service's own accounts are not the proxy's");
 	t.deepEqual(Object.values(boardPorts).sort(), [443, 8443]);
+});
+
+testBoard('the proxy stays below 96 MB of resident memory, and the board tells what it does', async t => {
+	t.timeout(120_000);
+	const figures = await readMeter(running.board, 100_000);
+	const { proxy, redfish, residentAtStart, residentAfterLoad } = figures;
+	t.log(JSON.stringify(figures));
+	t.true(
+		residentAfterLoad < 96e6 && residentAtStart < 96e6,
+		`${residentAtStart}, ${residentAfterLoad} bytes`,
+	);
+	t.true(proxy.requestsPerSecond > 0 && proxy.requestsPerSecond < redfish.requestsPerSecond);
 });
 
 testBoard('the board ends in order when it is asked to', async t => {
