@@ -5,7 +5,8 @@ import { findChildren } from '../machine/children.ts';
 import { readRackFile } from './rack-file.ts';
 import { planRack } from './rack-plan.ts';
 import { getOf, rackForTest } from './test-rack.ts';
-import { startVirtualRack, type VirtualNode } from './virtual-rack.ts';
+import type { VirtualNode } from './virtual-node.ts';
+import { startVirtualRack } from './virtual-rack.ts';
 
 const test = testNeeding('qemu-system-x86', 'openvswitch-switch');
 const SYSTEM = '/redfish/v1/Systems/system';

@@ -1,22 +1,21 @@
-import { realpath, rm, rmdir, writeFile } from 'node:fs/promises';
+import { rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../../common/clock.ts';
-import { explainListenError } from '../../common/http/listen-error.ts';
 import { writeFileDurably } from '../../common/store/durable-file.ts';
-import { type Bmc, type PowerStateName, startBmc } from '../bmc/bmc.ts';
-import type { Host, HostFactory } from '../bmc/host.ts';
+import type { PowerStateName } from '../bmc/bmc.ts';
 import { buildGuest } from '../guest/guest.ts';
 import { type Accelerator, findAccelerator } from '../machine/accelerator.ts';
 import { type Pdu, type Publisher, startPdu } from '../pdu/pdu.ts';
 import { type Switch, startSwitch } from '../switch/switch.ts';
-import { type NodeDisk, openNodeDisk } from './node-disk.ts';
+import { listening } from './listening.ts';
+import type { NodeDisk } from './node-disk.ts';
 import { processorDemand } from './processor-demand.ts';
 import { makeOwnFolder, makeRunFolder, type RackFolders } from './rack-folders.ts';
-import type { NodePlan, RackPlan } from './rack-plan.ts';
+import type { RackPlan } from './rack-plan.ts';
 import { openRackSecrets, type RackCredential } from './rack-secrets.ts';
 import { createSwitchOn, type Switchable } from './switch-on.ts';
-import { virtualServer } from './virtual-server.ts';
+import { accountOf, startVirtualNode, type VirtualNode } from './virtual-node.ts';
 
 export interface VirtualRackOptions {
 	readonly plan: RackPlan;
@@ -30,21 +29,6 @@ export interface VirtualRackOptions {
 	/** Told what is being done, for people. */
 	readonly onProgress?: (text: string) => void;
 	readonly onPowerChange?: (state: PowerStateName, node: string) => void;
-}
-
-/** A server of the rack with its BMC. */
-export interface VirtualNode {
-	readonly name: string;
-	readonly plan: NodePlan;
-	readonly bmc: Bmc;
-	readonly credential: RackCredential;
-	/** Everything that its serial port has written. */
-	readonly consoleFile: string;
-	/** Its disks, TPM, firmware settings; its processes run in it. */
-	readonly folder: string;
-	readonly serial: Host['serial'];
-	/** Of its QEMU process, while it is on. */
-	pid(): number | undefined;
 }
 
 /** Eight servers in QEMU, or as many as there are, with their BMCs, a PDU and a switch. */
@@ -110,10 +94,6 @@ export async function startVirtualRack(options: VirtualRackOptions): Promise<Vir
 			if (!found) throw new Error(`no credential was made for ${name}`);
 			return found;
 		};
-		const accountOf = (name: string) => {
-			const { username, password } = credentialOf(name);
-			return [{ name: username, password, role: 'Administrator' as const }];
-		};
 		const image = plan.nodes.some(({ disk }) => disk?.kind === 'guest')
 			? (await buildGuest({ onProgress: step => onProgress(`guest: ${step}`) })).disk
 			: undefined;
@@ -126,66 +106,24 @@ export async function startVirtualRack(options: VirtualRackOptions): Promise<Vir
 		let pdu: Pdu | undefined;
 		const nodes: VirtualNode[] = [];
 		for (const node of plan.nodes) {
-			const given = join(folders.stateFolder, 'nodes', node.name);
-			await makeOwnFolder(given);
-			// As the kernel names it, by which its processes are found.
-			const folder = await realpath(given);
-			const disk = node.disk && join(folder, 'disk.qcow2');
-			if (node.disk && disk) await openNodeDisk(node.disk.kind === 'guest' ? guest() : node.disk, disk);
-			const taps: string[] = [];
-			for (const { port, vlans } of network ? node.nics : []) {
-				taps.push((await network?.createPort(port))?.tap ?? '');
-				await network?.setVlans(port, vlans);
-			}
-			const consoleFile = join(folder, 'console.log');
-			const server = virtualServer({
+			const made = await startVirtualNode({
 				node,
-				folder,
-				run: folders.run,
-				disk,
-				taps,
-				network: network?.network,
-				accelerator,
-				consoleFile,
-				tpmAuthority: join(folders.stateFolder, 'tpm-authority'),
-			});
-			let host: Host | undefined;
-			const bmc = await listening(
-				plan.host,
-				node.bmcPort,
-				startBmc({
-					clock,
-					logger: options.logger,
-					name: node.name,
-					host: plan.host,
-					port: node.bmcPort,
-					tls: secrets.tls[node.name],
-					accounts: accountOf(node.name),
-					identity: node.identity,
-					power: 'Off',
-					stateFile: join(folders.stateFolder, 'bmcs', `${node.name}.json`),
-					createHost: startingOff(server.createHost, made => {
-						host = made;
-					}),
-					onPowerChange(state, name) {
-						pdu?.changed(node.outlet);
-						options.onPowerChange?.(state, name);
-					},
-				}),
-			);
-			undo.push(() => bmc.close());
-			if (!host) throw new Error(`the BMC of ${node.name} made no server`);
-			const { serial } = host;
-			nodes.push({
-				name: node.name,
-				plan: node,
-				bmc,
+				folders,
+				host: plan.host,
+				tls: secrets.tls[node.name],
 				credential: credentialOf(node.name),
-				consoleFile,
-				folder,
-				serial,
-				pid: server.pid,
+				disk: node.disk?.kind === 'guest' ? guest() : node.disk,
+				network,
+				accelerator,
+				clock,
+				logger: options.logger,
+				onPowerChange(state, name) {
+					pdu?.changed(node.outlet);
+					options.onPowerChange?.(state, name);
+				},
 			});
+			undo.push(() => made.bmc.close());
+			nodes.push(made);
 		}
 		const started = await listening(
 			plan.host,
@@ -196,7 +134,7 @@ export async function startVirtualRack(options: VirtualRackOptions): Promise<Vir
 				host: plan.host,
 				port: plan.pduPort,
 				tls: secrets.tls.pdu,
-				accounts: accountOf('pdu'),
+				accounts: [accountOf(credentialOf('pdu'))],
 				events: options.events,
 				outlets: nodes.map(({ name, plan: { outlet }, bmc }) => ({
 					id: outlet,
@@ -268,24 +206,5 @@ function asSwitchable({ name, bmc, pid }: VirtualNode): Switchable {
 			const process = pid();
 			return process === undefined ? 0 : processorDemand(process);
 		},
-	};
-}
-
-/** Says which port is taken, and what to do. */
-async function listening<T>(host: string, port: number, start: Promise<T>): Promise<T> {
-	try {
-		return await start;
-	} catch (fault) {
-		const isOfListening = (fault as Partial<NodeJS.ErrnoException>).syscall === 'listen';
-		throw isOfListening ? explainListenError(fault as NodeJS.ErrnoException, host, port) : fault;
-	}
-}
-
-/** Whatever was on before, all servers begin off: the rack boots them a few at a time. */
-function startingOff(factory: HostFactory, onHost: (host: Host) => void): HostFactory {
-	return async context => {
-		const host = await factory({ ...context, initial: 'Off' });
-		onHost(host);
-		return host;
 	};
 }

@@ -1,18 +1,12 @@
 import { z } from 'zod';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { connected, isolated, makeBridges, move } from './bridges.ts';
 import { type OpenVswitch, startOpenVswitch } from './open-vswitch.ts';
 import type { Operation } from './ovsdb-client.ts';
-import { asMap, asSet, optional, setOf, texts, type Uuid, uuid } from './ovsdb-values.ts';
+import { asMap, optional, setOf, texts, uuid } from './ovsdb-values.ts';
+import { columnsOf, noColumns, nothing, type PortVlans } from './port-vlans.ts';
 import { checkSwitchRequirements } from './requirements.ts';
 import { addTap, removeTap, tapName } from './taps.ts';
-
-/** What a port carries: VLANs from 1 to 4094. Nothing at all is `{ untagged: null, tagged: [] }`. */
-export interface PortVlans {
-	/** Frames without a tag belong to it: what a machine that knows nothing of VLANs is in. Also called native. */
-	readonly untagged: number | null;
-	/** Frames with a tag of these pass as they are. */
-	readonly tagged: readonly number[];
-}
 
 /** A port as the switch has it. */
 export interface SwitchPort {
@@ -48,13 +42,6 @@ export interface Switch {
 	close(): Promise<void>;
 }
 
-/** Switches by MAC address and VLAN (`fail_mode` standalone: vswitchd.conf.db(5)). Every port in it has a tag. */
-const connected = 'ovs-connected';
-/**
- * Where ports without a VLAN are: `fail_mode` secure without a controller has no flows and drops everything. A port
- * without a tag in the other bridge would be a trunk of all VLANs.
- */
-const isolated = 'ovs-isolated';
 /** The port's name, on rows of ours: the device's own may be another. */
 const nameKey = 'bimetal-port';
 
@@ -88,21 +75,7 @@ export async function startSwitch(options: {
 	await checkSwitchRequirements();
 	const vswitch = await startOpenVswitch(options);
 	try {
-		await change(vswitch, [
-			...bridge(connected, 'standalone'),
-			...bridge(isolated, 'secure'),
-			{
-				op: 'update',
-				table: 'Open_vSwitch',
-				where: [],
-				row: {
-					bridges: asSet([
-						['named-uuid', plain(connected)],
-						['named-uuid', plain(isolated)],
-					]),
-				},
-			},
-		]);
+		await change(vswitch, makeBridges());
 	} catch (fault) {
 		await vswitch.close();
 		throw fault;
@@ -228,31 +201,6 @@ function switchOf(vswitch: OpenVswitch): Switch {
 	};
 }
 
-const nothing: PortVlans = Object.freeze({ untagged: null, tagged: [] });
-
-/**
- * The columns of a port that carries these VLANs; undefined: none. A trunk whose `trunks` were empty would carry all of
- * them (vswitchd.conf.db(5), VLAN Configuration), so that there is none without. Throws VlanWrong.
- */
-function columnsOf({ untagged, tagged }: PortVlans): object | undefined {
-	for (const vlan of untagged === null ? tagged : [untagged, ...tagged]) {
-		if (!(Number.isInteger(vlan) && vlan >= 1 && vlan <= 4094))
-			throw new BimetalError('VlanWrong', `${vlan} is no VLAN: 1 to 4094 (IEEE 802.1Q)`, { status: 400 });
-	}
-	const trunks = [...new Set(tagged)];
-	if (untagged !== null && trunks.includes(untagged))
-		throw new BimetalError('VlanWrong', `VLAN ${untagged} is with a tag or without one, not both`, {
-			status: 400,
-		});
-	if (trunks.length === 0)
-		return untagged === null ? undefined : { ...noColumns, tag: untagged, vlan_mode: 'access' };
-	return untagged === null
-		? { tag: asSet([]), vlan_mode: 'trunk', trunks: asSet(trunks) }
-		: { tag: untagged, vlan_mode: 'native-untagged', trunks: asSet(trunks) };
-}
-
-const noColumns = { tag: asSet([]), vlan_mode: asSet([]), trunks: asSet([]) };
-
 /** One transaction, and the wait until the switch has carried it out (vswitchd.conf.db(5), next_cfg and cur_cfg). */
 async function change({ ovsdb, forgetFlows }: OpenVswitch, operations: readonly Operation[]): Promise<void> {
 	const results = await ovsdb.transact([
@@ -263,40 +211,3 @@ async function change({ ovsdb, forgetFlows }: OpenVswitch, operations: readonly 
 	await ovsdb.takenOver(counted.parse(results.at(-1)).rows[0].next_cfg);
 	await forgetFlows();
 }
-
-function move(
-	bridge: string,
-	how: 'insert' | 'delete',
-	port: Uuid | readonly ['named-uuid', string],
-): Operation {
-	return {
-		op: 'mutate',
-		table: 'Bridge',
-		where: [['name', '==', bridge]],
-		mutations: [['ports', how, asSet([port])]],
-	};
-}
-
-/** A bridge with its own internal port, as ovs-vsctl makes one. */
-function bridge(name: string, failMode: 'standalone' | 'secure'): Operation[] {
-	const [port, device] = [`${plain(name)}_port`, `${plain(name)}_device`];
-	return [
-		{ op: 'insert', table: 'Interface', 'uuid-name': device, row: { name, type: 'internal' } },
-		{
-			op: 'insert',
-			table: 'Port',
-			'uuid-name': port,
-			// The machine's side of the bridge is in no VLAN that anybody uses, and not switched on.
-			row: { name, interfaces: ['named-uuid', device], tag: 4095, vlan_mode: 'access' },
-		},
-		{
-			op: 'insert',
-			table: 'Bridge',
-			'uuid-name': plain(name),
-			row: { name, datapath_type: 'netdev', fail_mode: failMode, ports: ['named-uuid', port] },
-		},
-	];
-}
-
-/** Names within a transaction have no hyphens (RFC 7047 section 3.1, <id>). */
-const plain = (name: string): string => name.replaceAll('-', '_');
