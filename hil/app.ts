@@ -4,7 +4,6 @@ import { createApp, type Route } from '../common/http/app.ts';
 import type { Actor } from './authorize/actor.ts';
 import { hilErrors, hilErrorTable } from './errors.ts';
 import type { HilDeps } from './hil-deps.ts';
-import { createConsoles } from './v0/obm-calls.ts';
 import { readArguments, readRaw } from './v0/read-arguments.ts';
 import { type HilRoute, OtherAnswer, TextStream } from './v0/route.ts';
 import { v0Routes } from './v0/routes.ts';
@@ -13,10 +12,9 @@ import { v1Routes } from './v1/routes.ts';
 /** The service's interfaces as one application; it never listens. */
 export function createHil(deps: HilDeps): Express {
 	const { logger, registry, clock } = deps;
-	const consoles = createConsoles();
 	const routes = [
-		...v0Routes(consoles).map(route => serve('/v0', route, deps)),
-		...v1Routes(consoles).map(route => serve('/v1', route, deps)),
+		...v0Routes().map(route => serve('/v0', route, deps)),
+		...v1Routes().map(route => serve('/v1', route, deps)),
 	];
 	return createApp({
 		routes,

@@ -7,8 +7,10 @@ import type { Actor } from './authorize/actor.ts';
 import type { World } from './core/world.ts';
 import type { Departures } from './departure/departures.ts';
 import type { Hypervisor } from './headnode/hypervisor.ts';
+import type { Leases } from './lease/leases.ts';
 import type { Endings } from './network/endings.ts';
 import type { Workers } from './network/workers.ts';
+import type { Consoles } from './obm/consoles.ts';
 import type { Obm } from './obm/obm.ts';
 
 /** What hil's interfaces are made of. */
@@ -22,6 +24,9 @@ export interface HilDeps {
 	world(actor: Actor): World;
 	readonly endings: Pick<Endings, 'wait'>;
 	readonly departures: Pick<Departures, 'wake'>;
+	readonly leases: Pick<Leases, 'wake'>;
+	/** The readers of nodes' consoles. */
+	readonly consoles: Consoles;
 	/** Somebody was announced to the maintenance service. */
 	readonly wakeMaintenance: () => void;
 	/** What is active, by HIL's names. */

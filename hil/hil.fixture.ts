@@ -15,8 +15,10 @@ import type { World } from './core/world.ts';
 import { createDepartures, type Departures } from './departure/departures.ts';
 import { createNoHypervisor, type Hypervisor } from './headnode/hypervisor.ts';
 import type { HilDeps } from './hil-deps.ts';
+import { createLeases, type Leases } from './lease/leases.ts';
 import { createEndings } from './network/endings.ts';
 import { createWorkers, type Workers } from './network/workers.ts';
+import { createConsoles } from './obm/consoles.ts';
 import { createNoObm } from './obm/no-obm.ts';
 import type { Obm } from './obm/obm.ts';
 import { createMockSwitches, type MockSwitches } from './switches/mock.ts';
@@ -36,6 +38,7 @@ export interface HilBench {
 	readonly mocks: MockSwitches;
 	readonly workers: Workers;
 	readonly departures: Departures;
+	readonly leases: Leases;
 	/** As HIL's client sends it: a body without a Content-Type; none when absent. As `root` when nobody is named. */
 	call(method: string, path: string, body?: unknown, who?: string | null): Promise<Answer>;
 	/** The status alone must be this; the answer's body. */
@@ -98,10 +101,23 @@ export async function startHil(
 		await setVlanPool(tx, new Set(pool));
 		await createUser(tx, { user: 'root', hash, is_admin: true });
 	});
+	const consoles = createConsoles({ store, obm });
+	const leases = createLeases({
+		store,
+		clock,
+		logger: silentLogger,
+		world: () => world({ name: 'hil', isAdmin: true, projects: new Set() }),
+		onBegun: ({ id, node }) => {
+			consoles.end(node);
+			departures.wake(id);
+		},
+	});
 	const app = createHil({
 		store,
 		workers,
 		departures,
+		leases,
+		consoles,
 		endings,
 		authenticator: createDatabaseAuthenticator({ store, clock }),
 		obm,
@@ -117,6 +133,7 @@ export async function startHil(
 	t.teardown(async () => {
 		endings.close();
 		await listening.close(0);
+		await leases.close();
 		await departures.close();
 		await workers.close();
 	});
@@ -135,6 +152,7 @@ export async function startHil(
 		mocks,
 		workers,
 		departures,
+		leases,
 		call,
 		async ok(method, path, body, who) {
 			const answer = await call(method, path, body, who);

@@ -18,11 +18,13 @@ import { setVlanPool } from './core/vlans.ts';
 import { createDepartures } from './departure/departures.ts';
 import { createNoHypervisor } from './headnode/hypervisor.ts';
 import type { HilDeps } from './hil-deps.ts';
+import { createLeases } from './lease/leases.ts';
 import { createAnnouncer } from './maintenance/announcer.ts';
 import { users } from './model/project.ts';
 import { createEndings } from './network/endings.ts';
 import { createSecretBox, openSecretKey } from './network/secret-box.ts';
 import { createWorkers } from './network/workers.ts';
+import { createConsoles } from './obm/consoles.ts';
 import { createNoObm } from './obm/no-obm.ts';
 import { createProxyObm } from './obm/proxy-obm.ts';
 import type { HilSite } from './site.ts';
@@ -92,11 +94,23 @@ export async function openHil(site: HilSite, { logger }: { readonly logger: Logg
 			random: Math.random,
 		});
 		opened.push(() => departures.close());
+		const consoles = createConsoles({ store, obm });
+		const leases = createLeases({
+			...shared,
+			world: () => world({ name: 'hil', isAdmin: true, projects: new Set() }),
+			onBegun: ({ id, node }) => {
+				consoles.end(node);
+				departures.wake(id);
+			},
+		});
+		opened.push(() => leases.close());
 		const app = createHil({
 			...shared,
 			registry,
 			workers,
 			departures,
+			leases,
+			consoles,
 			endings,
 			authenticator,
 			obm,
@@ -125,6 +139,7 @@ export async function openHil(site: HilSite, { logger }: { readonly logger: Logg
 		opened.push(() => ops.close());
 		await workers.start();
 		await departures.start();
+		leases.wake();
 		announcer?.wake();
 		return { url: urlOf(main, site.tls ? 'https' : 'http'), ops: urlOf(ops, 'http'), close };
 	} catch (fault) {

@@ -91,6 +91,9 @@ export const rules = {
 	// Each of its steps takes what it takes by itself.
 	'change.make': 'any',
 	'node.release': 'project',
+	'node.set-lease': 'admin',
+	'project.show': 'project',
+	'project.set-quota': 'admin',
 	'api.describe': 'any',
 } as const satisfies Readonly<Record<string, Rule>>;
 

@@ -7,6 +7,7 @@ import { checkLabel } from '../model/label.ts';
 import { attachments, channelsOf, type Network, networks } from '../model/network.ts';
 import { projects } from '../model/project.ts';
 import { assertAbsent, assertNone, listBy, mustFind } from './find.ts';
+import { assertQuota } from './quotas.ts';
 import { allocateVlan, claimVlan, releaseVlan } from './vlans.ts';
 import type { World } from './world.ts';
 
@@ -46,6 +47,7 @@ export async function createNetwork(
 		await mustFind(tx, projects, owner, `project ${owner}`);
 		if (access !== owner)
 			throw hilErrors.BadArgumentError("A project's network must be accessible to its owner.");
+		await assertQuota(tx, owner, 'networks');
 		if (net_id !== '') throw hilErrors.BadArgumentError("The VLAN of a project's network cannot be chosen.");
 	} else if (access !== '') await mustFind(tx, projects, access, `project ${access}`);
 	const chosen =

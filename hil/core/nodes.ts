@@ -79,6 +79,7 @@ export async function registerNode(
 		obmUri: obmd.uri,
 		obmEnabled: false,
 		leaving: false,
+		leaseEnd: null,
 	});
 	for (const [label, value] of Object.entries(args.metadata ?? {}))
 		await setMetadata(tx, { node, label, value });

@@ -9,6 +9,7 @@ import { obmActions } from '../model/obm-action.ts';
 import { projects, users } from '../model/project.ts';
 import { assertAbsent, assertNone, mustFind } from './find.ts';
 import { announceMaintenance } from './maintenance.ts';
+import { assertQuota } from './quotas.ts';
 import type { World } from './world.ts';
 
 interface OfProject {
@@ -26,7 +27,7 @@ export async function createProject(tx: Transaction, { project }: OfProject): Pr
 	// As the owner of a network, `admin` stands for the administrators.
 	if (project === 'admin') throw hilErrors.BadArgumentError("A project cannot be called 'admin'.");
 	await assertAbsent(tx, projects, project, `project ${project}`);
-	await tx.insert(projects, project, { label: project });
+	await tx.insert(projects, project, { label: project, quota: { nodes: null, networks: null } });
 }
 
 /** Its members lose their membership with it: a later project of the same name is another one. */
@@ -68,6 +69,7 @@ export async function connectNode(
 	await mustFind(tx, projects, project, `project ${project}`);
 	const found = await mustFind(tx, nodes, node, `node ${node}`);
 	if (found.project !== null) throw hilErrors.BlockedError(`Node ${node} belongs to a project already.`);
+	await assertQuota(tx, project, 'nodes');
 	await tx.put(nodes, node, { ...found, project });
 }
 
@@ -108,12 +110,12 @@ export async function leaveProject(
 	const found = await mustFind(tx, nodes, node, `node ${node}`);
 	const pool = world.maintenance;
 	if (pool === undefined || pool === project) {
-		await tx.put(nodes, node, { ...found, project: null });
+		await tx.put(nodes, node, { ...found, project: null, leaseEnd: null });
 		return;
 	}
 	// Never by accident free: a pool that is not there keeps the node where it is.
 	await mustFind(tx, projects, pool, `maintenance project ${pool}`);
-	await tx.put(nodes, node, { ...found, project: pool });
+	await tx.put(nodes, node, { ...found, project: pool, leaseEnd: null });
 	await announceMaintenance(tx, { node, from: project, at: world.now, id: world.newId() });
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineCollection } from '../../common/store/store.ts';
-import { label } from './label.ts';
+import { label, moment } from './label.ts';
 
 const node = z.strictObject({
 	label,
@@ -12,10 +12,15 @@ const node = z.strictObject({
 	obmEnabled: z.boolean(),
 	/** On its way out of its project, which can do nothing to it any more. */
 	leaving: z.boolean(),
+	/** When it is to leave its project; null: when somebody asks for it. */
+	leaseEnd: moment.nullable(),
 });
 /** In the index `project`, what no project can be called: free. */
 export const free = '';
-export const nodes = defineCollection('nodes', node, { project: document => document.project ?? free });
+export const nodes = defineCollection('nodes', node, {
+	project: document => document.project ?? free,
+	leased: ({ leaseEnd }) => (leaseEnd === null ? undefined : 'yes'),
+});
 
 const nic = z.strictObject({
 	node: label,

@@ -2,7 +2,12 @@ import { z } from 'zod';
 import { defineCollection } from '../../common/store/store.ts';
 import { label } from './label.ts';
 
-const project = z.strictObject({ label });
+const most = z.int().min(0).nullable();
+const project = z.strictObject({
+	label,
+	/** How many it may have; null: as many as there are. */
+	quota: z.strictObject({ nodes: most, networks: most }),
+});
 export const projects = defineCollection('projects', project);
 
 const user = z.strictObject({

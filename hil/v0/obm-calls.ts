@@ -1,7 +1,6 @@
 import { type BegunObm, holdObm, openFor, settleObm } from '../core/obm-actions.ts';
 import { hilErrors } from '../errors.ts';
 import type { HilDeps } from '../hil-deps.ts';
-import { nodes } from '../model/node.ts';
 import type { ObmOutcome } from '../obm/obm.ts';
 import { OtherAnswer, TextStream } from './route.ts';
 
@@ -69,33 +68,9 @@ export async function withdrawAll({ store, obm }: HilDeps, node: string): Promis
 	}
 }
 
-/** The readers of consoles, one for each node: a new one ends the last. */
-export function createConsoles() {
-	const readers = new Map<string, AbortController>();
-	return {
-		async open({ store, obm }: HilDeps, begun: BegunObm): Promise<unknown> {
-			const { node, uri, id } = begun;
-			const own = new AbortController();
-			const opened = await obm.openConsole(uri, own.signal).catch(async fault => {
-				await store.transact(tx => settleObm(tx, id, 'ERROR'));
-				throw fault;
-			});
-			if (opened.kind === 'waiting') return hold(store, begun, opened);
-			readers.get(node)?.abort();
-			readers.set(node, own);
-			// Disabled meanwhile: whoever disabled it found no reader to end. The node itself could not leave.
-			const isStill = await store.read(async tx => (await tx.get(nodes, node))?.obmEnabled === true);
-			if (!isStill) own.abort();
-			await store.transact(tx => settleObm(tx, id, 'DONE'));
-			return new TextStream(opened.output, () => {
-				own.abort();
-				if (readers.get(node) === own) readers.delete(node);
-			});
-		},
-		/** The node's project may not look on any more. */
-		end(node: string): void {
-			readers.get(node)?.abort();
-		},
-	};
+/** Streams a console, or answers 202 when another party must agree first. */
+export async function streamConsole({ store, consoles }: HilDeps, begun: BegunObm): Promise<unknown> {
+	const opened = await consoles.open(begun);
+	if (opened.kind === 'waiting') return hold(store, begun, opened);
+	return new TextStream(opened.output, () => opened.end());
 }
-export type Consoles = ReturnType<typeof createConsoles>;

@@ -18,7 +18,7 @@ import { reference } from '../model/label.ts';
 import { obmActions } from '../model/obm-action.ts';
 import { bootDevices } from '../obm/obm.ts';
 import { describeApi } from './describe-api.ts';
-import { type Consoles, carryOutObm, refreshObm, withdrawAll } from './obm-calls.ts';
+import { carryOutObm, refreshObm, streamConsole, withdrawAll } from './obm-calls.ts';
 import { changes, type HilRoute, OtherAnswer, reads } from './route.ts';
 import * as views from './views.ts';
 
@@ -165,7 +165,7 @@ const nodeRoutes: readonly HilRoute[] = [
 	}),
 ];
 
-function obmRoutes(consoles: Consoles): readonly HilRoute[] {
+function obmRoutes(): readonly HilRoute[] {
 	const begin =
 		(type: string) =>
 		(tx: Transaction, { node }: { node: string }, world: World) =>
@@ -188,7 +188,7 @@ function obmRoutes(consoles: Consoles): readonly HilRoute[] {
 			verb: nodes.setObm,
 			after: async (_result, deps, { node, enabled }) => {
 				if (enabled) return;
-				consoles.end(node);
+				deps.consoles.end(node);
 				await withdrawAll(deps, node);
 			},
 		}),
@@ -232,7 +232,7 @@ function obmRoutes(consoles: Consoles): readonly HilRoute[] {
 			answer: z.string(),
 			mayWait: true,
 			verb: begin('console'),
-			after: (begun, deps) => consoles.open(deps, begun),
+			after: (begun, deps) => streamConsole(deps, begun),
 		}),
 	];
 }
@@ -508,11 +508,11 @@ const userRoutes: readonly HilRoute[] = [
 const nothing = async (): Promise<undefined> => undefined;
 
 /** HIL's whole interface. */
-export function v0Routes(consoles: Consoles): readonly HilRoute[] {
+export function v0Routes(): readonly HilRoute[] {
 	const own: HilRoute[] = [
 		...projectRoutes,
 		...nodeRoutes,
-		...obmRoutes(consoles),
+		...obmRoutes(),
 		...networkRoutes,
 		...switchRoutes,
 		...headnodeRoutes,

@@ -3,12 +3,13 @@ import { showErrors } from '../core/actions.ts';
 import { type Change, changeStep, makeChange } from '../core/changes.ts';
 import { releaseNode, showDeparture } from '../core/departures.ts';
 import { recordedPorts } from '../core/drift.ts';
+import { setLease } from '../core/leases.ts';
+import { setQuota, showProject } from '../core/quotas.ts';
 import { searchNodes } from '../core/search.ts';
 import type { HilDeps } from '../hil-deps.ts';
 import { reference } from '../model/label.ts';
 import { perform } from '../perform.ts';
 import { describeApi } from '../v0/describe-api.ts';
-import type { Consoles } from '../v0/obm-calls.ts';
 import { changes, type HilRoute, OtherAnswer, reads } from '../v0/route.ts';
 import { queued } from '../v0/views.ts';
 import * as views from './views.ts';
@@ -24,10 +25,11 @@ class Undone extends Error {
 
 const mostSteps = 500;
 const longestWait = 30_000;
+const quota = z.int().min(0).nullable();
 const nothing = async (): Promise<undefined> => undefined;
 
 /** What goes beyond HIL's interface. */
-export function v1Routes(consoles: Consoles): readonly HilRoute[] {
+export function v1Routes(): readonly HilRoute[] {
 	const own: HilRoute[] = [
 		reads({
 			path: '/me',
@@ -88,6 +90,28 @@ export function v1Routes(consoles: Consoles): readonly HilRoute[] {
 			verb: recordedPorts,
 			after: async (_result, { workers }, of) => ({ ports: await workers.inspect(of.switch, true) }),
 		}),
+		reads({
+			path: '/project/{project}',
+			action: 'project.show',
+			summary: 'What a project has, may have, and until when',
+			answer: views.project,
+			verb: showProject,
+		}),
+		changes('PUT', {
+			path: '/project/{project}/quota',
+			action: 'project.set-quota',
+			summary: 'How many nodes, and networks of its own, a project may have; null: as many as there are',
+			body: { nodes: quota, networks: quota },
+			verb: setQuota,
+		}),
+		changes('PUT', {
+			path: '/node/{node}/lease',
+			action: 'node.set-lease',
+			summary: 'When a node is released from its project; null: when somebody asks for it',
+			body: { until: z.iso.datetime({ offset: true }).nullable() },
+			verb: setLease,
+			after: (_result, { leases }) => leases.wake(),
+		}),
 		changes('POST', {
 			path: '/project/{project}/release_node',
 			action: 'node.release',
@@ -97,7 +121,7 @@ export function v1Routes(consoles: Consoles): readonly HilRoute[] {
 			status: 202,
 			verb: releaseNode,
 			after: ({ id, node }, deps) => {
-				consoles.end(node);
+				deps.consoles.end(node);
 				deps.departures.wake(id);
 				return { status_id: id };
 			},

@@ -15,6 +15,15 @@ export const foundNodes = z.strictObject({
 });
 
 const portState = z.strictObject({ native: z.int().nullable(), tagged: z.array(z.int()) });
+const most = z.int().nullable();
+export const project = z.strictObject({
+	name: z.string(),
+	quota: z.strictObject({ nodes: most, networks: most }),
+	nodes: z.int(),
+	networks: z.int(),
+	leases: z.record(z.string(), z.string()),
+});
+
 export const drift = z.strictObject({
 	ports: z.array(
 		z.strictObject({
