@@ -246,6 +246,13 @@ test('what cannot start says why: no disk, a disk of another machine, an option 
 	const missing = serverForTest(t, { disks: [{ file: '/nowhere/disk.raw', format: 'raw' }] });
 	await t.throwsAsync(missing, { code: 'DiskUnusable', message: /nowhere/ });
 	await t.throwsAsync(serverForTest(t, { nics: [{ mac: 'no' }] }), { code: 'ServerOptionsInvalid' });
+	// An authority cannot be made where a file is.
+	const noAuthority = serverForTest(t, async place => {
+		await writeFile(path.join(place, 'signkey.pem'), 'no key');
+		await writeFile(path.join(place, 'issuercert.pem'), 'no certificate');
+		return { tpm: { authority: place } };
+	});
+	await t.throwsAsync(noAuthority, { code: 'TpmFailed', message: /no TPM could be made/ });
 	const one = await serverForTest(t);
 	await one.reset('On');
 	await one.until('On');

@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process';
 import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import type { Clock } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { type Child, startChild } from '../machine/children.ts';
@@ -90,7 +88,7 @@ async function manufacture(parts: TpmParts, state: string): Promise<void> {
 	await rm(made, { recursive: true, force: true });
 	await mkdir(made, { recursive: true, mode: 0o700 });
 	await mkdir(authority, { recursive: true, mode: 0o700 });
-	const [setup, localca] = await Promise.all([findProgram('swtpm_setup'), findProgram('swtpm_localca')]);
+	const localca = await findProgram('swtpm_localca');
 	// It makes the authority with it, and asks for it in the end only.
 	await findProgram('certtool');
 	const files = {
@@ -120,11 +118,18 @@ async function manufacture(parts: TpmParts, state: string): Promise<void> {
 		...['--tpm2', '--tpmstate', made, '--config', files.setup, '--pcr-banks', 'sha256', '--overwrite'],
 		...['--create-ek-cert', '--lock-nvram', '--write-ek-cert-files', made, '--vmid', word(parts.serial)],
 	];
-	try {
-		await promisify(execFile)(setup, args, { cwd: folder });
-	} catch (cause) {
-		const said = cause instanceof Error && 'stdout' in cause ? String(cause.stdout).trim() : String(cause);
-		throw failed(`no TPM could be made: ${said.split('\n').slice(-5).join('\n')}`, cause);
+	let said = '';
+	const child = await startChild('swtpm_setup', args, {
+		run: parts.run,
+		folder,
+		onOutput(bytes) {
+			said += bytes.toString('utf8');
+		},
+	});
+	const { code } = await child.exited;
+	if (code !== 0) {
+		const lines = [...said.trim().split('\n'), ...child.errorLines()].slice(-5);
+		throw failed(`no TPM could be made: ${lines.join('\n')}`);
 	}
 	await rename(made, state);
 }
@@ -141,5 +146,4 @@ const isThere = (file: string): Promise<boolean> =>
 		() => false,
 	);
 
-const failed = (message: string, cause?: unknown) =>
-	new BimetalError('TpmFailed', message, { expose: true, cause });
+const failed = (message: string) => new BimetalError('TpmFailed', message, { expose: true });
