@@ -66,6 +66,8 @@ function serve(prefix: string, route: HilRoute, deps: HilDeps): Route {
 
 async function sendStream({ pieces, end }: TextStream, response: Response): Promise<void> {
 	response.once('close', end);
+	// A reader who went while it was being opened is not told of any more; one who asks for the head alone reads nothing.
+	if (response.destroyed || response.req.method === 'HEAD') end();
 	response.status(200).type('text/plain').flushHeaders();
 	try {
 		for await (const piece of pieces) {
