@@ -9,6 +9,7 @@ import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import { findChildren } from '../../qemu/machine/children.ts';
+import { memoryByFolder } from '../../qemu/rack/process-memory.ts';
 import { readRackFile } from '../../qemu/rack/rack-file.ts';
 import { type RackFolders, rackFolders } from '../../qemu/rack/rack-folders.ts';
 import { planRack } from '../../qemu/rack/rack-plan.ts';
@@ -32,6 +33,8 @@ export interface RackSite {
 	readonly operators: SiteFolder['operators'];
 	/** All that a server has written on its serial port in all its boots. */
 	consoleOf(name: string): Promise<string>;
+	/** Bytes that all machines take now. */
+	memory(): Promise<number>;
 }
 
 type ArgumentsAfter<F> = F extends (first: never, ...rest: infer R) => unknown ? R : never;
@@ -108,6 +111,10 @@ export async function startRackSite(t: ExecutionContext, rackFile: string): Prom
 		async consoleOf(name) {
 			const node = rack.nodes.find(candidate => candidate.name === name);
 			return node ? readFile(node.consoleFile, 'latin1') : '';
+		},
+		async memory() {
+			const byFolder = await memoryByFolder(folders.run);
+			return rack.nodes.reduce((sum, { folder: own }) => sum + (byFolder.get(own) ?? 0), 0);
 		},
 	};
 }

@@ -17,7 +17,7 @@ accelerator: tcg`;
 
 test('eight real machines behind the stand-alone proxy', async t => {
 	t.timeout(600_000);
-	const { rack, url, ca, as, operators, consoleOf } = await startRackSite(t, rackFile);
+	const { rack, url, ca, as, operators, consoleOf, memory } = await startRackSite(t, rackFile);
 	const [hso, cp] = [as('HSO'), as('CP')];
 	const system = (node: string) => `/bmc/${node}/redfish/v1/Systems/system`;
 	const reset = (ask: typeof hso, node: string, ResetType: string) =>
@@ -54,6 +54,11 @@ test('eight real machines behind the stand-alone proxy', async t => {
 		t.is(json.PowerState, 'On');
 		t.deepEqual(await booted(name, 1), [{ count: 1, name, serial: json.SerialNumber, uuid: json.UUID }]);
 	}
+
+	// All eight are on: a machine of 8 GB has room for them, for the proxy and for whoever works on it.
+	const gibibytes = (await memory()) / 2 ** 30;
+	t.log(`eight servers take ${gibibytes.toFixed(2)} GiB`);
+	t.true(gibibytes > 0.5 && gibibytes < 3, `${gibibytes} GiB`);
 
 	// CP has a console, which the site has agreed to, and sees on it what the site does.
 	const operator = operators.find(({ party }) => party === 'CP');
