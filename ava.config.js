@@ -1,5 +1,18 @@
+/** Tests that boot machines or start the switch. */
+const machines = [
+	'qemu/{debian,firmware,guest,machine,openbmc,rack,server,switch}/**/*.test.ts',
+	'test/system/{board,board-bmc,openbmc,openbmc-ends,rack,virtual-server}.test.ts',
+	'cli/commands/qemu-*.test.ts',
+];
+/** `npm test` runs them after the others and one file at a time: what they wait for takes all of a processor. */
+const part = {
+	machines: { files: machines, concurrency: 1 },
+	others: { files: ['**/*.test.ts', ...machines.map(pattern => `!${pattern}`)] },
+}[process.env.BIMETAL_TEST_PART] ?? { files: ['**/*.test.ts'] };
+
 export default {
-	files: ['**/*.test.ts', '!node_modules/**', '!.bimetal/**'],
+	...part,
+	files: [...part.files, '!node_modules/**', '!.bimetal/**'],
 	extensions: ['ts'],
 	// Processes, not threads: Node 24 can crash when a thread that used WebAssembly (undici's HTTP parser) ends.
 	workerThreads: false,

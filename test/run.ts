@@ -116,8 +116,13 @@ if (only.length === 0) {
 		]),
 	);
 }
-await stage('tests', () => runTests(process.execPath, root, only));
+await stage('tests', () =>
+	runTests(process.execPath, root, only, only.length === 0 ? { BIMETAL_TEST_PART: 'others' } : {}),
+);
 if (only.length === 0) {
+	await stage('tests, machines', () =>
+		runTests(process.execPath, root, [], { BIMETAL_TEST_PART: 'machines' }),
+	);
 	// Whatever holds of a proxy alone holds of one with workers.
 	await stage('tests, workers', () =>
 		runTests(process.execPath, root, ['test/proxy'], { BIMETAL_TEST_WORKERS: '2' }),
