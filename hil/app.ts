@@ -65,14 +65,22 @@ function serve(prefix: string, route: HilRoute, deps: HilDeps): Route {
 }
 
 async function sendStream({ pieces, end }: TextStream, response: Response): Promise<void> {
-	response.once('close', end);
+	let goOn: () => void = () => undefined;
+	response.on('drain', () => goOn());
+	response.once('close', () => {
+		end();
+		goOn();
+	});
 	// A reader who went while it was being opened is not told of any more; one who asks for the head alone reads nothing.
 	if (response.destroyed || response.req.method === 'HEAD') end();
 	response.status(200).type('text/plain').flushHeaders();
 	try {
 		for await (const piece of pieces) {
-			if (!response.write(piece))
-				await new Promise(resolve => response.once('drain', resolve).once('close', resolve));
+			if (!response.write(piece) && !response.destroyed) {
+				await new Promise<void>(resolve => {
+					goOn = resolve;
+				});
+			}
 			if (response.destroyed) break;
 		}
 	} finally {
