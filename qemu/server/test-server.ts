@@ -39,6 +39,8 @@ export async function serverForTest(
 	bmcOptions: Partial<BmcOptions> = {},
 ): Promise<ServerForTest> {
 	const top = await mkdtemp(path.join(tmpdir(), 'bimetal-server-'));
+	// First, that it is done last, and also for a server that cannot be made.
+	t.teardown(() => rm(top, { recursive: true, force: true }));
 	// Longer than the path of a UNIX socket can be.
 	const folder = path.join(top, 'x'.repeat(120));
 	await mkdir(folder, { mode: 0o700 });
@@ -70,7 +72,6 @@ export async function serverForTest(
 	t.teardown(async () => {
 		await bmc.close();
 		const left = await findChildren(run);
-		await rm(top, { recursive: true, force: true });
 		if (left.length > 0) throw new Error(`left over: ${left.map(({ command }) => command)}`);
 	});
 	const ask = askAt(bmc.url);
