@@ -10,7 +10,7 @@ import { askRack, askStatus, openRackConsole } from './control-client.ts';
 import { readRackFile } from './rack-file.ts';
 import { findRacks, type RackFolders } from './rack-folders.ts';
 import { planRack } from './rack-plan.ts';
-import { getOf, type RackForTest, rackForTest } from './test-rack.ts';
+import { askOf, type RackForTest, rackForTest } from './test-rack.ts';
 
 const test = testNeeding('qemu-system-x86', 'openvswitch-switch');
 const execute = promisify(execFile);
@@ -106,7 +106,7 @@ test('up twice is one rack; what it is, is told; down leaves nothing but its sta
 		const environment = await readFile(`/proc/${pid}/environ`, 'latin1');
 		t.false(`${command}${environment}`.includes(secrets.bmcs.a.password));
 	}
-	const answer = await getOf(status.ca ?? '', secrets.bmcs.b, '/redfish/v1/Systems/system');
+	const answer = await askOf(status.ca ?? '', secrets.bmcs.b, '/redfish/v1/Systems/system');
 	t.like(answer.body, { SerialNumber: 'X1-0002', PowerState: 'Off' });
 	t.like((await findRacks(trial.env))[0], { name: 'trial', stateFolder: trial.state });
 

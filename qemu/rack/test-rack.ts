@@ -44,16 +44,23 @@ export async function rackForTest(t: ExecutionContext, name = 'trial'): Promise<
 	return { text, file: join(folder, 'rack.yaml'), state, folders, env };
 }
 
-/** GET of a BMC, or of the PDU, whose certificate must be the rack's. */
-export async function getOf(
+/** GET of a BMC, or of the PDU, whose certificate must be the rack's; with a body, POST. */
+export async function askOf(
 	caFile: string,
 	at: { readonly url: string; readonly username: string; readonly password: string },
 	path: string,
+	body?: object,
 ): Promise<{ status: number; body: Record<string, unknown> }> {
 	const agent = new Agent({ ca: await readFile(caFile, 'utf8') });
 	try {
 		return await new Promise((resolve, reject) => {
-			request(`${at.url}${path}`, { agent, auth: `${at.username}:${at.password}` }, response => {
+			const options = {
+				agent,
+				auth: `${at.username}:${at.password}`,
+				method: body ? 'POST' : 'GET',
+				headers: body ? { 'content-type': 'application/json' } : {},
+			};
+			request(`${at.url}${path}`, options, response => {
 				let text = '';
 				response.setEncoding('utf8').on('data', (piece: string) => {
 					text += piece;
@@ -63,7 +70,7 @@ export async function getOf(
 				);
 			})
 				.on('error', reject)
-				.end();
+				.end(body && JSON.stringify(body));
 		});
 	} finally {
 		agent.destroy();

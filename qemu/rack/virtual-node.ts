@@ -52,6 +52,8 @@ export async function startVirtualNode(parts: {
 	readonly clock: Clock;
 	readonly logger?: Pick<Logger, 'info' | 'error'> | undefined;
 	readonly onPowerChange: (state: PowerStateName, node: string) => void;
+	/** Whether its outlet gives power: without, nothing switches it on. */
+	readonly isPowered: () => boolean;
 }): Promise<VirtualNode> {
 	const { node, folders, network, credential } = parts;
 	const { name } = node;
@@ -93,7 +95,7 @@ export async function startVirtualNode(parts: {
 			identity: node.identity,
 			power: 'Off',
 			stateFile: join(folders.stateFolder, 'bmcs', `${name}.json`),
-			createHost: startingOff(server.createHost, made => {
+			createHost: startingOff(server.createHost, parts.isPowered, made => {
 				host = made;
 			}),
 			onPowerChange: parts.onPowerChange,
@@ -105,9 +107,22 @@ export async function startVirtualNode(parts: {
 }
 
 /** Whatever was on before, all servers begin off: the rack boots them a few at a time. */
-function startingOff(factory: HostFactory, onHost: (host: Host) => void): HostFactory {
+function startingOff(
+	factory: HostFactory,
+	isPowered: () => boolean,
+	onHost: (host: Host) => void,
+): HostFactory {
 	return async context => {
-		const host = await factory({ ...context, initial: 'Off' });
+		const { power, ...rest } = await factory({ ...context, initial: 'Off' });
+		const host: Host = {
+			...rest,
+			power: {
+				...power,
+				reset(type) {
+					if (isPowered() || type === 'ForceOff') power.reset(type);
+				},
+			},
+		};
 		onHost(host);
 		return host;
 	};

@@ -1,10 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { testNeeding } from '../../test/debian/test-needing.ts';
 import { findChildren } from '../machine/children.ts';
 import { readRackFile } from './rack-file.ts';
 import { planRack } from './rack-plan.ts';
-import { getOf, rackForTest } from './test-rack.ts';
+import { askOf, rackForTest } from './test-rack.ts';
 import type { VirtualNode } from './virtual-node.ts';
 import { startVirtualRack } from './virtual-rack.ts';
 
@@ -27,11 +28,11 @@ test('a rack of real machines: BMCs, outlets, switch ports, consoles, and the sa
 	t.teardown(() => rack.close());
 	const [a, b] = rack.nodes as [VirtualNode, VirtualNode];
 	const ask = ({ bmc: { url }, credential }: VirtualNode, path: string) =>
-		getOf(rack.caFile, { url, ...credential }, path);
+		askOf(rack.caFile, { url, ...credential }, path);
 	t.deepEqual([a.bmc.powerState(), b.bmc.powerState()], ['Off', 'Off']);
 	t.like((await ask(a, SYSTEM)).body, { PowerState: 'Off', UUID: a.plan.identity.uuid });
 	t.like((await ask(b, SYSTEM)).body, { SerialNumber: 'X1-0002' });
-	t.is((await getOf(rack.caFile, { url: a.bmc.url, ...b.credential }, SYSTEM)).status, 401);
+	t.is((await askOf(rack.caFile, { url: a.bmc.url, ...b.credential }, SYSTEM)).status, 401);
 
 	await rack.switchOn();
 	t.deepEqual(changes.slice(0, 2).sort(), ['a PoweringOn', 'b PoweringOn']);
@@ -49,12 +50,35 @@ test('a rack of real machines: BMCs, outlets, switch ports, consoles, and the sa
 		],
 	);
 	for (const { PowerWatts } of rack.pdu.readings()) t.true(PowerWatts >= 90 && PowerWatts <= 140);
-	const pdu = await getOf(
+	const pdu = await askOf(
 		rack.caFile,
 		{ url: rack.pdu.url, ...rack.pduCredential },
 		'/redfish/v1/PowerEquipment/RackPDUs/1/Outlets/2',
 	);
 	t.like(pdu.body, { Name: 'b', PowerState: 'On' });
+
+	// A server without power is off, and stays so whatever its BMC is asked for; with the power it comes again.
+	const control = (PowerState: 'On' | 'Off') =>
+		askOf(
+			rack.caFile,
+			{ url: rack.pdu.url, ...rack.pduCredential },
+			'/redfish/v1/PowerEquipment/RackPDUs/1/Outlets/2/Actions/Outlet.PowerControl',
+			{ PowerState },
+		);
+	const becomes = async (state: string) => {
+		for (const end = performance.now() + 30_000; b.bmc.powerState() !== state; await sleep(20))
+			if (performance.now() > end) return t.fail(`b is ${b.bmc.powerState()}, never ${state}`);
+	};
+	t.is((await control('Off')).status, 204);
+	await becomes('Off');
+	const on = { ResetType: 'On' };
+	const reset = `${SYSTEM}/Actions/ComputerSystem.Reset`;
+	t.is((await askOf(rack.caFile, { url: b.bmc.url, ...b.credential }, reset, on)).status, 204);
+	const countOfB = changes.filter(change => change.startsWith('b ')).length;
+	t.is((await ask(b, SYSTEM)).body.PowerState, 'Off');
+	t.is(changes.filter(change => change.startsWith('b ')).length, countOfB);
+	t.is((await control('On')).status, 204);
+	await becomes('On');
 
 	const secrets = JSON.parse(await readFile(rack.credentialsFile, 'utf8'));
 	t.is(secrets.bmcs.a.password, a.credential.password);

@@ -121,6 +121,7 @@ export async function startVirtualRack(options: VirtualRackOptions): Promise<Vir
 					pdu?.changed(node.outlet);
 					options.onPowerChange?.(state, name);
 				},
+				isPowered: () => pdu?.readings().find(({ Id }) => Id === node.outlet)?.PowerState !== 'Off',
 			});
 			undo.push(() => made.bmc.close());
 			nodes.push(made);
