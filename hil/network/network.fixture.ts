@@ -13,6 +13,7 @@ import { setVlanPool } from '../core/vlans.ts';
 import type { World } from '../core/world.ts';
 import { type Action, actions } from '../model/action.ts';
 import { attachments } from '../model/network.ts';
+import { nodes as recordedNodes } from '../model/node.ts';
 import type { Verb } from '../perform.ts';
 import type { SwitchType } from '../switches/driver.ts';
 import { createMockSwitches, type MockSwitches } from '../switches/mock.ts';
@@ -95,7 +96,7 @@ export async function createNetworkBench(
 			}
 		},
 	};
-	if ((await store.read(tx => tx.list(actions, { limit: 1 }))).length > 0) return bench;
+	if ((await store.read(tx => tx.count(recordedNodes))) > 0) return bench;
 	await store.transact(tx => setVlanPool(tx, new Set([10, 11])));
 	await perform(createProject, { project: 'red' });
 	for (const network of ['a', 'b']) {

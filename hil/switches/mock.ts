@@ -18,6 +18,8 @@ export type MockTrouble =
 	| { readonly kind: 'refuses'; readonly reason: string }
 	/** Takes the old VLANs off, puts none on, and says so. */
 	| { readonly kind: 'half' }
+	/** Does all of it, and says no. */
+	| { readonly kind: 'lies' }
 	/** Says yes and does nothing. */
 	| { readonly kind: 'deaf' }
 	/** Does not answer until the call is given up. */
@@ -87,6 +89,7 @@ function openMock(mock: MockSwitch, isPortName: (name: string) => boolean): Swit
 			mock.ports.set(port, nothing);
 			if (trouble?.kind === 'half') throw hilErrors.SwitchRefused('% Incomplete command.');
 			mock.ports.set(port, { native: wanted.native, tagged: [...wanted.tagged] });
+			if (trouble?.kind === 'lies') throw hilErrors.SwitchRefused('% Error');
 		},
 		close: async () => undefined,
 	};

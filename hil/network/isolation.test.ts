@@ -1,0 +1,154 @@
+// Whatever is asked for, whatever the switch does, and whenever the process ends: looked at on the switch itself, no node is
+// ever on a network of a project that it does not belong to, and one that is free is on none.
+import test from 'ava';
+import fc from 'fast-check';
+import { createNetwork, deleteNetwork } from '../core/networks.ts';
+import { connectNode, createProject, detachNode } from '../core/projects.ts';
+import { actions } from '../model/action.ts';
+import { networks } from '../model/network.ts';
+import { nodes } from '../model/node.ts';
+import type { MockTrouble } from '../switches/mock.ts';
+import { createNetworkBench, type NetworkBench, portOf } from './network.fixture.ts';
+
+type Step =
+	| { readonly do: 'take' | 'leave'; readonly node: string; readonly project: string }
+	| { readonly do: 'connect' | 'detach'; readonly node: string; readonly network: string }
+	| { readonly do: 'remake'; readonly network: string; readonly project: string }
+	| { readonly do: 'trouble'; readonly trouble: MockTrouble | undefined }
+	| { readonly do: 'pass'; readonly ms: number }
+	| { readonly do: 'crash' };
+
+const aNode = fc.constantFrom('n1', 'n2');
+const aProject = fc.constantFrom('red', 'blue');
+const aNetwork = fc.constantFrom('a', 'b');
+const troubles: readonly (MockTrouble | undefined)[] = [
+	undefined,
+	{ kind: 'away' },
+	{ kind: 'half' },
+	{ kind: 'deaf' },
+	{ kind: 'lies' },
+	{ kind: 'bug' },
+	{ kind: 'refuses', reason: 'no' },
+];
+const aStep: fc.Arbitrary<Step> = fc.oneof(
+	{
+		weight: 3,
+		arbitrary: fc.record({
+			do: fc.constantFrom('take' as const, 'leave' as const),
+			node: aNode,
+			project: aProject,
+		}),
+	},
+	{
+		weight: 5,
+		arbitrary: fc.record({
+			do: fc.constantFrom('connect' as const, 'detach' as const),
+			node: aNode,
+			network: aNetwork,
+		}),
+	},
+	{
+		weight: 1,
+		arbitrary: fc.record({ do: fc.constant('remake' as const), network: aNetwork, project: aProject }),
+	},
+	{
+		weight: 2,
+		arbitrary: fc.constantFrom(...troubles).map(trouble => ({ do: 'trouble' as const, trouble })),
+	},
+	{ weight: 2, arbitrary: fc.constantFrom(500, 5000).map(ms => ({ do: 'pass' as const, ms })) },
+	{ weight: 1, arbitrary: fc.constant({ do: 'crash' as const }) },
+);
+
+/** Refusals are part of the game; true when it was taken. */
+const tried = (promise: Promise<unknown>): Promise<boolean> =>
+	promise.then(
+		() => true,
+		(fault: { code?: string }) => {
+			if (fault.code === undefined) throw fault;
+			return false;
+		},
+	);
+
+async function take(bench: NetworkBench, step: Step): Promise<NetworkBench> {
+	switch (step.do) {
+		case 'take':
+			await tried(bench.do(connectNode, step));
+			break;
+		case 'leave':
+			await tried(bench.do(detachNode, step));
+			break;
+		case 'connect':
+			await tried(bench.connect(step.node, step.network));
+			break;
+		case 'detach':
+			await tried(bench.detach(step.node, step.network));
+			break;
+		case 'remake': {
+			// The VLAN of what is deleted is given to whoever comes next.
+			const { network, project } = step;
+			if (!(await tried(bench.do(deleteNetwork, { network })))) break;
+			await bench.do(createNetwork, { network, owner: project, access: project, net_id: '' });
+			break;
+		}
+		case 'trouble':
+			bench.mocks.at('s1').trouble = step.trouble;
+			break;
+		case 'pass':
+			await bench.pass(step.ms);
+			break;
+		case 'crash': {
+			await bench.workers.close();
+			const next = await createNetworkBench({ store: bench.store, mocks: bench.mocks });
+			await next.workers.start();
+			return next;
+		}
+		default:
+			step satisfies never;
+	}
+	await bench.workers.idle();
+	return bench;
+}
+
+/** Of each node, the VLANs that it is on and may not be on. */
+async function strayVlans(bench: NetworkBench): Promise<string[]> {
+	return bench.store.read(async tx => {
+		const found: string[] = [];
+		for (const [index, node] of ['n1', 'n2'].entries()) {
+			const project = (await tx.get(nodes, node))?.project ?? null;
+			const own = (await tx.list(networks)).filter(({ document }) => document.owner === project);
+			const allowed = project === null ? [] : own.map(({ document }) => document.vlan);
+			const state = bench.mocks.at('s1').ports.get(portOf(index + 1));
+			const carried = [...(state?.tagged ?? []), ...(state && state.native !== null ? [state.native] : [])];
+			for (const vlan of carried)
+				if (!allowed.includes(vlan)) found.push(`${node} of ${project} is on ${vlan}`);
+		}
+		return found;
+	});
+}
+
+test('no node is ever on a network of others, through any faults and restarts', async t => {
+	let attached = 0;
+	await fc.assert(
+		fc.asyncProperty(fc.array(aStep, { minLength: 10, maxLength: 60 }), async script => {
+			let bench = await createNetworkBench();
+			await bench.do(createProject, { project: 'blue' });
+			await bench.do(deleteNetwork, { network: 'b' });
+			await bench.do(createNetwork, { network: 'b', owner: 'blue', access: 'blue', net_id: '' });
+			for (const step of script) {
+				bench = await take(bench, step);
+				const stray = await strayVlans(bench);
+				if (stray.length > 0) throw new Error(`${JSON.stringify(step)}: ${stray.join(', ')}`);
+				attached += (await bench.attached('n1')).length;
+			}
+			// Left alone with a switch that works, everything comes to an end.
+			bench.mocks.at('s1').trouble = undefined;
+			await bench.pass(61_000);
+			const where = { index: 'status', equals: 'PENDING' };
+			if ((await bench.store.read(tx => tx.count(actions, where))) > 0)
+				throw new Error('something is still pending');
+			await bench.workers.close();
+		}),
+		{ numRuns: 200 },
+	);
+	t.true(attached > 100, `${attached}: too few were ever attached for this to mean anything`);
+});
