@@ -20,8 +20,13 @@ test('eight real machines behind the stand-alone proxy', async t => {
 	const { rack, url, ca, as, operators, consoleOf, memory } = await startRackSite(t, rackFile);
 	const [hso, cp] = [as('HSO'), as('CP')];
 	const system = (node: string) => `/bmc/${node}/redfish/v1/Systems/system`;
+	/** A source that gives no fresh value denies for that moment (403), and nothing has happened. */
 	const reset = (ask: typeof hso, node: string, ResetType: string) =>
-		ask('POST', `${system(node)}/Actions/ComputerSystem.Reset`, { body: { ResetType } });
+		until(
+			() => ask('POST', `${system(node)}/Actions/ComputerSystem.Reset`, { body: { ResetType } }),
+			({ status }) => status !== 403,
+			patience,
+		);
 	/** What would come of it, once that is so: facts are read every few seconds. */
 	const wouldBe = (ask: typeof hso, verdict: 'execute' | 'wait', node: string, ResetType: string) => {
 		const path = '/redfish/v1/Systems/system/Actions/ComputerSystem.Reset';
