@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { findProgram } from '../machine/parts.ts';
@@ -12,15 +12,30 @@ export type NodeDisk = Exclude<DiskPlan, { kind: 'guest' }>;
 const patience = 30_000;
 
 /**
- * Makes a node's disk where there is none yet; one that is there is the node's own and stays. Throws PartMissing;
- * DiskFailed with qemu-img's own words.
+ * Makes a node's disk where there is none yet; one that is there is the node's own and stays. What it was made as is
+ * kept beside it: throws DiskDiffers where the rack file says something else by now, for what is on the disk would
+ * neither be what is wanted nor may it be thrown away. Throws PartMissing; DiskFailed with qemu-img's own words.
+ *
+ * @param wanted as the rack file has it
+ * @param plan the same with nothing left to be found
  */
-export async function openNodeDisk(plan: NodeDisk, file: string): Promise<void> {
+export async function openNodeDisk(wanted: DiskPlan, plan: NodeDisk, file: string): Promise<void> {
+	const origin = `${file}.made-as`;
+	const description = describe(wanted);
 	const isThere = await stat(file).then(
 		() => true,
 		() => false,
 	);
-	if (isThere) return;
+	if (isThere) {
+		const madeAs = (await readFile(origin, 'utf8').catch(() => 'something unknown')).trim();
+		if (madeAs === description) return;
+		throw new BimetalError(
+			'DiskDiffers',
+			`${file} was made as ${madeAs}, and the rack file says ${description} now: delete that file to lose what is on ` +
+				'it, say what it was made as, or take another --state folder',
+			{ status: 409 },
+		);
+	}
 	const program = await findProgram('qemu-img');
 	await mkdir(dirname(file), { recursive: true, mode: 0o700 });
 	const draft = `${file}.new`;
@@ -38,8 +53,21 @@ export async function openNodeDisk(plan: NodeDisk, file: string): Promise<void> 
 				},
 			);
 		});
+		await writeFile(origin, `${description}\n`, { mode: 0o600 });
 		await rename(draft, file);
 	} finally {
 		await rm(draft, { force: true });
+	}
+}
+
+/** As a rack file says it. */
+function describe(plan: DiskPlan): string {
+	switch (plan.kind) {
+		case 'empty':
+			return `empty:${plan.bytes}`;
+		case 'guest':
+			return 'guest';
+		case 'image':
+			return plan.file;
 	}
 }

@@ -62,7 +62,7 @@ export async function startVirtualNode(parts: {
 	// As the kernel names it, by which its processes are found.
 	const folder = await realpath(given);
 	const disk = parts.disk && join(folder, 'disk.qcow2');
-	if (parts.disk && disk) await openNodeDisk(parts.disk, disk);
+	if (node.disk && parts.disk && disk) await openNodeDisk(node.disk, parts.disk, disk);
 	const taps: string[] = [];
 	for (const { port, vlans } of network ? node.nics : []) {
 		taps.push((await network?.createPort(port))?.tap ?? '');
