@@ -59,6 +59,7 @@ const hints: Readonly<Record<string, (bimetal: string) => string>> = {
 		`${bimetal} qemu openbmc … --console, a longer --timeout, or the --machine that the image is for`,
 	QemuFailed: () => 'what QEMU complains of; where a port is taken, 0 takes a free one',
 	BoardFailed: bimetal => `${bimetal} qemu firmware boot --console`,
+	DiskDiffers: () => 'the disk is kept until you delete it yourself',
 	PartMissing: bimetal => `${bimetal} qemu parts — lists what else is missing`,
 	StoreLocked: () => 'stop the process that has the store open, or let it give a snapshot (snapshot.sock)',
 };
@@ -69,6 +70,16 @@ const statusHints: Readonly<Record<number, (bimetal: string) => string>> = {
 	404: bimetal => `${bimetal} requests, ${bimetal} bmcs — show what there is`,
 	409: bimetal => `${bimetal} request ID — shows its state now`,
 	412: bimetal => `read the resource again with '${bimetal} get PATH -i' and use its new ETag`,
+};
+
+/** Faults of files and folders that nobody foresaw: they are the user's to mend, not ours. */
+const fileHints: Readonly<Record<string, string>> = {
+	EACCES: 'you may not do that there',
+	EISDIR: 'that is a folder, a file is needed',
+	ENOSPC: 'the disk is full',
+	ENOTDIR: 'what should be a folder on the way there is a file',
+	EPERM: 'you may not do that there',
+	EROFS: 'that file system cannot be written to',
 };
 
 export interface Failure {
@@ -91,6 +102,10 @@ export function describeFailure(error: unknown, context: CliContext): Failure {
 		};
 	}
 	const message = error instanceof Error ? error.message : String(error);
+	const { code: cause = '', path } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
+	const why = fileHints[cause];
+	if (why !== undefined && path !== undefined)
+		return { exitCode: exitCodes.usage.code, code: 'FileUnusable', message, tryNext: `${path}: ${why}` };
 	const tryNext =
 		(error as Partial<Hinted> | undefined)?.tryNext ?? 'this is a fault in bimetal: please report it';
 	return { exitCode: exitCodes.fault.code, code: 'Fault', message, tryNext };
