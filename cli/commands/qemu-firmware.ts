@@ -13,7 +13,7 @@ import { painter, printFields, printJson } from '../output.ts';
 import { profileHome } from '../profile.ts';
 import { progressLine } from '../progress.ts';
 import { profilesOf, saveProfiles } from '../up/profiles.ts';
-import { visible } from '../visible.ts';
+import { boardConsole } from './board-console.ts';
 
 export interface BootOptions {
 	readonly state: string;
@@ -50,7 +50,7 @@ export async function bootFirmware(context: CliContext, options: BootOptions): P
 		ports: { proxy: options.port, redfish: options.redfishPort },
 		show: progress.show,
 		fromFlash: options.flash,
-		...(options.console && { onConsole: lineWriter(context) }),
+		...(options.console && { onConsole: boardConsole(context) }),
 	}).finally(() => progress.end());
 	if (!running) return exitCodes.interrupted.code;
 	const { board, site, urls } = running;
@@ -211,16 +211,6 @@ ${post('Managers/bmc/Actions/Manager.ResetToDefaults', '{"ResetType":"ResetAll"}
 
 ${paint('dim', 'Ctrl-C switches it off; the next start finds the same board in')} ${site.folder}
 `;
-}
-
-/** Whole lines of the board's console, without what could steer the terminal. */
-function lineWriter({ stderr }: CliContext): (bytes: Buffer) => void {
-	let rest = '';
-	return bytes => {
-		const lines = (rest + bytes.toString('latin1')).split('\n');
-		rest = (lines.pop() ?? '').slice(-4096);
-		for (const line of lines) stderr.write(`  | ${visible(line.replaceAll('\r', ''))}\n`);
-	};
 }
 
 const aborted = (signal: AbortSignal): Promise<undefined> =>

@@ -17,6 +17,7 @@ import { givenBmc } from '../up/given-bmc.ts';
 import { profilesOf, saveProfiles } from '../up/profiles.ts';
 import { type RunningSite, startSite } from '../up/start-site.ts';
 import { visible } from '../visible.ts';
+import { boardConsole } from './board-console.ts';
 import { boardDocument, boardText, siteText } from './qemu-openbmc-text.ts';
 
 export interface OpenbmcOptions {
@@ -43,7 +44,7 @@ export async function openbmc(context: CliContext, options: OpenbmcOptions): Pro
 	const timeout = readTimeout(options.timeout);
 	const forwards = readForwards(options.port ?? []);
 	const say = (line: string) => void context.stderr.write(`bimetal: ${visible(line)}\n`);
-	const consoleLines = options.console ? lineWriter(context) : undefined;
+	const consoleLines = options.console ? boardConsole(context) : undefined;
 	let site: { running: RunningSite; state: string; enrolled: EnrolOutcome } | undefined;
 	let started: Openbmc | undefined;
 	try {
@@ -152,16 +153,6 @@ function readForwards(wanted: readonly string[]): readonly [Forward, ...Forward[
 	const isRedfish = ({ protocol, board }: Forward) => protocol === 'tcp' && board === 443;
 	const redfish = forwards.find(isRedfish) ?? { protocol: 'tcp', here: 0, board: 443 };
 	return [redfish, ...forwards.filter(forward => forward !== redfish)];
-}
-
-/** Whole lines of the board's console, without what could steer the terminal. */
-function lineWriter({ stderr }: CliContext): (bytes: Buffer) => void {
-	let rest = '';
-	return bytes => {
-		const lines = (rest + bytes.toString('latin1')).split('\n');
-		rest = (lines.pop() ?? '').slice(-4096);
-		for (const line of lines) stderr.write(`  | ${visible(line.replaceAll('\r', ''))}\n`);
-	};
 }
 
 const aborted = (signal: AbortSignal): Promise<undefined> =>

@@ -1,6 +1,6 @@
 import { extendZodWithOpenApi, OpenAPIRegistry, OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
-import type { HilRoute } from './route.ts';
+import { type HilRoute, OtherAnswer, reads } from './route.ts';
 import * as views from './views.ts';
 
 extendZodWithOpenApi(z);
@@ -14,7 +14,7 @@ const failures: Readonly<Record<number, string>> = {
 };
 
 /** The OpenAPI 3.1 description of the interface, from the schemas that its arguments are checked by. */
-export function describeApi(prefix: string, routes: readonly HilRoute[], version: string): object {
+function describeApi(prefix: string, routes: readonly HilRoute[], version: string): object {
 	const registry = new OpenAPIRegistry();
 	registry.registerComponent('securitySchemes', 'basic', { type: 'http', scheme: 'basic' });
 	for (const { method, path, summary, args, answer, status = 200, mayWait } of routes) {
@@ -77,3 +77,17 @@ const describable = ([name, schema]: [string, z.ZodType]): [string, z.ZodType] =
 	name,
 	name === 'value' || name === 'metadata' ? anyJson : schema,
 ];
+
+/** The routes, and one more that describes them all. */
+export function withDescription(prefix: string, routes: readonly HilRoute[]): HilRoute[] {
+	const described: HilRoute = reads({
+		path: '/openapi.json',
+		action: 'api.describe',
+		summary: 'This description',
+		answer: z.looseObject({ openapi: z.string() }),
+		verb: async () => undefined,
+		after: (_result, { version }) =>
+			new OtherAnswer(200, describeApi(prefix, [...routes, described], version)),
+	});
+	return [...routes, described];
+}

@@ -1,6 +1,5 @@
-import { z } from 'zod';
-import { describeApi } from './describe-api.ts';
-import { type HilRoute, OtherAnswer, reads } from './route.ts';
+import { withDescription } from './describe-api.ts';
+import { type HilRoute, reads } from './route.ts';
 import { headnodeRoutes } from './routes/headnode-routes.ts';
 import { networkRoutes } from './routes/network-routes.ts';
 import { nodeRoutes } from './routes/node-routes.ts';
@@ -31,13 +30,5 @@ export function v0Routes(): readonly HilRoute[] {
 			after: (_result, { extensions }) => [...extensions].sort(),
 		}),
 	];
-	const described: HilRoute = reads({
-		path: '/openapi.json',
-		action: 'api.describe',
-		summary: 'This description',
-		answer: z.looseObject({ openapi: z.string() }),
-		verb: nothing,
-		after: (_result, { version }) => new OtherAnswer(200, describeApi('/v0', [...own, described], version)),
-	});
-	return [...own, described];
+	return withDescription('/v0', own);
 }

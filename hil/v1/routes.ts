@@ -9,8 +9,8 @@ import { searchNodes } from '../core/search.ts';
 import type { HilDeps } from '../hil-deps.ts';
 import { reference } from '../model/label.ts';
 import { perform } from '../perform.ts';
-import { describeApi } from '../v0/describe-api.ts';
-import { changes, type HilRoute, OtherAnswer, reads } from '../v0/route.ts';
+import { withDescription } from '../v0/describe-api.ts';
+import { changes, type HilRoute, reads } from '../v0/route.ts';
 import { queued } from '../v0/views.ts';
 import * as views from './views.ts';
 
@@ -26,7 +26,6 @@ class Undone extends Error {
 const mostSteps = 500;
 const longestWait = 30_000;
 const quota = z.int().min(0).nullable();
-const nothing = async (): Promise<undefined> => undefined;
 
 /** What goes beyond HIL's interface. */
 export function v1Routes(): readonly HilRoute[] {
@@ -152,15 +151,7 @@ export function v1Routes(): readonly HilRoute[] {
 			},
 		},
 	];
-	const described: HilRoute = reads({
-		path: '/openapi.json',
-		action: 'api.describe',
-		summary: 'This description',
-		answer: z.looseObject({ openapi: z.string() }),
-		verb: nothing,
-		after: (_result, { version }) => new OtherAnswer(200, describeApi('/v1', [...own, described], version)),
-	});
-	return [...own, described];
+	return withDescription('/v1', own);
 }
 
 interface ChangeArguments {
