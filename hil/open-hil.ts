@@ -28,6 +28,7 @@ import { createConsoles } from './obm/consoles.ts';
 import { createNoObm } from './obm/no-obm.ts';
 import { createProxyObm } from './obm/proxy-obm.ts';
 import type { HilSite } from './site.ts';
+import type { SwitchTrust } from './switches/driver.ts';
 import { switchTypes } from './switches/types.ts';
 
 export interface RunningHil {
@@ -54,7 +55,7 @@ export async function openHil(site: HilSite, { logger }: { readonly logger: Logg
 		});
 		await ensureAdministrator(store, site, logger);
 		const registry = createRegistry({ service: 'hil', process: true });
-		const types = switchTypes();
+		const types = switchTypes(trustOf(site));
 		const shared = { store, clock, logger };
 		const endings = createEndings(clock);
 		const workers = createWorkers({
@@ -160,6 +161,11 @@ async function ensureAdministrator(store: Store, { admin }: HilSite, logger: Log
 	await store.transact(tx => createUser(tx, { user: admin.username, hash, is_admin: true }));
 	logger.info({ user: admin.username }, 'the first administrator was made');
 }
+
+const trustOf = ({ switches: { ca, knownHosts } }: HilSite): SwitchTrust => ({
+	ca: ca && readFileSync(ca, 'utf8'),
+	knownHosts: knownHosts && readFileSync(knownHosts, 'utf8'),
+});
 
 const accountOf = ({ proxy, ca, username, password }: HilSite['obm'][number]) => ({
 	url: proxy,

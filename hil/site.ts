@@ -51,6 +51,10 @@ const siteSchema = (folder: string) => {
 			tls: z.strictObject({ certificate: existingFile(folder), key: secretFile(folder) }).optional(),
 			/** Made at the start when there is no administrator; the password is the file's one line. */
 			admin: z.strictObject({ username: label, password: secretFile(folder) }).optional(),
+			/** By what switches are known: `ca` signs their certificates, `knownHosts` has their SSH keys as OpenSSH's does. */
+			switches: z
+				.strictObject({ ca: existingFile(folder).optional(), knownHosts: existingFile(folder).optional() })
+				.default({}),
 			/** VLANs that networks are given. */
 			vlans: vlanPool,
 			/** The proxies that nodes are managed through, and hil's account at each. */

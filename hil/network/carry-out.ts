@@ -19,6 +19,8 @@ export interface CarryOutDeps {
 	readonly timeout: number;
 	/** Ends what is under way. */
 	readonly signal: AbortSignal;
+	/** A port is about to be set. */
+	readonly onSet: () => void;
 }
 
 /**
@@ -59,6 +61,7 @@ export const readPort = (port: string, deps: CarryOutDeps): Promise<PortState> =
 /** Makes a port carry what is wanted, if it does not, and looks again. */
 export async function bringTo(port: string, wanted: PortState, deps: CarryOutDeps): Promise<void> {
 	if (isSameState(await readPort(port, deps), wanted)) return;
+	deps.onSet();
 	await withinTime(deps, signal => deps.driver.setPort(port, wanted, signal));
 	const state = await readPort(port, deps);
 	if (isSameState(state, wanted)) return;
@@ -67,8 +70,9 @@ export async function bringTo(port: string, wanted: PortState, deps: CarryOutDep
 	);
 }
 
-async function withinTime<R>(
-	{ clock, timeout, signal }: CarryOutDeps,
+/** SwitchAway when the call takes longer than `timeout`; its signal is aborted then. */
+export async function withinTime<R>(
+	{ clock, timeout, signal }: Pick<CarryOutDeps, 'clock' | 'timeout' | 'signal'>,
 	call: (signal: AbortSignal) => Promise<R>,
 ): Promise<R> {
 	const late = new AbortController();

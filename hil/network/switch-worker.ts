@@ -5,6 +5,7 @@ import { completeAction, failAction, pendingOn, planAction, recordAttempt } from
 import type { SwitchDriver } from '../switches/driver.ts';
 import { backOff } from './back-off.ts';
 import { type CarryOutDeps, carryOut, type Outcome } from './carry-out.ts';
+import { createSaving } from './saving.ts';
 
 export interface SwitchWorkerDeps {
 	readonly switch: string;
@@ -41,6 +42,8 @@ export interface SwitchWorker {
 export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 	const { store, clock, random, logger } = deps;
 	const end = new AbortController();
+	const saving = createSaving(deps);
+	let known: SwitchDriver | undefined;
 	/** By action, when it may be tried again; in time elapsed. */
 	const retryAt = new Map<string, number>();
 	let away = { times: 0, until: 0 };
@@ -65,6 +68,7 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 			try {
 				for (const job of jobs.splice(0)) await job(carryOutDeps);
 				await round();
+				if (isTimeToSave()) await saving.save((await carryOutDeps()).driver, end.signal);
 			} catch (fault) {
 				// Not the switch but the store, or the driver's start: nothing may end the worker.
 				logger.error({ err: fault, switch: deps.switch }, 'the actions of a switch could not be taken up');
@@ -74,12 +78,17 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 		sleepUntilDue();
 	}
 
-	const carryOutDeps = async (): Promise<CarryOutDeps> => ({
-		driver: await deps.driver(),
-		clock,
-		timeout: deps.timeout,
-		signal: end.signal,
-	});
+	const carryOutDeps = async (): Promise<CarryOutDeps> => {
+		const driver = await deps.driver();
+		const onSet = driver.save ? saving.changed : () => undefined;
+		// The process before this one may have been killed before the switch saved.
+		if (driver !== known) onSet();
+		known = driver;
+		return { driver, clock, timeout: deps.timeout, signal: end.signal, onSet };
+	};
+
+	const isTimeToSave = (): boolean =>
+		!end.signal.aborted && away.until <= clock.elapsed() && (saving.due() ?? Infinity) <= clock.elapsed();
 
 	async function round(): Promise<void> {
 		if (away.until > clock.elapsed()) return;
@@ -143,9 +152,11 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 	}
 
 	function sleepUntilDue(): void {
-		const times = [...retryAt.values(), ...(away.until > clock.elapsed() ? [away.until] : [])];
-		if (times.length === 0 || end.signal.aborted) return;
-		const due = away.until > clock.elapsed() ? away.until : Math.min(...times);
+		const due =
+			away.until > clock.elapsed()
+				? away.until
+				: Math.min(...retryAt.values(), saving.due() ?? Number.POSITIVE_INFINITY);
+		if (due === Number.POSITIVE_INFINITY || end.signal.aborted) return;
 		cancelTimer = clock.after(Math.max(1, due - clock.elapsed()), wake);
 	}
 

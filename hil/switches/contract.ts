@@ -10,6 +10,8 @@ export interface ContractSwitch {
 	readonly ports: readonly [string, string];
 	/** A name that the switch has no port of. */
 	readonly noPort: string;
+	/** Switches it off and on again: what it did not keep is lost, and connections end. */
+	restart(): Promise<void>;
 	close(): Promise<void>;
 }
 
@@ -56,6 +58,23 @@ export function driverContract(test: TestFn, name: string, setUp: () => Promise<
 		const second = type.open(settings);
 		t.deepEqual(await second.readPort(ports[0], signal), { native: 7, tagged: [8] });
 		await second.close();
+	});
+
+	test(`${name}: what was saved outlasts a restart of the switch`, async t => {
+		const { type, settings, ports, restart, close } = await setUp();
+		t.teardown(close);
+		const wanted = { native: 7, tagged: [8, 9] };
+		const driver = type.open(settings);
+		await driver.setPort(ports[0], { native: 10, tagged: [] }, signal);
+		await driver.setPort(ports[0], wanted, signal);
+		await driver.save?.(signal);
+		await driver.save?.(signal);
+		await driver.close();
+		await restart();
+		const next = type.open(settings);
+		t.deepEqual(await next.readPort(ports[0], signal), wanted);
+		t.deepEqual(await next.readPort(ports[1], signal), nothing);
+		await next.close();
 	});
 
 	test(`${name}: a port that is not there is refused; a call that was given up changes nothing`, async t => {

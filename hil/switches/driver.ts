@@ -10,8 +10,21 @@ export interface SwitchDriver {
 	readPort(port: string, signal: AbortSignal): Promise<PortState>;
 	/** Makes the port carry exactly that and nothing else; the same again changes nothing. */
 	setPort(port: string, wanted: PortState, signal: AbortSignal): Promise<void>;
+	/**
+	 * Makes what was set outlast a restart of the switch. Absent where it does anyway. Called when the switch has had
+	 * no change for a while: it may take many seconds.
+	 */
+	save?(signal: AbortSignal): Promise<void>;
 	/** Ends what connections there are. */
 	close(): Promise<void>;
+}
+
+/** By what the site knows its switches: nothing else is believed on the way to one. */
+export interface SwitchTrust {
+	/** Certificates that sign the switches', PEM; without it, those that Node.js comes with. */
+	readonly ca: string | undefined;
+	/** OpenSSH's known_hosts, as text; without it, no switch is spoken to over SSH. */
+	readonly knownHosts: string | undefined;
 }
 
 export type Settings = Readonly<Record<string, unknown>>;

@@ -7,6 +7,7 @@ driverContract(test, 'mock', async () => ({
 	settings: { hostname: 'here', username: 'u', password: 'p' },
 	ports: ['gi1/0/1', 'te1/2'],
 	noPort: 'eth0',
+	restart: async () => undefined,
 	close: async () => undefined,
 }));
 
