@@ -1,6 +1,7 @@
 import type { TestFn } from 'ava';
 import fc from 'fast-check';
 import type { PortState } from '../core/actions.ts';
+import { nativelessTrunk } from '../model/switch-kind.ts';
 import { describeState, isSameState, type Settings, type SwitchType } from './driver.ts';
 
 /** A switch of a type, and two ports of it that nobody has set. */
@@ -10,29 +11,47 @@ export interface ContractSwitch {
 	readonly ports: readonly [string, string];
 	/** A name that the switch has no port of. */
 	readonly noPort: string;
+	/** VLANs that can be on its ports; all from 1 to 4094 when absent. */
+	isVlan?(vlan: number): boolean;
 	/** Switches it off and on again: what it did not keep is lost, and connections end. */
 	restart(): Promise<void>;
 	close(): Promise<void>;
 }
 
 const nothing: PortState = { native: null, tagged: [] };
-const states: readonly PortState[] = [
-	{ native: 10, tagged: [] },
-	{ native: null, tagged: [11] },
-	{ native: 10, tagged: [11, 4094] },
-	{ native: 1, tagged: [] },
-	nothing,
-];
+
+/** Those VLANs that can be on the switch's ports. */
+const vlansOf = ({ isVlan = () => true }: ContractSwitch): number[] =>
+	Array.from({ length: 4094 }, (_, index) => index + 1).filter(isVlan);
+
+/** hil wants no tagged VLAN on a port without a native one where that cannot be. */
+const isPossible = (state: PortState, { capabilities }: SwitchType): boolean =>
+	state.native !== null || state.tagged.length === 0 || capabilities.includes(nativelessTrunk);
+
+const statesOf = (of: ContractSwitch): readonly PortState[] => {
+	const vlans = vlansOf(of);
+	const all: PortState[] = [
+		{ native: 10, tagged: [] },
+		{ native: null, tagged: [11] },
+		{ native: 10, tagged: [11, vlans.at(-1) ?? 12] },
+		{ native: vlans[0] ?? 1, tagged: [] },
+		{ native: 11, tagged: [10] },
+		nothing,
+	];
+	return all.filter(state => isPossible(state, of.type));
+};
 
 /** What every driver does, whatever the switch: `npx ava hil/switches`. */
 export function driverContract(test: TestFn, name: string, setUp: () => Promise<ContractSwitch>): void {
 	const { signal } = new AbortController();
 
 	test(`${name}: a port carries exactly what it was set to, whatever it carried before`, async t => {
-		const { type, settings, ports, close } = await setUp();
+		const contracted = await setUp();
+		const { type, settings, ports, close } = contracted;
 		t.teardown(close);
 		const driver = type.open(settings);
 		const [one, other] = ports;
+		const states = statesOf(contracted);
 		t.true(ports.every(port => type.isPortName(port)));
 		t.deepEqual(await driver.readPort(one, signal), nothing);
 		for (const before of states) {
@@ -90,15 +109,19 @@ export function driverContract(test: TestFn, name: string, setUp: () => Promise<
 	});
 
 	test(`${name}: two ports set at random carry what each was set to last`, async t => {
-		const { type, settings, ports, close } = await setUp();
+		const contracted = await setUp();
+		const { type, settings, ports, close } = contracted;
 		t.teardown(close);
 		const driver = type.open(settings);
-		const aVlan = fc.integer({ min: 1, max: 4094 });
+		const aVlan = fc.constantFrom(...vlansOf(contracted));
 		const aState = fc.record({
 			native: fc.option(aVlan),
 			tagged: fc.uniqueArray(aVlan, { maxLength: 4 }).map(list => list.sort((a, b) => a - b)),
 		});
-		const aStep = fc.tuple(fc.constantFrom(...ports), aState);
+		const aStep = fc.tuple(
+			fc.constantFrom(...ports),
+			aState.filter(state => isPossible(state, type)),
+		);
 		const last = new Map<string, PortState>(ports.map(port => [port, nothing]));
 		await fc.assert(
 			fc.asyncProperty(fc.array(aStep, { maxLength: 5 }), async script => {
