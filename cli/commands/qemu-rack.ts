@@ -1,13 +1,13 @@
 import { resolve } from 'node:path';
 import { duration } from '../../common/config/values.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import type { PortVlans } from '../../common/ovsdb/port-vlans.ts';
 import { lowerRack, raiseRack } from '../../qemu/rack/background-rack.ts';
 import { askRack, askStatus, openRackConsole } from '../../qemu/rack/control-client.ts';
 import type { RackStatus } from '../../qemu/rack/control-protocol.ts';
 import { readRackFile } from '../../qemu/rack/rack-file.ts';
 import { findRacks, type RackFolders, rackFolders } from '../../qemu/rack/rack-folders.ts';
 import { planRack } from '../../qemu/rack/rack-plan.ts';
-import type { PortVlans } from '../../qemu/switch/port-vlans.ts';
 import { checkSwitchRequirements } from '../../qemu/switch/requirements.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';

@@ -3,7 +3,7 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import type { PortVlans } from '../switch/port-vlans.ts';
+import type { PortVlans } from '../../common/ovsdb/port-vlans.ts';
 import {
 	type ControlAnswer,
 	type ControlRequest,

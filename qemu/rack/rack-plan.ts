@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { byteSize } from '../../common/config/values.ts';
+import type { PortVlans } from '../../common/ovsdb/port-vlans.ts';
 import type { Identity } from '../bmc/host.ts';
 import type { WattsRange } from '../server/server-readings.ts';
-import type { PortVlans } from '../switch/port-vlans.ts';
 import type { RackFile, RackNode } from './rack-file.ts';
 
 /** A rack with nothing left open: what is made of a rack file, the same every time. */

@@ -1,10 +1,11 @@
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { speakJsonRpc } from '../../common/ovsdb/json-rpc.ts';
+import { type Ovsdb, speakOvsdb } from '../../common/ovsdb/ovsdb-client.ts';
+import { openRemote } from '../../common/ovsdb/remote.ts';
 import { type Child, type Exit, startChild } from '../machine/children.ts';
-import { connectJsonRpc } from './json-rpc.ts';
 import { createNetworkNamespace, type NetworkNamespace } from './network-namespace.ts';
-import { connectOvsdb, type Ovsdb } from './ovsdb-client.ts';
 
 /** Open vSwitch's two daemons, and the network that its devices are in. */
 export interface OpenVswitch {
@@ -70,7 +71,7 @@ export async function startOpenVswitch(options: {
 		]);
 		// By the process's folder, for the path of a UNIX socket has room for 107 bytes only.
 		const ovsdb = await untilReady('ovsdb-server', server, () =>
-			connectOvsdb(`/proc/${server.pid}/cwd/db.sock`),
+			openSocket(`/proc/${server.pid}/cwd/db.sock`).then(socket => speakOvsdb(socket)),
 		);
 		undo.push(() => ovsdb.close());
 		await ovsdb.transact([{ op: 'insert', table: 'Open_vSwitch', row: {} }]);
@@ -83,7 +84,7 @@ export async function startOpenVswitch(options: {
 			namespace.path,
 		);
 		const control = await untilReady('ovs-vswitchd', daemon, () =>
-			connectJsonRpc(`/proc/${daemon.pid}/cwd/vswitchd.ctl`),
+			openSocket(`/proc/${daemon.pid}/cwd/vswitchd.ctl`).then(socket => speakJsonRpc(socket)),
 		);
 		undo.push(() => control.close());
 		const ended = ([name, child]: readonly [string, Child]) =>
@@ -106,6 +107,8 @@ export async function startOpenVswitch(options: {
 		throw fault;
 	}
 }
+
+const openSocket = (file: string) => openRemote({ kind: 'unix', path: file });
 
 async function untilReady<T>(name: string, child: Child, attempt: () => Promise<T>): Promise<T> {
 	let exit: Exit | undefined;

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { connected, isolated, makeBridges, move } from './bridges.ts';
+import { movePort } from '../../common/ovsdb/bridges.ts';
+import type { Operation } from '../../common/ovsdb/ovsdb-client.ts';
+import { asMap, optional, setOf, texts, uuid } from '../../common/ovsdb/ovsdb-values.ts';
+import { columnsOf, noColumns, nothing, type PortVlans, vlansOf } from '../../common/ovsdb/port-vlans.ts';
+import { connected, isolated, makeBridges } from './bridges.ts';
 import { type OpenVswitch, startOpenVswitch } from './open-vswitch.ts';
-import type { Operation } from './ovsdb-client.ts';
-import { asMap, optional, setOf, texts, uuid } from './ovsdb-values.ts';
-import { columnsOf, noColumns, nothing, type PortVlans } from './port-vlans.ts';
 import { checkSwitchRequirements } from './requirements.ts';
 import { addTap, removeTap, tapName } from './taps.ts';
 
@@ -50,6 +51,7 @@ const portRow = z.object({
 	name: z.string(),
 	tag: optional(z.int()),
 	trunks: setOf(z.int()),
+	vlan_mode: optional(z.string()),
 	interfaces: setOf(uuid),
 	external_ids: texts,
 });
@@ -114,9 +116,7 @@ function switchOf(vswitch: OpenVswitch): Switch {
 				return {
 					name: row.external_ids.get(nameKey) ?? '',
 					tap: row.name,
-					vlans: passing.has(row._uuid[1])
-						? { untagged: row.tag ?? null, tagged: [...row.trunks].sort((a, b) => a - b) }
-						: nothing,
+					vlans: passing.has(row._uuid[1]) ? vlansOf(row) : nothing,
 					isLinked: device?.link_state === 'up',
 					fault: device?.error,
 				};
@@ -163,7 +163,7 @@ function switchOf(vswitch: OpenVswitch): Switch {
 						'uuid-name': 'port',
 						row: { name: tap, interfaces: ['named-uuid', 'interface'], external_ids },
 					},
-					move(isolated, 'insert', ['named-uuid', 'port']),
+					movePort(isolated, 'insert', ['named-uuid', 'port']),
 				]);
 			} catch (fault) {
 				await removeTap(namespace, tap).catch(() => undefined);
@@ -174,7 +174,7 @@ function switchOf(vswitch: OpenVswitch): Switch {
 		async removePort(name) {
 			const { _uuid, name: tap } = await find(name);
 			// Rows that no bridge refers to are gone by themselves (RFC 7047 section 3.2, isRoot).
-			await change(vswitch, [move(connected, 'delete', _uuid), move(isolated, 'delete', _uuid)]);
+			await change(vswitch, [movePort(connected, 'delete', _uuid), movePort(isolated, 'delete', _uuid)]);
 			await removeTap(namespace, tap);
 		},
 		async setVlans(name, vlans) {
@@ -193,8 +193,8 @@ function switchOf(vswitch: OpenVswitch): Switch {
 					timeout: 0,
 				},
 				{ op: 'update', table: 'Port', where: [['_uuid', '==', _uuid]], row: row ?? noColumns },
-				move(from, 'delete', _uuid),
-				move(to, 'insert', _uuid),
+				movePort(from, 'delete', _uuid),
+				movePort(to, 'insert', _uuid),
 			]);
 		},
 		close: vswitch.close,

@@ -1,6 +1,7 @@
+import type { Socket } from 'node:net';
 import { z } from 'zod';
-import { type Clock, systemClock } from '../../common/clock.ts';
-import { connectJsonRpc, switchRefused, switchSilent } from './json-rpc.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { speakJsonRpc, switchRefused, switchSilent } from './json-rpc.ts';
 
 /** One step of a transaction (RFC 7047 section 5.2). */
 export interface Operation {
@@ -32,8 +33,8 @@ const progress = z.object({
 });
 const operationError = z.object({ error: z.string(), details: z.string().optional() });
 
-/** Connects to the database's socket. Throws the error of connecting (ENOENT, ECONNREFUSED), or as `transact`. */
-export async function connectOvsdb(socketPath: string, clock: Clock = systemClock): Promise<Ovsdb> {
+/** Speaks with the database over a connected socket, which is its own from then on. Throws as `transact`. */
+export async function speakOvsdb(socket: Socket, clock: Clock = systemClock): Promise<Ovsdb> {
 	const waiting = new Set<() => void>();
 	let current = 0;
 	const advance = (tables: unknown): void => {
@@ -42,8 +43,8 @@ export async function connectOvsdb(socketPath: string, clock: Clock = systemCloc
 		}
 		for (const look of waiting) look();
 	};
-	const rpc = await connectJsonRpc(
-		socketPath,
+	const rpc = speakJsonRpc(
+		socket,
 		(method, params) => {
 			if (method === 'update') advance(params[1]);
 		},

@@ -1,4 +1,4 @@
-import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { BimetalError } from '../errors/bimetal-error.ts';
 import { asSet } from './ovsdb-values.ts';
 
 /** What a port carries: VLANs from 1 to 4094. Nothing at all is `{ untagged: null, tagged: [] }`. */
@@ -34,3 +34,39 @@ export function columnsOf({ untagged, tagged }: PortVlans): object | undefined {
 
 /** Of a port that carries nothing. */
 export const noColumns = { tag: asSet([]), vlan_mode: asSet([]), trunks: asSet([]) };
+
+/** The columns of a port by which it carries what it carries. */
+export interface PortColumns {
+	readonly tag: number | undefined;
+	readonly trunks: readonly number[];
+	/** Undefined: `access` where there is a tag, else `trunk`. */
+	readonly vlan_mode: string | undefined;
+}
+
+/**
+ * What a port with these columns carries on a bridge that switches by VLAN, whoever set them. Some of that
+ * `columnsOf` never makes: VLAN 0 (frames without a tag in no VLAN), all VLANs, or an untagged one that leaves with its
+ * tag and so stands in both (vswitchd.conf.db(5), VLAN Configuration).
+ */
+export function vlansOf({ tag, trunks, vlan_mode }: PortColumns): PortVlans {
+	const mode = vlan_mode ?? (tag === undefined ? 'trunk' : 'access');
+	const inTrunk = trunks.length === 0 ? everyVlan : [...new Set(trunks)].sort((a, b) => a - b);
+	const tagged = inTrunk.filter(vlan => vlan !== 0);
+	const untagged = tag ?? 0;
+	switch (mode) {
+		case 'access':
+			return { untagged, tagged: [] };
+		case 'native-untagged':
+			return { untagged, tagged: tagged.filter(vlan => vlan !== untagged) };
+		case 'native-tagged':
+			return { untagged, tagged: [...new Set([...tagged, untagged])].sort((a, b) => a - b) };
+		case 'dot1q-tunnel':
+			return { untagged, tagged: everyVlan.slice(1) };
+		default:
+			// The switch takes a mode that it does not know for a trunk.
+			return { untagged: inTrunk.includes(0) ? 0 : null, tagged };
+	}
+}
+
+/** As far as a tag goes; 0 stands for frames without one. */
+const everyVlan: readonly number[] = Array.from({ length: 4096 }, (_, vlan) => vlan);

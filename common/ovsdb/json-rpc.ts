@@ -1,10 +1,10 @@
-import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { z } from 'zod';
-import { type Clock, systemClock } from '../../common/clock.ts';
-import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { BimetalError } from '../errors/bimetal-error.ts';
 import { createJsonStream } from './json-stream.ts';
 
-/** JSON-RPC 1.0 over a UNIX socket, as Open vSwitch's daemons speak it (RFC 7047 section 4; ovs-appctl(8)). */
+/** JSON-RPC 1.0, as Open vSwitch's daemons speak it (RFC 7047 section 4; ovs-appctl(8)). */
 export interface JsonRpc {
 	/** Throws SwitchRefused with the daemon's own words, SwitchSilent, SwitchGone. */
 	ask(method: string, params: readonly unknown[]): Promise<unknown>;
@@ -23,18 +23,13 @@ const answer = z.object({ id: z.int(), result: z.unknown(), error: z.unknown() }
 const question = z.object({ id: z.unknown(), method: z.string(), params: z.array(z.unknown()) });
 const message = z.union([question, answer]);
 
-/**
- * Connects; `onNotice` takes what the daemon says by itself.
- * Throws the error of connecting (ENOENT, ECONNREFUSED).
- */
-export async function connectJsonRpc(
-	socketPath: string,
+/** Speaks over a connected socket, which is its own from then on; `onNotice` takes what the daemon says by itself. */
+export function speakJsonRpc(
+	socket: Socket,
 	onNotice: (method: string, params: readonly unknown[]) => void = () => undefined,
 	clock: Clock = systemClock,
-): Promise<JsonRpc> {
-	const socket = connect(socketPath);
-	await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
-	socket.removeAllListeners('error').on('error', () => undefined);
+): JsonRpc {
+	socket.on('error', () => undefined);
 	const waiting = new Map<number, { resolve(result: unknown): void; reject(fault: Error): void }>();
 	let lastId = 0;
 	let fault: BimetalError | undefined;

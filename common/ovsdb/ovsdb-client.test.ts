@@ -4,9 +4,10 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { FakeClock } from '../../common/clock.ts';
+import { FakeClock } from '../clock.ts';
 import { createJsonStream } from './json-stream.ts';
-import { connectOvsdb } from './ovsdb-client.ts';
+import { speakOvsdb } from './ovsdb-client.ts';
+import { openRemote } from './remote.ts';
 
 type Question = { id: unknown; method: string; params: unknown[] };
 
@@ -36,7 +37,7 @@ async function database(t: ExecutionContext, answers: (question: Question) => ob
 		await rm(folder, { recursive: true });
 	});
 	const clock = new FakeClock();
-	const ovsdb = await connectOvsdb(join(folder, 'db.sock'), clock);
+	const ovsdb = await speakOvsdb(await openRemote({ kind: 'unix', path: join(folder, 'db.sock') }), clock);
 	return {
 		ovsdb,
 		clock,
