@@ -32,7 +32,9 @@ test('a service takes a node, connects it, manages it and lets it go', async t =
 		{ do: 'connect_network', node: 'n1', nic: 'eth0', network: 'inner' },
 	];
 	t.deepEqual((await client.change(steps, { dryRun: true })).ports[0]?.after, { native: 100, tagged: [] });
-	await client.settled((await client.change(steps)).actions);
+	const { id: change } = await client.change(steps);
+	await client.changeDone(change ?? '');
+	t.like(await client.changeState(change ?? ''), { status: 'DONE', error: null });
 	t.deepEqual((await client.node('n1')).nics[0]?.networks, { 'vlan/native': 'inner' });
 	await client.setObm('n1', true);
 	t.deepEqual(await client.power('n1', 'off'), { waiting: false });
@@ -84,10 +86,17 @@ test('refusals carry the code of the reason; failed and slow actions say why', a
 		code: 'ActionFailed',
 		message: 'n1/eth0: no such VLAN',
 	});
+	await hil.changes.idle();
+	await t.throwsAsync(client.changeDone(refused.id ?? ''), {
+		code: 'ChangeUndone',
+		message: 'n1/eth0: no such VLAN',
+	});
+	await client.change([network]);
 	hil.mocks.at('tor').trouble = { kind: 'away' };
 	const slow = await client.change(connect('n2'));
 	await hil.workers.idle();
 	const settled = client.settled(slow.actions, 1);
+	const changed = client.changeDone(slow.id ?? '', 1);
 	// The service's clock stands still: its wait of a millisecond is over when it is moved.
 	const moving = setInterval(() => hil.clock.advance(1), 5);
 	t.teardown(() => clearInterval(moving));
@@ -95,4 +104,5 @@ test('refusals carry the code of the reason; failed and slow actions say why', a
 		code: 'ActionsPending',
 		message: /mock switch is away/,
 	});
+	await t.throwsAsync(changed, { code: 'ChangePending' });
 });

@@ -21,6 +21,7 @@ export type NodeView = z.output<typeof v0.node>;
 export type ActionView = z.output<typeof v1.action>;
 export type DepartureView = z.output<typeof v1.departure>;
 export type ChangeView = z.output<typeof v1.change>;
+export type ChangeState = z.output<typeof v1.changeState>;
 export type FoundNodes = z.output<typeof v1.foundNodes>;
 /** One step of a change, as docs/hil.md has them. */
 export type ChangeStep = { readonly do: string } & Readonly<Record<string, string>>;
@@ -46,6 +47,13 @@ export interface HilClient {
 	node(name: string): Promise<NodeView>;
 	/** All steps or none. */
 	change(steps: readonly ChangeStep[], options?: { dryRun?: boolean }): Promise<ChangeView>;
+	/** What became of a change that has an id; `wait` as for `action`. */
+	changeState(id: string, wait?: number): Promise<ChangeState>;
+	/**
+	 * Resolves when a change is done on all switches. Throws ChangeUndone when a switch refused and all was put back,
+	 * ChangeBroken when something could not be put back, ChangePending after `within` ms.
+	 */
+	changeDone(id: string, within?: number): Promise<void>;
 	/** `wait`: answered when it has ended, or after so many milliseconds (30,000 at most). */
 	action(id: string, wait?: number): Promise<ActionView>;
 	/** Resolves when all of them are DONE; throws ActionFailed (with the switch's words) or ActionsPending after `within` ms. */
@@ -127,8 +135,21 @@ export function createHilClient(options: HilClientOptions): HilClient {
 		node: name => call(v0.node, 'GET', at`/v0/node/${name}`),
 		change: (steps, { dryRun = false } = {}) =>
 			call(v1.change, 'POST', '/v1/changes', { steps, ...(dryRun && { dry_run: true }) }),
-		action: (id, wait = 0) =>
-			call(v1.action, 'GET', `${at`/v1/action/${id}`}${wait > 0 ? `?wait=${wait}` : ''}`),
+		changeState: (id, wait = 0) => call(v1.changeState, 'GET', waiting(at`/v1/change/${id}`, wait)),
+		async changeDone(id, within = 60_000) {
+			const end = clock.elapsed() + within;
+			for (;;) {
+				const left = Math.max(1, Math.round(end - clock.elapsed()));
+				const { status, error, problems } = await client.changeState(id, Math.min(left, longestLook));
+				if (status === 'DONE') return;
+				const why = [error ?? 'it came to nothing', ...problems].join('; ');
+				if (status === 'UNDONE') throw new BimetalError('ChangeUndone', why, { status: 502 });
+				if (status === 'ERROR') throw new BimetalError('ChangeBroken', why, { status: 502 });
+				if (clock.elapsed() < end) continue;
+				throw new BimetalError('ChangePending', `the change is still ${status}`, { status: 504 });
+			}
+		},
+		action: (id, wait = 0) => call(v1.action, 'GET', waiting(at`/v1/action/${id}`, wait)),
 		async settled(ids, within = 60_000) {
 			const end = clock.elapsed() + within;
 			for (const id of ids) {
@@ -161,6 +182,8 @@ export function createHilClient(options: HilClientOptions): HilClient {
 	};
 	return client;
 }
+
+const waiting = (path: string, wait: number): string => (wait > 0 ? `${path}?wait=${wait}` : path);
 
 function parse(text: string): unknown {
 	try {

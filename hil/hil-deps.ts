@@ -4,6 +4,7 @@ import type { Logger } from '../common/log/logger.ts';
 import type { Store } from '../common/store/store.ts';
 import type { Authenticator } from './authenticate/authenticator.ts';
 import type { Actor } from './authorize/actor.ts';
+import type { Changes } from './change/changes.ts';
 import type { World } from './core/world.ts';
 import type { Departures } from './departure/departures.ts';
 import type { Hypervisor } from './headnode/hypervisor.ts';
@@ -23,6 +24,7 @@ export interface HilDeps {
 	/** What a verb needs to know, for one who asks now. */
 	world(actor: Actor): World;
 	readonly endings: Pick<Endings, 'wait'>;
+	readonly changes: Pick<Changes, 'begun'>;
 	readonly departures: Pick<Departures, 'wake'>;
 	readonly leases: Pick<Leases, 'wake'>;
 	/** The readers of nodes' consoles. */

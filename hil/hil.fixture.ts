@@ -9,6 +9,7 @@ import type { Store } from '../common/store/store.ts';
 import { createMemoryStore } from '../proxy/approve/memory-store.fixture.ts';
 import { createHil } from './app.ts';
 import { createDatabaseAuthenticator } from './authenticate/database.ts';
+import { type Changes, createChanges } from './change/changes.ts';
 import { createUser } from './core/users.ts';
 import { setVlanPool } from './core/vlans.ts';
 import type { World } from './core/world.ts';
@@ -16,6 +17,7 @@ import { createDepartures, type Departures } from './departure/departures.ts';
 import { createNoHypervisor, type Hypervisor } from './headnode/hypervisor.ts';
 import type { HilDeps } from './hil-deps.ts';
 import { createLeases, type Leases } from './lease/leases.ts';
+import { users } from './model/project.ts';
 import { createEndings } from './network/endings.ts';
 import { createWorkers, type Workers } from './network/workers.ts';
 import { createConsoles } from './obm/consoles.ts';
@@ -37,6 +39,7 @@ export interface HilBench {
 	readonly clock: FakeClock;
 	readonly mocks: MockSwitches;
 	readonly workers: Workers;
+	readonly changes: Changes;
 	readonly departures: Departures;
 	readonly leases: Leases;
 	/** As HIL's client sends it: a body without a Content-Type; none when absent. As `root` when nobody is named. */
@@ -73,8 +76,18 @@ export async function startHil(
 		logger: silentLogger,
 		onEnded: id => {
 			endings.tell(id);
+			changes.actionEnded(id);
 			departures.portsChanged();
 		},
+	});
+	const changes = createChanges({
+		store,
+		wakeSwitch: label => workers.wake(label),
+		world: () => world({ name: 'hil', isAdmin: true, projects: new Set() }),
+		onEnded: id => endings.tell(id),
+		clock,
+		random: () => 0.5,
+		logger: silentLogger,
 	});
 	const departures = createDepartures({
 		store,
@@ -99,7 +112,7 @@ export async function startHil(
 	const hash = await hashPassword('root');
 	await store.transact(async tx => {
 		await setVlanPool(tx, new Set(pool));
-		await createUser(tx, { user: 'root', hash, is_admin: true });
+		if (!(await tx.get(users, 'root'))) await createUser(tx, { user: 'root', hash, is_admin: true });
 	});
 	const consoles = createConsoles({ store, obm });
 	const leases = createLeases({
@@ -115,6 +128,7 @@ export async function startHil(
 	const app = createHil({
 		store,
 		workers,
+		changes,
 		departures,
 		leases,
 		consoles,
@@ -134,6 +148,7 @@ export async function startHil(
 		endings.close();
 		await listening.close(0);
 		await leases.close();
+		await changes.close();
 		await departures.close();
 		await workers.close();
 	});
@@ -151,6 +166,7 @@ export async function startHil(
 		clock,
 		mocks,
 		workers,
+		changes,
 		departures,
 		leases,
 		call,

@@ -12,6 +12,7 @@ import { openStore } from '../common/store/open-store.ts';
 import type { Store } from '../common/store/store.ts';
 import { createHil } from './app.ts';
 import { createDatabaseAuthenticator } from './authenticate/database.ts';
+import { createChanges } from './change/changes.ts';
 import { forgetInterruptedObm } from './core/obm-actions.ts';
 import { createUser } from './core/users.ts';
 import { setVlanPool } from './core/vlans.ts';
@@ -66,6 +67,7 @@ export async function openHil(site: HilSite, { logger }: { readonly logger: Logg
 			registry,
 			onEnded: id => {
 				endings.tell(id);
+				changes.actionEnded(id);
 				departures.portsChanged();
 			},
 		});
@@ -86,6 +88,14 @@ export async function openHil(site: HilSite, { logger }: { readonly logger: Logg
 			maintenance: maintenance?.project,
 			obmUrls: site.obm.map(({ proxy }) => proxy),
 		});
+		const changes = createChanges({
+			...shared,
+			wakeSwitch: label => workers.wake(label),
+			world: () => world({ name: 'hil', isAdmin: true, projects: new Set() }),
+			onEnded: id => endings.tell(id),
+			random: Math.random,
+		});
+		opened.push(() => changes.close());
 		const departures = createDepartures({
 			...shared,
 			obm: site.obm.length === 0 ? undefined : obm,
@@ -109,6 +119,7 @@ export async function openHil(site: HilSite, { logger }: { readonly logger: Logg
 			...shared,
 			registry,
 			workers,
+			changes,
 			departures,
 			leases,
 			consoles,
@@ -139,6 +150,7 @@ export async function openHil(site: HilSite, { logger }: { readonly logger: Logg
 		const ops = await listen(createOpsServer({ registry, checks, clock }), { ...site.ops, clock });
 		opened.push(() => ops.close());
 		await workers.start();
+		await changes.start();
 		await departures.start();
 		leases.wake();
 		announcer?.wake();

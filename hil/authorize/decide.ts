@@ -6,7 +6,11 @@ import { type ActionName, type Rule, rules } from './table.ts';
 
 /** Pure: whether the facts let the actor. */
 function isAllowed({ isAdmin, projects }: Actor, facts: Facts): boolean {
-	return isAdmin || facts.isOpen || facts.projects.some(project => projects.has(project));
+	if (isAdmin || facts.isOpen) return true;
+	const isOwn = (project: string): boolean => projects.has(project);
+	return facts.isOfAll
+		? facts.projects.length > 0 && facts.projects.every(isOwn)
+		: facts.projects.some(isOwn);
 }
 
 const needs: Readonly<Record<Rule, string>> = {
@@ -22,6 +26,7 @@ const needs: Readonly<Record<Rule, string>> = {
 	'network-attachments':
 		"a member of the network's owner, or of the project that is asked for, if it has access",
 	action: 'a member of the project that the node had then',
+	change: 'a member of every project whose nodes it is about',
 	headnode: "a member of the headnode's project",
 };
 

@@ -1,6 +1,7 @@
 import type { ReadTransaction } from '../../common/store/store.ts';
 import { mustFind } from '../core/find.ts';
 import { actions } from '../model/action.ts';
+import { changes } from '../model/change.ts';
 import { departures } from '../model/departure.ts';
 import { headnodes } from '../model/headnode.ts';
 import { networks } from '../model/network.ts';
@@ -12,8 +13,9 @@ import type { Rule } from './table.ts';
 export interface Facts {
 	/** Whoever is logged in may. */
 	readonly isOpen: boolean;
-	/** Members of any of these may. */
+	/** Members of any of these may; of all of them, where `isOfAll`. */
 	readonly projects: readonly string[];
+	readonly isOfAll?: boolean;
 }
 
 /** The arguments of a call, by HIL's names. */
@@ -54,6 +56,10 @@ export async function loadFacts(tx: ReadTransaction, rule: Rule, args: Arguments
 			const other =
 				id === '' ? undefined : ((await tx.get(obmActions, id)) ?? (await tx.get(departures, id)));
 			return of((other ?? (await mustFind(tx, actions, id, `networking action ${id}`))).project);
+		}
+		case 'change': {
+			const { projects } = await mustFind(tx, changes, named('id'), `change ${named('id')}`);
+			return { isOpen: false, projects, isOfAll: true };
 		}
 		case 'headnode': {
 			const { project } = await mustFind(tx, headnodes, named('headnode'), `headnode ${named('headnode')}`);

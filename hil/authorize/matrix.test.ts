@@ -2,11 +2,13 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import test from 'ava';
 import { actor, type Bench, codeOf, createBench, root } from '../core/bench.fixture.ts';
+import { makeChange } from '../core/changes.ts';
 import { connectNetwork } from '../core/connections.ts';
 import { createHeadnode } from '../core/headnodes.ts';
 import { createNetwork, grantAccess, revokeAccess } from '../core/networks.ts';
 import { connectNode } from '../core/projects.ts';
 import { revertPort } from '../core/switches.ts';
+import type { ChangeStep } from '../model/change.ts';
 import { authorize } from './decide.ts';
 import type { Arguments } from './facts.ts';
 import { type ActionName, type Rule, rules } from './table.ts';
@@ -21,10 +23,15 @@ const actors = [
 ];
 
 /** What each rule is tried on. Networks: red's own (blue has access), and the administrators'. */
-function situations(ids: {
-	red: string;
-	free: string;
-}): Readonly<Record<Rule, Readonly<Record<string, Arguments>>>> {
+interface Ids {
+	readonly red: string;
+	readonly free: string;
+	/** Changes of red's node, and of red's and blue's. */
+	readonly change: string;
+	readonly both: string;
+}
+
+function situations(ids: Ids): Readonly<Record<Rule, Readonly<Record<string, Arguments>>>> {
 	const networks = {
 		"red's network, blue has access": { network: 'rednet' },
 		'public network': { network: 'open' },
@@ -52,14 +59,20 @@ function situations(ids: {
 			'on a free node': { id: ids.free },
 			'no such action': { id: 'x' },
 		},
+		change: {
+			"red's node": { id: ids.change },
+			"red's and blue's nodes": { id: ids.both },
+			'no such change': { id: 'x' },
+		},
 		headnode: { "red's headnode": { headnode: 'h1' }, 'no such headnode': { headnode: 'h9' } },
 	};
 }
 
-async function furnished(): Promise<{ bench: Bench; ids: { red: string; free: string } }> {
+async function furnished(): Promise<{ bench: Bench; ids: Ids }> {
 	const bench = await createBench();
-	await bench.furnish({ projects: ['red', 'blue'], nodes: ['n1', 'n2'] });
+	await bench.furnish({ projects: ['red', 'blue'], nodes: ['n1', 'n2', 'n3'] });
 	await bench.do('project.connect-node', connectNode, { project: 'red', node: 'n1' });
+	await bench.do('project.connect-node', connectNode, { project: 'blue', node: 'n3' });
 	const make = (network: string, owner: string, access: string) =>
 		bench.do('network.create', createNetwork, {
 			network,
@@ -79,7 +92,18 @@ async function furnished(): Promise<{ bench: Bench; ids: { red: string; free: st
 	const wanted = { node: 'n1', nic: 'eth0', network: 'rednet' };
 	const red = await bench.do('node.connect-network', connectNetwork, wanted);
 	const free = await bench.do('port.revert', revertPort, { switch: 's1', port: 'p1' });
-	return { bench, ids: { red: red.id, free: free.id } };
+	const onOpen = (node: string): ChangeStep => ({
+		do: 'connect_network',
+		node,
+		nic: 'eth0',
+		network: 'open',
+	});
+	const change = async (...steps: ChangeStep[]): Promise<string> =>
+		(await bench.do('change.make', makeChange, { steps })).id ?? '';
+	const onlyRed = await change({ ...onOpen('n1'), channel: 'vlan/200' } as ChangeStep);
+	const off: ChangeStep = { do: 'detach_network', node: 'n1', nic: 'eth0', network: 'open' };
+	const both = await change(off, onOpen('n3'));
+	return { bench, ids: { red: red.id, free: free.id, change: onlyRed, both } };
 }
 
 const cells: Readonly<Record<string, string>> = {

@@ -24,6 +24,8 @@ export type Rule =
 	| 'network-attachments'
 	/** Members of the project that had the node when the action was asked for. */
 	| 'action'
+	/** Members of every project whose nodes the change is about. */
+	| 'change'
 	/** Members of the headnode's project. */
 	| 'headnode';
 
@@ -90,6 +92,7 @@ export const rules = {
 	'node.search': 'any',
 	// Each of its steps takes what it takes by itself.
 	'change.make': 'any',
+	'change.show': 'change',
 	'node.release': 'project',
 	'node.set-lease': 'admin',
 	'project.show': 'project',

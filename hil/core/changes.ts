@@ -1,9 +1,8 @@
-import { z } from 'zod';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { Transaction } from '../../common/store/store.ts';
 import { authorize } from '../authorize/decide.ts';
 import type { ActionName } from '../authorize/table.ts';
-import { reference } from '../model/label.ts';
+import type { ChangeStep, UndoStep } from '../model/change.ts';
 import { attachments } from '../model/network.ts';
 import { nics } from '../model/node.ts';
 import { ports } from '../model/switch.ts';
@@ -12,29 +11,8 @@ import { connectNetwork, detachNetwork } from './connections.ts';
 import { listBy } from './find.ts';
 import { createNetwork, deleteNetwork, grantAccess, revokeAccess } from './networks.ts';
 import { connectNode, detachNode } from './projects.ts';
+import { inverseOf, recordChange } from './undo.ts';
 import type { World } from './world.ts';
-
-const onNic = { node: reference, nic: reference, network: reference };
-const access = { network: reference, project: reference };
-
-/** One step of a change: a call of HIL's interface, by its name there. */
-export const changeStep = z.discriminatedUnion('do', [
-	z.strictObject({ do: z.literal('connect_node'), project: reference, node: reference }),
-	z.strictObject({ do: z.literal('detach_node'), project: reference, node: reference }),
-	z.strictObject({ do: z.literal('connect_network'), ...onNic, channel: reference.optional() }),
-	z.strictObject({ do: z.literal('detach_network'), ...onNic }),
-	z.strictObject({
-		do: z.literal('create_network'),
-		network: reference,
-		owner: reference,
-		access: reference,
-		net_id: reference,
-	}),
-	z.strictObject({ do: z.literal('delete_network'), network: reference }),
-	z.strictObject({ do: z.literal('grant_access'), ...access }),
-	z.strictObject({ do: z.literal('revoke_access'), ...access }),
-]);
-export type ChangeStep = z.output<typeof changeStep>;
 
 const actionNames: Readonly<Record<ChangeStep['do'], ActionName>> = {
 	connect_node: 'project.connect-node',
@@ -57,7 +35,9 @@ export interface PortChange {
 	readonly before: PortState;
 	readonly after: PortState;
 }
-export interface Change {
+export interface Taken {
+	/** By which it is looked up; null when no port is to be changed: then it is done. */
+	readonly id: string | null;
 	readonly ports: readonly PortChange[];
 	/** One for each step that changes a port, in their order. */
 	readonly queued: readonly Queued[];
@@ -65,24 +45,29 @@ export interface Change {
 
 /**
  * Takes all steps, in order, or none: each is authorized and judged by what the ones before it have made. Changes of
- * ports come behind each other instead of being refused as busy.
+ * ports come behind each other instead of being refused as busy. When a switch refuses one of them, all that was done
+ * is put back.
  * @throws the error of the step that cannot be taken, with its number
  */
 export async function makeChange(
 	tx: Transaction,
 	{ steps }: { readonly steps: readonly ChangeStep[] },
 	world: World,
-): Promise<Change> {
+): Promise<Taken> {
 	const queued: Queued[] = [];
+	const undo: UndoStep[] = [];
+	const changesPorts = steps.some(step => 'nic' in step);
 	const touched = new Set<string>();
 	for (const [index, step] of steps.entries()) {
 		try {
 			await authorize(tx, world.actor, actionNames[step.do], step);
+			const inverse = changesPorts ? await inverseOf(tx, step) : undefined;
 			const action = await take(tx, step, world);
 			if (action && 'nic' in step) {
 				queued.push(action);
 				touched.add(`${step.node}/${step.nic}`);
 			}
+			if (inverse) undo.push('action' in inverse ? { ...inverse, action: action?.id ?? '' } : inverse);
 		} catch (cause) {
 			if (!(cause instanceof BimetalError) || !cause.expose) throw cause;
 			const { code, message, status } = cause;
@@ -95,7 +80,8 @@ export async function makeChange(
 	}
 	const changed: PortChange[] = [];
 	for (const id of touched) changed.push(await portChange(tx, id, world));
-	return { ports: changed, queued };
+	const id = queued.length === 0 ? null : await recordChange(tx, { queued, undo }, world);
+	return { id, ports: changed, queued };
 }
 
 async function take(tx: Transaction, step: ChangeStep, world: World): Promise<Queued | undefined> {

@@ -1,30 +1,18 @@
 import { z } from 'zod';
 import { showErrors } from '../core/actions.ts';
-import { type Change, changeStep, makeChange } from '../core/changes.ts';
 import { releaseNode, showDeparture } from '../core/departures.ts';
 import { recordedPorts } from '../core/drift.ts';
 import { setLease } from '../core/leases.ts';
 import { setQuota, showProject } from '../core/quotas.ts';
 import { searchNodes } from '../core/search.ts';
-import type { HilDeps } from '../hil-deps.ts';
 import { reference } from '../model/label.ts';
-import { perform } from '../perform.ts';
 import { withDescription } from '../v0/describe-api.ts';
 import { changes, type HilRoute, reads } from '../v0/route.ts';
 import { queued } from '../v0/views.ts';
+import { onceEnded, waitFor } from './await-ending.ts';
+import { changeRoutes } from './change-routes.ts';
 import * as views from './views.ts';
 
-/** Carries out what a dry run wants to see, and leaves nothing of it. */
-class Undone extends Error {
-	readonly change: Change;
-	constructor(change: Change) {
-		super('only tried');
-		this.change = change;
-	}
-}
-
-const mostSteps = 500;
-const longestWait = 30_000;
 const quota = z.int().min(0).nullable();
 
 /** What goes beyond HIL's interface. */
@@ -59,18 +47,10 @@ export function v1Routes(): readonly HilRoute[] {
 			action: 'action.show',
 			summary:
 				'A queued action with how often it was tried and what went wrong last; `wait` answers when it has ended, or after so many ms',
-			body: { wait: z.coerce.number().int().min(0).max(longestWait).optional() },
+			body: { wait: waitFor },
 			answer: views.action,
 			verb: showErrors,
-			after: async (view, { endings, store }, { id, wait }) => {
-				if (view.status !== 'PENDING' || !wait) return view;
-				const waiting = endings.wait(id, wait);
-				// It may have ended before anybody waited.
-				const now = await store.read(tx => showErrors(tx, { id }));
-				if (now.status !== 'PENDING') waiting.cancel();
-				await waiting.over;
-				return store.read(tx => showErrors(tx, { id }));
-			},
+			after: (view, deps, { id, wait }) => onceEnded(deps, id, wait, view, tx => showErrors(tx, { id })),
 		}),
 		reads({
 			path: '/switch/{switch}/drift',
@@ -132,45 +112,6 @@ export function v1Routes(): readonly HilRoute[] {
 			answer: views.departure,
 			verb: showDeparture,
 		}),
-		{
-			...changes('POST', {
-				path: '/changes',
-				action: 'change.make',
-				summary: 'Take several steps, all or none; `dry_run` tells what would change and changes nothing',
-				body: { steps: z.array(changeStep).min(1).max(mostSteps), dry_run: z.boolean().optional() },
-				answer: views.change,
-				verb: makeChange,
-			}),
-			run: async (deps, args: ChangeArguments, actor) => {
-				const world = deps.world(actor);
-				if (args.dry_run) return tryOut(deps, args, world);
-				const { ports, queued } = await perform(deps.store, 'change.make', makeChange, args, world);
-				for (const label of new Set(queued.map(each => each.switch))) deps.workers.wake(label);
-				if (args.steps.some(step => step.do === 'detach_node')) deps.wakeMaintenance();
-				return { dry_run: false, ports, actions: queued.map(({ id }) => id) };
-			},
-		},
 	];
-	return withDescription('/v1', own);
-}
-
-interface ChangeArguments {
-	readonly steps: Parameters<typeof makeChange>[1]['steps'];
-	readonly dry_run?: boolean | undefined;
-}
-
-async function tryOut(
-	deps: HilDeps,
-	args: ChangeArguments,
-	world: ReturnType<HilDeps['world']>,
-): Promise<unknown> {
-	const verb = async (...called: Parameters<typeof makeChange>): Promise<never> => {
-		throw new Undone(await makeChange(...called));
-	};
-	try {
-		return await perform(deps.store, 'change.make', verb, args, world);
-	} catch (thrown) {
-		if (thrown instanceof Undone) return { dry_run: true, ports: thrown.change.ports, actions: [] };
-		throw thrown;
-	}
+	return withDescription('/v1', [...own, ...changeRoutes()]);
 }

@@ -38,6 +38,8 @@ export const drift = z.strictObject({
 
 export const change = z.strictObject({
 	dry_run: z.boolean(),
+	/** For `/v1/change/ID`; null when there is no port to be changed. */
+	id: z.string().nullable(),
 	ports: z.array(
 		z.strictObject({
 			node: z.string(),
@@ -49,6 +51,13 @@ export const change = z.strictObject({
 		}),
 	),
 	actions: z.array(z.string()),
+});
+
+export const changeState = z.strictObject({
+	status: z.enum(['PENDING', 'DONE', 'UNDOING', 'UNDONE', 'ERROR']),
+	actions: z.array(z.string()),
+	error: z.string().nullable(),
+	problems: z.array(z.string()),
 });
 
 export const departure = z.strictObject({

@@ -1,0 +1,126 @@
+import type { Clock } from '../../common/clock.ts';
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import type { Logger } from '../../common/log/logger.ts';
+import type { Store } from '../../common/store/store.ts';
+import { type Advance, advanceChange, skipUndo } from '../core/undo.ts';
+import type { World } from '../core/world.ts';
+import { changes } from '../model/change.ts';
+import { backOff } from '../network/back-off.ts';
+
+export interface ChangesDeps {
+	readonly store: Store;
+	readonly wakeSwitch: (label: string) => void;
+	/** For what the service itself asks. */
+	readonly world: () => World;
+	/** A change has come to an end, and that is recorded. */
+	readonly onEnded: (id: string) => void;
+	readonly clock: Clock;
+	readonly random: () => number;
+	readonly logger: Logger;
+}
+
+/** Puts changes back that came to nothing on a switch; all that is known of one stands in the store. */
+export interface Changes {
+	/** Takes up what the last process left. */
+	start(): Promise<void>;
+	/** A change was journalled, with these changes of ports. */
+	begun(id: string, actions: readonly string[]): void;
+	/** A change of a port has come to an end, and that is recorded. */
+	actionEnded(action: string): void;
+	idle(): Promise<void>;
+	close(): Promise<void>;
+}
+
+export function createChanges(deps: ChangesDeps): Changes {
+	const { store, clock, random, logger } = deps;
+	/** The change that each action is of. */
+	const changeOf = new Map<string, string>();
+	const running = new Map<string, { isWanted: boolean; readonly over: Promise<void> }>();
+	const timers = new Map<string, () => void>();
+	let isClosed = false;
+
+	function wake(id: string): void {
+		const now = running.get(id);
+		if (now) now.isWanted = true;
+		if (now || isClosed) return;
+		timers.get(id)?.();
+		timers.delete(id);
+		running.set(id, { isWanted: false, over: run(id) });
+	}
+
+	async function run(id: string): Promise<void> {
+		// Who has set us off has put us into the map by then.
+		await undefined;
+		for (let faults = 0; !isClosed; ) {
+			try {
+				const looked = await advance(id);
+				faults = 0;
+				if (looked.kind === 'ended') {
+					forget(id);
+					deps.onEnded(id);
+					break;
+				}
+				const own = running.get(id);
+				if (looked.kind === 'waits' && !own?.isWanted) break;
+				if (own) own.isWanted = false;
+			} catch (fault) {
+				logger.error({ err: fault, change: id }, 'a change could not be followed; it is tried again');
+				const wait = backOff(++faults, random);
+				timers.set(
+					id,
+					clock.after(wait, () => wake(id)),
+				);
+				break;
+			}
+		}
+		running.delete(id);
+	}
+
+	async function advance(id: string): Promise<Advance> {
+		try {
+			const looked = await store.transact(tx => advanceChange(tx, id, deps.world()));
+			if (looked.kind === 'again' && looked.queued) {
+				changeOf.set(looked.queued.id, id);
+				deps.wakeSwitch(looked.queued.switch);
+			}
+			return looked;
+		} catch (fault) {
+			// A verb's word that it cannot be put back; anything else is a fault of ours, and tried again.
+			if (!(fault instanceof BimetalError) || !fault.expose) throw fault;
+			logger.warn({ err: fault, change: id }, 'a step of a change could not be put back');
+			await store.transact(tx => skipUndo(tx, id, fault.message));
+			return { kind: 'again' };
+		}
+	}
+
+	function forget(id: string): void {
+		for (const [action, change] of changeOf) if (change === id) changeOf.delete(action);
+	}
+
+	const idle = async (): Promise<void> => {
+		while (running.size > 0) await Promise.all([...running.values()].map(({ over }) => over));
+	};
+	return {
+		async start() {
+			const where = { index: 'open', equals: 'yes' };
+			for (const { id, document } of await store.read(tx => tx.list(changes, { where }))) {
+				this.begun(id, [...document.actions, ...document.undoActions]);
+			}
+		},
+		begun(id, queued) {
+			for (const action of queued) changeOf.set(action, id);
+			// They may have ended before anybody noted whose they are.
+			wake(id);
+		},
+		actionEnded(action) {
+			const id = changeOf.get(action);
+			if (id !== undefined) wake(id);
+		},
+		idle,
+		async close() {
+			isClosed = true;
+			for (const cancel of timers.values()) cancel();
+			await idle();
+		},
+	};
+}
