@@ -8,16 +8,16 @@ import type { Changes } from './change/changes.ts';
 import type { World } from './core/world.ts';
 import type { Departures } from './departure/departures.ts';
 import type { Hypervisor } from './headnode/hypervisor.ts';
-import type { Leases } from './lease/leases.ts';
 import type { Endings } from './network/endings.ts';
 import type { Workers } from './network/workers.ts';
 import type { Consoles } from './obm/consoles.ts';
 import type { Obm } from './obm/obm.ts';
+import type { Woken } from './woken.ts';
 
 /** What hil's interfaces are made of. */
 export interface HilDeps {
 	readonly store: Store;
-	readonly workers: Pick<Workers, 'wake' | 'inspect'>;
+	readonly workers: Pick<Workers, 'wake' | 'forget' | 'inspect' | 'state'>;
 	readonly authenticator: Authenticator;
 	readonly obm: Obm;
 	readonly hypervisor: Hypervisor;
@@ -26,7 +26,7 @@ export interface HilDeps {
 	readonly endings: Pick<Endings, 'wait'>;
 	readonly changes: Pick<Changes, 'begun'>;
 	readonly departures: Pick<Departures, 'wake'>;
-	readonly leases: Pick<Leases, 'wake'>;
+	readonly leases: Pick<Woken, 'wake'>;
 	/** The readers of nodes' consoles. */
 	readonly consoles: Consoles;
 	/** Somebody was announced to the maintenance service. */

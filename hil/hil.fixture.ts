@@ -16,7 +16,7 @@ import type { World } from './core/world.ts';
 import { createDepartures, type Departures } from './departure/departures.ts';
 import { createNoHypervisor, type Hypervisor } from './headnode/hypervisor.ts';
 import type { HilDeps } from './hil-deps.ts';
-import { createLeases, type Leases } from './lease/leases.ts';
+import { createLeases } from './lease/leases.ts';
 import { users } from './model/project.ts';
 import { createEndings } from './network/endings.ts';
 import { createWorkers, type Workers } from './network/workers.ts';
@@ -24,6 +24,7 @@ import { createConsoles } from './obm/consoles.ts';
 import { createNoObm } from './obm/no-obm.ts';
 import type { Obm } from './obm/obm.ts';
 import { createMockSwitches, type MockSwitches } from './switches/mock.ts';
+import type { Woken } from './woken.ts';
 
 export interface Answer {
 	readonly status: number;
@@ -41,7 +42,7 @@ export interface HilBench {
 	readonly workers: Workers;
 	readonly changes: Changes;
 	readonly departures: Departures;
-	readonly leases: Leases;
+	readonly leases: Woken;
 	/** As HIL's client sends it: a body without a Content-Type; none when absent. As `root` when nobody is named. */
 	call(method: string, path: string, body?: unknown, who?: string | null): Promise<Answer>;
 	/** The status alone must be this; the answer's body. */

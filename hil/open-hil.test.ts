@@ -80,10 +80,19 @@ test('passwords never cross a network in the clear; misspelt keys and impossible
 		/passwords would cross the network/,
 	);
 	t.regex(await fault(`${plain}maintainance: { project: x }\n`), /maintenance/);
+	for (const every of ['sometimes', '0s'])
+		t.regex(await fault(`${plain}driftChecks: { every: ${every} }\n`), /driftChecks/);
 	t.regex(await fault(plain.replace('100-102, 200', '100-4095')), /no range of VLANs/);
 	t.regex(await fault(plain.replace('100-102, 200', 'many')), /expected VLANs and ranges/);
 	t.regex(
 		await fault(`${plain}obm: [{ proxy: "http://p:1", username: u, password: admin.password }]\n`),
 		/obm|url|URL/i,
 	);
+});
+
+test('switches are looked at every quarter of an hour, or as the site says, or not at all', async t => {
+	const read = async (text: string) => readHilSite(await siteFile(t, `${plain}${text}\n`)).driftChecks;
+	t.deepEqual(await read(''), { every: 900_000, repair: false });
+	t.deepEqual(await read('driftChecks: { every: 1h, repair: true }'), { every: 3_600_000, repair: true });
+	t.deepEqual(await read('driftChecks: { every: off }'), { every: null, repair: false });
 });

@@ -28,6 +28,7 @@ import { createWorkers } from './network/workers.ts';
 import { createConsoles } from './obm/consoles.ts';
 import { createNoObm } from './obm/no-obm.ts';
 import { createProxyObm } from './obm/proxy-obm.ts';
+import { createRetention } from './retention.ts';
 import type { HilSite } from './site.ts';
 import type { SwitchTrust } from './switches/driver.ts';
 import { switchTypes } from './switches/types.ts';
@@ -65,6 +66,7 @@ export async function openHil(site: HilSite, { logger }: { readonly logger: Logg
 			unseal: box.unseal,
 			random: Math.random,
 			registry,
+			checks: site.driftChecks,
 			onEnded: id => {
 				endings.tell(id);
 				changes.actionEnded(id);
@@ -115,6 +117,8 @@ export async function openHil(site: HilSite, { logger }: { readonly logger: Logg
 			},
 		});
 		opened.push(() => leases.close());
+		const retention = createRetention({ ...shared, keep: site.keepActions });
+		opened.push(() => retention.close());
 		const app = createHil({
 			...shared,
 			registry,
@@ -153,6 +157,7 @@ export async function openHil(site: HilSite, { logger }: { readonly logger: Logg
 		await changes.start();
 		await departures.start();
 		leases.wake();
+		retention.wake();
 		announcer?.wake();
 		return { url: urlOf(main, site.tls ? 'https' : 'http'), ops: urlOf(ops, 'http'), close };
 	} catch (fault) {

@@ -28,6 +28,8 @@ const vlanPool = z
 		return pool;
 	});
 
+const checkInterval = duration.refine(ms => ms >= 1000, 'expected 1s or more, or off');
+
 const origin = z
 	.url({ protocol: /^https$/ })
 	.refine(
@@ -73,6 +75,13 @@ const siteSchema = (folder: string) => {
 				.strictObject({ project: label, url: z.url({ protocol: /^https?$/ }).optional() })
 				.optional(),
 			headnodes: z.strictObject({ images: z.array(z.string().min(1)) }).default({ images: [] }),
+			/** How often each switch is compared with what is recorded, and whether what differs is put right by itself. */
+			driftChecks: z
+				.strictObject({
+					every: z.union([z.literal('off').transform(() => null), checkInterval]).default(15 * 60_000),
+					repair: z.boolean().default(false),
+				})
+				.default({ every: 15 * 60_000, repair: false }),
 			/** How long what has ended can be looked up. */
 			keepActions: duration.default(30 * 86_400_000),
 			log: z

@@ -6,6 +6,7 @@ import { type Advance, advanceChange, skipUndo } from '../core/undo.ts';
 import type { World } from '../core/world.ts';
 import { changes } from '../model/change.ts';
 import { backOff } from '../network/back-off.ts';
+import { createWoken, type Woken } from '../woken.ts';
 
 export interface ChangesDeps {
 	readonly store: Store;
@@ -35,45 +36,36 @@ export function createChanges(deps: ChangesDeps): Changes {
 	const { store, clock, random, logger } = deps;
 	/** The change that each action is of. */
 	const changeOf = new Map<string, string>();
-	const running = new Map<string, { isWanted: boolean; readonly over: Promise<void> }>();
-	const timers = new Map<string, () => void>();
+	const followed = new Map<string, Woken>();
+	/** Faults in a row. */
+	const faults = new Map<string, number>();
 	let isClosed = false;
 
 	function wake(id: string): void {
-		const now = running.get(id);
-		if (now) now.isWanted = true;
-		if (now || isClosed) return;
-		timers.get(id)?.();
-		timers.delete(id);
-		running.set(id, { isWanted: false, over: run(id) });
+		if (isClosed) return;
+		const one = followed.get(id) ?? createWoken(clock, () => follow(id));
+		followed.set(id, one);
+		one.wake();
 	}
 
-	async function run(id: string): Promise<void> {
-		// Who has set us off has put us into the map by then.
-		await undefined;
-		for (let faults = 0; !isClosed; ) {
-			try {
-				const looked = await advance(id);
-				faults = 0;
-				if (looked.kind === 'ended') {
-					forget(id);
-					deps.onEnded(id);
-					break;
-				}
-				const own = running.get(id);
-				if (looked.kind === 'waits' && !own?.isWanted) break;
-				if (own) own.isWanted = false;
-			} catch (fault) {
-				logger.error({ err: fault, change: id }, 'a change could not be followed; it is tried again');
-				const wait = backOff(++faults, random);
-				timers.set(
-					id,
-					clock.after(wait, () => wake(id)),
-				);
+	/** Milliseconds after which to look again. */
+	async function follow(id: string): Promise<number | undefined> {
+		try {
+			for (let looked: Advance = { kind: 'again' }; looked.kind !== 'waits' && !isClosed; ) {
+				looked = await advance(id);
+				faults.delete(id);
+				if (looked.kind !== 'ended') continue;
+				forget(id);
+				deps.onEnded(id);
 				break;
 			}
+			return undefined;
+		} catch (fault) {
+			logger.error({ err: fault, change: id }, 'a change could not be followed; it is tried again');
+			const times = (faults.get(id) ?? 0) + 1;
+			faults.set(id, times);
+			return backOff(times, random);
 		}
-		running.delete(id);
 	}
 
 	async function advance(id: string): Promise<Advance> {
@@ -94,11 +86,12 @@ export function createChanges(deps: ChangesDeps): Changes {
 	}
 
 	function forget(id: string): void {
+		followed.delete(id);
 		for (const [action, change] of changeOf) if (change === id) changeOf.delete(action);
 	}
 
 	const idle = async (): Promise<void> => {
-		while (running.size > 0) await Promise.all([...running.values()].map(({ over }) => over));
+		for (const one of followed.values()) await one.idle();
 	};
 	return {
 		async start() {
@@ -119,8 +112,7 @@ export function createChanges(deps: ChangesDeps): Changes {
 		idle,
 		async close() {
 			isClosed = true;
-			for (const cancel of timers.values()) cancel();
-			await idle();
+			await Promise.all([...followed.values()].map(one => one.close()));
 		},
 	};
 }

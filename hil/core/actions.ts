@@ -188,9 +188,3 @@ export async function pendingOn(
 		.sort((a, b) => a.document.order - b.document.order)
 		.map(({ id, document: { node, nic } }) => ({ id, nic: `${node}/${nic}` }));
 }
-
-/** The switches on which anything is pending. */
-export async function pendingSwitches(tx: ReadTransaction): Promise<string[]> {
-	const found = await listBy(tx, actions, 'status', 'PENDING');
-	return [...new Set(found.map(each => each.switch))];
-}

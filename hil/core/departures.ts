@@ -107,9 +107,10 @@ export async function portsOf(
 	let isPending = false;
 	for (const id of departure.actions) {
 		const action = await tx.get(actions, id);
-		if (action?.status === 'ERROR')
-			return { kind: 'failed', error: action.error ?? 'a port could not be cleared' };
-		isPending ||= action?.status === 'PENDING';
+		// What nobody knows the end of was not seen to be done.
+		if (action === undefined || action.status === 'ERROR')
+			return { kind: 'failed', error: action?.error ?? 'a port could not be cleared' };
+		isPending ||= action.status === 'PENDING';
 	}
 	return { kind: isPending ? 'pending' : 'done' };
 }

@@ -1,13 +1,17 @@
-import type { Store } from '../../common/store/store.ts';
+import type { ReadTransaction, Store } from '../../common/store/store.ts';
 import { actions } from '../model/action.ts';
 import { changes } from '../model/change.ts';
+import { departures } from '../model/departure.ts';
 import { obmActions } from '../model/obm-action.ts';
 
 const page = 500;
 
-/** Forgets what was asked for and ended before `until`, a page in each transaction. */
+/**
+ * Forgets what was asked for before `until` and has ended, a page in each transaction; but not changes of ports that
+ * something goes by which has not ended itself.
+ */
 export async function pruneActions(store: Store, until: number): Promise<void> {
-	for (const collection of [actions, obmActions, changes] as const) {
+	for (const collection of [actions, obmActions, changes, departures] as const) {
 		for (const status of ['DONE', 'ERROR', 'UNDONE']) {
 			const where = { index: 'status', equals: status };
 			for (let after: string | undefined = ''; after !== undefined; ) {
@@ -18,11 +22,22 @@ export async function pruneActions(store: Store, until: number): Promise<void> {
 						after: from,
 						limit: page,
 					});
+					const needed = await neededActions(tx);
 					for (const { id, document } of found)
-						if (document.askedAt < until) await tx.delete(collection as never, id);
+						if (document.askedAt < until && !needed.has(id)) await tx.delete(collection as never, id);
 					return found.length === page ? found.at(-1)?.id : undefined;
 				});
 			}
 		}
 	}
+}
+
+/** By whose outcome changes and departures go on. */
+async function neededActions(tx: ReadTransaction): Promise<ReadonlySet<string>> {
+	const open = await tx.list(changes, { where: { index: 'open', equals: 'yes' } });
+	const leaving = await tx.list(departures, { where: { index: 'status', equals: 'PENDING' } });
+	return new Set([
+		...open.flatMap(({ document }) => [...document.actions, ...document.undoActions]),
+		...leaving.flatMap(({ document }) => document.actions),
+	]);
 }

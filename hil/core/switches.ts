@@ -5,6 +5,7 @@ import { checkLabel } from '../model/label.ts';
 import { attachments } from '../model/network.ts';
 import { nics, nodes } from '../model/node.ts';
 import { type Port, portId, ports, switches, switchSecrets } from '../model/switch.ts';
+import { switchChecks } from '../model/switch-check.ts';
 import type { SwitchKind } from '../model/switch-kind.ts';
 import { type Queued, queueAction } from './actions.ts';
 import { assertAbsent, assertNone, listBy, mustFind } from './find.ts';
@@ -58,6 +59,7 @@ export async function deleteSwitch(tx: Transaction, { switch: label }: OfSwitch)
 	await assertNone(tx, actions, 'switch', label, `Actions on switch ${label} are pending.`);
 	await tx.delete(switches, label);
 	await tx.delete(switchSecrets, label);
+	await tx.delete(switchChecks, label);
 }
 
 export interface SwitchView {

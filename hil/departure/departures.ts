@@ -8,6 +8,7 @@ import { type Departure, departures } from '../model/departure.ts';
 import { nodes } from '../model/node.ts';
 import { backOff } from '../network/back-off.ts';
 import type { Obm, ObmOutcome } from '../obm/obm.ts';
+import { createWoken, type Woken } from '../woken.ts';
 
 export interface DeparturesDeps {
 	readonly store: Store;
@@ -44,8 +45,7 @@ const mostLooks = 30;
 
 export function createDepartures(deps: DeparturesDeps): Departures {
 	const { store, obm, clock, random, logger } = deps;
-	const running = new Map<string, Promise<void>>();
-	const timers = new Map<string, () => void>();
+	const leaving = new Map<string, Woken>();
 	const forPorts = new Set<string>();
 	/** Looks at the power since it was asked to be off; lost in a crash, after which it is asked again. */
 	const looks = new Map<string, number>();
@@ -53,18 +53,14 @@ export function createDepartures(deps: DeparturesDeps): Departures {
 
 	function wake(id: string): void {
 		if (isClosed) return;
-		timers.get(id)?.();
-		timers.delete(id);
-		forPorts.delete(id);
-		const last = running.get(id) ?? Promise.resolve();
-		const now = last.then(() => run(id));
-		running.set(id, now);
-		void now.then(() => {
-			if (running.get(id) === now) running.delete(id);
-		});
+		const one = leaving.get(id) ?? createWoken(clock, () => run(id));
+		leaving.set(id, one);
+		one.wake();
 	}
 
-	async function run(id: string): Promise<void> {
+	/** Milliseconds after which to go on. */
+	async function run(id: string): Promise<number | undefined> {
+		forPorts.delete(id);
 		for (let next: Next = 'at-once'; !isClosed; ) {
 			try {
 				next = await step(id);
@@ -72,20 +68,18 @@ export function createDepartures(deps: DeparturesDeps): Departures {
 			} catch (fault) {
 				next = { after: await trouble(id, fault) };
 			}
-			if (next === 'ended') return;
+			if (next === 'ended') {
+				leaving.delete(id);
+				return undefined;
+			}
 			if (next === 'wait-for-ports') {
 				forPorts.add(id);
 				// It may have come to an end between the look and this.
 				next = { after: look.power };
 			}
-			if (typeof next === 'object') {
-				timers.set(
-					id,
-					clock.after(next.after, () => wake(id)),
-				);
-				return;
-			}
+			if (typeof next === 'object') return next.after;
 		}
+		return undefined;
 	}
 
 	async function trouble(id: string, fault: unknown): Promise<number> {
@@ -208,6 +202,9 @@ export function createDepartures(deps: DeparturesDeps): Departures {
 		return found.obmUri;
 	};
 
+	const idle = async (): Promise<void> => {
+		for (const one of leaving.values()) await one.idle();
+	};
 	return {
 		async start() {
 			const where = { index: 'status', equals: 'PENDING' };
@@ -217,13 +214,10 @@ export function createDepartures(deps: DeparturesDeps): Departures {
 		portsChanged() {
 			for (const id of forPorts) wake(id);
 		},
-		async idle() {
-			while (running.size > 0) await Promise.all(running.values());
-		},
+		idle,
 		async close() {
 			isClosed = true;
-			for (const cancel of timers.values()) cancel();
-			await this.idle();
+			await Promise.all([...leaving.values()].map(one => one.close()));
 		},
 	};
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { Store } from '../../common/store/store.ts';
 import { announcements } from '../core/maintenance.ts';
+import { createWoken, type Woken } from '../woken.ts';
 
 export interface AnnouncerDeps {
 	readonly store: Store;
@@ -12,50 +13,34 @@ export interface AnnouncerDeps {
 	readonly logger: Logger;
 }
 
-/** Tells the maintenance service of each node that has come into its pool, once or more, until it has heard. */
-export interface Announcer {
-	wake(): void;
-	idle(): Promise<void>;
-	close(): Promise<void>;
-}
-
 const retryAfter = 10_000;
 const patience = 10_000;
 
-export function createAnnouncer({ store, url, clock, logger }: AnnouncerDeps): Announcer {
+/**
+ * Tells the maintenance service of each node that has come into its pool, once or more, until it has heard. Woken when
+ * one has.
+ */
+export function createAnnouncer({ store, url, clock, logger }: AnnouncerDeps): Woken {
 	const agent = new Agent({
 		headersTimeout: patience,
 		bodyTimeout: patience,
 		connect: { timeout: patience },
 	});
 	const end = new AbortController();
-	let isWanted = false;
-	let running: Promise<void> | undefined;
-	let cancelTimer: () => void = () => undefined;
 
-	function wake(): void {
-		isWanted = true;
-		if (running || end.signal.aborted) return;
-		cancelTimer();
-		running = run().finally(() => {
-			running = undefined;
-			if (isWanted) wake();
-		});
-	}
-
-	async function run(): Promise<void> {
-		isWanted = false;
+	const telling = createWoken(clock, async () => {
 		try {
 			for (const { id, document } of await store.read(tx => tx.list(announcements))) {
 				await tell(document.node);
 				await store.transact(tx => tx.delete(announcements, id));
 			}
+			return undefined;
 		} catch (fault) {
-			if (end.signal.aborted) return;
-			logger.warn({ err: fault, url }, 'the maintenance service could not be told; it is tried again');
-			cancelTimer = clock.after(retryAfter, wake);
+			if (!end.signal.aborted)
+				logger.warn({ err: fault, url }, 'the maintenance service could not be told; it is tried again');
+			return retryAfter;
 		}
-	}
+	});
 
 	async function tell(node: string): Promise<void> {
 		const answer = await request(url, {
@@ -70,14 +55,10 @@ export function createAnnouncer({ store, url, clock, logger }: AnnouncerDeps): A
 	}
 
 	return {
-		wake,
-		async idle() {
-			while (running) await running;
-		},
+		...telling,
 		async close() {
 			end.abort(new Error('the service ends'));
-			cancelTimer();
-			while (running) await running;
+			await telling.close();
 			await agent.destroy();
 		},
 	};

@@ -21,6 +21,8 @@ export interface CarryOutDeps {
 	readonly signal: AbortSignal;
 	/** A port is about to be set. */
 	readonly onSet: () => void;
+	/** The switch has answered. */
+	readonly onAnswer: () => void;
 }
 
 /**
@@ -55,8 +57,11 @@ export async function carryOut(
 const triesAfterOddFaults = 5;
 
 /** What the switch says that a port carries; SwitchAway when it takes too long. */
-export const readPort = (port: string, deps: CarryOutDeps): Promise<PortState> =>
-	withinTime(deps, signal => deps.driver.readPort(port, signal));
+export async function readPort(port: string, deps: CarryOutDeps): Promise<PortState> {
+	const state = await withinTime(deps, signal => deps.driver.readPort(port, signal));
+	deps.onAnswer();
+	return state;
+}
 
 /** Makes a port carry what is wanted, if it does not, and looks again. */
 export async function bringTo(port: string, wanted: PortState, deps: CarryOutDeps): Promise<void> {
@@ -93,6 +98,7 @@ export async function withinTime<R>(
 
 const codeOf = (fault: unknown): string | undefined =>
 	fault instanceof BimetalError ? fault.code : undefined;
-const isAway = (fault: unknown): boolean => codeOf(fault) === 'SwitchAway';
+export const isAway = (fault: unknown): boolean => codeOf(fault) === 'SwitchAway';
 const isRefusal = (fault: unknown): boolean => codeOf(fault) === 'SwitchRefused';
-const reasonOf = (fault: unknown): string => (fault instanceof Error ? fault.message : String(fault));
+/** A fault in words. */
+export const reasonOf = (fault: unknown): string => (fault instanceof Error ? fault.message : String(fault));

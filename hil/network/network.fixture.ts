@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Registry } from 'prom-client';
 import { FakeClock } from '../../common/clock.ts';
 import { silentLogger } from '../../common/log/logger.ts';
 import type { Store } from '../../common/store/store.ts';
@@ -17,6 +18,7 @@ import { nodes as recordedNodes } from '../model/node.ts';
 import type { Verb } from '../perform.ts';
 import type { SwitchType } from '../switches/driver.ts';
 import { createMockSwitches, type MockSwitches } from '../switches/mock.ts';
+import type { DriftChecks } from './drift-watch.ts';
 import { createWorkers, type Workers } from './workers.ts';
 
 export const portOf = (node: number): string => `gi1/0/${node}`;
@@ -40,7 +42,17 @@ export interface NetworkBench {
 
 /** Project `red` with `nodes` nodes, n1 on port gi1/0/1 and so on, networks `a` (VLAN 10) and `b` (VLAN 11). */
 export async function createNetworkBench(
-	options: { nodes?: number; store?: Store; mocks?: MockSwitches; type?: SwitchType; switches?: number } = {},
+	options: {
+		nodes?: number;
+		store?: Store;
+		mocks?: MockSwitches;
+		type?: SwitchType;
+		switches?: number;
+		checks?: DriftChecks;
+		registry?: Registry;
+		/** Between 0 and 1. */
+		random?: () => number;
+	} = {},
 ): Promise<NetworkBench> {
 	const { nodes = 2, store = createMemoryStore(), mocks = createMockSwitches() } = options;
 	const { type = mocks.type, switches = 1 } = options;
@@ -61,9 +73,11 @@ export async function createNetworkBench(
 		types,
 		unseal: text => text,
 		clock,
-		random: () => 0.5,
+		random: options.random ?? (() => 0.5),
 		logger: silentLogger,
 		timeout: 1000,
+		checks: options.checks,
+		registry: options.registry,
 	});
 	const perform: NetworkBench['do'] = (verb, args) => store.transact(tx => verb(tx, args, world));
 	const queue = async <A>(verb: Verb<A, { id: string; switch: string }>, args: A): Promise<string> => {

@@ -1,13 +1,16 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { z } from 'zod';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { Store } from '../../common/store/store.ts';
-import { pendingSwitches } from '../core/actions.ts';
-import { actions } from '../model/action.ts';
+import { listSwitches } from '../core/switches.ts';
 import { switches, switchSecrets } from '../model/switch.ts';
+import type { SwitchCheck } from '../model/switch-check.ts';
 import type { SwitchDriver, SwitchType } from '../switches/driver.ts';
-import { type DriftedPort, inspectSwitch } from './inspect.ts';
+import type { ContactState } from './contact.ts';
+import type { DriftChecks } from './drift-watch.ts';
+import { createInspection, describeDrift } from './inspect.ts';
+import { createSwitchMetrics } from './switch-metrics.ts';
 import { createSwitchWorker, type SwitchWorker } from './switch-worker.ts';
 
 export interface WorkersDeps {
@@ -23,26 +26,38 @@ export interface WorkersDeps {
 	readonly onEnded?: ((id: string) => void) | undefined;
 	/** Milliseconds that one call of a driver may take; 30,000 when absent. */
 	readonly timeout?: number | undefined;
+	/** No switch is looked at unasked when absent. */
+	readonly checks?: DriftChecks | undefined;
 }
 
 /** Everything that speaks to switches, one worker for each: a slow one holds up nobody else. */
 export interface Workers {
-	/** Takes up what was pending when the last process ended. */
+	/** Takes up what was pending when the last process ended, and looks after every switch that is recorded. */
 	start(): Promise<void>;
+	/** There may be something to do on a switch, or it is a new one. */
 	wake(switchLabel: string): void;
-	/** Compares a switch with what is recorded, and puts right what differs when it is to. */
-	inspect(switchLabel: string, isRepair: boolean): Promise<DriftedPort[]>;
+	/** The switch is not recorded any more. */
+	forget(switchLabel: string): Promise<void>;
+	/** Compares a switch with what is recorded, and puts right what differs when it is to. Throws SwitchAway, NotFoundError. */
+	inspect(switchLabel: string, isRepair: boolean): Promise<SwitchCheck>;
+	/** How a switch was met with last. */
+	state(switchLabel: string): ContactState;
 	idle(): Promise<void>;
 	/** Finishes what it is doing on each switch. */
 	close(): Promise<void>;
 }
 
+/** Ports that one line of the log names. */
+const mostTold = 20;
+const unmet: ContactState = { reachable: null, since: null, lastError: null };
 const secretsOf = z.record(z.string(), z.json());
 
 export function createWorkers(deps: WorkersDeps): Workers {
 	const { store, clock, random, logger, registry, timeout = 30_000 } = deps;
+	const { checks = { every: null, repair: false }, onEnded = () => undefined } = deps;
 	const workers = new Map<string, { readonly worker: SwitchWorker; drop(): Promise<void> }>();
-	const outcomes = registry && countOutcomes(registry, store);
+	const stateOf = (label: string): ContactState => workers.get(label)?.worker.state() ?? unmet;
+	const metrics = registry && createSwitchMetrics({ registry, store, stateOf });
 	let isClosed = false;
 
 	function workerOf(label: string): SwitchWorker {
@@ -69,8 +84,6 @@ export function createWorkers(deps: WorkersDeps): Workers {
 			open = { by, driver: type.open({ ...recorded.settings, ...opened }) };
 			return open.driver;
 		};
-		const onOutcome = (outcome: string) => outcomes?.inc({ switch: label, outcome });
-		const { onEnded = () => undefined } = deps;
 		const worker = createSwitchWorker({
 			switch: label,
 			store,
@@ -80,22 +93,49 @@ export function createWorkers(deps: WorkersDeps): Workers {
 			random,
 			logger,
 			timeout,
-			onOutcome,
+			checks,
+			onOutcome: outcome => metrics?.attempted(label, outcome),
 			onEnded,
+			onChecked: check => tellOf(label, check),
 		});
 		workers.set(label, { worker, drop });
 		return worker;
 	}
 
+	function tellOf(label: string, { ports, drifted }: SwitchCheck): void {
+		metrics?.checked(label, drifted);
+		if (drifted.length === 0) return;
+		const shown = drifted.slice(0, mostTold).map(describeDrift);
+		logger.warn(
+			{ switch: label, ports, drifted: drifted.length, shown },
+			'ports of a switch do not carry what is recorded',
+		);
+	}
+
 	return {
 		async start() {
-			for (const label of await store.read(pendingSwitches)) workerOf(label).wake();
+			for (const label of await store.read(listSwitches)) workerOf(label).wake();
 		},
 		wake(label) {
 			if (!isClosed) workerOf(label).wake();
 		},
-		inspect: async (label, isRepair) =>
-			workerOf(label).inTurn(using => inspectSwitch(store, label, isRepair, using)),
+		async forget(label) {
+			const gone = workers.get(label);
+			workers.delete(label);
+			await gone?.worker.close();
+			await gone?.drop();
+		},
+		async inspect(label, isRepair) {
+			const worker = workerOf(label);
+			const inspection = createInspection(store, label, isRepair);
+			for (;;) {
+				const check = await worker.inTurn(inspection.next);
+				if (!check) continue;
+				tellOf(label, check);
+				return check;
+			}
+		},
+		state: stateOf,
 		async idle() {
 			for (const { worker } of workers.values()) await worker.idle();
 		},
@@ -109,21 +149,4 @@ export function createWorkers(deps: WorkersDeps): Workers {
 			);
 		},
 	};
-}
-
-function countOutcomes(registry: Registry, store: Store): Counter<'switch' | 'outcome'> {
-	new Gauge({
-		name: 'bimetal_hil_actions_pending',
-		help: 'Changes of ports that wait for their switch',
-		registers: [registry],
-		async collect() {
-			this.set(await store.read(tx => tx.count(actions, { index: 'status', equals: 'PENDING' })));
-		},
-	});
-	return new Counter({
-		name: 'bimetal_hil_action_attempts_total',
-		help: 'Attempts to change a port, by switch and outcome: done, refused, open (to be tried again), lost',
-		labelNames: ['switch', 'outcome'] as const,
-		registers: [registry],
-	});
 }

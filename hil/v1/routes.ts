@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { showErrors } from '../core/actions.ts';
 import { releaseNode, showDeparture } from '../core/departures.ts';
-import { recordedPorts } from '../core/drift.ts';
+import { listPorts } from '../core/drift.ts';
 import { setLease } from '../core/leases.ts';
 import { setQuota, showProject } from '../core/quotas.ts';
 import { searchNodes } from '../core/search.ts';
+import { listSwitchHealth, showSwitchHealth } from '../core/switch-health.ts';
 import { reference } from '../model/label.ts';
 import { withDescription } from '../v0/describe-api.ts';
 import { changes, type HilRoute, reads } from '../v0/route.ts';
@@ -53,21 +54,47 @@ export function v1Routes(): readonly HilRoute[] {
 			after: (view, deps, { id, wait }) => onceEnded(deps, id, wait, view, tx => showErrors(tx, { id })),
 		}),
 		reads({
+			path: '/switches',
+			action: 'switch.list',
+			summary:
+				'All switches: whether they answer, what waits for them, what went wrong last, and the last look',
+			answer: views.switches,
+			verb: listSwitchHealth,
+			after: (found, { workers }) => ({
+				switches: found.map(each => views.switchOf(each, workers.state(each.name))),
+			}),
+		}),
+		reads({
+			path: '/switch/{switch}',
+			action: 'switch.show',
+			summary: 'The same of one switch, with the ports that did not carry what is recorded at the last look',
+			answer: views.switchWithDrift,
+			verb: showSwitchHealth,
+			after: (found, { workers }) => ({
+				...views.switchOf(found, workers.state(found.name)),
+				drifted: found.check?.drifted ?? [],
+			}),
+		}),
+		reads({
 			path: '/switch/{switch}/drift',
 			action: 'switch.inspect',
 			summary:
 				'Ports that carry something else than what is recorded; ports that are just being changed are left out',
 			answer: views.drift,
-			verb: recordedPorts,
-			after: async (_result, { workers }, of) => ({ ports: await workers.inspect(of.switch, false) }),
+			verb: listPorts,
+			after: async (_result, { workers }, of) => ({
+				ports: (await workers.inspect(of.switch, false)).drifted,
+			}),
 		}),
 		changes('POST', {
 			path: '/switch/{switch}/repair',
 			action: 'switch.repair',
 			summary: 'Put right what differs from what is recorded',
 			answer: views.drift,
-			verb: recordedPorts,
-			after: async (_result, { workers }, of) => ({ ports: await workers.inspect(of.switch, true) }),
+			verb: listPorts,
+			after: async (_result, { workers }, of) => ({
+				ports: (await workers.inspect(of.switch, true)).drifted,
+			}),
 		}),
 		reads({
 			path: '/project/{project}',

@@ -183,8 +183,8 @@ test('ports that were changed behind its back are found, and put right', async t
 	const clear = { native: null, tagged: [] };
 	const inner = { native: 100, tagged: [] };
 	const drift = [
-		{ port: 'gi1/0/1', nic: 'n1/eth0', recorded: inner, found: clear, repaired: false },
-		{ port: 'gi1/0/3', nic: 'n3/eth0', recorded: clear, found: inner, repaired: false },
+		{ port: 'gi1/0/1', nic: 'n1/eth0', recorded: inner, found: clear, repaired: false, error: null },
+		{ port: 'gi1/0/3', nic: 'n3/eth0', recorded: clear, found: inner, repaired: false, error: null },
 	];
 	t.deepEqual(await hil.ok('GET', '/v1/switch/tor/drift'), { ports: drift });
 	t.is((await hil.call('GET', '/v1/switch/tor/drift', undefined, 'alice')).status, 401);
@@ -197,6 +197,40 @@ test('ports that were changed behind its back are found, and put right', async t
 	});
 	t.deepEqual([mock.ports.get('gi1/0/1'), mock.ports.get('gi1/0/3')], [inner, clear]);
 	t.deepEqual(await hil.ok('GET', '/v1/switch/tor/drift'), { ports: [] });
+});
+
+test('administrators see of every switch whether it answers, what waits, what went wrong and what the last look found', async t => {
+	const hil = await startHil(t);
+	await furnish(hil, 2);
+	await hil.ok('PUT', '/v0/switch/attic', { type, hostname: 'attic', username: 'u', password: 'p' });
+	await hil.ok('POST', '/v0/switch/tor/port/gi1/0/2/revert');
+	await hil.workers.idle();
+	hil.mocks.at('tor').ports.set('gi1/0/2', { native: 5, tagged: [] });
+	await hil.ok('GET', '/v1/switch/tor/drift');
+	hil.mocks.at('tor').trouble = { kind: 'away' };
+	await hil.ok('POST', '/v0/switch/tor/port/gi1/0/1/revert');
+	await hil.workers.idle();
+	const at = new Date(hil.clock.now()).toISOString();
+	const tor = {
+		name: 'tor',
+		type,
+		reachable: false,
+		since: at,
+		queued: 1,
+		last_error: { at, message: 'the mock switch is away' },
+		last_check: { at, ports: 2, drifted: 1, repaired: 0 },
+	};
+	const unmet = { reachable: null, since: null, queued: 0, last_error: null, last_check: null };
+	t.deepEqual(await hil.ok('GET', '/v1/switches'), { switches: [{ name: 'attic', type, ...unmet }, tor] });
+	const clear = { native: null, tagged: [] };
+	const found = { native: 5, tagged: [] };
+	const port = { port: 'gi1/0/2', nic: 'n2/eth0', recorded: clear, found, repaired: false, error: null };
+	t.deepEqual(await hil.ok('GET', '/v1/switch/tor'), { ...tor, drifted: [port] });
+	for (const path of ['/v1/switches', '/v1/switch/tor'])
+		t.is((await hil.call('GET', path, undefined, 'alice')).status, 401);
+	t.is((await hil.call('GET', '/v1/switch/none')).status, 404);
+	await hil.ok('DELETE', '/v0/switch/attic');
+	t.deepEqual(await hil.ok('GET', '/v1/switches'), { switches: [tor] });
 });
 
 test('who waits for an action is answered when it ends, or when the time is up', async t => {

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import type { SwitchHealth } from '../core/switch-health.ts';
 import { stages } from '../model/departure.ts';
+import type { ContactState } from '../network/contact.ts';
 
 export const me = z.strictObject({ name: z.string(), is_admin: z.boolean(), projects: z.array(z.string()) });
 
@@ -24,17 +26,55 @@ export const project = z.strictObject({
 	leases: z.record(z.string(), z.string()),
 });
 
-export const drift = z.strictObject({
-	ports: z.array(
-		z.strictObject({
-			port: z.string(),
-			nic: z.string().nullable(),
-			recorded: portState,
-			found: portState,
-			repaired: z.boolean(),
-		}),
-	),
+const driftedPort = z.strictObject({
+	port: z.string(),
+	nic: z.string().nullable(),
+	recorded: portState,
+	found: portState.nullable(),
+	repaired: z.boolean(),
+	error: z.string().nullable(),
 });
+export const drift = z.strictObject({ ports: z.array(driftedPort) });
+
+const switchState = z.strictObject({
+	name: z.string(),
+	type: z.string(),
+	/** Null: nothing was asked of it since the service began. */
+	reachable: z.boolean().nullable(),
+	since: z.string().nullable(),
+	queued: z.int(),
+	last_error: z.strictObject({ at: z.string(), message: z.string() }).nullable(),
+	last_check: z
+		.strictObject({ at: z.string(), ports: z.int(), drifted: z.int(), repaired: z.int() })
+		.nullable(),
+});
+export const switches = z.strictObject({ switches: z.array(switchState) });
+export const switchWithDrift = switchState.extend({ drifted: z.array(driftedPort) });
+
+const iso = (moment: number): string => new Date(moment).toISOString();
+
+/** What is recorded of a switch, and how it was met with, as one answer. */
+export function switchOf(
+	{ name, type, queued, check }: SwitchHealth,
+	{ reachable, since, lastError }: ContactState,
+): z.output<typeof switchState> {
+	return {
+		name,
+		type,
+		reachable,
+		since: since === null ? null : iso(since),
+		queued,
+		last_error: lastError && { at: iso(lastError.at), message: lastError.message },
+		last_check: check
+			? {
+					at: iso(check.endedAt),
+					ports: check.ports,
+					drifted: check.drifted.length,
+					repaired: check.drifted.filter(({ repaired }) => repaired).length,
+				}
+			: null,
+	};
+}
 
 export const change = z.strictObject({
 	dry_run: z.boolean(),

@@ -22,12 +22,15 @@ export const switchRoutes: readonly HilRoute[] = [
 		body: { type: z.string() },
 		isLoose: true,
 		verb: switches.registerSwitch,
+		// From now on it is looked at time and again.
+		after: (_result, { workers }, of) => workers.wake(of.switch),
 	}),
 	changes('DELETE', {
 		path: '/switch/{switch}',
 		action: 'switch.delete',
 		summary: 'Forget a switch without ports',
 		verb: switches.deleteSwitch,
+		after: (_result, { workers }, of) => workers.forget(of.switch),
 	}),
 	reads({
 		path: '/switch/{switch}',
