@@ -42,6 +42,8 @@ export interface HttpsSimulator {
 	connections: number;
 	/** Asked for each request. */
 	fault: ((request: SimulatedRequest) => Fault | undefined) | undefined;
+	/** Ends every connection, as a switch that is switched off does. */
+	endConnections(): void;
 	close(): Promise<void>;
 }
 
@@ -105,6 +107,7 @@ export async function startHttpsSimulator(
 		turnedAway: 0,
 		connections: 0,
 		fault: undefined,
+		endConnections: () => server.closeAllConnections(),
 		close: () => listening.close(0),
 	};
 	return simulator;

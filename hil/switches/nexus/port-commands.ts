@@ -1,0 +1,68 @@
+import type { PortState } from '../../core/actions.ts';
+import { formatVlanRanges } from '../vlan-ranges.ts';
+import type { PortConfig } from './port-config.ts';
+
+/** What brings a port from one configuration to a state, in parts: none is sent before the one before it is done. */
+export interface PortCommands {
+	/** Takes off what must go. */
+	readonly off: readonly string[];
+	/** Puts on what must come. */
+	readonly on: readonly string[];
+	/** Opens the port; to be sent when it is seen to be configured as it must be. */
+	readonly open: readonly string[];
+}
+
+/**
+ * After each command, whichever is the last to be carried out, the port carries VLANs that it carried before or is to
+ * carry, and none of them in two ways: VLANs that go, or come to be tagged or untagged, leave the trunk first; then the
+ * native VLAN changes, which passes nothing while it is not allowed; then the others come. A port that was no trunk is
+ * shut meanwhile, since as a trunk it would let everything pass for a moment.
+ */
+export function portCommands(
+	port: string,
+	config: PortConfig,
+	wanted: PortState,
+	dummyVlan: number,
+): PortCommands {
+	const enter = ['configure terminal', `interface ${port}`];
+	const native = wanted.native ?? dummyVlan;
+	const vlans = wanted.native === null ? wanted.tagged : [wanted.native, ...wanted.tagged];
+	if (vlans.length === 0) return { off: shut(enter, config, dummyVlan), on: [], open: [] };
+
+	const isTrunk = config.isSwitchport && config.mode === 'trunk';
+	const stays = (vlan: number) => vlans.includes(vlan) && (vlan === config.native) === (vlan === native);
+	const kept = config.allowed.filter(stays);
+	const hasTooMany = kept.length < config.allowed.length;
+	const isComplete = isTrunk && config.native === native && kept.length === vlans.length;
+
+	const off = isTrunk ? [allow(kept)] : ['shutdown'];
+	const set = [
+		...(config.isSwitchport ? [] : ['switchport']),
+		`switchport trunk native vlan ${native}`,
+		allow(vlans),
+		...(isTrunk ? [] : ['switchport mode trunk']),
+	];
+	// VLAN 1 is always there, and nobody may make it.
+	const made = formatVlanRanges(vlans.filter(vlan => vlan !== 1));
+	const make = made === '' ? [] : [`vlan ${made}`];
+	const hasOff = !config.isShut && (!isTrunk || hasTooMany);
+	const hasOn = !isComplete || (config.isShut && hasTooMany);
+	return {
+		off: hasOff ? [...enter, ...off] : [],
+		on: hasOn ? ['configure terminal', ...make, `interface ${port}`, ...set] : [],
+		open: config.isShut || !isTrunk ? [...enter, 'no shutdown'] : [],
+	};
+}
+
+const allow = (vlans: readonly number[]): string =>
+	`switchport trunk allowed vlan ${vlans.length === 0 ? 'none' : formatVlanRanges(vlans)}`;
+
+/** Nothing passes a port that is shut. What it would carry is taken off as well, in case somebody opens it by hand. */
+function shut(enter: readonly string[], config: PortConfig, dummyVlan: number): readonly string[] {
+	const { isShut, isSwitchport, channel, mode, allowed, native } = config;
+	const isClean =
+		!isSwitchport || channel !== null || (mode === 'trunk' && allowed.length === 0 && native === dummyVlan);
+	if (isShut && isClean) return [];
+	const clean = [`switchport trunk native vlan ${dummyVlan}`, allow([]), 'switchport mode trunk'];
+	return [...enter, 'shutdown', ...(isClean ? [] : clean)];
+}
