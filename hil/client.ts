@@ -1,22 +1,16 @@
-import { Agent, request } from 'undici';
 import { z } from 'zod';
 import { type Clock, systemClock } from '../common/clock.ts';
 import { BimetalError } from '../common/errors/bimetal-error.ts';
+import { createAdministration, type HilAdministration } from './client/administration.ts';
+import { at, createHilTransport, type HilClientOptions } from './client/transport.ts';
 import * as v0 from './v0/views.ts';
 import * as v1 from './v1/views.ts';
 
-export interface HilClientOptions {
-	/** hil's origin: `https://hil.example:5000`. */
-	readonly url: string;
-	readonly username: string;
-	readonly password: string;
-	/** PEM of the certificate(s) to trust instead of the system's. */
-	readonly ca?: string | undefined;
-	readonly clock?: Clock | undefined;
-	/** Milliseconds that one call may take; 60,000 when absent. */
-	readonly timeout?: number | undefined;
-}
-
+export type { DriftView, HilAdministration, SwitchView, UserList } from './client/administration.ts';
+export type ProjectView = z.output<typeof v1.project>;
+export type NetworkView = z.output<typeof v0.network>;
+export type NetworkList = z.output<typeof v0.networkList>;
+export type QueuedView = z.output<typeof v0.action>;
 export type NodeView = z.output<typeof v0.node>;
 export type ActionView = z.output<typeof v1.action>;
 export type DepartureView = z.output<typeof v1.departure>;
@@ -31,9 +25,15 @@ export type Managed =
 	| { readonly waiting: false }
 	| { readonly waiting: true; readonly id: string; readonly message: string };
 
+/** What a node's serial console shows from now on, or what it waits for. */
+export type OpenedConsole =
+	| { readonly waiting: false; readonly text: AsyncIterable<Uint8Array> }
+	| Extract<Managed, { waiting: true }>;
+
 /**
  * hil as other services and programs use it. Every call throws a BimetalError with hil's code and status when it is
- * refused, `HilUnreachable` when there is no answer, and `BadAnswer` when it is not understood.
+ * refused, `HilUnreachable` when there is no answer, `HilNotTrusted` when TLS fails, `BadAnswer` when the answer is not
+ * understood, and `Interrupted` when its signal has ended it.
  */
 export interface HilClient {
 	me(): Promise<z.output<typeof v1.me>>;
@@ -65,6 +65,26 @@ export interface HilClient {
 	power(node: string, change: 'on' | 'off' | 'cycle' | 'force-cycle'): Promise<Managed>;
 	powerStatus(node: string): Promise<'on' | 'off' | 'unknown'>;
 	setBootDevice(node: string, device: 'pxe' | 'disk' | 'none'): Promise<Managed>;
+	/** The reader before ends; ends itself with the signal. */
+	openConsole(node: string, signal: AbortSignal): Promise<OpenedConsole>;
+	/** What was asked of a node and had to wait, by its id; `action` tells more of changes of ports. */
+	queued(id: string): Promise<QueuedView>;
+	project(name: string): Promise<ProjectView>;
+	projectNodes(name: string): Promise<readonly string[]>;
+	/** Those that it was given access to; public ones are not among them. */
+	projectNetworks(name: string): Promise<readonly string[]>;
+	/** All of them for administrators, the public ones for others. */
+	networks(): Promise<NetworkList>;
+	network(name: string): Promise<NetworkView>;
+	/** `owner` null: the administrators; `access` null: public; `vlan` null: one of the pool. */
+	createNetwork(
+		name: string,
+		of: { readonly owner: string | null; readonly access: string | null; readonly vlan: string | null },
+	): Promise<void>;
+	deleteNetwork(name: string): Promise<void>;
+	grant(network: string, project: string): Promise<void>;
+	revoke(network: string, project: string): Promise<void>;
+	readonly administration: HilAdministration;
 	close(): Promise<void>;
 }
 
@@ -73,51 +93,12 @@ const managed = v0.waiting.optional();
 /** Milliseconds that one look at a pending action waits for its end. */
 const longestLook = 10_000;
 
-export function createHilClient(options: HilClientOptions): HilClient {
-	const { username, password, ca, clock = systemClock, timeout = 60_000 } = options;
-	const { origin } = new URL(options.url);
-	const agent = new Agent({
-		headersTimeout: timeout,
-		bodyTimeout: timeout,
-		connect: { timeout: 10_000, ...(ca !== undefined && { ca, allowPartialTrustChain: true }) },
-	});
-	const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-
-	async function call<S extends z.ZodType>(
-		schema: S,
-		method: string,
-		path: string,
-		body?: object,
-	): Promise<z.output<S>> {
-		let status: number;
-		let text: string;
-		try {
-			const answer = await request(`${origin}${path}`, {
-				method: method as 'GET',
-				headers: { authorization, ...(body && { 'content-type': 'application/json' }) },
-				body: body ? JSON.stringify(body) : null,
-				dispatcher: agent,
-			});
-			status = answer.statusCode;
-			text = await answer.body.text();
-		} catch (cause) {
-			throw new BimetalError('HilUnreachable', `hil at ${origin} does not answer`, { status: 502, cause });
-		}
-		const value = parse(text);
-		if (status >= 300) {
-			const said = v0.error.safeParse(value);
-			const { type, msg } = said.success ? said.data : { type: 'BadAnswer', msg: `hil answered ${status}` };
-			throw new BimetalError(type, msg, { status, expose: true });
-		}
-		const parsed = schema.safeParse(value);
-		if (parsed.success) return parsed.data;
-		throw new BimetalError('BadAnswer', `hil's answer to ${method} ${path} is not understood`, {
-			status: 502,
-			cause: parsed.error,
-		});
-	}
-	const at = (strings: TemplateStringsArray, ...names: readonly string[]): string =>
-		String.raw({ raw: strings }, ...names.map(name => encodeURIComponent(name)));
+export function createHilClient(
+	options: HilClientOptions & { readonly clock?: Clock | undefined },
+): HilClient {
+	const { clock = systemClock, ...transportOptions } = options;
+	const transport = createHilTransport(transportOptions);
+	const { call } = transport;
 	const manage = async (method: string, path: string, body?: object): Promise<Managed> => {
 		const waits = await call(managed, method, path, body);
 		return waits ? { waiting: true, id: waits.status_id, message: waits.msg } : { waiting: false };
@@ -178,17 +159,34 @@ export function createHilClient(options: HilClientOptions): HilClient {
 		powerStatus: async node =>
 			(await call(v0.powerStatus, 'GET', at`/v0/node/${node}/power_status`)).power_status,
 		setBootDevice: (node, device) => manage('PUT', at`/v0/node/${node}/boot_device`, { bootdev: device }),
-		close: () => agent.destroy(),
+		async openConsole(node, signal) {
+			const opened = await transport.stream(v0.waiting, at`/v0/node/${node}/console`, signal);
+			if ('text' in opened) return { waiting: false, text: opened.text };
+			return { waiting: true, id: opened.waiting.status_id, message: opened.waiting.msg };
+		},
+		queued: id => call(v0.action, 'GET', at`/v0/networking_action/${id}`),
+		project: name => call(v1.project, 'GET', at`/v1/project/${name}`),
+		projectNodes: name => call(v0.names, 'GET', at`/v0/project/${name}/nodes`),
+		projectNetworks: name => call(v0.names, 'GET', at`/v0/project/${name}/networks`),
+		networks: () => call(v0.networkList, 'GET', '/v0/networks'),
+		network: name => call(v0.network, 'GET', at`/v0/network/${name}`),
+		async createNetwork(name, { owner, access, vlan }) {
+			const body = { owner: owner ?? 'admin', access: access ?? '', net_id: vlan ?? '' };
+			await call(nothing, 'PUT', at`/v0/network/${name}`, body);
+		},
+		async deleteNetwork(name) {
+			await call(nothing, 'DELETE', at`/v0/network/${name}`);
+		},
+		async grant(network, project) {
+			await call(nothing, 'PUT', at`/v0/network/${network}/access/${project}`);
+		},
+		async revoke(network, project) {
+			await call(nothing, 'DELETE', at`/v0/network/${network}/access/${project}`);
+		},
+		administration: createAdministration(transport),
+		close: () => transport.close(),
 	};
 	return client;
 }
 
 const waiting = (path: string, wait: number): string => (wait > 0 ? `${path}?wait=${wait}` : path);
-
-function parse(text: string): unknown {
-	try {
-		return text === '' ? undefined : JSON.parse(text);
-	} catch {
-		return text;
-	}
-}

@@ -2,6 +2,8 @@ import { createLogger } from '../common/log/logger.ts';
 import { openHil } from './open-hil.ts';
 import { readHilSite } from './site.ts';
 
+export { openHil, type RunningHil } from './open-hil.ts';
+
 /** `bimetal hil -c hil.yaml`: runs until SIGINT or SIGTERM. */
 export async function main(options: { config: string }): Promise<void> {
 	const site = readHilSite(options.config);

@@ -184,8 +184,9 @@ const trustOf = ({ switches: { ca, knownHosts } }: HilSite): SwitchTrust => ({
 	knownHosts: knownHosts && readFileSync(knownHosts, 'utf8'),
 });
 
-const accountOf = ({ proxy, ca, username, password }: HilSite['obm'][number]) => ({
+const accountOf = ({ proxy, at, ca, username, password }: HilSite['obm'][number]) => ({
 	url: proxy,
+	at,
 	ca: ca && readFileSync(ca, 'utf8'),
 	username,
 	password: readFileSync(password, 'utf8').trim(),

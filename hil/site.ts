@@ -63,7 +63,10 @@ const siteSchema = (folder: string) => {
 			obm: z
 				.array(
 					z.strictObject({
+						/** By which the addresses of nodes name it. */
 						proxy: origin,
+						/** Where it is reached, when it is elsewhere now: the addresses of nodes stay as they are. */
+						at: origin.optional(),
 						ca: existingFile(folder).optional(),
 						username: z.string().min(1),
 						password: secretFile(folder),

@@ -17,6 +17,10 @@ const siteLine = z.looseObject({
 		.array(z.looseObject({ name: z.string(), url: z.url(), prefixUrl: z.url(), direct: z.url() }))
 		.min(1),
 	operators: z.array(z.looseObject({ name: z.string(), party: z.string(), password: z.string() })).min(2),
+	hil: z.looseObject({
+		url: z.url(),
+		users: z.array(z.looseObject({ name: z.string(), project: z.string().nullable(), password: z.string() })),
+	}),
 	/** Path of the PEM of the site's certificate authority. */
 	ca: z.string(),
 	state: z.string(),
@@ -75,7 +79,12 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
 			const [code, by] = await once(child, 'exit');
 			if (options.state === undefined) await rm(state, { recursive: true });
 			if (code !== 0) throw new Error(`bimetal up ended with ${code ?? by} after ${signal}: ${log()}`);
-			const urls = [line.proxy.url, line.proxy.ops, ...line.bmcs.flatMap(({ url, direct }) => [url, direct])];
+			const urls = [
+				line.proxy.url,
+				line.proxy.ops,
+				line.hil.url,
+				...line.bmcs.flatMap(({ url, direct }) => [url, direct]),
+			];
 			for (const url of urls) {
 				if (await listens(url)) throw new Error(`${url} still listens after bimetal up has ended`);
 			}

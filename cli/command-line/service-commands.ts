@@ -17,7 +17,8 @@ export async function addServiceCommands(
 
 	// The rest of a site is loaded only for who asks for it: other commands' help stays quick.
 	if (argv.includes('up')) (await import('../up.ts')).upCommand(program, registration);
-	else program.command('up').description('Start a whole site on this machine: a rack, its PDU, the proxy');
+	else
+		program.command('up').description('Start a whole site on this machine: a rack, its PDU, the proxy, hil');
 
 	const proxy = program
 		.command('proxy')

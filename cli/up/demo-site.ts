@@ -191,6 +191,10 @@ export async function writeSiteFile(
 	return path;
 }
 
+/** Of hil; without a project, an administrator. */
+const hilUser = z.strictObject({ name: z.string(), project: z.string().nullable(), password: z.string() });
+export type DemoHilUser = z.infer<typeof hilUser>;
+
 /** The line that `bimetal up --json` prints. */
 export const upLine = z.strictObject({
 	proxy: z.strictObject({ url: z.string(), ops: z.string() }),
@@ -200,6 +204,8 @@ export const upLine = z.strictObject({
 	),
 	pdu: z.strictObject({ url: z.string() }),
 	operators: z.array(z.strictObject({ name: z.string(), party: z.string(), password: z.string() })),
+	/** Absent where there is nothing to allocate. */
+	hil: z.strictObject({ url: z.string(), ops: z.string(), users: z.array(hilUser) }).optional(),
 	ca: z.string(),
 	state: z.string(),
 });

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { hostMacOf } from '../../qemu/bmc/identity.ts';
 import { startRack } from '../../qemu/rack/rack.ts';
 import { openBmcIdentity } from './demo-site.ts';
 import type { MachineRoom } from './machine-room.ts';
@@ -23,6 +24,8 @@ export function emulatedRack(state: string, servers: number): MachineRoom {
 					ca: site.authority.certificatePem,
 				}),
 				accounts: name => [{ name: 'root', password: identityOf(name).password, role: 'Administrator' }],
+				// Each has one that its BMC knows of, as other vendors' BMCs do: what is registered at hil.
+				nics: name => [{ mac: hostMacOf(name), hasCable: true }],
 				events,
 				clock,
 				stateFolder: join(state, 'rack'),

@@ -9,6 +9,10 @@ function isFree(host: string, port: number): Promise<boolean> {
 	});
 }
 
+/** The port when it can be had, else 0: a free one. */
+export const freeOr = async (host: string, port: number): Promise<number> =>
+	port > 0 && (await isFree(host, port)) ? port : 0;
+
 /**
  * Ports that are easy to remember: the main one, then one for each BMC after it. Any of the latter that is
  * taken becomes 0 (a free one); so do all when the main one is 0.
@@ -21,7 +25,7 @@ export async function choosePorts(
 	const ports: Record<string, number> = {};
 	for (const [index, name] of names.entries()) {
 		const wished = main === 0 ? 0 : main + 1 + index;
-		ports[name] = wished > 0 && wished <= 65535 && (await isFree(host, wished)) ? wished : 0;
+		ports[name] = await freeOr(host, wished <= 65535 ? wished : 0);
 	}
 	return ports;
 }

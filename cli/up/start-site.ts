@@ -8,10 +8,11 @@ import { lockFile } from '../../common/store/file-lock.ts';
 import { startProxy } from '../../proxy/main.ts';
 import { readSite } from '../../proxy/site.ts';
 import { usageError } from '../failure.ts';
+import { type DemoHil, openHilAccount, startDemoHil } from './demo-hil.ts';
 import { openSignedPolicies } from './demo-policies.ts';
 import { type DemoSite, openDemoSite, type UpLine, writeSiteFile } from './demo-site.ts';
 import type { MachineRoom } from './machine-room.ts';
-import { choosePorts } from './ports.ts';
+import { choosePorts, freeOr } from './ports.ts';
 
 export interface SiteOptions {
 	/** Folder of the state; created when missing. */
@@ -19,6 +20,8 @@ export interface SiteOptions {
 	readonly host: string;
 	readonly port: number;
 	readonly opsPort: number;
+	/** Start hil too, on this port or, where it is taken or 0, a free one. */
+	readonly hilPort?: number | undefined;
 	/** Folder of the policies. */
 	readonly policies: string;
 	/** Take a copy of them that both parties sign, and from then on only what is signed. */
@@ -36,9 +39,9 @@ export interface RunningSite {
 	close(): Promise<void>;
 }
 
-/** Starts a site on embedded defaults in this process: broker, machines, proxy. All or nothing. */
+/** Starts a site on embedded defaults in this process: broker, machines, proxy, hil. All or nothing. */
 export async function startSite(options: SiteOptions, room: MachineRoom): Promise<RunningSite> {
-	const { logger, progress, host } = options;
+	const { logger, progress, host, port } = options;
 	const clock = systemClock;
 	const opened: (() => unknown)[] = [];
 	const close = async (): Promise<void> => {
@@ -87,13 +90,14 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 		opened.push(() => machines.close());
 
 		progress('proxy');
+		const account = options.hilPort === undefined ? undefined : await openHilAccount(options.state);
 		const policies = options.signed
 			? { folder: await signPolicies(site, options), signed: 'required' as const }
 			: options.policies;
 		const file = await writeSiteFile(site, policies, {
-			main: { host, port: options.port },
+			main: { host, port },
 			ops: { host: '127.0.0.1', port: options.opsPort },
-			bmcPorts: await choosePorts(host, options.port, names),
+			bmcPorts: await choosePorts(host, port, names),
 			bmcUrls: Object.fromEntries(machines.bmcs.map(({ name, url }) => [name, url])),
 			bmcAccess: room.access,
 			limits: room.limits,
@@ -103,6 +107,20 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 		await room.takeOver?.(file);
 		const proxy = await startProxy(readSite(file), { logger: logger.child({ part: 'proxy' }) });
 		opened.push(() => proxy.close());
+		let hil: DemoHil | undefined;
+		if (account && options.hilPort !== undefined) {
+			progress('hil');
+			hil = await startDemoHil({
+				site,
+				account,
+				listen: { host, port: await freeOr(host, port === 0 ? 0 : options.hilPort) },
+				proxyUrl: reachable(proxy.url),
+				servers: names,
+				clock,
+				logger: logger.child({ part: 'hil' }),
+			});
+			opened.push(hil.close);
+		}
 		progress('first readings');
 		const missing = await proxy.warmUp();
 		if (missing.length > 0)
@@ -112,7 +130,7 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 			close,
 			line: {
 				proxy: { url: proxy.url, ops: proxy.ops },
-				services: { proxy: proxy.url, events: broker.url },
+				services: { proxy: proxy.url, events: broker.url, ...(hil && { hil: hil.url }) },
 				bmcs: machines.bmcs.map(({ name, url }) => ({
 					name,
 					url: proxy.bmcs[name] ?? '',
@@ -121,6 +139,7 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 				})),
 				pdu: { url: machines.pdu.url },
 				operators: site.operators.map(({ name, party, password }) => ({ name, party, password })),
+				...(hil && { hil: { url: hil.url, ops: hil.ops, users: [...hil.users] } }),
 				ca: site.caFile,
 				state: options.state,
 			},
@@ -129,6 +148,12 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 		await close();
 		throw fault;
 	}
+}
+
+/** From this machine: an address that stands for all of them is none that a certificate names. */
+function reachable(url: string): string {
+	const { hostname, port } = new URL(url);
+	return ['0.0.0.0', '[::]'].includes(hostname) ? `https://127.0.0.1:${port}` : url;
 }
 
 const signPolicies = (site: DemoSite, { state, policies }: SiteOptions): Promise<string> =>

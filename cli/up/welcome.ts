@@ -10,9 +10,13 @@ export function welcome(
 	paint: (style: 'bold' | 'dim', text: string) => string,
 	profiles?: string,
 ): string {
-	const operators = line.operators.map(
-		({ name, party, password }) => `    ${party.padEnd(4)} ${name.padEnd(14)} ${password}`,
-	);
+	const people = [
+		...line.operators.map(({ name, party, password }) => [party, name, password] as const),
+		...(line.hil?.users ?? []).map(
+			({ name, project, password }) => [project ?? 'hil', name, password] as const,
+		),
+	];
+	const logIns = people.map(([of, name, password]) => `    ${of.padEnd(4)} ${name.padEnd(14)} ${password}`);
 	const first = line.bmcs[0]?.name ?? 'node1';
 	const second = line.bmcs[1]?.name ?? first;
 	const spare = line.bmcs.slice(-3).map(({ name }) => name);
@@ -22,10 +26,10 @@ export function welcome(
 	return `
 ${paint('bold', 'Bimetal runs')}: ${line.bmcs.length} emulated BMCs and their PDU, with the P²C proxy in front
 
-    proxy ${line.proxy.url}   (one BMC: ${line.bmcs[0]?.url}/redfish/v1)
+    proxy ${line.proxy.url}   (one BMC: ${line.bmcs[0]?.url}/redfish/v1)${line.hil ? `\n    hil   ${line.hil.url}   (gives servers to projects, connects their networks)` : ''}
     CA    ${line.ca}
 
-${operators.join('\n')}
+${logIns.join('\n')}
 
 ${paint('bold', 'Try')} (in another terminal, in this folder)${fewServers(line.bmcs.length)}${profiles === undefined ? '' : `\n\nexport BIMETAL_HOME=${shellWord(profiles)}`}
 

@@ -1,8 +1,10 @@
 import { type Answer, createProxyClient, type ProxyClient } from '../../proxy/client.ts';
 
 export interface ProxyAccount {
-	/** The proxy's main port: an https URL without a path. */
+	/** The proxy's main port, as the addresses of nodes have it: an https URL without a path. */
 	readonly url: string;
+	/** Where that is reached, when it is elsewhere. */
+	readonly at?: string | undefined;
 	/** PEM of the certificate(s) to trust instead of the system's. */
 	readonly ca: string | undefined;
 	readonly username: string;
@@ -21,7 +23,8 @@ interface LoggedIn {
 	readonly session: string;
 }
 
-export function createProxySession({ url, ca, username, password }: ProxyAccount): ProxySession {
+export function createProxySession(account: ProxyAccount): ProxySession {
+	const { ca, username, password, at: url = account.url } = account;
 	const plain = createProxyClient({ url, ca, credential: { username, password } });
 	let current: Promise<LoggedIn> | undefined;
 

@@ -13,7 +13,7 @@ import { appendRecord, type NewRecord } from './event-log.ts';
 import { createEventPush, wantsEvent } from './event-push.ts';
 import { createEventStream } from './event-stream.ts';
 import { createFaults, type Faults } from './faults.ts';
-import type { Host, HostEvent, HostFactory, Identity } from './host.ts';
+import type { Host, HostEvent, HostFactory, HostNic, Identity } from './host.ts';
 import { completeIdentity } from './identity.ts';
 import type { PowerState, ResetType } from './power.ts';
 import { describePowerEvent } from './power-records.ts';
@@ -54,6 +54,8 @@ export interface BmcOptions {
 	readonly clock?: Clock;
 	/** Makes the server that it manages; a simulated one when absent. */
 	readonly createHost?: HostFactory | undefined;
+	/** Network interfaces of a simulated server that the BMC shows; none when absent, as with OpenBMC. */
+	readonly nics?: readonly HostNic[] | undefined;
 	/** How long a simulated server's self-test takes, in milliseconds. */
 	readonly postTimeMs?: number;
 	/** How long a simulated server's operating system takes to shut down, in milliseconds. */
@@ -191,6 +193,7 @@ export async function startBmc(options: BmcOptions): Promise<Bmc> {
 				postTimeMs: options.postTimeMs ?? 5000,
 				shutdownTimeMs: options.shutdownTimeMs ?? 2000,
 				kvmInput,
+				nics: options.nics,
 			}));
 	const server: Host = await createHost({
 		name: options.name,

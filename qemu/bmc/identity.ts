@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Identity } from './host.ts';
 
+/** The MAC address of a simulated server's own network interface: locally administered, always the same for a name. */
+export function hostMacOf(name: string): string {
+	const digits = createHash('sha256').update(`host ${name}`).digest('hex');
+	return `02:${(digits.slice(0, 10).match(/../g) ?? []).join(':')}`;
+}
+
 /** An identity of its own for every name, as far as none is given. */
 export function completeIdentity(name: string, given: Partial<Identity> | undefined): Identity {
 	const digits = createHash('sha256').update(name).digest('hex');

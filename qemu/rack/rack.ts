@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../../common/clock.ts';
 import { type Bmc, type PowerStateName, startBmc } from '../bmc/bmc.ts';
+import type { HostNic } from '../bmc/host.ts';
 import { type Pdu, type Publisher, startPdu } from '../pdu/pdu.ts';
 import type { AccountSeed } from '../redfish/accounts.ts';
 import type { TlsIdentity } from '../redfish/http-server.ts';
@@ -18,6 +19,8 @@ export interface RackOptions {
 	readonly tls?: ((name: string) => TlsIdentity) | undefined;
 	/** The accounts of a BMC, or of the PDU as `pdu`; each has at least one. */
 	readonly accounts: (name: string) => readonly AccountSeed[];
+	/** Network interfaces of a server that its BMC shows; none when absent, as with OpenBMC. */
+	readonly nics?: ((name: string) => readonly HostNic[]) | undefined;
 	/** Where outlet powers are published. */
 	readonly events?: Publisher | undefined;
 	readonly clock?: Clock;
@@ -60,6 +63,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
 					port: options.ports?.[name] ?? 0,
 					tls: options.tls?.(name),
 					accounts: options.accounts(name),
+					nics: options.nics?.(name),
 					stateFile:
 						options.stateFolder === undefined ? undefined : join(options.stateFolder, `${name}.json`),
 					onPowerChange(state, bmc) {

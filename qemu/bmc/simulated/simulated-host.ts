@@ -1,4 +1,4 @@
-import type { Hardware, Host, HostContext } from '../host.ts';
+import type { Hardware, Host, HostContext, HostNic } from '../host.ts';
 import { createPower, type PowerState } from '../power.ts';
 import { hostLines } from './host-lines.ts';
 import { createHostShell } from './host-shell.ts';
@@ -13,6 +13,8 @@ export interface SimulatedHostOptions {
 	readonly shutdownTimeMs: number;
 	/** Filled with what is typed at the screen. */
 	readonly kvmInput: KvmInput;
+	/** Network interfaces that its BMC knows of; none when absent, as with OpenBMC. */
+	readonly nics?: readonly HostNic[] | undefined;
 }
 
 const PROCESSOR = {
@@ -30,14 +32,13 @@ const DRIVE = {
 	protocol: 'NVMe',
 	capacityBytes: 960_197_124_096,
 } as const;
-const HARDWARE: Hardware = {
+const HARDWARE: Omit<Hardware, 'nics'> = {
 	processors: [PROCESSOR, PROCESSOR],
 	memory: [DIMM, DIMM, DIMM, DIMM],
 	drives: [
 		{ ...DRIVE, health: 'Critical' },
 		{ ...DRIVE, health: 'OK' },
 	],
-	nics: [],
 	bootMode: 'UEFI',
 	bootTargets: ['None', 'Pxe', 'Hdd', 'Cd', 'Diags', 'BiosSetup', 'Usb'],
 };
@@ -63,7 +64,7 @@ export function createSimulatedHost(context: HostContext, options: SimulatedHost
 	});
 	const shell = createHostShell({ ...context, power });
 	return {
-		hardware: HARDWARE,
+		hardware: { ...HARDWARE, nics: options.nics ?? [] },
 		power,
 		serial: {
 			listen: shell.listen,

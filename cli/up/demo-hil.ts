@@ -1,0 +1,127 @@
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { Clock } from '../../common/clock.ts';
+import { openServerCertificate } from '../../common/identity/authority-store.ts';
+import type { Logger } from '../../common/log/logger.ts';
+import { writeFileDurably } from '../../common/store/durable-file.ts';
+import { createHilClient } from '../../hil/client.ts';
+import { openHil } from '../../hil/main.ts';
+import { readHilSite } from '../../hil/site.ts';
+import { createProxyClient } from '../../proxy/client.ts';
+import { readRackFile } from '../rack/rack-file.ts';
+import { planRack } from '../rack/rack-plan.ts';
+import { openSecret } from './demo-people.ts';
+import { completeRackFile, demoProjects, demoSwitch } from './demo-rack.ts';
+import type { DemoHilUser, DemoSite } from './demo-site.ts';
+import { describeServer } from './describe-server.ts';
+import { openServiceAccount } from './service-account.ts';
+
+export interface DemoHil {
+	readonly url: string;
+	readonly ops: string;
+	readonly users: readonly DemoHilUser[];
+	close(): Promise<void>;
+}
+
+/** hil's account at the proxy. */
+type Account = Awaited<ReturnType<typeof openServiceAccount>>;
+
+/** Before the proxy reads its operators. hil manages nodes for the hosting site: as an operator of its party. */
+export const openHilAccount = (folder: string): Promise<Account> =>
+	openServiceAccount(folder, { name: 'hil', party: 'HSO' });
+
+/** In the addresses of nodes; where it is reached, hil.yaml says at each start. */
+const proxyName = 'https://proxy.localhost';
+
+/**
+ * Starts hil on embedded defaults: its file written anew, the rack's servers recorded that were not yet, and what the
+ * switch, which is one in memory, has forgotten put on its ports again.
+ */
+export async function startDemoHil(options: {
+	readonly site: DemoSite;
+	readonly account: Account;
+	/** hil's own address. */
+	readonly listen: { readonly host: string; readonly port: number };
+	readonly proxyUrl: string;
+	readonly servers: readonly string[];
+	readonly clock: Clock;
+	readonly logger: Logger;
+}): Promise<DemoHil> {
+	const { site, account, servers, clock, logger } = options;
+	const { folder } = site;
+	const admin = { name: 'admin', project: null, password: await openSecret(folder, 'hil-admin') };
+	const members = demoProjects.map(async project => {
+		const name = `${project}-user`;
+		return { name, project, password: await openSecret(folder, `hil-${name}`) };
+	});
+	const users = [admin, ...(await Promise.all(members))];
+	await openSecret(folder, 'hil-switch');
+	const file = await writeHilFile(options);
+	const hil = await openHil(readHilSite(file), { logger });
+	try {
+		const ca = site.authority.certificatePem;
+		const client = createHilClient({ url: hil.url, ca, username: admin.name, password: admin.password });
+		const credential = { username: account.username, password: account.password };
+		const proxy = createProxyClient({ url: options.proxyUrl, ca, credential, clock });
+		try {
+			const rack = await completeRackFile({
+				folder,
+				servers,
+				management: name => `${proxyName}/bmc/${name}`,
+				describe: name => describeServer(proxy, name),
+			});
+			const { steps, conflicts } = await planRack(client, readRackFile(rack));
+			for (const step of steps) await step.take();
+			if (conflicts.length > 0) logger.warn({ conflicts, file: rack }, 'hil has it otherwise than the file');
+			await client.administration.drift(demoSwitch, true);
+		} finally {
+			await Promise.all([client.close(), proxy.close()]);
+		}
+		return { url: hil.url, ops: hil.ops, users, close: () => hil.close() };
+	} catch (fault) {
+		await hil.close();
+		throw fault;
+	}
+}
+
+async function writeHilFile({
+	site,
+	account,
+	listen,
+	proxyUrl,
+	clock,
+}: Parameters<typeof startDemoHil>[0]): Promise<string> {
+	const { folder, authority } = site;
+	const { certificatePem } = await openServerCertificate({
+		folder: join(folder, 'certificates'),
+		name: 'hil',
+		authority,
+		names: ['localhost', 'hil.localhost'],
+		addresses: ['127.0.0.1', '::1'],
+		clock,
+	});
+	// With its authority, as the proxy's: for clients that trust on first use.
+	const chain = join(folder, 'certificates', 'hil.chain.pem');
+	await writeFileDurably(chain, certificatePem + authority.certificatePem, 0o644);
+	const path = join(folder, 'hil.yaml');
+	const content = {
+		store: { engine: 'sqlite', file: 'hil.sqlite' },
+		listen,
+		tls: { certificate: 'certificates/hil.chain.pem', key: 'certificates/hil.key.pem' },
+		admin: { username: 'admin', password: 'secrets/hil-admin' },
+		vlans: '100-299',
+		obm: [
+			{
+				proxy: proxyName,
+				at: proxyUrl,
+				ca: 'ca/site.crt.pem',
+				username: account.username,
+				password: account.passwordFile,
+			},
+		],
+		log: { level: 'warn' },
+	};
+	const head = `# Written by 'bimetal up' at each start. For a site of your own, copy it and run 'bimetal hil -c FILE'.\n`;
+	await writeFileDurably(path, head + stringify(content), 0o600);
+	return path;
+}
