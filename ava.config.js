@@ -1,6 +1,7 @@
 /** Tests that boot machines or start the switch. */
 const machines = [
 	'qemu/{debian,firmware,guest,machine,openbmc,rack,server,switch}/**/*.test.ts',
+	'hil/switches/open-vswitch/**/*.test.ts',
 	'test/system/{board,board-bmc,openbmc,openbmc-ends,rack,virtual-server}.test.ts',
 	'cli/commands/qemu-*.test.ts',
 ];

@@ -67,7 +67,11 @@ test('it starts with an administrator, keeps what it was told, and takes up what
 	t.teardown(() => second.close());
 	t.deepEqual(await call(second.url, 'GET', '/v0/networks'), { n: { network_id: '100', projects: ['red'] } });
 	const extensions = await call(second.url, 'GET', '/v0/active_extensions');
-	t.deepEqual(extensions, ['hil.ext.auth.database', 'hil.ext.switches.mock']);
+	const expected = ['hil.ext.auth.database', 'hil.ext.switches.mock', 'hil.ext.switches.ovs'];
+	t.deepEqual(
+		expected.filter(name => !(extensions as string[]).includes(name)),
+		[],
+	);
 });
 
 test('passwords never cross a network in the clear; misspelt keys and impossible VLANs are told', async t => {

@@ -1,12 +1,14 @@
 import type { Socket } from 'node:net';
 import { z } from 'zod';
 import { type Clock, systemClock } from '../clock.ts';
+import { BimetalError } from '../errors/bimetal-error.ts';
 import { speakJsonRpc, switchRefused, switchSilent } from './json-rpc.ts';
 
 /** One step of a transaction (RFC 7047 section 5.2). */
 export interface Operation {
-	readonly op: 'insert' | 'select' | 'update' | 'mutate' | 'delete' | 'wait';
-	readonly table: string;
+	readonly op: 'insert' | 'select' | 'update' | 'mutate' | 'delete' | 'wait' | 'commit';
+	/** Absent from `commit` alone. */
+	readonly table?: string;
 	readonly [member: string]: unknown;
 }
 
@@ -14,11 +16,14 @@ export interface Operation {
 export interface Ovsdb {
 	/**
 	 * Carries out all operations or none, and gives the result of each.
-	 * Throws SwitchRefused with the database's own words, SwitchSilent, SwitchGone.
+	 * Throws SwitchRefused with the database's own words; SwitchChanged when a `wait` found something else than it waited
+	 * for; SwitchSilent, SwitchGone.
 	 */
 	transact(operations: readonly Operation[]): Promise<readonly unknown[]>;
 	/** Resolves once the switch has taken over configuration `number` or a later one. Throws SwitchSilent, SwitchGone. */
 	takenOver(number: number): Promise<void>;
+	/** Why it is of no use any more; undefined while it is connected. */
+	fault(): BimetalError | undefined;
 	close(): void;
 }
 
@@ -64,6 +69,12 @@ export async function speakOvsdb(socket: Socket, clock: Clock = systemClock): Pr
 				const failed = operationError.safeParse(result);
 				if (!failed.success) continue;
 				const { error, details } = failed.data;
+				// Section 5.2.6: what was waited for has not come true in time.
+				if (error === 'timed out')
+					throw new BimetalError(
+						'SwitchChanged',
+						'the switch is not as it was looked at: somebody else changed it',
+					);
 				throw switchRefused(details === undefined ? error : `${details} (${error})`);
 			}
 			// Fewer results than operations would be an operation that was not carried out (section 4.1.3).
@@ -88,6 +99,7 @@ export async function speakOvsdb(socket: Socket, clock: Clock = systemClock): Pr
 				look();
 			});
 		},
+		fault: rpc.fault,
 		close: rpc.close,
 	};
 }

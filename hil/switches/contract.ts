@@ -1,4 +1,4 @@
-import type { TestFn } from 'ava';
+import type { ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import type { PortState } from '../core/actions.ts';
 import { nativelessTrunk } from '../model/switch-kind.ts';
@@ -42,7 +42,11 @@ const statesOf = (of: ContractSwitch): readonly PortState[] => {
 };
 
 /** What every driver does, whatever the switch: `npx ava hil/switches`. */
-export function driverContract(test: TestFn, name: string, setUp: () => Promise<ContractSwitch>): void {
+export function driverContract(
+	test: (title: string, run: (t: ExecutionContext) => Promise<void>) => void,
+	name: string,
+	setUp: () => Promise<ContractSwitch>,
+): void {
 	const { signal } = new AbortController();
 
 	test(`${name}: a port carries exactly what it was set to, whatever it carried before`, async t => {

@@ -28,7 +28,7 @@ const schema = '/usr/share/openvswitch/vswitch.ovsschema';
 const patience = 15_000;
 
 /**
- * Starts ovsdb-server and ovs-vswitchd with an empty database in `folder`. Files, sockets and process ids stay in it
+ * Starts ovsdb-server and ovs-vswitchd with an empty database in `folder`, or with the one that is there. Files, sockets and process ids stay in it
  * (ovs-vswitchd(8), OVS_RUNDIR and the like), so an instance of the system, or another of ours, is not touched; their
  * devices cannot meet either, since the switch and its taps have a network namespace of their own. There the machine
  * itself has no address, so nothing that comes out of a port reaches it.
@@ -38,8 +38,10 @@ const patience = 15_000;
 export async function startOpenVswitch(options: {
 	readonly run: string;
 	readonly folder: string;
+	/** Goes on with what an earlier one was told. */
+	readonly keepsDatabase?: boolean;
 }): Promise<OpenVswitch> {
-	const { run, folder } = options;
+	const { run, folder, keepsDatabase = false } = options;
 	const environment = {
 		OVS_RUNDIR: folder,
 		OVS_LOGDIR: folder,
@@ -61,10 +63,16 @@ export async function startOpenVswitch(options: {
 	};
 	try {
 		await mkdir(folder, { recursive: true, mode: 0o700 });
-		for (const name of ['conf.db', '.conf.db.~lock~', 'db.sock'])
+		for (const name of ['.conf.db.~lock~', 'db.sock', ...(keepsDatabase ? [] : ['conf.db'])])
 			await rm(path.join(folder, name), { force: true });
-		const maker = await startChild('ovsdb-tool', ['create', 'conf.db', schema], { run, folder, environment });
-		if ((await maker.exited).code !== 0) throw failed('ovsdb-tool', await maker.exited, maker);
+		if (!keepsDatabase) {
+			const maker = await startChild('ovsdb-tool', ['create', 'conf.db', schema], {
+				run,
+				folder,
+				environment,
+			});
+			if ((await maker.exited).code !== 0) throw failed('ovsdb-tool', await maker.exited, maker);
+		}
 
 		const server = await start('ovsdb-server', [
 			...['conf.db', '--remote=punix:db.sock', '--unixctl=ovsdb.ctl', '--no-chdir', ...quiet],
@@ -74,7 +82,7 @@ export async function startOpenVswitch(options: {
 			openSocket(`/proc/${server.pid}/cwd/db.sock`).then(socket => speakOvsdb(socket)),
 		);
 		undo.push(() => ovsdb.close());
-		await ovsdb.transact([{ op: 'insert', table: 'Open_vSwitch', row: {} }]);
+		if (!keepsDatabase) await ovsdb.transact([{ op: 'insert', table: 'Open_vSwitch', row: {} }]);
 
 		const namespace = await createNetworkNamespace(options);
 		undo.push(() => namespace.close());
