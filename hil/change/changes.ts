@@ -1,3 +1,4 @@
+import { backOff } from '../../common/back-off.ts';
 import type { Clock } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { Logger } from '../../common/log/logger.ts';
@@ -5,7 +6,6 @@ import type { Store } from '../../common/store/store.ts';
 import { type Advance, advanceChange, skipUndo } from '../core/undo.ts';
 import type { World } from '../core/world.ts';
 import { changes } from '../model/change.ts';
-import { backOff } from '../network/back-off.ts';
 import { createWoken, type Woken } from '../woken.ts';
 
 export interface ChangesDeps {

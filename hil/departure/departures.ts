@@ -1,3 +1,4 @@
+import { backOff } from '../../common/back-off.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { Store } from '../../common/store/store.ts';
@@ -6,7 +7,6 @@ import { openFor, settleObm } from '../core/obm-actions.ts';
 import type { World } from '../core/world.ts';
 import { type Departure, departures } from '../model/departure.ts';
 import { nodes } from '../model/node.ts';
-import { backOff } from '../network/back-off.ts';
 import type { Obm, ObmOutcome } from '../obm/obm.ts';
 import { createWoken, type Woken } from '../woken.ts';
 

@@ -1,5 +1,5 @@
+import { backOff } from '../../common/back-off.ts';
 import type { Clock } from '../../common/clock.ts';
-import { backOff } from './back-off.ts';
 
 /** How a switch was met with last. */
 export interface ContactState {

@@ -1,7 +1,7 @@
+import { backOff } from '../../common/back-off.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { SwitchDriver } from '../switches/driver.ts';
-import { backOff } from './back-off.ts';
 import { withinTime } from './carry-out.ts';
 
 /** Milliseconds without a change after which a switch saves, and after which it does although changes go on. */

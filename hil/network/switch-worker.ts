@@ -1,3 +1,4 @@
+import { backOff } from '../../common/back-off.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { Store } from '../../common/store/store.ts';
@@ -5,7 +6,6 @@ import { completeAction, failAction, pendingOn, planAction, recordAttempt } from
 import type { SwitchCheck } from '../model/switch-check.ts';
 import type { SwitchDriver } from '../switches/driver.ts';
 import { createWoken } from '../woken.ts';
-import { backOff } from './back-off.ts';
 import { type CarryOutDeps, carryOut, isAway, type Outcome, reasonOf } from './carry-out.ts';
 import { type ContactState, createContact } from './contact.ts';
 import { createDriftWatch, type DriftChecks } from './drift-watch.ts';

@@ -1,0 +1,92 @@
+import { extendZodWithOpenApi, OpenAPIRegistry, OpenApiGeneratorV31 } from '@asteasolutions/zod-to-openapi';
+import { z } from 'zod';
+import type { Method } from './app.ts';
+
+extendZodWithOpenApi(z);
+
+/** What a description says of a call. */
+export interface DescribedCall {
+	readonly method: Method;
+	/** `/node/{node}`; `{port...}` takes slashes as well. */
+	readonly path: string;
+	readonly summary: string;
+	/** All arguments, those of the path among them; of a GET the others are its query, else its body. */
+	readonly args: z.ZodObject;
+	/** What is answered; an empty body when absent. */
+	readonly answer?: z.ZodType | undefined;
+	/** 200 when absent. */
+	readonly status?: number | undefined;
+	/** Statuses that it can be answered with besides, with what they mean. */
+	readonly others?: Readonly<Record<number, { readonly description: string; readonly answer: z.ZodType }>>;
+}
+
+export interface ApiDescription {
+	readonly title: string;
+	readonly version: string;
+	readonly description: string;
+	readonly prefix: string;
+	readonly calls: readonly DescribedCall[];
+	/** Statuses that any call can be answered with, and the body that they have. */
+	readonly failures: Readonly<Record<number, string>>;
+	readonly error: z.ZodType;
+	/** Arguments that are any JSON: the schema of JSON refers to itself, which the generator would follow for ever. */
+	readonly anyJson?: readonly string[];
+}
+
+/** The OpenAPI 3.1 description of an interface, from the schemas that its arguments are checked by. */
+export function describeApi(api: ApiDescription): object {
+	const registry = new OpenAPIRegistry();
+	registry.registerComponent('securitySchemes', 'basic', { type: 'http', scheme: 'basic' });
+	for (const call of api.calls) {
+		const { method, path, summary, args, answer, status = 200, others = {} } = call;
+		const named = [...path.matchAll(/\{(\w+)(\.\.\.)?\}/g)].map(([, name = '']) => name);
+		const shape = Object.entries(args.shape) as [string, z.ZodType][];
+		const inPath = shape.filter(([name]) => named.includes(name));
+		const rest = shape.filter(([name]) => !named.includes(name));
+		const body = z.object(Object.fromEntries(rest.map(each => describable(each, api.anyJson ?? []))));
+		const isQuery = method === 'GET';
+		registry.registerPath({
+			method: method.toLowerCase() as 'get',
+			path: `${api.prefix}${path.replaceAll('...', '')}`,
+			summary,
+			security: [{ basic: [] }],
+			request: {
+				...(inPath.length > 0 && {
+					params: z.object(Object.fromEntries(inPath.map(([name]) => [name, z.string()]))),
+				}),
+				...(rest.length > 0 && isQuery && { query: body }),
+				...(rest.length > 0 && !isQuery && { body: jsonOf(body) }),
+			},
+			responses: {
+				[status]: { description: summary, ...(answer && jsonOf(answer)) },
+				...Object.fromEntries(
+					Object.entries(others).map(([code, other]) => [
+						code,
+						{ description: other.description, ...jsonOf(other.answer) },
+					]),
+				),
+				...Object.fromEntries(
+					Object.entries(api.failures).map(([code, description]) => [
+						code,
+						{ description, ...jsonOf(api.error) },
+					]),
+				),
+			},
+		});
+	}
+	const { title, version, description } = api;
+	const info = { title, version, description };
+	return new OpenApiGeneratorV31(registry.definitions).generateDocument({ openapi: '3.1.0', info });
+}
+
+const jsonOf = (schema: z.ZodType) => ({ content: { 'application/json': { schema } } });
+
+const describable = (
+	[name, schema]: [string, z.ZodType],
+	anyJson: readonly string[],
+): [string, z.ZodType] => [
+	name,
+	anyJson.includes(name)
+		? z.unknown().openapi({ type: ['object', 'array', 'string', 'number', 'boolean', 'null'] })
+		: schema,
+];
