@@ -6,6 +6,8 @@ export interface SshChannel {
 	read(signal: AbortSignal): Promise<Buffer>;
 	/** Resolves when it was handed to the network. */
 	write(bytes: string | Buffer, signal: AbortSignal): Promise<void>;
+	/** False once nothing more comes, as far as is known. */
+	readonly isOpen: boolean;
 	close(): void;
 }
 
@@ -61,6 +63,9 @@ export function openSshChannel(
 			if (channel.write(bytes)) return;
 			await when(['drain', 'close', 'error'], signal);
 			ended.throwIfAborted();
+		},
+		get isOpen() {
+			return !isOver && !ended.aborted;
 		},
 		close: () => channel.close(),
 	};

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import ssh2, { type Connection, type PublicKeyAuthContext, type ServerChannel } from 'ssh2';
 import { fingerprintOf, type KnownHosts, parseKnownHosts } from './known-hosts.ts';
 
@@ -34,8 +34,10 @@ export interface SshServer {
 	readonly logIns: { taken: number; refused: number };
 	/** Those that are open now. */
 	readonly connections: ReadonlySet<Connection>;
-	/** Ends all connections without a word, as when the cable is pulled. */
+	/** Ends all connections without a word, as when the switch restarts. */
 	cut(): void;
+	/** Reads and answers nothing more, as when the cable is pulled. */
+	hang(): void;
 	close(): Promise<void>;
 }
 
@@ -49,7 +51,6 @@ export async function startSshServer(options: SshServerOptions): Promise<SshServ
 			? utils.generateKeyPairSync('rsa', { bits: 2048 })
 			: utils.generateKeyPairSync('ed25519');
 	const connections = new Set<Connection>();
-	const sockets = new Map<Connection, () => void>();
 	const logIns = { taken: 0, refused: 0 };
 	const server = new Server({
 		hostKeys: [pair.private],
@@ -68,10 +69,7 @@ export async function startSshServer(options: SshServerOptions): Promise<SshServ
 	server.on('connection', (client: Connection) => {
 		connections.add(client);
 		client.on('error', () => undefined);
-		client.on('close', () => {
-			connections.delete(client);
-			sockets.delete(client);
-		});
+		client.on('close', () => connections.delete(client));
 		client.on('authentication', context => {
 			const refuse = (): void => {
 				if (context.method !== 'none') logIns.refused++;
@@ -117,12 +115,11 @@ export async function startSshServer(options: SshServerOptions): Promise<SshServ
 	const knownHostsLine = `[127.0.0.1]:${port} ${pair.public}`;
 	const key = Buffer.from(pair.public.split(' ')[1] ?? '', 'base64');
 
-	function cut(): void {
-		for (const client of connections) {
-			// The client's own socket: ssh2 has no other way to end without a word.
-			(client as unknown as { _sock: { destroy(): void } })._sock.destroy();
-		}
-	}
+	/** ssh2 has no other way to end, or stop, without a word. */
+	const socketOf = (client: Connection): Socket => (client as unknown as { _sock: Socket })._sock;
+	const cut = (): void => {
+		for (const client of connections) socketOf(client).destroy();
+	};
 	return {
 		port,
 		fingerprint: fingerprintOf(key),
@@ -131,6 +128,9 @@ export async function startSshServer(options: SshServerOptions): Promise<SshServ
 		logIns,
 		connections,
 		cut,
+		hang() {
+			for (const client of connections) socketOf(client).pause();
+		},
 		async close() {
 			const closed = once(server, 'close');
 			server.close();

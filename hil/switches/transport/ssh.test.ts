@@ -200,6 +200,15 @@ test('given up while the switch says nothing, the reason is thrown and the conne
 	await connecting;
 });
 
+test('a switch that has died without a word does not hold up who closes', async t => {
+	const server = await serve(t);
+	const connection = await connectSsh(targetOf(server), signal);
+	await connection.shell(signal);
+	server.hang();
+	await connection.close();
+	t.false(connection.isOpen);
+});
+
 test('nobody at the port: away, in words', async t => {
 	const server = await startSshServer(account);
 	await server.close();

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { type Algorithms, Client, type ClientChannel, type ConnectConfig } from 'ssh2';
 import { hilErrors } from '../../errors.ts';
 import { fingerprintOf, type KnownHosts } from './known-hosts.ts';
@@ -26,6 +27,8 @@ export interface SshConnection {
 	subsystem(name: string, signal: AbortSignal): Promise<SshChannel>;
 	/** False once it has broken, or was closed. */
 	readonly isOpen: boolean;
+	/** Lets the process end while it is open. */
+	unref(): void;
 	close(): Promise<void>;
 }
 
@@ -49,6 +52,7 @@ export async function connectSsh(target: SshTarget, signal: AbortSignal): Promis
 	signal.throwIfAborted();
 	const { host, port } = target;
 	const client = new Client();
+	const socket = connect({ host, port });
 	const where = `${host}:${port}`;
 	const knownKeys = target.knownHosts(host, port);
 	const ended = new AbortController();
@@ -56,7 +60,8 @@ export async function connectSsh(target: SshTarget, signal: AbortSignal): Promis
 	const away = (why: string): Error => hilErrors.SwitchAway(`the switch at ${where} ${why}`);
 	const end = (fault: Error): void => {
 		if (!ended.signal.aborted) ended.abort(fault);
-		client.destroy();
+		// Not the client's own `destroy`, which does nothing once `end` was called, and waits for the other side.
+		socket.destroy();
 	};
 	client.on('error', fault => {
 		if (unknownKey !== undefined) end(strangeKey(target, knownKeys, unknownKey));
@@ -67,8 +72,7 @@ export async function connectSsh(target: SshTarget, signal: AbortSignal): Promis
 	client.on('change password', () => end(away('wants another password: set one there, and register it')));
 
 	const config: ConnectConfig = {
-		host,
-		port,
+		sock: socket,
 		username: target.username,
 		authHandler: sshLogin(target),
 		hostVerifier: (key: Buffer) => {
@@ -90,9 +94,6 @@ export async function connectSsh(target: SshTarget, signal: AbortSignal): Promis
 			client.once('ready', () => resolve());
 			client.connect(config);
 		});
-	} catch (fault) {
-		client.destroy();
-		throw fault;
 	} finally {
 		signal.removeEventListener('abort', giveUp);
 	}
@@ -123,9 +124,10 @@ export async function connectSsh(target: SshTarget, signal: AbortSignal): Promis
 		get isOpen() {
 			return !ended.signal.aborted;
 		},
+		unref: () => void socket.unref(),
 		async close() {
 			if (ended.signal.aborted) return;
-			const closed = once(client, 'close');
+			const closed = once(socket, 'close');
 			// Says goodbye, and does not wait for an answer.
 			client.end();
 			end(away('is no longer connected'));
