@@ -22,6 +22,7 @@ function saying(...bytes: (string | Buffer)[]): SshChannel & { written: string; 
 	return {
 		written: '',
 		isClosed: false,
+		isOpen: true,
 		async read(given) {
 			const next = bytes.shift();
 			if (next !== undefined) return Buffer.from(next);
