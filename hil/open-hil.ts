@@ -30,7 +30,7 @@ import { createNoObm } from './obm/no-obm.ts';
 import { createProxyObm } from './obm/proxy-obm.ts';
 import { createRetention } from './retention.ts';
 import type { HilSite } from './site.ts';
-import type { SwitchTrust } from './switches/driver.ts';
+import type { SwitchTrust, SwitchType } from './switches/driver.ts';
 import { switchTypes } from './switches/types.ts';
 
 export interface RunningHil {
@@ -40,16 +40,32 @@ export interface RunningHil {
 	close(): Promise<void>;
 }
 
+/** What hil has to do with outside itself. */
+export interface Surroundings {
+	readonly store: Store;
+	readonly types: ReadonlyMap<string, SwitchType>;
+}
+
+export interface OpenHilOptions {
+	readonly logger: Logger;
+	/** Puts something between hil and its surroundings: for tests that look on, or make faults. */
+	readonly through?: (surroundings: Surroundings) => Surroundings;
+}
+
 /** Opens what a site names, wires it and listens; what was opened is closed again when a later step fails. */
-export async function openHil(site: HilSite, { logger }: { readonly logger: Logger }): Promise<RunningHil> {
+export async function openHil(
+	site: HilSite,
+	{ logger, through = surroundings => surroundings }: OpenHilOptions,
+): Promise<RunningHil> {
 	const clock = systemClock;
 	const opened: (() => unknown)[] = [];
 	const close = async (): Promise<void> => {
 		for (const end of opened.splice(0).reverse()) await end();
 	};
 	try {
-		const store = await openStore(site.store);
-		opened.push(() => store.close());
+		const engine = await openStore(site.store);
+		opened.push(() => engine.close());
+		const { store, types } = through({ store: engine, types: switchTypes(trustOf(site)) });
 		const box = createSecretBox(await openSecretKey(site.key));
 		await store.transact(async tx => {
 			await setVlanPool(tx, site.vlans);
@@ -57,7 +73,6 @@ export async function openHil(site: HilSite, { logger }: { readonly logger: Logg
 		});
 		await ensureAdministrator(store, site, logger);
 		const registry = createRegistry({ service: 'hil', process: true });
-		const types = switchTypes(trustOf(site));
 		const shared = { store, clock, logger };
 		const endings = createEndings(clock);
 		const workers = createWorkers({

@@ -6,8 +6,11 @@ import type { Actor } from '../authorize/actor.ts';
 import type { ActionName } from '../authorize/table.ts';
 import { nativelessTrunk, type SwitchKind } from '../model/switch-kind.ts';
 import { look, perform, type ReadVerb, type Verb } from '../perform.ts';
+import { completeAction } from './actions.ts';
+import { connectNetwork, detachNetwork } from './connections.ts';
+import { createNetwork } from './networks.ts';
 import { registerNic, registerNode } from './nodes.ts';
-import { createProject } from './projects.ts';
+import { connectNode, createProject } from './projects.ts';
 import { connectNic, registerPort, registerSwitch } from './switches.ts';
 import { setVlanPool } from './vlans.ts';
 import type { World } from './world.ts';
@@ -89,3 +92,25 @@ export const codeOf = (promise: Promise<unknown>): Promise<string> =>
 		() => 'ok',
 		(error: { code?: string; message: string }) => error.code ?? error.message,
 	);
+
+export const alice = actor('alice', 'red');
+export const bob = actor('bob', 'blue');
+export const eth0 = (of: string) => ({ node: of, nic: 'eth0' });
+
+/** Projects red (alice) and blue (bob); node n1 is red's, n2 is free; red has a network `rednet`. */
+export async function withNetworks(options: Parameters<typeof createBench>[0] & { type?: string } = {}) {
+	const bench = await createBench(options);
+	const { type } = options;
+	await bench.furnish({ projects: ['red', 'blue'], nodes: ['n1', 'n2'], ...(type && { type }) });
+	await bench.do('project.connect-node', connectNode, { project: 'red', node: 'n1' }, alice);
+	const red = { network: 'rednet', owner: 'red', access: 'red', net_id: '' };
+	await bench.do('network.create', createNetwork, red, alice);
+	const attach = (network: string, channel?: string) =>
+		bench.do('node.connect-network', connectNetwork, { ...eth0('n1'), network, channel }, alice);
+	const detach = (network: string) =>
+		bench.do('node.detach-network', detachNetwork, { ...eth0('n1'), network }, alice);
+	const done = (id: string) => bench.inside(tx => completeAction(tx, id, 2000));
+	const admins = (network: string, access: string, net_id = '') =>
+		bench.do('network.create', createNetwork, { network, owner: 'admin', access, net_id });
+	return { bench, attach, detach, done, admins };
+}

@@ -16,17 +16,17 @@ export async function pruneActions(store: Store, until: number): Promise<void> {
 			const where = { index: 'status', equals: status };
 			for (let after: string | undefined = ''; after !== undefined; ) {
 				const from: string = after;
-				after = await store.transact(async tx => {
-					const found = await tx.list<{ askedAt: number }>(collection as never, {
-						where,
-						after: from,
-						limit: page,
+				const found = await store.read(tx =>
+					tx.list<{ askedAt: number }>(collection as never, { where, after: from, limit: page }),
+				);
+				const old = found.filter(({ document }) => document.askedAt < until);
+				if (old.length > 0) {
+					await store.transact(async tx => {
+						const needed = await neededActions(tx);
+						for (const { id } of old) if (!needed.has(id)) await tx.delete(collection as never, id);
 					});
-					const needed = await neededActions(tx);
-					for (const { id, document } of found)
-						if (document.askedAt < until && !needed.has(id)) await tx.delete(collection as never, id);
-					return found.length === page ? found.at(-1)?.id : undefined;
-				});
+				}
+				after = found.length === page ? found.at(-1)?.id : undefined;
 			}
 		}
 	}

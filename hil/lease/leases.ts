@@ -1,8 +1,7 @@
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { Store } from '../../common/store/store.ts';
-import { releaseNode } from '../core/departures.ts';
-import { endedLeases } from '../core/leases.ts';
+import { endedLeases, endLease } from '../core/leases.ts';
 import type { World } from '../core/world.ts';
 import { createWoken, type Woken } from '../woken.ts';
 
@@ -28,10 +27,12 @@ export function createLeases({ store, world, onBegun, clock, logger }: LeasesDep
 	return createWoken(clock, async () => {
 		try {
 			const { due, nextEnd } = await store.read(tx => endedLeases(tx, clock.now()));
-			for (const { node, project } of due) {
-				const begun = await store.transact(tx => releaseNode(tx, { node, project }, world()));
+			for (const node of due) {
+				const begun = await store.transact(tx => endLease(tx, node, world()));
+				if (!begun) continue;
+				const { id, project } = begun;
 				logger.info({ node, project }, 'a lease has ended: the node leaves its project');
-				onBegun(begun);
+				onBegun({ id, node });
 			}
 			return Math.min(longestSleep, (nextEnd ?? Number.POSITIVE_INFINITY) - clock.now());
 		} catch (fault) {

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import type { PortState } from '../core/actions.ts';
-import { nativelessTrunk } from '../model/switch-kind.ts';
-import type { SwitchType } from '../switches/driver.ts';
+import type { PortState } from '../../hil/core/actions.ts';
+import { nativelessTrunk } from '../../hil/model/switch-kind.ts';
+import type { SwitchType } from '../../hil/switches/driver.ts';
 
 const nothing: PortState = { native: null, tagged: [] };
 
@@ -10,7 +10,8 @@ const nothing: PortState = { native: null, tagged: [] };
 export const readSwitchFile = (file: string): Record<string, PortState> =>
 	existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, PortState>) : {};
 
-export const fileSwitchType = (file: string): SwitchType => ({
+/** `between` is called when the old VLANs are off a port and the new ones not on yet. */
+export const fileSwitchType = (file: string, between: () => void): SwitchType => ({
 	type: 'urn:test:file',
 	capabilities: [nativelessTrunk],
 	settings: z.looseObject({}),
@@ -24,9 +25,9 @@ export const fileSwitchType = (file: string): SwitchType => ({
 				writeFileSync(`${file}.new`, JSON.stringify({ ...readSwitchFile(file), [port]: state }));
 				renameSync(`${file}.new`, file);
 			};
-			// As a switch does: the old goes, then the new comes. A kill can fall between the two.
+			// As a switch does: the old goes, then the new comes.
 			write(nothing);
-			await new Promise(resolve => setTimeout(resolve, 2));
+			between();
 			write(wanted);
 		},
 		close: async () => undefined,
