@@ -1,8 +1,9 @@
 import type { Express, Request, Response } from 'express';
 import type { BimetalError } from '../common/errors/bimetal-error.ts';
 import { createApp, type Route } from '../common/http/app.ts';
+import type { PeerSocket } from '../common/identity/client-certificate.ts';
 import type { Actor } from './authorize/actor.ts';
-import { hilErrors, hilErrorTable } from './errors.ts';
+import { hilErrorTable } from './errors.ts';
 import type { HilDeps } from './hil-deps.ts';
 import { readArguments, readRaw } from './v0/read-arguments.ts';
 import { type HilRoute, OtherAnswer, TextStream } from './v0/route.ts';
@@ -21,7 +22,7 @@ export function createHil(deps: HilDeps): Express {
 		logger,
 		clock,
 		...(registry && { registry }),
-		challenge: 'Basic realm="hil", charset="UTF-8"',
+		challenge: deps.authentication.challenge,
 		// Who asks is established before anything of the body is read.
 		readBody: [mergeSlashes, authenticate(deps), readRaw],
 		renderError: answerError,
@@ -36,14 +37,16 @@ const mergeSlashes = (request: Request, _response: Response, next: () => void): 
 };
 
 const authenticate =
-	({ authenticator }: HilDeps) =>
+	({ authentication }: HilDeps) =>
 	async (request: Request, response: Response, next: () => void): Promise<void> => {
-		const actor = await authenticator.authenticate({
+		const token = request.headers['x-auth-token'];
+		response.locals.actor = await authentication.authenticate({
 			authorization: request.headers.authorization,
+			authToken: Array.isArray(token) ? token.join() : token,
+			// A TLS socket is more than its type here says; a plain one shows nothing.
+			socket: request.socket as PeerSocket,
 			address: request.socket.remoteAddress,
 		});
-		if (!actor) throw hilErrors.AuthorizationError('Log in with a user name and a password.');
-		response.locals.actor = actor;
 		next();
 	};
 

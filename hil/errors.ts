@@ -38,6 +38,12 @@ export const hilErrorTable = {
 		status: 503,
 		meaning: 'Too many log-ins are being checked, or too many failed. Try again after Retry-After.',
 	},
+	AuthenticatorAway: {
+		status: 503,
+		expose: true,
+		meaning:
+			'Who asks could not be found out: the identity service does not answer, or not hil. Nobody is let in on its word until it does; the log says more.',
+	},
 	AllocationError: {
 		status: 500,
 		expose: true,

@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../common/clock.ts';
 import type { Logger } from '../common/log/logger.ts';
 import type { Store } from '../common/store/store.ts';
-import type { Authenticator } from './authenticate/authenticator.ts';
+import type { Authentication } from './authenticate/authentication.ts';
 import type { Actor } from './authorize/actor.ts';
 import type { Changes } from './change/changes.ts';
 import type { World } from './core/world.ts';
@@ -18,7 +18,7 @@ import type { Woken } from './woken.ts';
 export interface HilDeps {
 	readonly store: Store;
 	readonly workers: Pick<Workers, 'wake' | 'forget' | 'inspect' | 'state'>;
-	readonly authenticator: Authenticator;
+	readonly authentication: Authentication;
 	readonly obm: Obm;
 	readonly hypervisor: Hypervisor;
 	/** What a verb needs to know, for one who asks now. */
@@ -31,7 +31,7 @@ export interface HilDeps {
 	readonly consoles: Consoles;
 	/** Somebody was announced to the maintenance service. */
 	readonly wakeMaintenance: () => void;
-	/** What is active, by HIL's names. */
+	/** What else is active, by HIL's names. */
 	readonly extensions: readonly string[];
 	readonly version: string;
 	readonly clock: Clock;

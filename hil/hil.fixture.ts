@@ -8,6 +8,8 @@ import { silentLogger } from '../common/log/logger.ts';
 import type { Store } from '../common/store/store.ts';
 import { createMemoryStore } from '../proxy/approve/memory-store.fixture.ts';
 import { createHil } from './app.ts';
+import { createAuthentication } from './authenticate/authentication.ts';
+import type { Authenticator } from './authenticate/authenticator.ts';
 import { createDatabaseAuthenticator } from './authenticate/database.ts';
 import { type Changes, createChanges } from './change/changes.ts';
 import { createUser } from './core/users.ts';
@@ -60,6 +62,8 @@ export async function startHil(
 		images?: readonly string[];
 		/** In memory when absent. */
 		store?: Store;
+		/** Further ways to log in than the database. */
+		backEnds?: (deps: { store: Store; clock: FakeClock }) => readonly Authenticator[];
 	} = {},
 ): Promise<HilBench> {
 	const { pool = [100, 101, 102], obm = createNoObm(), hypervisor = createNoHypervisor() } = options;
@@ -134,12 +138,15 @@ export async function startHil(
 		leases,
 		consoles,
 		endings,
-		authenticator: createDatabaseAuthenticator({ store, clock }),
+		authentication: createAuthentication([
+			createDatabaseAuthenticator({ store, clock }),
+			...(options.backEnds?.({ store, clock }) ?? []),
+		]),
 		obm,
 		hypervisor,
 		world,
 		wakeMaintenance: () => undefined,
-		extensions: ['hil.ext.auth.database', 'hil.ext.switches.mock'],
+		extensions: ['hil.ext.switches.mock'],
 		version: '0.0.0',
 		clock,
 		logger: silentLogger,

@@ -100,3 +100,34 @@ test('switches are looked at every quarter of an hour, or as the site says, or n
 	t.deepEqual(await read('driftChecks: { every: 1h, repair: true }'), { every: 3_600_000, repair: true });
 	t.deepEqual(await read('driftChecks: { every: off }'), { every: null, repair: false });
 });
+
+test('ways to log in are named whole or refused', async t => {
+	const fault = async (text: string) => {
+		const file = await siteFile(t, `${plain}authenticate: ${text}\n`);
+		return t.throws(() => readHilSite(file))?.message ?? '';
+	};
+	const account = 'account: { user: hil, project: service, password: admin.password }';
+	t.regex(await fault('{ database: false }'), /nobody could log in/);
+	t.regex(
+		await fault(`{ keystone: { url: "http://keystone.example/v3", ${account} } }`),
+		/cross the network/,
+	);
+	t.regex(await fault(`{ keystone: { url: "https://keystone.example/v2.0", ${account} } }`), /HOST:PORT\/v3/);
+	t.regex(
+		await fault(`{ keystone: { url: "https://u:p@keystone.example/v3", ${account} } }`),
+		/HOST:PORT\/v3/,
+	);
+	t.regex(await fault('{ keystone: { url: "https://keystone.example/v3" } }'), /account/);
+	t.regex(
+		await fault(`{ keystone: { url: "https://keystone.example/v3", ${account}, remember: 1h } }`),
+		/not be taken for longer than 5m/,
+	);
+	const file = await siteFile(
+		t,
+		`${plain}authenticate: { keystone: { url: "http://127.0.0.1:1/v3/", ${account} } }\n`,
+	);
+	t.like(readHilSite(file).authenticate, {
+		database: true,
+		keystone: { url: 'http://127.0.0.1:1/v3', projects: 'id', roles: ['member'], remember: 60_000 },
+	});
+});

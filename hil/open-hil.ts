@@ -11,7 +11,7 @@ import { createRegistry } from '../common/metrics/registry.ts';
 import { openStore } from '../common/store/open-store.ts';
 import type { Store } from '../common/store/store.ts';
 import { createHil } from './app.ts';
-import { createDatabaseAuthenticator } from './authenticate/database.ts';
+import { openAuthentication } from './authenticate/open-authentication.ts';
 import { createChanges } from './change/changes.ts';
 import { forgetInterruptedObm } from './core/obm-actions.ts';
 import { createUser } from './core/users.ts';
@@ -94,7 +94,8 @@ export async function openHil(
 		const { maintenance } = site;
 		const announcer = maintenance?.url ? createAnnouncer({ ...shared, url: maintenance.url }) : undefined;
 		if (announcer) opened.push(() => announcer.close());
-		const authenticator = createDatabaseAuthenticator({ store, clock });
+		const authentication = openAuthentication(site.authenticate, shared);
+		opened.push(() => authentication.close());
 		const world: HilDeps['world'] = actor => ({
 			actor,
 			now: clock.now(),
@@ -143,12 +144,12 @@ export async function openHil(
 			leases,
 			consoles,
 			endings,
-			authenticator,
+			authentication,
 			obm,
 			hypervisor: createNoHypervisor(),
 			world,
 			wakeMaintenance: () => announcer?.wake(),
-			extensions: [authenticator.extension, ...[...types.keys()].map(extensionOf)],
+			extensions: [...types.keys()].map(extensionOf),
 			version: readVersion(),
 		});
 		const server = site.tls

@@ -2,11 +2,11 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '../common/config/read-config.ts';
 import { duration, existingFile, secretFile } from '../common/config/values.ts';
+import { authenticateSection, isLoopback } from './authenticate/settings.ts';
 import { label } from './model/label.ts';
 
 const port = z.int().min(0).max(65535);
 const listenAddress = z.strictObject({ host: z.string().default('127.0.0.1'), port });
-const isLoopback = (host: string): boolean => /^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(host);
 
 /** `100-200, 300`: VLANs and ranges of them. */
 const vlanPool = z
@@ -51,6 +51,8 @@ const siteSchema = (folder: string) => {
 			ops: listenAddress.default({ host: '127.0.0.1', port: 0 }),
 			/** Without it, hil listens on loopback only: passwords come with every call. */
 			tls: z.strictObject({ certificate: existingFile(folder), key: secretFile(folder) }).optional(),
+			/** By what callers prove who they are. */
+			authenticate: authenticateSection(folder),
 			/** Made at the start when there is no administrator; the password is the file's one line. */
 			admin: z.strictObject({ username: label, password: secretFile(folder) }).optional(),
 			/** By what switches are known: `ca` signs their certificates, `knownHosts` has their SSH keys as OpenSSH's does. */

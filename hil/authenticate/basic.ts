@@ -1,3 +1,6 @@
+/** Whether a header is of this scheme, well-formed or not. */
+export const isBasic = (header: string | undefined): boolean => /^basic(\s|$)/i.test(header ?? '');
+
 /** The user name and password of an Authorization header: RFC 7617, in UTF-8. Undefined when it is none of that. */
 export function parseBasic(header: string | undefined): { name: string; password: string } | undefined {
 	const [, encoded] = /^Basic +([A-Za-z0-9+/]+=*) *$/i.exec(header ?? '') ?? [];

@@ -2,12 +2,13 @@ import { createHmac, randomBytes } from 'node:crypto';
 import type { Clock } from '../../common/clock.ts';
 import { hashPassword, verifyPassword } from '../../common/identity/passwords.ts';
 import type { Store } from '../../common/store/store.ts';
-import type { Actor } from '../authorize/actor.ts';
 import { hilErrors } from '../errors.ts';
-import { type User, users } from '../model/project.ts';
+import type { User } from '../model/project.ts';
 import type { Authenticator } from './authenticator.ts';
-import { parseBasic } from './basic.ts';
+import { isBasic, parseBasic } from './basic.ts';
 import { createGuesses } from './guesses.ts';
+import { createTurns, tooBusy } from './turns.ts';
+import { actorOf, findUser } from './user.ts';
 
 export interface DatabaseDeps {
 	readonly store: Store;
@@ -15,8 +16,7 @@ export interface DatabaseDeps {
 }
 
 /** Checks at a time, each with 16 MiB and a thread, and how many more may wait. */
-const concurrency = 2;
-const queue = 64;
+const checks = { running: 2, waiting: 64 };
 /** Milliseconds for which a password that was right is not checked by scrypt again. */
 const remember = 5 * 60_000;
 const mostRemembered = 1000;
@@ -31,7 +31,7 @@ export function createDatabaseAuthenticator({ store, clock }: DatabaseDeps): Aut
 	const key = randomBytes(32);
 	const known = new Map<string, { readonly hash: string; readonly until: number }>();
 	const decoy = hashPassword(randomBytes(32).toString('hex'));
-	const takeTurn = createTurns();
+	const takeTurn = createTurns(checks);
 
 	const digestOf = (name: string, password: string): string =>
 		createHmac('sha256', key)
@@ -56,26 +56,26 @@ export function createDatabaseAuthenticator({ store, clock }: DatabaseDeps): Aut
 
 	return {
 		extension: 'hil.ext.auth.database',
+		asksFor: 'a user name and a password',
+		challenge: 'Basic realm="hil", charset="UTF-8"',
+		isFor: ({ authorization }) => isBasic(authorization),
 		async authenticate({ authorization, address = '' }) {
 			const basic = parseBasic(authorization);
-			if (!basic) return undefined;
+			if (!basic) throw wrong();
 			const { name, password } = basic;
-			const read = () =>
-				store.read(async tx =>
-					/^[^\0]{1,256}$/.test(name) && name.isWellFormed() ? tx.get(users, name) : undefined,
-				);
+			const read = () => findUser(store, name);
 			const before = await read();
 			const digest = digestOf(name, password);
 			// Whoever is known to know it is not kept out by the guesses of others.
 			if (before && isKnown(digest, before)) return actorOf(before);
 			const wait = guesses.wait(name, address);
-			if (wait > 0) throw busy('Too many wrong passwords.', wait);
+			if (wait > 0) throw tooBusy('Too many wrong passwords.', wait);
 			const right = await isRight(digest, password, before);
 			// What was verified must still be what is recorded.
 			const user = right ? await read() : undefined;
 			if (!user || user.password !== before?.password) {
 				guesses.failed(name, address);
-				return undefined;
+				throw wrong();
 			}
 			guesses.succeeded(name, address);
 			return actorOf(user);
@@ -83,29 +83,5 @@ export function createDatabaseAuthenticator({ store, clock }: DatabaseDeps): Aut
 	};
 }
 
-const actorOf = ({ label, isAdmin, projects }: User): Actor => ({
-	name: label,
-	isAdmin,
-	projects: new Set(projects),
-});
-
-const busy = (why: string, milliseconds: number) =>
-	hilErrors.TooBusyError(why, { retryAfterSeconds: Math.ceil(milliseconds / 1000) });
-
-function createTurns() {
-	let running = 0;
-	const waiting: (() => void)[] = [];
-	return async <T>(work: () => Promise<T>): Promise<T> => {
-		if (running >= concurrency) {
-			if (waiting.length >= queue) throw busy('Too many log-ins are being checked.', 2000);
-			await new Promise<void>(resolve => waiting.push(resolve));
-		} else running++;
-		try {
-			return await work();
-		} finally {
-			const next = waiting.shift();
-			if (next) next();
-			else running--;
-		}
-	};
-}
+/** The same for whoever does not exist. */
+const wrong = () => hilErrors.AuthorizationError('The user name or the password is wrong.');

@@ -2,12 +2,11 @@ import { Agent, type Dispatcher, request } from 'undici';
 import type { z } from 'zod';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import * as v0 from '../v0/views.ts';
+import { credentialHeaders, type HilCredential } from './credential.ts';
 
-export interface HilClientOptions {
+interface Connection {
 	/** hil's origin: `https://hil.example:5000`. */
 	readonly url: string;
-	readonly username: string;
-	readonly password: string;
 	/** PEM of the certificate(s) to trust instead of the system's. */
 	readonly ca?: string | undefined;
 	/** Milliseconds that one call may take; 60,000 when absent. */
@@ -15,6 +14,7 @@ export interface HilClientOptions {
 	/** Ends every call under way when it is aborted. */
 	readonly signal?: AbortSignal | undefined;
 }
+export type HilClientOptions = Connection & HilCredential;
 
 export interface HilTransport {
 	/** A call's answer; throws as `HilClient` says. */
@@ -33,23 +33,31 @@ export const at = (strings: TemplateStringsArray, ...names: readonly string[]): 
 	String.raw({ raw: strings }, ...names.map(name => encodeURIComponent(name)));
 
 export function createHilTransport(options: HilClientOptions): HilTransport {
-	const { username, password, ca, timeout = 60_000, signal } = options;
+	const { ca, timeout = 60_000, signal } = options;
 	const { origin } = new URL(options.url);
 	const agent = new Agent({
 		headersTimeout: timeout,
 		bodyTimeout: timeout,
-		connect: { timeout: 10_000, ...(ca !== undefined && { ca, allowPartialTrustChain: true }) },
+		connect: {
+			timeout: 10_000,
+			...(ca !== undefined && { ca, allowPartialTrustChain: true }),
+			...('certificate' in options && { cert: options.certificate, key: options.key }),
+		},
 	});
-	const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 
-	const send = (path: string, given: Partial<Dispatcher.RequestOptions>): Promise<Dispatcher.ResponseData> =>
-		request(`${origin}${path}`, {
+	const send = async (
+		path: string,
+		given: Partial<Dispatcher.RequestOptions>,
+	): Promise<Dispatcher.ResponseData> => {
+		const credential = await credentialHeaders(options);
+		return request(`${origin}${path}`, {
 			method: 'GET',
 			signal,
 			...given,
-			headers: { authorization, ...(given.body != null && { 'content-type': 'application/json' }) },
+			headers: { ...credential, ...(given.body != null && { 'content-type': 'application/json' }) },
 			dispatcher: agent,
 		});
+	};
 	const understood = <S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> => {
 		const parsed = schema.safeParse(value);
 		if (parsed.success) return parsed.data;

@@ -27,7 +27,8 @@ export function v0Routes(): readonly HilRoute[] {
 			summary: 'What is active: authentication, switches, out-of-band management',
 			answer: views.names,
 			verb: nothing,
-			after: (_result, { extensions }) => [...extensions].sort(),
+			after: (_result, { extensions, authentication }) =>
+				[...authentication.extensions, ...extensions].sort(),
 		}),
 	];
 	return withDescription('/v0', own);

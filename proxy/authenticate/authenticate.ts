@@ -1,6 +1,7 @@
+import type { PeerSocket } from '../../common/identity/client-certificate.ts';
 import type { Operator } from '../operator.ts';
 import type { BasicCheck } from './basic.ts';
-import type { CertificateVerdict, PeerSocket } from './certificate.ts';
+import type { CertificateVerdict } from './certificate.ts';
 import type { PasswordCheck, PasswordVerdict } from './password-check.ts';
 import type { Origin, Sessions } from './sessions.ts';
 import { networkOf } from './throttle.ts';

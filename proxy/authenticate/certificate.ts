@@ -1,14 +1,14 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import type { Clock } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import {
+	commonNameOf,
+	fingerprintOf,
+	isForClients,
+	type PeerSocket,
+	validityOf,
+} from '../../common/identity/client-certificate.ts';
 import type { Roster, RosterEntry } from './roster.ts';
-
-/** What is asked of a connection; a TLSSocket has both, a plain socket neither. */
-export interface PeerSocket {
-	/** Whether OpenSSL found a valid chain from the peer's certificate to one of the listener's `ca`. */
-	readonly authorized?: boolean;
-	getPeerX509Certificate?(): X509Certificate | undefined;
-}
 
 export type CertificateVerdict =
 	| { readonly kind: 'none' }
@@ -25,9 +25,6 @@ export interface CertificateCheckDeps {
 	readonly roster: () => Roster;
 	readonly parties: readonly { readonly name: string; readonly rootPem: string }[];
 }
-
-/** The OID of EKU clientAuth, RFC 5280 §4.2.1.12. */
-const clientAuth = '1.3.6.1.5.5.7.3.2';
 
 /** What a certificate proves for as long as it is valid; who that is, the roster says anew each time. */
 type Proof =
@@ -68,12 +65,16 @@ export function createCertificateCheck(
 		const issuer = issuers[0];
 		if (issuer === undefined || issuers.length > 1) return wrong("no party's root signed the certificate");
 		if (socket.authorized !== true) return wrong('the certificate does not hold');
-		if (leaf.ca || !leaf.keyUsage?.includes(clientAuth)) return wrong('the certificate is not for clients');
-		const name = commonName(leaf);
+		if (!isForClients(leaf)) return wrong('the certificate is not for clients');
+		const name = commonNameOf(leaf);
 		if (name === undefined) return wrong('the certificate does not name one operator');
-		const fingerprint = createHash('sha256').update(leaf.raw).digest('hex');
-		const [from, to] = [Date.parse(leaf.validFrom), Date.parse(leaf.validTo)];
-		return { kind: 'proven', party: issuer.party, name, fingerprint, from, to };
+		return {
+			kind: 'proven',
+			party: issuer.party,
+			name,
+			fingerprint: fingerprintOf(leaf),
+			...validityOf(leaf),
+		};
 	};
 
 	return socket => {
@@ -110,11 +111,4 @@ function readRoot(party: string, pem: string): X509Certificate {
 
 function invalidRoot(message: string, cause?: unknown): BimetalError {
 	return new BimetalError('PartyRootInvalid', message, { expose: false, cause });
-}
-
-/** The one CN of the subject; undefined when there is none or several, or the subject holds odd characters. */
-function commonName(certificate: X509Certificate): string | undefined {
-	const names = certificate.subject.split('\n').filter(line => line.startsWith('CN='));
-	const name = names[0]?.slice(3);
-	return names.length === 1 && name !== undefined && /^[A-Za-z0-9._@-]+$/.test(name) ? name : undefined;
 }
