@@ -29,6 +29,8 @@ export interface HttpsSwitch {
 	ask(call: HttpsCall, signal: AbortSignal): Promise<HttpsAnswer>;
 	/** SwitchRefused with the switch's own words, made short and without what nobody may read. */
 	refusal(what: string, words: string): BimetalError;
+	/** SwitchAway in the switch's words: it says that it has no time now. */
+	busy(what: string, words: string): BimetalError;
 	/** SwitchAway: what it answered is not what such a switch answers, and nobody knows what it did. */
 	nonsense(what: string): BimetalError;
 	/** Ends the connection; what the switch has not answered yet goes on being waited for. */
@@ -121,6 +123,7 @@ function openSwitch(
 	return {
 		ask,
 		refusal: (what, words) => hilErrors.SwitchRefused(`${what}: ${speakable(words, [password, token])}`),
+		busy: (what, words) => hilErrors.SwitchAway(`${what}: ${speakable(words, [password, token])}`),
 		nonsense: what => hilErrors.SwitchAway(`what the switch answered cannot be understood: ${what}`),
 		async close() {
 			const pending = unsettled.get(origin);
