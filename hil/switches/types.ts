@@ -1,3 +1,4 @@
+import { createDellOs10 } from './dell-os10/driver.ts';
 import type { SwitchTrust, SwitchType } from './driver.ts';
 import { createMockSwitches } from './mock.ts';
 import { createNexus } from './nexus/driver.ts';
@@ -11,6 +12,7 @@ export function switchTypes(trust: SwitchTrust): ReadonlyMap<string, SwitchType>
 		createMockSwitches().type,
 		openVswitchType(trust),
 		createNexus(https),
+		createDellOs10(https),
 	];
 	return new Map(types.map(type => [type.type, type]));
 }
