@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import type { Clock } from '../common/clock.ts';
+import type { Endings } from '../common/endings.ts';
 import type { Logger } from '../common/log/logger.ts';
 import type { Store } from '../common/store/store.ts';
 import type { Authentication } from './authenticate/authentication.ts';
@@ -8,7 +9,6 @@ import type { Changes } from './change/changes.ts';
 import type { World } from './core/world.ts';
 import type { Departures } from './departure/departures.ts';
 import type { Hypervisor } from './headnode/hypervisor.ts';
-import type { Endings } from './network/endings.ts';
 import type { Workers } from './network/workers.ts';
 import type { Consoles } from './obm/consoles.ts';
 import type { Obm } from './obm/obm.ts';

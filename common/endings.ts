@@ -1,10 +1,10 @@
-import type { Clock } from '../../common/clock.ts';
+import type { Clock } from './clock.ts';
 
-/** Lets callers wait for actions to come to an end, instead of asking again and again. */
+/** Lets callers wait until something is told of: that an action has come to an end, that an operation has got on, instead of asking again and again. */
 export interface Endings {
-	/** An action has come to an end. */
+	/** It has come to an end, or has got on. */
 	tell(id: string): void;
-	/** Resolves when this action is told of, or after `ms` milliseconds. `cancel` ends it sooner. */
+	/** Resolves when it is told of, or after `ms` milliseconds. `cancel` ends it sooner. */
 	wait(id: string, ms: number): { readonly over: Promise<void>; cancel(): void };
 	/** Ends all waiting. */
 	close(): void;
