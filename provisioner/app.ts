@@ -1,0 +1,82 @@
+import type { Express, Request, Response } from 'express';
+import { z } from 'zod';
+import { createApp, type Route } from '../common/http/app.ts';
+import { describeApi } from '../common/http/describe-api.ts';
+import { parse } from '../common/http/parse.ts';
+import type { Actor } from './authorize/actor.ts';
+import { provisionerErrors } from './errors.ts';
+import type { ProvisionerDeps } from './provisioner-deps.ts';
+import { type ProvisionerRoute, reads } from './v1/route.ts';
+import { provisionerRoutes } from './v1/routes.ts';
+import * as views from './v1/views.ts';
+
+/** The service's interface as an application; it never listens. */
+export function createProvisioner(deps: ProvisionerDeps): Express {
+	const { logger, registry, clock } = deps;
+	return createApp({
+		routes: withDescription(provisionerRoutes(), deps.version).map(route => serve(route, deps)),
+		before: [authenticate(deps)],
+		logger,
+		clock,
+		...(registry && { registry }),
+		challenge: 'Basic realm="provisioner", charset="UTF-8"',
+	});
+}
+
+const authenticate =
+	({ authenticator }: ProvisionerDeps) =>
+	async (request: Request, response: Response, next: () => void): Promise<void> => {
+		const { authorization } = request.headers;
+		const actor =
+			authorization === undefined ? undefined : await authenticator.authenticate({ authorization });
+		if (!actor) throw provisionerErrors.NotLoggedIn("Log in with hil's user name and password.");
+		response.locals.actor = actor;
+		next();
+	};
+
+function serve(route: ProvisionerRoute, deps: ProvisionerDeps): Route {
+	return {
+		method: route.method,
+		path: `/v1${route.path.replace(/\{(\w+)\}/g, ':$1')}`,
+		async handle(request, response) {
+			const given = route.method === 'GET' || route.method === 'DELETE' ? request.query : request.body;
+			const args = parse(route.args, { ...(given as object), ...request.params }, 'arguments');
+			const result = await route.run(deps, args as never, response.locals.actor as Actor);
+			response.status(statusOf(route, result)).json(result);
+		},
+	};
+}
+
+/** An operation that has ended is no longer merely accepted. */
+const statusOf = ({ status }: ProvisionerRoute, result: unknown): number =>
+	status === 202 && (result as { endedAt?: unknown }).endedAt !== null ? 200 : (status ?? 200);
+
+const failures: Readonly<Record<number, string>> = {
+	400: 'The arguments do not fit the call',
+	401: 'Not logged in',
+	403: 'Not allowed',
+	404: 'Something that the call names is not there, or not to be seen',
+	409: 'It is there already, in use, protected or not ready',
+};
+
+/** The routes, and one more that describes them all. */
+function withDescription(routes: readonly ProvisionerRoute[], version: string): ProvisionerRoute[] {
+	const described: ProvisionerRoute = reads({
+		path: '/openapi.json',
+		action: 'api.describe',
+		summary: 'This description',
+		answer: z.looseObject({ openapi: z.string() }),
+		verb: async () => undefined,
+		after: () =>
+			describeApi({
+				title: 'Bimetal provisioner',
+				version,
+				description: 'Images, disks, and booting nodes from them.',
+				prefix: '/v1',
+				calls: [...routes, described],
+				failures,
+				error: views.problem,
+			}),
+	});
+	return [...routes, described];
+}

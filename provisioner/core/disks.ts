@@ -1,0 +1,141 @@
+import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
+import { provisionerErrors } from '../errors.ts';
+import { type Disk, disks } from '../model/disk.ts';
+import { images } from '../model/image.ts';
+import { findDisk } from './find-disk.ts';
+import { findImage, referenceOf } from './find-image.ts';
+import type { World } from './world.ts';
+
+export interface NewDisk {
+	readonly project: string;
+	readonly name: string;
+	/** What it is a clone of. */
+	readonly image: string;
+}
+
+/**
+ * Records a disk whose bytes are to be cloned.
+ * @throws NameTaken; NotThere for an image that the actor may not see; NotReady
+ */
+export async function beginDisk(
+	tx: Transaction,
+	{ project, name, image }: NewDisk,
+	world: World,
+): Promise<{ readonly id: string; readonly image: string }> {
+	const source = await findImage(tx, image, world.actor);
+	const { size, state } = source.document;
+	if (state !== 'ready' || size === null) {
+		throw provisionerErrors.NotReady(`${referenceOf(source.document)} is ${state}.`);
+	}
+	const where = { index: 'name', equals: `${project}/${name}` };
+	if ((await tx.list(disks, { where, limit: 1 })).length > 0) {
+		throw provisionerErrors.NameTaken(`Project ${project} has a disk ${name} already.`);
+	}
+	const id = world.newId();
+	await tx.insert(disks, id, {
+		project,
+		name,
+		image: source.id,
+		state: 'making',
+		size,
+		node: null,
+		madeAt: world.now,
+	});
+	return { id, image: source.id };
+}
+
+/** Its bytes are there. */
+export async function completeDisk(tx: Transaction, id: string): Promise<void> {
+	const found = await tx.get(disks, id);
+	if (found?.state === 'making') await tx.put(disks, id, { ...found, state: 'ready' });
+}
+
+/** Nothing of it is left. */
+export const forgetDisk = async (tx: Transaction, id: string): Promise<void> => {
+	await tx.delete(disks, id);
+};
+
+export interface DiskView extends Omit<Disk, 'madeAt' | 'image'> {
+	readonly id: string;
+	/** `project/name@version` of what it was made of. */
+	readonly image: string;
+	/** ISO 8601. */
+	readonly madeAt: string;
+}
+
+async function viewOf(tx: ReadTransaction, id: string, document: Disk): Promise<DiskView> {
+	const source = await tx.get(images, document.image);
+	return {
+		...document,
+		id,
+		image: source ? referenceOf(source) : document.image,
+		madeAt: new Date(document.madeAt).toISOString(),
+	};
+}
+
+export async function showDisk(
+	tx: ReadTransaction,
+	{ disk }: { readonly disk: string },
+	{ actor }: World,
+): Promise<DiskView> {
+	const { id, document } = await findDisk(tx, disk, actor);
+	return viewOf(tx, id, document);
+}
+
+/** Those of the actor's projects, by name. */
+export async function listDisks(
+	tx: ReadTransaction,
+	{ project }: { readonly project?: string | undefined },
+	{ actor }: World,
+): Promise<DiskView[]> {
+	const scopes =
+		actor.isAdmin && project === undefined
+			? [{}]
+			: [...(project === undefined ? actor.projects : [project])]
+					.filter(each => actor.isAdmin || actor.projects.has(each))
+					.map(equals => ({ where: { index: 'project', equals } }));
+	const views: DiskView[] = [];
+	for (const scope of scopes) {
+		for (const { id, document } of await tx.list(disks, scope)) views.push(await viewOf(tx, id, document));
+	}
+	const key = ({ project: of, name }: DiskView): string => `${of}/${name}`;
+	return views.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}
+
+/** @throws NotReady while it is made or removed; InUse while a node has it, who is named */
+async function findFreeDisk(
+	tx: ReadTransaction,
+	{ disk }: { readonly disk: string },
+	{ actor }: World,
+): Promise<{ readonly id: string; readonly document: Disk }> {
+	const found = await findDisk(tx, disk, actor);
+	const { project, name, state, node } = found.document;
+	if (state !== 'ready') throw provisionerErrors.NotReady(`Disk ${project}/${name} is ${state}.`);
+	if (node !== null) {
+		throw provisionerErrors.InUse(`Disk ${project}/${name} is node ${node}'s: deprovision the node first.`);
+	}
+	return found;
+}
+
+/** Takes a disk out of use: it is being removed. */
+export async function leaveDisk(
+	tx: Transaction,
+	args: { readonly disk: string },
+	world: World,
+): Promise<{ readonly id: string; readonly project: string }> {
+	const { id, document } = await findFreeDisk(tx, args, world);
+	await tx.put(disks, id, { ...document, state: 'leaving' });
+	return { id, project: document.project };
+}
+
+/** @throws NotReady while it is made or removed. A node may have it: a snapshot is crash-consistent. */
+export async function findWholeDisk(
+	tx: ReadTransaction,
+	{ disk }: { readonly disk: string },
+	{ actor }: World,
+): Promise<{ readonly id: string; readonly document: Disk }> {
+	const found = await findDisk(tx, disk, actor);
+	const { project, name, state } = found.document;
+	if (state !== 'ready') throw provisionerErrors.NotReady(`Disk ${project}/${name} is ${state}.`);
+	return found;
+}

@@ -1,0 +1,40 @@
+import { errorsOf } from '../common/errors/error-table.ts';
+
+/** Every way in which the provisioner turns a request away, or an operation comes to nothing. */
+export const provisionerErrorTable = {
+	NotLoggedIn: {
+		status: 401,
+		meaning: "No credential, or one that hil does not know. hil's user names and passwords are used here.",
+	},
+	Forbidden: { status: 403, meaning: 'This takes a right that the asker has not; the detail says which.' },
+	NotThere: { status: 404, meaning: 'There is no such thing, or it is not for the asker to see.' },
+	NameTaken: { status: 409, meaning: 'The project has one of this name already.' },
+	InUse: {
+		status: 409,
+		meaning: 'Something else uses it: the detail says what has to be ended, detached or deleted first.',
+	},
+	Protected: { status: 409, meaning: 'The image is protected: take the protection off first.' },
+	Ambiguous: {
+		status: 409,
+		meaning: 'The name means several things; the detail lists what can be said instead.',
+	},
+	NotReady: {
+		status: 409,
+		meaning: 'It is still being made, or is being removed; its operation says how that gets on.',
+	},
+	ImageRefused: {
+		status: 422,
+		meaning: 'The bytes are no image that can be taken: the detail says what is wrong with them.',
+	},
+	ChecksumWrong: { status: 422, meaning: 'The bytes that came are not those that the checksum is of.' },
+	Cancelled: { status: 409, meaning: 'The operation was ended by somebody before it was done.' },
+	StorageFull: { status: 507, expose: true, meaning: 'There is no room for it: delete or export something.' },
+	StorageFault: {
+		status: 502,
+		expose: true,
+		meaning: 'The storage failed; operations are tried again a few times. The detail has its words.',
+	},
+	HilAway: { status: 503, expose: true, meaning: 'hil does not answer: who asks cannot be known.' },
+} as const;
+
+export const provisionerErrors = errorsOf(provisionerErrorTable);

@@ -1,0 +1,109 @@
+import type { Transaction } from '../../common/store/store.ts';
+import { provisionerErrors } from '../errors.ts';
+import { type OpenOperation, type Operation, operations } from '../model/operation.ts';
+import type { Kind } from './kind.ts';
+
+/** What an operation is begun with. */
+export type Wanted = Pick<Operation, 'kind' | 'project' | 'asker'> &
+	Partial<Pick<Operation, 'image' | 'disk' | 'node' | 'input'>>;
+
+/**
+ * Journals an operation; the runner is to be woken when that is committed.
+ * @throws InUse when one of its subjects is being worked on
+ */
+export async function begin(
+	tx: Transaction,
+	wanted: Wanted,
+	{
+		newId,
+		now,
+		firstStage,
+	}: { readonly newId: () => string; readonly now: number; readonly firstStage: string },
+): Promise<string> {
+	const { image = null, disk = null, node = null, input = {} } = wanted;
+	for (const subject of [image, disk, node && `node ${node}`]) {
+		if (subject === null) continue;
+		const where = { index: 'subject', equals: subject };
+		const [busy] = await tx.list(operations, { where, limit: 1 });
+		if (busy) throw provisionerErrors.InUse(`Operation ${busy.id} (${busy.document.kind}) is working on it.`);
+	}
+	const id = newId();
+	await tx.insert(operations, id, {
+		status: 'PENDING',
+		...wanted,
+		image,
+		disk,
+		node,
+		input,
+		output: {},
+		stages: [{ name: firstStage, beganAt: now, endedAt: null }],
+		progress: null,
+		attempts: 0,
+		error: null,
+		askedAt: now,
+	});
+	return id;
+}
+
+/** Stage `at` is over: the next one begins, or the operation is done. */
+export function advance(tx: Transaction, id: string, kind: Kind, at: number, now: number): Promise<void> {
+	return change(tx, id, found => {
+		// Cancelled meanwhile: what was done is undone with the rest.
+		if (found.status !== 'PENDING') return found;
+		const stages = found.stages.map((stage, index) => (index === at ? { ...stage, endedAt: now } : stage));
+		const next = kind.stages[at + 1];
+		const over = { ...found, progress: null, attempts: 0, error: null };
+		if (!next) return { ...over, stages, status: 'DONE', endedAt: now };
+		return { ...over, stages: [...stages, { name: next.name, beganAt: now, endedAt: null }] };
+	});
+}
+
+/** The last of `count` stages is undone. */
+export function retreat(tx: Transaction, id: string, count: number, now: number): Promise<void> {
+	return change(tx, id, found => {
+		if (found.status !== 'UNDOING') return found;
+		const stages = found.stages.slice(0, count - 1);
+		const over = { ...found, stages, progress: null, attempts: 0, error: null };
+		return stages.length > 0 ? over : { ...over, status: 'FAILED', endedAt: now };
+	});
+}
+
+export const recordProgress = (
+	tx: Transaction,
+	id: string,
+	progress: NonNullable<Operation['progress']>,
+): Promise<void> => change(tx, id, found => ({ ...found, progress }));
+
+export const keepOutput = (tx: Transaction, id: string, output: Operation['output']): Promise<void> =>
+	change(tx, id, found => ({ ...found, output: { ...found.output, ...output } }));
+
+/** From now on it is undone. */
+export const giveUp = (tx: Transaction, id: string, reason: string): Promise<void> =>
+	change(tx, id, found =>
+		found.status === 'UNDOING' ? found : { ...found, status: 'UNDOING', reason, attempts: 0, error: null },
+	);
+
+/** Counts a fault; `givesUp` says whether it was one too many. Undoing never gives up. */
+export async function recordTrouble(
+	tx: Transaction,
+	id: string,
+	reason: string,
+	givesUp: (attempts: number) => boolean,
+): Promise<{ readonly attempts: number; readonly isUndoing: boolean }> {
+	const found = await tx.get(operations, id);
+	if (found?.status !== 'PENDING' && found?.status !== 'UNDOING') return { attempts: 0, isUndoing: false };
+	const attempts = found.attempts + 1;
+	const error = reason.slice(0, 2000);
+	if (found.status === 'PENDING' && givesUp(attempts)) {
+		await tx.put(operations, id, { ...found, status: 'UNDOING', reason: error, attempts: 0, error: null });
+		return { attempts: 0, isUndoing: true };
+	}
+	await tx.put(operations, id, { ...found, attempts, error });
+	return { attempts, isUndoing: found.status === 'UNDOING' };
+}
+
+async function change(tx: Transaction, id: string, how: (found: OpenOperation) => Operation): Promise<void> {
+	const found = await tx.get(operations, id);
+	if (found?.status !== 'PENDING' && found?.status !== 'UNDOING') return;
+	await tx.put(operations, id, how(found));
+}

@@ -1,0 +1,27 @@
+import type { Registry } from 'prom-client';
+import type { Clock } from '../common/clock.ts';
+import type { Endings } from '../common/endings.ts';
+import type { Logger } from '../common/log/logger.ts';
+import type { Store } from '../common/store/store.ts';
+import type { Authenticator } from './authenticate/authenticator.ts';
+import type { Actor } from './authorize/actor.ts';
+import type { World } from './core/world.ts';
+import type { Kind } from './operation/kind.ts';
+import type { Runner } from './operation/runner.ts';
+import type { Storage } from './storage/storage.ts';
+
+/** What the provisioner's interface is made of. */
+export interface ProvisionerDeps {
+	readonly store: Store;
+	readonly storage: Storage;
+	readonly authenticator: Authenticator;
+	readonly kinds: Readonly<Record<string, Kind>>;
+	readonly runner: Runner;
+	readonly endings: Pick<Endings, 'wait'>;
+	/** What a verb needs to know, for one who asks now. */
+	world(actor: Actor): World;
+	readonly version: string;
+	readonly clock: Clock;
+	readonly logger: Logger;
+	readonly registry?: Registry | undefined;
+}

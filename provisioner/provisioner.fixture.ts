@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { ExecutionContext } from 'ava';
+import { FakeClock } from '../common/clock.ts';
+import { createEndings } from '../common/endings.ts';
+import { listen } from '../common/http/listen.ts';
+import { silentLogger } from '../common/log/logger.ts';
+import type { Store } from '../common/store/store.ts';
+import { createMemoryStore } from '../proxy/approve/memory-store.fixture.ts';
+import { createProvisioner } from './app.ts';
+import type { Actor } from './authorize/actor.ts';
+import { beginImage, completeImage } from './core/images.ts';
+import type { World } from './core/world.ts';
+import { createRunner, type Runner } from './operation/runner.ts';
+import type { ProvisionerDeps } from './provisioner-deps.ts';
+import { createMemoryStorage, type MemoryStorage } from './storage/memory-storage.fixture.ts';
+import { volumeKinds } from './volume/kinds.ts';
+
+export interface Answer {
+	readonly status: number;
+	readonly body: Record<string, unknown>;
+}
+
+export interface ProvisionerBench {
+	readonly url: string;
+	readonly store: Store;
+	readonly clock: FakeClock;
+	readonly storage: MemoryStorage;
+	readonly runner: Runner;
+	/** As `alice`, who is of project red, when nobody is named; null: without a credential. */
+	call(method: string, path: string, body?: object, who?: string | null): Promise<Answer>;
+	/** The same; throws unless it is a success. */
+	ok(method: string, path: string, body?: object, who?: string): Promise<Record<string, unknown>>;
+	/** Makes an image that is ready; its id. */
+	image(project: string, name: string, text?: string): Promise<string>;
+}
+
+export const actor = (name: string, ...projects: readonly string[]): Actor => ({
+	name,
+	isAdmin: name === 'root',
+	projects: new Set(projects),
+});
+
+const people: readonly Actor[] = [
+	actor('root'),
+	actor('alice', 'red'),
+	actor('bob', 'blue'),
+	actor('carol', 'red', 'blue'),
+];
+
+/** Users root (administrator), alice of red, bob of blue, carol of both; passwords are their names. */
+export async function startProvisioner(
+	t: Pick<ExecutionContext, 'teardown'>,
+	{ store = createMemoryStore(), storage = createMemoryStorage() } = {},
+): Promise<ProvisionerBench> {
+	const clock = new FakeClock();
+	const endings = createEndings(clock);
+	const kinds = volumeKinds({ store, storage });
+	const shared = { store, clock, logger: silentLogger };
+	const onChange = (id: string): void => endings.tell(id);
+	const runner = createRunner({ ...shared, kinds, random: () => 0.5, onChange });
+	const world = (who: Actor): World => ({ actor: who, now: clock.now(), newId: randomUUID });
+	const authenticator: ProvisionerDeps['authenticator'] = {
+		authenticate: async ({ authorization }) =>
+			people.find(({ name }) => credentialOf(name) === authorization),
+	};
+	const deps = { ...shared, storage, kinds, runner, endings, world, authenticator, version: '0.0.0' };
+	const listening = await listen(createServer(createProvisioner(deps)), { host: '127.0.0.1', port: 0 });
+	t.teardown(async () => {
+		endings.close();
+		await listening.close(0);
+		await runner.close();
+	});
+	const url = `http://127.0.0.1:${listening.port}`;
+	const call: ProvisionerBench['call'] = async (method, path, body, who = 'alice') => {
+		const headers = {
+			...(who !== null && { authorization: credentialOf(who) }),
+			...(body && { 'content-type': 'application/json' }),
+		};
+		const answer = await fetch(`${url}${path}`, {
+			method,
+			headers,
+			...(body && { body: JSON.stringify(body) }),
+		});
+		return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+	};
+	return {
+		url,
+		store,
+		clock,
+		storage,
+		runner,
+		call,
+		async ok(method, path, body, who) {
+			const answer = await call(method, path, body, who);
+			if (answer.status < 300) return answer.body;
+			throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+		},
+		async image(project, name, text = 'bytes of an image') {
+			const origin = { from: 'upload' } as const;
+			const id = await store.transact(tx => beginImage(tx, { project, name, origin }, world(actor('root'))));
+			storage.volumes.set(id, { bytes: Buffer.from(text), parent: null, isAttached: false });
+			await store.transact(tx => completeImage(tx, id, { size: text.length, sha256: null }));
+			return id;
+		},
+	};
+}
+
+const credentialOf = (name: string): string => `Basic ${Buffer.from(`${name}:${name}`).toString('base64')}`;
