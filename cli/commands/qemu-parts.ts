@@ -1,6 +1,6 @@
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { findProgram } from '../../common/processes/programs.ts';
 import { findAccelerator } from '../../qemu/machine/accelerator.ts';
-import { findProgram } from '../../qemu/machine/parts.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { printJson, printLine, printTable } from '../output.ts';

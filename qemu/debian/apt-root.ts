@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { findProgram } from '../machine/parts.ts';
+import { findProgram } from '../../common/processes/programs.ts';
 
 const run = promisify(execFile);
 

@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { findProgram } from '../machine/parts.ts';
+import { findProgram } from '../../common/processes/programs.ts';
 
 const run = promisify(execFile);
 

@@ -4,9 +4,9 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
+import type { QmpEvent } from '../../common/processes/qmp.ts';
 import { testNeeding } from '../../test/debian/test-needing.ts';
 import { createConsoleLog } from '../machine/console-log.ts';
-import type { QmpEvent } from '../machine/qmp.ts';
 import { startQemu } from '../machine/start-qemu.ts';
 import { buildGuest, type Guest } from './guest.ts';
 

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { findProgram } from '../machine/parts.ts';
+import { findProgram } from '../../common/processes/programs.ts';
 
 /** A module of a kernel, by the name it has once it is loaded, with what it needs. */
 export interface KernelModule {

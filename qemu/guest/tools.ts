@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { findProgram } from '../machine/parts.ts';
+import { findProgram } from '../../common/processes/programs.ts';
 
 const run = promisify(execFile);
 

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { startChild } from './children.ts';
+import { startChild } from '../../common/processes/children.ts';
 
 export type Accelerator = 'kvm' | 'tcg';
 

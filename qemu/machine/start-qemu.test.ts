@@ -2,11 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { endChildren, findChildren, startChild } from '../../common/processes/children.ts';
+import type { QmpEvent } from '../../common/processes/qmp.ts';
 import { testNeeding } from '../../test/debian/test-needing.ts';
 import { boots, findAccelerator } from './accelerator.ts';
-import { endChildren, findChildren, startChild } from './children.ts';
 import { createConsoleLog } from './console-log.ts';
-import type { QmpEvent } from './qmp.ts';
 import { startQemu } from './start-qemu.ts';
 
 const test = testNeeding('qemu-system-x86');

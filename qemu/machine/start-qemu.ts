@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { type Exit, startChild } from './children.ts';
+import { type Exit, startChild } from '../../common/processes/children.ts';
+import { connectQmp, type Qmp } from '../../common/processes/qmp.ts';
 import type { ConsoleLog } from './console-log.ts';
-import { connectQmp, type Qmp } from './qmp.ts';
 
 export interface QemuOptions {
 	readonly binary: 'qemu-system-x86_64' | 'qemu-system-arm';

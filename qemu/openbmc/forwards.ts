@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import type { Qmp } from '../machine/qmp.ts';
+import type { Qmp } from '../../common/processes/qmp.ts';
 
 /** A port of the board that is reached on this machine's loopback address. */
 export interface Forward {

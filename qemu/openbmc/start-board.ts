@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Clock } from '../../common/clock.ts';
-import type { Exit } from '../machine/children.ts';
+import type { Exit } from '../../common/processes/children.ts';
 import { type ConsoleLog, createConsoleLog } from '../machine/console-log.ts';
 import { type Qemu, startQemu } from '../machine/start-qemu.ts';
 import { watchBootStages } from './boot-stages.ts';

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { systemClock } from '../../common/clock.ts';
+import { findChildren } from '../../common/processes/children.ts';
 import { testNeeding } from '../../test/debian/test-needing.ts';
-import { findChildren } from '../machine/children.ts';
 import { startOpenbmc } from './start-openbmc.ts';
 import { talkingFlash } from './talking-flash.fixture.ts';
 

@@ -3,8 +3,8 @@ import { mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/pro
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
+import { findChildren } from '../../common/processes/children.ts';
 import { testNeeding } from '../../test/debian/test-needing.ts';
-import { findChildren } from '../machine/children.ts';
 import { lowerRack, raiseRack } from './background-rack.ts';
 import { askRack, askStatus, openRackConsole } from './control-client.ts';
 import { readRackFile } from './rack-file.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { runMarker } from '../machine/children.ts';
+import { runMarker } from '../../common/processes/children.ts';
 import { askRack, askStatus } from './control-client.ts';
 import { controlSocket, type RackStatus } from './control-protocol.ts';
 import { type Leftovers, removeLeftovers } from './leftovers.ts';

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { endChildren } from '../machine/children.ts';
-import { findProgram } from '../machine/parts.ts';
+import { endChildren } from '../../common/processes/children.ts';
+import { findProgram } from '../../common/processes/programs.ts';
 import type { RackFolders } from './rack-folders.ts';
 
 /** What a rack has left behind. */

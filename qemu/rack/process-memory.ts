@@ -1,5 +1,5 @@
 import { readFile, readlink } from 'node:fs/promises';
-import { findChildren } from '../machine/children.ts';
+import { findChildren } from '../../common/processes/children.ts';
 
 /**
  * Bytes that a process takes of the machine's memory, what it shares with others in proportion (proc(5),

@@ -3,7 +3,7 @@ import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { findChildren } from '../machine/children.ts';
+import { findChildren } from '../../common/processes/children.ts';
 import { writeTestDisk } from '../server/test-sector.ts';
 import { type RackFolders, rackFolders } from './rack-folders.ts';
 

@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { findChildren } from '../../common/processes/children.ts';
 import { testNeeding } from '../../test/debian/test-needing.ts';
-import { findChildren } from '../machine/children.ts';
 import { readRackFile } from './rack-file.ts';
 import { planRack } from './rack-plan.ts';
 import { askOf, rackForTest } from './test-rack.ts';

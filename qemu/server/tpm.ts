@@ -2,8 +2,8 @@ import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { type Child, startChild } from '../machine/children.ts';
-import { findProgram } from '../machine/parts.ts';
+import { type Child, startChild } from '../../common/processes/children.ts';
+import { findProgram } from '../../common/processes/programs.ts';
 import { FILES } from './machine-arguments.ts';
 
 /** Where a TPM's state and the certificates of its endorsement keys are, below its server's folder. */

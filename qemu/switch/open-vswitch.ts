@@ -4,7 +4,7 @@ import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { speakJsonRpc } from '../../common/ovsdb/json-rpc.ts';
 import { type Ovsdb, speakOvsdb } from '../../common/ovsdb/ovsdb-client.ts';
 import { openRemote } from '../../common/ovsdb/remote.ts';
-import { type Child, type Exit, startChild } from '../machine/children.ts';
+import { type Child, type Exit, startChild } from '../../common/processes/children.ts';
 import { createNetworkNamespace, type NetworkNamespace } from './network-namespace.ts';
 
 /** Open vSwitch's two daemons, and the network that its devices are in. */

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { findProgram } from '../machine/parts.ts';
+import { findProgram } from '../../common/processes/programs.ts';
 
 const programs = ['ovsdb-tool', 'ovsdb-server', 'ovs-vswitchd', 'ip', 'nsenter', 'unshare', 'setpriv'];
 const tunDevice = '/dev/net/tun';

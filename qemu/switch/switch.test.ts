@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
+import { findChildren } from '../../common/processes/children.ts';
 import { testNeeding } from '../../test/debian/test-needing.ts';
-import { findChildren } from '../machine/children.ts';
 import { type Switch, startSwitch } from './switch.ts';
 import { frame, type Plug, plugIn } from './test-plug.ts';
 

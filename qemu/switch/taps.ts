@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { findProgram } from '../machine/parts.ts';
+import { findProgram } from '../../common/processes/programs.ts';
 import type { NetworkNamespace } from './network-namespace.ts';
 
 /** Characters of a device's name (IFNAMSIZ is 16, with the zero at its end). */

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startChild } from '../machine/children.ts';
+import { startChild } from '../../common/processes/children.ts';
 import type { Switch, SwitchPort } from './switch.ts';
 
 /** Something plugged into a port, which sends and takes Ethernet frames as they are. */

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
-import { findChildren } from '../../qemu/machine/children.ts';
+import { findChildren } from '../../common/processes/children.ts';
 import { memoryByFolder } from '../../qemu/rack/process-memory.ts';
 import { readRackFile } from '../../qemu/rack/rack-file.ts';
 import { type RackFolders, rackFolders } from '../../qemu/rack/rack-folders.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { addBridge, movePort } from '../../../common/ovsdb/bridges.ts';
 import type { Operation } from '../../../common/ovsdb/ovsdb-client.ts';
-import { findChildren } from '../../../qemu/machine/children.ts';
+import { findChildren } from '../../../common/processes/children.ts';
 import { type OpenVswitch, startOpenVswitch } from '../../../qemu/switch/open-vswitch.ts';
 
 /** A real Open vSwitch with bridge `br0`, as somebody would have made it with ovs-vsctl. */

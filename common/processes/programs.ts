@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import path from 'node:path';
-import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { BimetalError } from '../errors/bimetal-error.ts';
 
 /** The Debian package that each program comes from. */
 const packages: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
-import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { findProgram } from './parts.ts';
+import { BimetalError } from '../errors/bimetal-error.ts';
+import { findProgram } from './programs.ts';
 
 /** What every process that belongs to a run has in its environment, so that it is found when nobody is left who knows it. */
 export const runMarker = 'BIMETAL_RUN';

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { BimetalError } from '../errors/bimetal-error.ts';
 
 const eventMessage = z.object({
 	event: z.string(),
