@@ -128,7 +128,9 @@ export async function seePort(
 export function changeOf({ uuid, row, ...seen }: SeenPort, wanted: PortState, bridges: Bridges): Operation[] {
 	const columns = columnsOf({ untagged: wanted.native, tagged: wanted.tagged });
 	const [from, to] =
-		columns === undefined ? [bridges.connected, bridges.isolated] : [bridges.isolated, bridges.connected];
+		columns === undefined && !seen.canPark
+			? [bridges.connected, bridges.isolated]
+			: [bridges.isolated, bridges.connected];
 	const same = (table: string, where: unknown, shown: Readonly<Record<string, unknown>>): Operation => ({
 		op: 'wait',
 		table,
@@ -138,10 +140,11 @@ export function changeOf({ uuid, row, ...seen }: SeenPort, wanted: PortState, br
 		rows: [shown],
 		timeout: 0,
 	});
-	const sameBridge = ({ _uuid, fail_mode, controller }: z.output<typeof bridgeRow>) =>
+	const sameBridge = ({ _uuid, fail_mode, controller, mcast_snooping_enable }: z.output<typeof bridgeRow>) =>
 		same('Bridge', [['_uuid', '==', _uuid]], {
 			fail_mode: asSet(asList(fail_mode)),
 			controller: asSet(controller),
+			mcast_snooping_enable,
 		});
 	return [
 		same('Open_vSwitch', [], { next_cfg: seen.configuration }),
