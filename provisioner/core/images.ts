@@ -1,5 +1,4 @@
 import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
-import { isMember } from '../authorize/actor.ts';
 import { provisionerErrors } from '../errors.ts';
 import { disks } from '../model/disk.ts';
 import { type Image, type ImageOrigin, images } from '../model/image.ts';
@@ -11,13 +10,12 @@ export interface NewImage {
 	readonly name: string;
 	readonly description?: string | undefined;
 	readonly origin: ImageOrigin;
-	readonly parent?: string | undefined;
 }
 
 /** Records an image whose bytes are to be made: the next version of its name. Nobody can use it yet. */
 export async function beginImage(
 	tx: Transaction,
-	{ project, name, description = '', origin, parent = '' }: NewImage,
+	{ project, name, description = '', origin }: NewImage,
 	world: World,
 ): Promise<string> {
 	const former = await tx.list(images, { where: { index: 'name', equals: `${project}/${name}` } });
@@ -37,7 +35,6 @@ export async function beginImage(
 		isProtected: false,
 		state: 'making',
 		origin,
-		parent: parent === '' ? null : parent,
 		size: null,
 		sha256: null,
 		madeAt: world.now,
@@ -60,7 +57,7 @@ export const forgetImage = async (tx: Transaction, id: string): Promise<void> =>
 	await tx.delete(images, id);
 };
 
-export interface ImageView extends Omit<Image, 'madeAt' | 'parent'> {
+export interface ImageView extends Omit<Image, 'madeAt'> {
 	readonly id: string;
 	/** `project/name@version`. */
 	readonly reference: string;
@@ -68,7 +65,7 @@ export interface ImageView extends Omit<Image, 'madeAt' | 'parent'> {
 	readonly madeAt: string;
 }
 
-const viewOf = (id: string, { parent: _, ...document }: Image, { actor }: World): ImageView => ({
+const viewOf = (id: string, document: Image, { actor }: World): ImageView => ({
 	...document,
 	// Whom else it is shared with is the owner's to know.
 	sharedWith: document.sharedWith.filter(
@@ -144,7 +141,7 @@ export async function changeImage(tx: Transaction, change: ImageChange, world: W
 
 /**
  * Takes an image out of use: it is being removed.
- * @throws Protected; NotReady; InUse while there are disks of it, or snapshots of such disks
+ * @throws Protected; NotReady; InUse while there are disks of it
  */
 export async function leaveImage(
 	tx: Transaction,
@@ -163,13 +160,6 @@ export async function leaveImage(
 				: 'one of another project',
 		);
 		throw provisionerErrors.InUse(`${reference} is what disks are made of: ${names.join(', ')}.`);
-	}
-	const [snapshot] = await tx.list(images, { where: { index: 'parent', equals: id }, limit: 1 });
-	if (snapshot) {
-		const name = isMember(world.actor, snapshot.document.project)
-			? referenceOf(snapshot.document)
-			: 'another project';
-		throw provisionerErrors.InUse(`${reference} is what a snapshot shares its bytes with: ${name}.`);
 	}
 	await tx.put(images, id, { ...document, state: 'leaving' });
 	return { id, project: document.project };

@@ -49,9 +49,7 @@ export const diskRoutes = (): readonly ProvisionerRoute[] => [
 			const { id: disk, document } = await findWholeDisk(tx, args, world);
 			const { project } = document;
 			const origin = { from: 'disk', disk: document.name, of: document.image } as const;
-			const { name: own, description } = args;
-			const wanted = { project, name: own, description, origin, parent: document.image };
-			const image = await beginImage(tx, wanted, world);
+			const image = await beginImage(tx, { ...args, project, origin }, world);
 			return ask({ kind: 'disk.snapshot', project, image, disk, input: { disk } });
 		},
 	}),

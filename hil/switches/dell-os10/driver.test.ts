@@ -32,7 +32,16 @@ driverContract(test, 'dell-os10', async () => {
 httpsContract(test, 'dell-os10', async () => {
 	const simulator = await startOs10();
 	const { carries } = simulator;
-	return { simulator, carries, type: createDellOs10, settings: settingsOf(simulator), port, isChange };
+	const success = () => ({ status: 204 });
+	return {
+		simulator,
+		carries,
+		type: createDellOs10,
+		settings: settingsOf(simulator),
+		port,
+		isChange,
+		success,
+	};
 });
 
 interface Bench {

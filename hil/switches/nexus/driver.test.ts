@@ -5,7 +5,7 @@ import { driverContract } from '../contract.ts';
 import { describeState, isSameState, type SwitchDriver } from '../driver.ts';
 import { httpsContract, isBetween } from '../transport/contract-https.ts';
 import { createHttps } from '../transport/https.ts';
-import { account } from '../transport/https-simulator.fixture.ts';
+import { account, type SimulatedRequest } from '../transport/https-simulator.fixture.ts';
 import { isReserved, type NxPort } from './cli.fixture.ts';
 import { createNexus } from './driver.ts';
 import { type NexusSimulator, startNexus } from './simulator.fixture.ts';
@@ -34,7 +34,14 @@ driverContract(test, 'nexus', async () => {
 httpsContract(test, 'nexus', async () => {
 	const simulator = await startNexus();
 	const { carries } = simulator;
-	return { simulator, carries, type: createNexus, settings: settingsOf(simulator), port, isChange };
+	const success = ({ body }: SimulatedRequest) => {
+		const calls = JSON.parse(body) as { readonly id: number }[];
+		return {
+			status: 200,
+			body: JSON.stringify(calls.map(({ id }) => ({ jsonrpc: '2.0', result: null, id }))),
+		};
+	};
+	return { simulator, carries, type: createNexus, settings: settingsOf(simulator), port, isChange, success };
 });
 
 async function setUp(t: ExecutionContext): Promise<{
@@ -136,8 +143,13 @@ for (const goesOn of [false, true]) {
 			'switchport trunk allowed vlan 12',
 			`switchport trunk native vlan ${dummy}`,
 		]) {
-			for (const isShut of [true, false]) {
-				Object.assign(raw, { isShut, mode: 'trunk', native: 7, allowed: [7, 8, 9] });
+			for (const [isShut, mode] of [
+				[true, 'trunk'],
+				[false, 'trunk'],
+				[false, 'access'],
+			]) {
+				const allowed = mode === 'trunk' ? [7, 8, 9] : Array.from({ length: 4094 }, (_, index) => index + 1);
+				Object.assign(raw, { isShut, mode, access: 7, native: 7, allowed });
 				const before = simulator.carries(port);
 				simulator.refuses.set(command, 'ERROR: Hardware programming failed\n');
 				await refused(
@@ -153,6 +165,26 @@ for (const goesOn of [false, true]) {
 		}
 	});
 }
+
+test('a port that is not configured as the switch said stays shut', async t => {
+	const { simulator, driver, raw } = await setUp(t);
+	const wanted = { native: 7, tagged: [8] };
+	for (const command of [
+		'switchport trunk allowed vlan 7-8',
+		'switchport trunk native vlan 7',
+		'switchport mode trunk',
+	]) {
+		for (const isShut of [true, false]) {
+			Object.assign(raw, { isShut, mode: 'access', access: 9, native: 9, allowed: [9, 10] });
+			simulator.ignores.add(command);
+			await refused(t, driver.setPort(port, wanted, signal), /it would carry .*, and stays shut/);
+			t.deepEqual(simulator.carries(port), nothing);
+			simulator.ignores.clear();
+			await driver.setPort(port, wanted, signal);
+			t.deepEqual(simulator.carries(port), wanted);
+		}
+	}
+});
 
 test('VLANs that the switch keeps for itself are refused in its own words', async t => {
 	const { simulator, driver } = await setUp(t);

@@ -16,7 +16,7 @@ export interface PortCommands {
  * After each command, whichever is the last to be carried out, the port carries VLANs that it carried before or is to
  * carry, and none of them in two ways: VLANs that go, or come to be tagged or untagged, leave the trunk first; then the
  * native VLAN changes, which passes nothing while it is not allowed; then the others come. A port that was no trunk is
- * shut meanwhile, since as a trunk it would let everything pass for a moment.
+ * shut meanwhile: trunks let everything pass unless they are told otherwise.
  */
 export function portCommands(
 	port: string,

@@ -19,6 +19,8 @@ export interface NexusSimulator extends HttpsSimulator {
 	diesBefore: number | undefined;
 	/** Commands that are answered with an error; the second text is what the switch says. */
 	readonly refuses: Map<string, string>;
+	/** Commands that are answered as if they had been carried out, and are not. */
+	readonly ignores: Set<string>;
 	/** It is one of those that run the commands behind a refused one as well. */
 	goesOn: boolean;
 	/** Off and on again. */
@@ -36,6 +38,7 @@ export async function startNexus(): Promise<NexusSimulator> {
 	const history: NexusSimulator['history'] = [];
 	const cli = createNxCli((port, command) => history.push({ port, command, state: cli.carries(port) }));
 	const refuses = new Map<string, string>();
+	const ignores = new Set<string>();
 
 	function answer(call: Call): { status: number; body: object } {
 		const { jsonrpc, method, params, id } = call;
@@ -53,6 +56,7 @@ export async function startNexus(): Promise<NexusSimulator> {
 		// `cli` gives show commands as structured data, which this simulator does not have.
 		if (method === 'cli' && params.cmd.startsWith('show'))
 			return failed(-32602, 'Invalid params', 'Structured output unsupported');
+		if (ignores.has(params.cmd)) return { status: 200, body: { jsonrpc: '2.0', result: null, id } };
 		const refusal = refuses.get(params.cmd);
 		const { text, isError } = refusal === undefined ? cli.run(params.cmd) : { text: refusal, isError: true };
 		if (isError) return failed(-32602, 'Invalid params', text);
@@ -97,6 +101,7 @@ export async function startNexus(): Promise<NexusSimulator> {
 		vlans: cli.vlans,
 		diesBefore: undefined,
 		refuses,
+		ignores,
 		goesOn: false,
 		restart() {
 			cli.restart();

@@ -10,6 +10,7 @@ import {
 	type Fault,
 	type HttpsSimulator,
 	type SimulatedRequest,
+	type SimulatedResponse,
 } from './https-simulator.fixture.ts';
 
 export interface HttpsContractSwitch {
@@ -21,6 +22,8 @@ export interface HttpsContractSwitch {
 	readonly settings: Settings;
 	readonly port: string;
 	isChange(request: SimulatedRequest): boolean;
+	/** What a switch answers that has done what it was asked. */
+	success(request: SimulatedRequest): SimulatedResponse;
 }
 
 const { signal } = new AbortController();
@@ -105,6 +108,32 @@ export function httpsContract(test: TestFn, name: string, setUp: () => Promise<H
 		}
 	});
 
+	test(`${name}: a switch that only says that it did something opens no port that carries anything else`, async t => {
+		const { simulator, carries, port, open, isChange, success } = await bench(t);
+		const driver = open();
+		const nothing: PortState = { native: null, tagged: [] };
+		for (const wanted of [
+			{ native: 10, tagged: [11] },
+			{ native: 12, tagged: [] },
+		]) {
+			for (let deaf = 0, isDeaf = true; isDeaf; deaf++) {
+				await driver.setPort(port, nothing, signal);
+				let count = 0;
+				isDeaf = false;
+				simulator.fault = request => {
+					if (!isChange(request) || count++ !== deaf) return undefined;
+					isDeaf = true;
+					return { kind: 'pretends', response: success(request) };
+				};
+				await driver.setPort(port, wanted, signal).catch(fault => t.is(fault.code, 'SwitchRefused'));
+				simulator.fault = undefined;
+				const state = carries(port);
+				t.true(isSameState(state, nothing) || isSameState(state, wanted), describeState(state));
+				t.true(isDeaf || isSameState(state, wanted));
+			}
+		}
+	});
+
 	test(`${name}: rubbish, an answer without an end and a server in trouble: the switch is away`, async t => {
 		const { simulator, port, open } = await bench(t);
 		const driver = open();
@@ -141,7 +170,7 @@ export function httpsContract(test: TestFn, name: string, setUp: () => Promise<H
 	});
 
 	test(`${name}: a change that was given up is over before anything else is sent`, async t => {
-		const { simulator, carries, port, type, settings, isChange } = await bench(t);
+		const { simulator, carries, port, type, settings, isChange, open } = await bench(t);
 		// As the worker does it: what is away is opened anew, by the same type.
 		const switches = type(createHttps({ ca: simulator.ca, knownHosts: undefined }));
 		const driver = switches.open(settings);
@@ -167,6 +196,13 @@ export function httpsContract(test: TestFn, name: string, setUp: () => Promise<H
 		const next = switches.open(settings);
 		t.teardown(() => next.close());
 		const back = next.setPort(port, { native: 12, tagged: [] }, signal);
+		// Somebody who is not held back: whatever else is not would be here before that.
+		const stranger = open();
+		const before = simulator.requests.length;
+		await stranger.readPort(port, signal);
+		const itsOwn = simulator.requests.length - before;
+		await stranger.readPort(port, signal);
+		t.is(simulator.requests.length, before + 2 * itsOwn);
 		letGo();
 		await back;
 		t.deepEqual(carries(port), { native: 12, tagged: [] });

@@ -26,6 +26,8 @@ export type Fault =
 	| { readonly kind: 'cut after' }
 	/** The device does it, and says something instead of its answer. */
 	| { readonly kind: 'says'; readonly response: SimulatedResponse }
+	/** The device says that, and does nothing. */
+	| { readonly kind: 'pretends'; readonly response: SimulatedResponse }
 	/** An answer without an end. */
 	| { readonly kind: 'endless' }
 	/** The device takes it up when `until` has come. */
@@ -86,7 +88,7 @@ export async function startHttpsSimulator(
 		const fault = simulator.fault?.(request);
 		if (fault?.kind === 'slow') await fault.until;
 		if (fault?.kind === 'cut before') throw new Error('cut');
-		const response = handle(request);
+		const response = fault?.kind === 'pretends' ? fault.response : handle(request);
 		simulator.requests.push(request);
 		if (fault?.kind === 'cut after') throw new Error('cut');
 		const { status, headers: own, body = '' } = fault?.kind === 'says' ? fault.response : response;

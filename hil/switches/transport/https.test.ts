@@ -118,11 +118,17 @@ test('nothing is sent while a change that was given up has no answer, by whomeve
 	early.abort(new Error('still waiting'));
 	await t.throwsAsync(tooEarly, { message: 'still waiting' });
 	const reading = next.ask(read, signal);
-	t.is(simulator.requests.length, 0, 'the switch has done nothing');
+	// Whoever is not held back is here long before these.
+	const other = createHttps({ ca: simulator.ca, knownHosts: undefined });
+	const stranger = other.open({ hostname: simulator.host, ...account, largestAnswer: 1_000_000 });
+	t.teardown(() => stranger.close());
+	for (let call = 0; call < 3; call++) await stranger.ask({ ...read, path: '/stranger' }, signal);
+	t.true(simulator.requests.every(({ path }) => path === '/stranger'));
 	letGo();
 	t.is((await reading).body, 'hello');
+	const own = simulator.requests.filter(({ path }) => path === '/');
 	t.deepEqual(
-		simulator.requests.map(({ method }) => method),
+		own.map(({ method }) => method),
 		['POST', 'GET'],
 	);
 });
