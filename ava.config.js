@@ -1,8 +1,9 @@
-/** Tests that boot machines or start the switch, or OpenStack's Keystone. */
+/** Tests that boot machines or start the switch, or OpenStack's services. */
 const machines = [
 	'qemu/{debian,firmware,guest,machine,openbmc,rack,server,switch}/**/*.test.ts',
 	'hil/switches/open-vswitch/**/*.test.ts',
-	'test/system/{board,board-bmc,hil-keystone,openbmc,openbmc-ends,rack,virtual-server}.test.ts',
+	'test/system/{board,board-bmc,hil-keystone,ironic,openbmc,openbmc-ends,rack,virtual-server}.test.ts',
+	'test/faults/hil-ovs*.test.ts',
 	'cli/commands/qemu-*.test.ts',
 ];
 /** `npm test` runs them after the others and one file at a time: what they wait for takes all of a processor. */

@@ -122,6 +122,11 @@ test('ways to log in are named whole or refused', async t => {
 		await fault(`{ keystone: { url: "https://keystone.example/v3", ${account}, remember: 1h } }`),
 		/not be taken for longer than 5m/,
 	);
+	t.regex(await fault('{ certificates: {} }'), /whose certificates\?/);
+	t.regex(await fault('{ certificates: { name: dn } }'), /certificates/);
+	const tls = 'tls: { certificate: hil.yaml, key: admin.password, clientCa: hil.yaml }';
+	t.regex(await fault(`{}\n${tls}`), /no certificate is taken/);
+	t.regex(await fault(`{}\n${tls.replace('clientCa', 'clientCrl')}`), /belongs to a clientCa/);
 	const file = await siteFile(
 		t,
 		`${plain}authenticate: { keystone: { url: "http://127.0.0.1:1/v3/", ${account} } }\n`,

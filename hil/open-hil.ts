@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
 import { systemClock } from '../common/clock.ts';
 import { createEndings } from '../common/endings.ts';
 import { listen } from '../common/http/listen.ts';
@@ -21,6 +19,7 @@ import { createDepartures } from './departure/departures.ts';
 import { createNoHypervisor } from './headnode/hypervisor.ts';
 import type { HilDeps } from './hil-deps.ts';
 import { createLeases } from './lease/leases.ts';
+import { createListener } from './listener.ts';
 import { createAnnouncer } from './maintenance/announcer.ts';
 import { users } from './model/project.ts';
 import { createSecretBox, openSecretKey } from './network/secret-box.ts';
@@ -94,7 +93,12 @@ export async function openHil(
 		const { maintenance } = site;
 		const announcer = maintenance?.url ? createAnnouncer({ ...shared, url: maintenance.url }) : undefined;
 		if (announcer) opened.push(() => announcer.close());
-		const authentication = openAuthentication(site.authenticate, shared);
+		const listener = createListener(site.tls, { clock, logger });
+		opened.push(() => listener.close());
+		const authentication = openAuthentication(site.authenticate, {
+			...shared,
+			isCurrent: listener.isCurrent,
+		});
 		opened.push(() => authentication.close());
 		const world: HilDeps['world'] = actor => ({
 			actor,
@@ -152,17 +156,8 @@ export async function openHil(
 			extensions: [...types.keys()].map(extensionOf),
 			version: readVersion(),
 		});
-		const server = site.tls
-			? createTlsServer(
-					{
-						cert: readFileSync(site.tls.certificate, 'utf8'),
-						key: readFileSync(site.tls.key, 'utf8'),
-						minVersion: 'TLSv1.2',
-					},
-					app,
-				)
-			: createServer(app);
-		const main = await listen(server, { ...site.listen, clock });
+		listener.server.on('request', app);
+		const main = await listen(listener.server, { ...site.listen, clock });
 		opened.push(() => main.close());
 		// Whoever waits is answered before the listener closes.
 		opened.push(() => endings.close());

@@ -50,7 +50,15 @@ const siteSchema = (folder: string) => {
 			/** Health and metrics; keep it on loopback or a management network. */
 			ops: listenAddress.default({ host: '127.0.0.1', port: 0 }),
 			/** Without it, hil listens on loopback only: passwords come with every call. */
-			tls: z.strictObject({ certificate: existingFile(folder), key: secretFile(folder) }).optional(),
+			tls: z
+				.strictObject({
+					certificate: existingFile(folder),
+					key: secretFile(folder),
+					/** Who issues clients' certificates, and which of them were revoked; both PEM. */
+					clientCa: existingFile(folder).optional(),
+					clientCrl: existingFile(folder).optional(),
+				})
+				.optional(),
 			/** By what callers prove who they are. */
 			authenticate: authenticateSection(folder),
 			/** Made at the start when there is no administrator; the password is the file's one line. */
@@ -94,6 +102,15 @@ const siteSchema = (folder: string) => {
 				.default({ level: 'info' }),
 		})
 		.transform(site => ({ ...site, key: site.key ?? `${site.store.file}.key` }))
+		.superRefine(({ tls, authenticate: { certificates } }, context) => {
+			const say = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+			if (certificates && !tls?.clientCa)
+				say(['authenticate', 'certificates'], 'whose certificates? Give tls: { clientCa: FILE } as well');
+			if (tls?.clientCa && !certificates)
+				say(['tls', 'clientCa'], 'no certificate is taken: give authenticate: { certificates: {} } as well');
+			if (tls?.clientCrl && !tls.clientCa)
+				say(['tls', 'clientCrl'], 'it belongs to a clientCa: give that as well');
+		})
 		.superRefine(({ listen: { host }, tls }, context) => {
 			if (tls || isLoopback(host)) return;
 			const message =

@@ -12,12 +12,16 @@ export interface TestTls {
 	readonly server: Identity;
 }
 
-export async function createTestTls(): Promise<TestTls> {
+export async function createTestTls({
+	addresses = ['127.0.0.1'],
+}: {
+	readonly addresses?: readonly string[];
+} = {}): Promise<TestTls> {
 	const authority = await createAuthority({ name: 'test', clock: systemClock });
 	const server = await issueServerCertificate({
 		authority,
 		names: ['localhost'],
-		addresses: ['127.0.0.1'],
+		addresses: [...addresses],
 		clock: systemClock,
 	});
 	return { ca: authority.certificatePem, server };
@@ -27,6 +31,8 @@ export interface SiteFolderOptions {
 	readonly tls: TestTls;
 	/** HSO and CP when absent. */
 	readonly parties?: readonly string[];
+	/** The name of a party's operator; `<party>-operator` when absent. */
+	readonly operators?: Readonly<Record<string, string>>;
 	/** By name; `password` is that of the BMC's root account. Those with a `host` have no port of their own. */
 	readonly bmcs: Readonly<
 		Record<string, { readonly url: string; readonly password: string; readonly host?: string }>
@@ -59,7 +65,7 @@ export async function writeSiteFolder(folder: string, options: SiteFolderOptions
 	};
 	const parties = options.parties ?? ['HSO', 'CP'];
 	const operators = parties.map(party => ({
-		name: `${party.toLowerCase()}-operator`,
+		name: options.operators?.[party] ?? `${party.toLowerCase()}-operator`,
 		party,
 		password: generatePassword(),
 	}));

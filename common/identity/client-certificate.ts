@@ -32,3 +32,25 @@ export function commonNameOf(certificate: X509Certificate): string | undefined {
 	const name = names[0]?.slice(3);
 	return names.length === 1 && name !== undefined && /^[A-Za-z0-9._@-]+$/.test(name) ? name : undefined;
 }
+
+/**
+ * The one alternative name of this kind (RFC 5280 §4.2.1.6), in full; undefined when there is none or several, or the
+ * list cannot be told apart with certainty.
+ */
+export function alternativeNameOf(
+	certificate: Pick<X509Certificate, 'subjectAltName'>,
+	kind: 'URI' | 'email',
+): string | undefined {
+	// Node writes `URI:urn:a, email:b@c`, and quotes, as JSON, what has commas or quotes in it.
+	const entry = /(?:^|, )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^",]*)/y;
+	const list = certificate.subjectAltName ?? '';
+	const found: string[] = [];
+	for (let end = 0; end < list.length; end = entry.lastIndex) {
+		entry.lastIndex = end;
+		const [, type, value = ''] = entry.exec(list) ?? [];
+		if (type === undefined) return undefined;
+		if (type === kind) found.push(value);
+	}
+	const [name = ''] = found;
+	return found.length === 1 && /^[\x21-\x7e]+$/.test(name) && !name.startsWith('"') ? name : undefined;
+}

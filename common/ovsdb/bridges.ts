@@ -1,5 +1,6 @@
 import type { Operation } from './ovsdb-client.ts';
 import { asSet, type Uuid } from './ovsdb-values.ts';
+import { parkedColumns } from './port-vlans.ts';
 
 /** How a bridge passes frames on by itself: by MAC address and VLAN, or not at all (vswitchd.conf.db(5), fail_mode). */
 export type FailMode = 'standalone' | 'secure';
@@ -13,8 +14,8 @@ export function addBridge(name: string, of: { failMode: FailMode; datapathType: 
 			op: 'insert',
 			table: 'Port',
 			'uuid-name': port,
-			// The machine's side of the bridge is in no VLAN that anybody uses, and not switched on.
-			row: { name, interfaces: ['named-uuid', device], tag: 4095, vlan_mode: 'access' },
+			// The machine's side of the bridge is parked, and not switched on.
+			row: { name, interfaces: ['named-uuid', device], ...parkedColumns },
 		},
 		{
 			op: 'insert',

@@ -25,15 +25,30 @@ export function columnsOf({ untagged, tagged }: PortVlans): object | undefined {
 		throw new BimetalError('VlanWrong', `VLAN ${untagged} is with a tag or without one, not both`, {
 			status: 400,
 		});
+	const rest = { trunks: asSet(trunks), protected: false };
 	if (trunks.length === 0)
-		return untagged === null ? undefined : { ...noColumns, tag: untagged, vlan_mode: 'access' };
+		return untagged === null ? undefined : { ...rest, tag: untagged, vlan_mode: 'access' };
 	return untagged === null
-		? { tag: asSet([]), vlan_mode: 'trunk', trunks: asSet(trunks) }
-		: { tag: untagged, vlan_mode: 'native-untagged', trunks: asSet(trunks) };
+		? { ...rest, tag: asSet([]), vlan_mode: 'trunk' }
+		: { ...rest, tag: untagged, vlan_mode: 'native-untagged' };
 }
 
-/** Of a port that carries nothing. */
-export const noColumns = { tag: asSet([]), vlan_mode: asSet([]), trunks: asSet([]) };
+/** A VLAN that nobody can use: IEEE 802.1Q reserves the number. */
+export const parkingVlan = 4095;
+
+/**
+ * The columns of a port that carries nothing. It takes nothing but frames with the parking VLAN's tag, and is `protected`:
+ * such ports do not hear each other. What is left is what a port carries that is not protected and on the same bridge.
+ */
+export const parkedColumns = {
+	tag: asSet([]),
+	vlan_mode: 'trunk',
+	trunks: asSet([parkingVlan]),
+	protected: true,
+};
+
+export const isParked = (row: PortColumns & { readonly protected: boolean }): boolean =>
+	row.protected && row.vlan_mode === 'trunk' && row.trunks.length === 1 && row.trunks[0] === parkingVlan;
 
 /** The columns of a port by which it carries what it carries. */
 export interface PortColumns {

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../../common/clock.ts';
+import type { PeerSocket } from '../../common/identity/client-certificate.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { Store } from '../../common/store/store.ts';
 import { type Authentication, createAuthentication } from './authentication.ts';
 import type { Authenticator } from './authenticator.ts';
+import { createCertificateAuthenticator } from './certificates.ts';
 import { createDatabaseAuthenticator } from './database.ts';
 import type { KeystoneAccount } from './keystone/account.ts';
 import { createKeystoneAuthenticator } from './keystone/keystone.ts';
@@ -15,6 +17,8 @@ interface Deps {
 	readonly store: Store;
 	readonly clock: Clock;
 	readonly logger: Logger;
+	/** Whether a connection was made under the present list of revoked certificates. */
+	isCurrent(socket: PeerSocket): boolean;
 }
 
 /** The back ends that a site names, with the files that it names for them. */
@@ -35,6 +39,11 @@ export function openAuthentication(
 		opened.push(client.close);
 		const tokens = createTokens({ ...deps, client, remember });
 		backEnds.push(createKeystoneAuthenticator({ ...deps, tokens, rules, url }));
+	}
+	if (settings.certificates) {
+		const { name, users } = settings.certificates;
+		const byName = users && new Map(Object.entries(users));
+		backEnds.push(createCertificateAuthenticator({ ...deps, name, users: byName }));
 	}
 	return {
 		...createAuthentication(backEnds),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { duration, existingFile, secretFile } from '../../common/config/values.ts';
+import { label } from '../model/label.ts';
 
 const name = z.string().min(1).max(255);
 export const isLoopback = (host: string): boolean => /^(127\.\d+\.\d+\.\d+|\[?::1\]?|localhost)$/.test(host);
@@ -66,16 +67,26 @@ const keystone = (folder: string) =>
 			.default(60_000),
 	});
 
+/** By what of a client's certificate a user is known. */
+export const certificateNames = ['cn', 'email', 'uri'] as const;
+
+const certificates = z.strictObject({
+	name: z.enum(certificateNames).default('cn'),
+	/** Users by these names; when absent, the name is the user's. */
+	users: z.record(z.string().min(1), label).optional(),
+});
+
 /** The section `authenticate` of hil.yaml: which back ends there are. */
 export const authenticateSection = (folder: string) =>
 	z
 		.strictObject({
 			database: z.boolean().default(true),
 			keystone: keystone(folder).optional(),
+			certificates: certificates.optional(),
 		})
 		.refine(
-			({ database, keystone: other }) => database || other !== undefined,
-			'nobody could log in: leave database as it is, or give keystone',
+			({ database, keystone: tokens, certificates: shown }) => database || tokens || shown,
+			'nobody could log in: leave database as it is, or give keystone or certificates',
 		)
 		.prefault({});
 

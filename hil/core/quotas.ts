@@ -41,6 +41,8 @@ export interface ProjectView {
 	/** What it has. */
 	readonly nodes: number;
 	readonly networks: number;
+	/** Those of its nodes that may be managed now: on those that are leaving, or are switched off there, management is shut. */
+	readonly managed: readonly string[];
 	/** ISO 8601 by node: when those leave that have an end. */
 	readonly leases: Readonly<Record<string, string>>;
 }
@@ -56,6 +58,7 @@ export async function showProject(tx: ReadTransaction, { project }: OfProject): 
 		quota,
 		nodes: own.length,
 		networks: await count(tx, project, 'networks'),
+		managed: own.filter(({ obmEnabled }) => obmEnabled).map(({ label }) => label),
 		leases: Object.fromEntries(leases),
 	};
 }

@@ -71,6 +71,7 @@ test('while it is leaving, its project can do nothing to it', async t => {
 			{ status: 409, body: { type: 'BlockedError' } },
 			path,
 		);
+	t.like(await hil.ok('GET', '/v1/project/red'), { nodes: 1, managed: [] });
 	await refused('POST', '/v0/node/n1/power_on');
 	await refused('PUT', '/v0/node/n1/obm', { enabled: true });
 	await refused('POST', '/v0/node/n1/nic/eth1/connect_network', { network: 'inner' });

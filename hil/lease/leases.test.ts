@@ -23,8 +23,11 @@ test('a node is released when its lease ends, not before, whatever its project d
 		quota: { nodes: null, networks: null },
 		nodes: 1,
 		networks: 0,
+		managed: [],
 		leases: { n1: until },
 	});
+	await hil.ok('PUT', '/v0/node/n1/obm', { enabled: true }, 'alice');
+	t.like(await hil.ok('GET', '/v1/project/red'), { managed: ['n1'] });
 	const isFree = async () => ((await hil.ok('GET', '/v0/nodes/free')) as string[]).includes('n1');
 	const pass = async (ms: number) => {
 		for (let passed = 0; passed < ms; passed += 60_000) {

@@ -1,6 +1,7 @@
 import { createBrocade } from './brocade/driver.ts';
 import { createDellOs10 } from './dell-os10/driver.ts';
 import type { SwitchTrust, SwitchType } from './driver.ts';
+import { createJunos } from './junos/driver.ts';
 import { createMockSwitches } from './mock.ts';
 import { createNexus } from './nexus/driver.ts';
 import { openVswitchType } from './open-vswitch/driver.ts';
@@ -14,6 +15,7 @@ export function switchTypes(trust: SwitchTrust): ReadonlyMap<string, SwitchType>
 		openVswitchType(trust),
 		createNexus(https),
 		createDellOs10(https),
+		createJunos(trust),
 		createBrocade(https),
 	];
 	return new Map(types.map(type => [type.type, type]));

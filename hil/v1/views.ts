@@ -23,6 +23,7 @@ export const project = z.strictObject({
 	quota: z.strictObject({ nodes: most, networks: most }),
 	nodes: z.int(),
 	networks: z.int(),
+	managed: z.array(z.string()),
 	leases: z.record(z.string(), z.string()),
 });
 

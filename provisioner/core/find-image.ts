@@ -16,7 +16,11 @@ export const isVisible = ({ project, visibility, sharedWith }: Image, actor: Act
 	(visibility === 'shared' && sharedWith.some(each => actor.projects.has(each)));
 
 /** `red/debian@3`. */
-export const referenceOf = ({ project, name, version }: Image): string => `${project}/${name}@${version}`;
+export const referenceOf = ({
+	project,
+	name,
+	version,
+}: Pick<Image, 'project' | 'name' | 'version'>): string => `${project}/${name}@${version}`;
 
 /**
  * The image that a reference means to the actor: an id, or `[project/]name[@version]`. Without a version it is the

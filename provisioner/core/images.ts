@@ -1,4 +1,5 @@
 import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
+import { isMember } from '../authorize/actor.ts';
 import { provisionerErrors } from '../errors.ts';
 import { disks } from '../model/disk.ts';
 import { type Image, type ImageOrigin, images } from '../model/image.ts';
@@ -10,12 +11,13 @@ export interface NewImage {
 	readonly name: string;
 	readonly description?: string | undefined;
 	readonly origin: ImageOrigin;
+	readonly parent?: string | undefined;
 }
 
 /** Records an image whose bytes are to be made: the next version of its name. Nobody can use it yet. */
 export async function beginImage(
 	tx: Transaction,
-	{ project, name, description = '', origin }: NewImage,
+	{ project, name, description = '', origin, parent = '' }: NewImage,
 	world: World,
 ): Promise<string> {
 	const former = await tx.list(images, { where: { index: 'name', equals: `${project}/${name}` } });
@@ -35,6 +37,7 @@ export async function beginImage(
 		isProtected: false,
 		state: 'making',
 		origin,
+		parent: parent === '' ? null : parent,
 		size: null,
 		sha256: null,
 		madeAt: world.now,
@@ -57,7 +60,7 @@ export const forgetImage = async (tx: Transaction, id: string): Promise<void> =>
 	await tx.delete(images, id);
 };
 
-export interface ImageView extends Omit<Image, 'madeAt'> {
+export interface ImageView extends Omit<Image, 'madeAt' | 'parent'> {
 	readonly id: string;
 	/** `project/name@version`. */
 	readonly reference: string;
@@ -65,7 +68,7 @@ export interface ImageView extends Omit<Image, 'madeAt'> {
 	readonly madeAt: string;
 }
 
-const viewOf = (id: string, document: Image, { actor }: World): ImageView => ({
+const viewOf = (id: string, { parent: _, ...document }: Image, { actor }: World): ImageView => ({
 	...document,
 	// Whom else it is shared with is the owner's to know.
 	sharedWith: document.sharedWith.filter(
@@ -141,7 +144,7 @@ export async function changeImage(tx: Transaction, change: ImageChange, world: W
 
 /**
  * Takes an image out of use: it is being removed.
- * @throws Protected; NotReady; InUse while there are disks of it
+ * @throws Protected; NotReady; InUse while there are disks of it, or snapshots of such disks
  */
 export async function leaveImage(
 	tx: Transaction,
@@ -160,6 +163,13 @@ export async function leaveImage(
 				: 'one of another project',
 		);
 		throw provisionerErrors.InUse(`${reference} is what disks are made of: ${names.join(', ')}.`);
+	}
+	const [snapshot] = await tx.list(images, { where: { index: 'parent', equals: id }, limit: 1 });
+	if (snapshot) {
+		const name = isMember(world.actor, snapshot.document.project)
+			? referenceOf(snapshot.document)
+			: 'another project';
+		throw provisionerErrors.InUse(`${reference} is what a snapshot shares its bytes with: ${name}.`);
 	}
 	await tx.put(images, id, { ...document, state: 'leaving' });
 	return { id, project: document.project };

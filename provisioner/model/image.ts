@@ -28,6 +28,8 @@ const image = z.strictObject({
 	/** `making`: its bytes are not there yet; `leaving`: they are being removed. Neither can be used. */
 	state: z.enum(['making', 'ready', 'leaving']),
 	origin: imageOrigin,
+	/** The image that it shares bytes with: what its disk was a clone of, if it is a snapshot. */
+	parent: z.string().nullable(),
 	/** As a machine sees it; null while it is made. */
 	size: bytes.nullable(),
 	/** SHA-256 of the file that was taken in, hex; null where there was no file. */
@@ -51,5 +53,6 @@ export const images = defineCollection('images', image, {
 	name: document => `${document.project}/${document.name}`,
 	seen: seenBy,
 	seenName: document => seenBy(document).map(each => `${each} ${document.name}`),
+	parent: document => document.parent ?? undefined,
 	state: document => (document.state === 'ready' ? undefined : document.state),
 });

@@ -62,6 +62,7 @@ export function createMemoryStorage(): MemoryStorage {
 			const found = volumes.get(disk);
 			if (found) found.isAttached = false;
 		},
+		onReattached: () => () => undefined,
 		async usage() {
 			const shown = [...volumes].map(([id, { bytes, parent, isAttached }]) => {
 				const own = parent === null ? bytes.length : 0;

@@ -39,10 +39,15 @@ export interface Storage {
 	): Promise<{ readonly size: number }>;
 	/** InUse while it is attached or something is cloned from it; what is not there is removed. */
 	remove(id: VolumeId): Promise<void>;
-	/** The whole of what it holds now, for export. */
+	/** The whole of what an image holds, for export. */
 	read(id: VolumeId, format: 'raw' | 'qcow2', signal: AbortSignal): Promise<Readable>;
 	attach(disk: VolumeId, options: { readonly isReadOnly: boolean }): Promise<Backing>;
 	detach(disk: VolumeId): Promise<void>;
+	/**
+	 * What an attached disk is served from has been opened anew, after a daemon had died: whoever has the old backing open
+	 * must open this one. The returned function ends it.
+	 */
+	onReattached(listener: (disk: VolumeId, backing: Backing) => void): () => void;
 	/** Every volume that is there, known to anybody or not, and the bytes that are free. */
 	usage(): Promise<{ readonly volumes: ReadonlyMap<VolumeId, VolumeUsage>; readonly free: number }>;
 	close(): Promise<void>;

@@ -49,7 +49,9 @@ export const diskRoutes = (): readonly ProvisionerRoute[] => [
 			const { id: disk, document } = await findWholeDisk(tx, args, world);
 			const { project } = document;
 			const origin = { from: 'disk', disk: document.name, of: document.image } as const;
-			const image = await beginImage(tx, { ...args, project, origin }, world);
+			const { name: own, description } = args;
+			const wanted = { project, name: own, description, origin, parent: document.image };
+			const image = await beginImage(tx, wanted, world);
 			return ask({ kind: 'disk.snapshot', project, image, disk, input: { disk } });
 		},
 	}),

@@ -47,8 +47,12 @@ test('a disk is cloned, is seen by its project alone, becomes an image, and is d
 		body: { code: 'InUse' },
 	});
 	t.like(await done(bench, 'DELETE', '/v1/disks/web'), { status: 'DONE' });
-	t.like(await done(bench, 'DELETE', `/v1/images/${at('debian@1')}`), { status: 'DONE' });
-	t.is(bench.storage.volumes.size, 1, 'nothing but the snapshot is left');
+	const shared = await bench.call('DELETE', `/v1/images/${at('debian@1')}`);
+	t.regex(String(shared.body.detail), /snapshot shares its bytes with: red\/debian@2/);
+	for (const version of ['debian@2', 'debian@1']) {
+		t.like(await done(bench, 'DELETE', `/v1/images/${at(version)}`), { status: 'DONE' });
+	}
+	t.is(bench.storage.volumes.size, 0);
 });
 
 test('images are private, shared with projects, or public; names mean own ones first', async t => {

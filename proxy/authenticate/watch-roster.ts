@@ -1,11 +1,7 @@
-import { watch } from 'node:fs';
-import { basename, dirname } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import { readConfig } from '../../common/config/read-config.ts';
+import { watchFile } from '../../common/config/watch-file.ts';
 import { createRoster, type Roster, rosterFile } from './roster.ts';
-
-/** Editors write a file in several steps; milliseconds of quiet before it is read. */
-const quiet = 200;
 
 export interface RosterWatch {
 	/** operators.yaml */
@@ -32,7 +28,6 @@ export interface WatchedRoster {
 export function watchRoster({ file, parties, clock, onChange, onProblems }: RosterWatch): WatchedRoster {
 	const read = (): Roster => createRoster(readConfig({ file, schema: rosterFile }).operators, parties);
 	let roster = read();
-	let cancel: (() => void) | undefined;
 	const reload = (): void => {
 		try {
 			roster = read();
@@ -42,19 +37,6 @@ export function watchRoster({ file, parties, clock, onChange, onProblems }: Rost
 		}
 		onChange(roster);
 	};
-	// The folder is watched, not the file: an editor's rename puts another file in its place.
-	const watcher = watch(dirname(file), { persistent: false }, (_event, name) => {
-		if (name !== null && name !== basename(file)) return;
-		cancel?.();
-		cancel = clock.after(quiet, reload);
-	});
-	watcher.on('error', () => watcher.close());
-	return {
-		current: () => roster,
-		reload,
-		close() {
-			cancel?.();
-			watcher.close();
-		},
-	};
+	const watcher = watchFile({ file, clock, onChange: reload });
+	return { current: () => roster, reload, close: watcher.close };
 }

@@ -25,7 +25,7 @@ export interface BoardOptions {
 	readonly boot: BootFrom;
 	/** A folder of its own, mode 0700. */
 	readonly folder: string;
-	/** The run that its process belongs to; see ../machine/children.ts. */
+	/** The run that its process belongs to; see common/processes/children.ts. */
 	readonly run: string;
 	/** The first of them is where Redfish is (HTTPS). */
 	readonly forwards: readonly [Forward, ...Forward[]];

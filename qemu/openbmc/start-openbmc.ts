@@ -24,7 +24,7 @@ export interface OpenbmcOptions {
 	readonly timeout: number;
 	/** Where the console is written to; else it is lost with the board. */
 	readonly consoleFile?: string | undefined;
-	/** Names its processes; see ../machine/children.ts. */
+	/** Names its processes; see common/processes/children.ts. */
 	readonly run: string;
 	readonly clock: Clock;
 	readonly signal: AbortSignal;

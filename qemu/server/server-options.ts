@@ -22,7 +22,7 @@ export interface Disk {
 export interface ServerOptions {
 	/** A folder of its own, mode 0700, which stays from one start to the next: sockets, UEFI variables, TPM state. */
 	readonly folder: string;
-	/** Marks all its processes; see qemu/machine/children.ts. */
+	/** Marks all its processes; see common/processes/children.ts. */
 	readonly run: string;
 	/** 256 when absent. */
 	readonly memoryMiB?: number | undefined;
@@ -40,7 +40,7 @@ export interface ServerOptions {
 	readonly accelerator?: Accelerator | undefined;
 	/** How long the operating system has for shutting down before the power is cut, in milliseconds; 60 s when absent. */
 	readonly shutdownTimeoutMs?: number | undefined;
-	/** The network namespace that the taps are in; see qemu/machine/children.ts. */
+	/** The network namespace that the taps are in; see common/processes/children.ts. */
 	readonly network?: string | undefined;
 	/** How far its processors step back for other processes when those are busy, 0 to 19. */
 	readonly niceness?: number | undefined;

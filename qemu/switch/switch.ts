@@ -3,7 +3,14 @@ import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { movePort } from '../../common/ovsdb/bridges.ts';
 import type { Operation } from '../../common/ovsdb/ovsdb-client.ts';
 import { asMap, optional, setOf, texts, uuid } from '../../common/ovsdb/ovsdb-values.ts';
-import { columnsOf, noColumns, nothing, type PortVlans, vlansOf } from '../../common/ovsdb/port-vlans.ts';
+import {
+	columnsOf,
+	isParked,
+	nothing,
+	type PortVlans,
+	parkedColumns,
+	vlansOf,
+} from '../../common/ovsdb/port-vlans.ts';
 import { connected, isolated, makeBridges } from './bridges.ts';
 import { type OpenVswitch, startOpenVswitch } from './open-vswitch.ts';
 import { checkSwitchRequirements } from './requirements.ts';
@@ -52,6 +59,7 @@ const portRow = z.object({
 	tag: optional(z.int()),
 	trunks: setOf(z.int()),
 	vlan_mode: optional(z.string()),
+	protected: z.boolean(),
 	interfaces: setOf(uuid),
 	external_ids: texts,
 });
@@ -116,7 +124,7 @@ function switchOf(vswitch: OpenVswitch): Switch {
 				return {
 					name: row.external_ids.get(nameKey) ?? '',
 					tap: row.name,
-					vlans: passing.has(row._uuid[1]) ? vlansOf(row) : nothing,
+					vlans: passing.has(row._uuid[1]) && !isParked(row) ? vlansOf(row) : nothing,
 					isLinked: device?.link_state === 'up',
 					fault: device?.error,
 				};
@@ -161,7 +169,7 @@ function switchOf(vswitch: OpenVswitch): Switch {
 						op: 'insert',
 						table: 'Port',
 						'uuid-name': 'port',
-						row: { name: tap, interfaces: ['named-uuid', 'interface'], external_ids },
+						row: { name: tap, interfaces: ['named-uuid', 'interface'], external_ids, ...parkedColumns },
 					},
 					movePort(isolated, 'insert', ['named-uuid', 'port']),
 				]);
@@ -192,7 +200,7 @@ function switchOf(vswitch: OpenVswitch): Switch {
 					rows: [{ _uuid }],
 					timeout: 0,
 				},
-				{ op: 'update', table: 'Port', where: [['_uuid', '==', _uuid]], row: row ?? noColumns },
+				{ op: 'update', table: 'Port', where: [['_uuid', '==', _uuid]], row: row ?? parkedColumns },
 				movePort(from, 'delete', _uuid),
 				movePort(to, 'insert', _uuid),
 			]);

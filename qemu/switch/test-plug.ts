@@ -20,13 +20,14 @@ const broadcast = Buffer.alloc(6, 0xff);
 const etherType = 0x88b5;
 const marker = 'bimetal/';
 
-/** A broadcast frame with a text; with `tag`, one that claims to be of that VLAN (IEEE 802.1Q). */
-export function frame(text: string, options: { from: number; tag?: number }): Buffer {
-	const source = Buffer.from([0x02, 0, 0, 0, 0, options.from]);
+/** A frame with a text, to one station or to all; with `tag`, one that claims to be of that VLAN (IEEE 802.1Q). */
+export function frame(text: string, options: { from: number; to?: number; tag?: number }): Buffer {
+	const station = (number: number) => Buffer.from([0x02, 0, 0, 0, 0, number]);
+	const source = station(options.from);
 	const tag = options.tag === undefined ? [] : [0x81, 0x00, options.tag >> 8, options.tag & 0xff];
 	const type = [etherType >> 8, etherType & 0xff];
 	return Buffer.concat([
-		broadcast,
+		options.to === undefined ? broadcast : station(options.to),
 		source,
 		Buffer.from([...tag, ...type]),
 		Buffer.from(`${marker}${text}/`.padEnd(46, '.')),

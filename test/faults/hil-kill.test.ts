@@ -1,13 +1,14 @@
 // kill -9 of hil between any two steps of a move, and again while it comes up: looked at on the switch, no node is ever on a
 // network of others, and whoever asks again comes to what was wanted.
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { PortState } from '../../hil/core/actions.ts';
 import { type ChildHil, startChildHil } from './child-hil.ts';
 import { readSwitchFile } from './file-switch.fixture.ts';
-import { atRest, createCaller, furnish, moveNode, nodeNames, password, type Team } from './moved-node.ts';
+import { writeHilSite } from './hil-site.ts';
+import { atRest, createCaller, furnish, moveNode, nodeNames, type Team } from './moved-node.ts';
 import { readRecords, strayNodes } from './recorded-truth.ts';
 
 const nothing: PortState = { native: null, tagged: [] };
@@ -16,27 +17,14 @@ const ports = ['p1', 'p2', 'p3'] as const;
 async function createSite(t: ExecutionContext) {
 	const folder = await mkdtemp(path.join(tmpdir(), 'hil-faults-'));
 	t.teardown(() => rm(folder, { recursive: true }));
-	const config = path.join(folder, 'hil.yaml');
-	await writeFile(path.join(folder, 'password'), password);
-	await chmod(path.join(folder, 'password'), 0o600);
-	await writeFile(
-		config,
-		[
-			'store: { file: hil.db }',
-			'listen: { port: 0 }',
-			'vlans: 100-101',
-			'admin: { username: root, password: password }',
-			'driftChecks: { every: off }',
-			'',
-		].join('\n'),
-	);
+	const { config, store } = await writeHilSite(folder);
 	const switchFile = path.join(folder, 'switch.json');
 	const carried = (port: string): PortState => readSwitchFile(switchFile)[port] ?? nothing;
 	let running: ChildHil | undefined;
 	t.teardown(() => running?.end());
 	return {
 		carried,
-		records: () => readRecords(path.join(folder, 'hil.db')),
+		records: () => readRecords(store),
 		/** Undefined when it was killed on the way up. */
 		async start(killAt?: number): Promise<ChildHil | undefined> {
 			running = await startChildHil(config, { switchFile, ...(killAt !== undefined && { killAt }) });

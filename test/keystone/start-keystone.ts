@@ -48,7 +48,8 @@ export async function startKeystone(): Promise<RealKeystone> {
 		const config = await writeConfig(folder);
 		const env = { OS_KEYSTONE_CONFIG_FILES: config, PYTHONDONTWRITEBYTECODE: '1' };
 		const adminPassword = randomBytes(16).toString('hex');
-		const owner = ['--keystone-user', 'root', '--keystone-group', 'root'];
+		const [uid = 0, gid = 0] = [process.getuid?.(), process.getgid?.()];
+		const owner = ['--keystone-user', String(uid), '--keystone-group', String(gid)];
 		for (const step of [['db_sync'], ['fernet_setup', ...owner], ['bootstrap']]) {
 			const { code, stderr } = await runProgram(
 				'/usr/bin/keystone-manage',

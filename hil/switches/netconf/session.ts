@@ -103,7 +103,7 @@ export async function openNetconf(
 		id,
 		capabilities,
 		get isOpen() {
-			return isOpen;
+			return isOpen && channel.isOpen;
 		},
 		call,
 		async close(given) {

@@ -10,6 +10,8 @@ import type { OpenVswitchPlace } from './settings.ts';
 export interface FlowMemory {
 	/** Resolves when every frame takes the way that the configuration in force says. */
 	forgotten(): Promise<void>;
+	/** Resolves when the switch is seen to have ended. */
+	readonly closed: Promise<void>;
 	close(): void;
 }
 
@@ -36,6 +38,7 @@ export async function openFlowMemory(
 		async forgotten() {
 			await rpc.ask('revalidator/purge', []);
 		},
+		closed: rpc.closed,
 		close: rpc.close,
 	};
 }
@@ -55,6 +58,7 @@ function givenTime(clock: Clock): FlowMemory {
 				};
 				waiting.add(giveUp);
 			}),
+		closed: new Promise(() => undefined),
 		close() {
 			for (const giveUp of waiting) giveUp(new Error('the connection to the switch was closed'));
 			waiting.clear();

@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { addBridge, movePort } from '../../../common/ovsdb/bridges.ts';
 import type { Operation, Ovsdb } from '../../../common/ovsdb/ovsdb-client.ts';
 import { asSet, optional, setOf, type Uuid, uuid } from '../../../common/ovsdb/ovsdb-values.ts';
-import { columnsOf, noColumns, vlansOf } from '../../../common/ovsdb/port-vlans.ts';
+import { columnsOf, isParked, parkedColumns, vlansOf } from '../../../common/ovsdb/port-vlans.ts';
 import type { PortState } from '../../core/actions.ts';
 import { hilErrors } from '../../errors.ts';
+import { hasOpenPort, selectOpenPorts } from './open-ports.ts';
 import type { OpenVswitchPlace } from './settings.ts';
 
 type Bridges = Pick<OpenVswitchPlace, 'connected' | 'isolated'>;
@@ -15,6 +16,7 @@ const portRow = z.object({
 	tag: optional(z.int()),
 	trunks: setOf(z.int()),
 	vlan_mode: optional(z.string()),
+	protected: z.boolean(),
 });
 const bridgeRow = z.object({
 	_uuid: uuid,
@@ -22,6 +24,7 @@ const bridgeRow = z.object({
 	datapath_type: z.string(),
 	fail_mode: optional(z.string()),
 	controller: setOf(uuid),
+	mcast_snooping_enable: z.boolean(),
 });
 const rowsOf = <T>(row: z.ZodType<T>) => z.object({ rows: z.array(row) }).transform(({ rows }) => rows);
 const found = rowsOf(z.object({ _uuid: uuid, interfaces: setOf(uuid) }));
@@ -40,6 +43,8 @@ export interface SeenPort {
 	/** The number of the configuration that this was read in. */
 	readonly configuration: number;
 	readonly state: PortState;
+	/** Whether a parked port on the bridge of those that carry something would carry nothing. */
+	readonly canPark: boolean;
 	/** What the switch says that it cannot do with the port's device. */
 	readonly fault: string | undefined;
 	readonly connected: z.output<typeof bridgeRow>;
@@ -72,15 +77,15 @@ export async function seePort(
 	bridges: Bridges,
 ): Promise<SeenPort | undefined> {
 	const where = [['_uuid', '==', at.port]];
-	const [ports, on, all, { rows }, devices] = answers.parse(
-		await ovsdb.transact([
-			{ op: 'select', table: 'Port', where, columns: Object.keys(portRow.shape) },
-			{ op: 'select', table: 'Bridge', where: [['ports', 'includes', at.port]], columns: ['name'] },
-			{ op: 'select', table: 'Bridge', where: [], columns: Object.keys(bridgeRow.shape) },
-			{ op: 'select', table: 'Open_vSwitch', where: [], columns: ['next_cfg'] },
-			{ op: 'select', table: 'Interface', where: [['_uuid', '==', at.device]], columns: ['error'] },
-		]),
-	);
+	const results = await ovsdb.transact([
+		{ op: 'select', table: 'Port', where, columns: Object.keys(portRow.shape) },
+		{ op: 'select', table: 'Bridge', where: [['ports', 'includes', at.port]], columns: ['name'] },
+		{ op: 'select', table: 'Bridge', where: [], columns: Object.keys(bridgeRow.shape) },
+		{ op: 'select', table: 'Open_vSwitch', where: [], columns: ['next_cfg'] },
+		{ op: 'select', table: 'Interface', where: [['_uuid', '==', at.device]], columns: ['error'] },
+		...selectOpenPorts,
+	]);
+	const [ports, on, all, { rows }, devices] = answers.parse(results.slice(0, 5));
 	const [row] = ports;
 	if (row?.name !== port || row.interfaces[0]?.[1] !== at.device[1]) return undefined;
 	const connected = all.find(({ name }) => name === bridges.connected);
@@ -100,12 +105,16 @@ export async function seePort(
 		throw hilErrors.SwitchRefused(
 			`port ${port} is on bridge ${places.join(' and ')}, not on ${bridges.connected} or ${bridges.isolated}`,
 		);
+	const canPark =
+		!connected.mcast_snooping_enable && !(await hasOpenPort(ovsdb, results.slice(5), connected.name));
+	const isNothing = place === bridges.isolated || (isParked(row) && canPark);
 	const { untagged, tagged } = vlansOf(row);
 	return {
 		uuid: at.port,
 		row,
 		configuration: rows[0].next_cfg,
-		state: place === bridges.isolated ? { native: null, tagged: [] } : { native: untagged, tagged },
+		state: isNothing ? { native: null, tagged: [] } : { native: untagged, tagged },
+		canPark,
 		fault: devices[0]?.error,
 		connected,
 		isolated,
@@ -119,7 +128,9 @@ export async function seePort(
 export function changeOf({ uuid, row, ...seen }: SeenPort, wanted: PortState, bridges: Bridges): Operation[] {
 	const columns = columnsOf({ untagged: wanted.native, tagged: wanted.tagged });
 	const [from, to] =
-		columns === undefined ? [bridges.connected, bridges.isolated] : [bridges.isolated, bridges.connected];
+		columns === undefined && !seen.canPark
+			? [bridges.connected, bridges.isolated]
+			: [bridges.isolated, bridges.connected];
 	const same = (table: string, where: unknown, shown: Readonly<Record<string, unknown>>): Operation => ({
 		op: 'wait',
 		table,
@@ -129,10 +140,11 @@ export function changeOf({ uuid, row, ...seen }: SeenPort, wanted: PortState, br
 		rows: [shown],
 		timeout: 0,
 	});
-	const sameBridge = ({ _uuid, fail_mode, controller }: z.output<typeof bridgeRow>) =>
+	const sameBridge = ({ _uuid, fail_mode, controller, mcast_snooping_enable }: z.output<typeof bridgeRow>) =>
 		same('Bridge', [['_uuid', '==', _uuid]], {
 			fail_mode: asSet(asList(fail_mode)),
 			controller: asSet(controller),
+			mcast_snooping_enable,
 		});
 	return [
 		same('Open_vSwitch', [], { next_cfg: seen.configuration }),
@@ -143,12 +155,14 @@ export function changeOf({ uuid, row, ...seen }: SeenPort, wanted: PortState, br
 			tag: asSet(asList(row.tag)),
 			trunks: asSet(row.trunks),
 			vlan_mode: asSet(asList(row.vlan_mode)),
+			protected: row.protected,
 		}),
 		sameBridge(seen.connected),
-		...(seen.isolated
-			? [sameBridge(seen.isolated)]
-			: addBridge(bridges.isolated, { failMode: 'secure', datapathType: seen.connected.datapath_type })),
-		{ op: 'update', table: 'Port', where: [['_uuid', '==', uuid]], row: columns ?? noColumns },
+		...(seen.isolated ? [sameBridge(seen.isolated)] : []),
+		...(!seen.isolated && to === bridges.isolated
+			? addBridge(to, { failMode: 'secure', datapathType: seen.connected.datapath_type })
+			: []),
+		{ op: 'update', table: 'Port', where: [['_uuid', '==', uuid]], row: columns ?? parkedColumns },
 		movePort(from, 'delete', uuid),
 		movePort(to, 'insert', uuid),
 		{ op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['next_cfg', '+=', 1]] },

@@ -49,6 +49,8 @@ export async function openSession(
 			{ op: 'select', table: 'Open_vSwitch', where: [], columns: ['next_cfg'] },
 		]);
 		flows = await openFlowMemory(place, clock, signal);
+		// Whoever waits for what the switch was told would wait in vain.
+		void flows.closed.then(close);
 		await inForce(counted.parse(read).rows[0].next_cfg);
 	} catch (fault) {
 		close();

@@ -68,6 +68,7 @@ export async function startSshServer(options: SshServerOptions): Promise<SshServ
 	});
 	server.on('connection', (client: Connection) => {
 		connections.add(client);
+		socketOf(client).setNoDelay();
 		client.on('error', () => undefined);
 		client.on('close', () => connections.delete(client));
 		client.on('authentication', context => {
@@ -115,8 +116,6 @@ export async function startSshServer(options: SshServerOptions): Promise<SshServ
 	const knownHostsLine = `[127.0.0.1]:${port} ${pair.public}`;
 	const key = Buffer.from(pair.public.split(' ')[1] ?? '', 'base64');
 
-	/** ssh2 has no other way to end, or stop, without a word. */
-	const socketOf = (client: Connection): Socket => (client as unknown as { _sock: Socket })._sock;
 	const cut = (): void => {
 		for (const client of connections) socketOf(client).destroy();
 	};
@@ -139,6 +138,9 @@ export async function startSshServer(options: SshServerOptions): Promise<SshServ
 		},
 	};
 }
+
+/** ssh2 has no other way to end, or stop, without a word, nor to send small answers at once. */
+const socketOf = (client: Connection): Socket => (client as unknown as { _sock: Socket })._sock;
 
 /** Writing to a client that has gone is no fault of the server's. */
 function watched(channel: ServerChannel): ServerChannel {

@@ -52,7 +52,7 @@ export async function connectSsh(target: SshTarget, signal: AbortSignal): Promis
 	signal.throwIfAborted();
 	const { host, port } = target;
 	const client = new Client();
-	const socket = connect({ host, port });
+	const socket = connect({ host, port, noDelay: true });
 	const where = `${host}:${port}`;
 	const knownKeys = target.knownHosts(host, port);
 	const ended = new AbortController();

@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import fs from 'node:fs';
+import { mkdtemp, open, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import type { ExecutionContext } from 'ava';
+import { systemClock } from '../../../common/clock.ts';
+import { silentLogger } from '../../../common/log/logger.ts';
+import { endChildren, findChildren } from '../../../common/processes/children.ts';
+import { testNeeding } from '../../../test/debian/test-needing.ts';
+import { until } from '../../../test/visitor.ts';
+import { type ContractStorage, storageContract } from '../contract.ts';
+import type { Backing } from '../storage.ts';
+import { openQcow2Storage } from './qcow2-storage.ts';
+
+const test = testNeeding('qemu-utils', 'qemu-system-common');
+
+interface At extends ContractStorage {
+	readonly run: string;
+	reopen(): Promise<At>;
+}
+
+async function setUp(t: ExecutionContext): Promise<At> {
+	const folder = await mkdtemp(path.join(tmpdir(), 'bimetal-storage-'));
+	const openAt = async (): Promise<At> => {
+		const run = `storage-${randomUUID().slice(0, 8)}`;
+		const options = { folder: path.join(folder, 'storage'), run, clock: systemClock, logger: silentLogger };
+		const storage = await openQcow2Storage(options);
+		t.teardown(() => storage.close());
+		return {
+			storage,
+			folder,
+			run,
+			openBacking,
+			async reopen() {
+				await storage.close();
+				return openAt();
+			},
+		};
+	};
+	t.teardown(() => rm(folder, { recursive: true, force: true }));
+	return openAt();
+}
+
+/** By its number: closing a file whose daemon has died fails, and Node.js takes that hard of a handle. */
+async function openBacking({ path: file }: Backing) {
+	const fd = await promisify(fs.open)(file, 'r+');
+	return {
+		async read(at: number, length: number) {
+			const { buffer } = await promisify(fs.read)(fd, Buffer.alloc(length), 0, length, at);
+			return buffer;
+		},
+		async write(at: number, bytes: Buffer) {
+			await promisify(fs.write)(fd, bytes, 0, bytes.length, at);
+			await promisify(fs.fsync)(fd);
+		},
+		close: () => promisify(fs.close)(fd),
+	};
+}
+
+storageContract(test, 'qcow2', setUp);
+
+test('a storage daemon that is killed is started again, and every disk with what was flushed', async t => {
+	const at = await setUp(t);
+	// The clock of services keeps no process alive.
+	const alive = setInterval(() => undefined, 1000);
+	t.teardown(() => clearInterval(alive));
+	const { signal } = new AbortController();
+	const [image, disk] = [randomUUID(), randomUUID()];
+	const file = path.join(at.folder, 'image.raw');
+	const handle = await open(file, 'w');
+	await handle.truncate(2 ** 22);
+	await handle.close();
+	await at.storage.create(image, { from: 'file', file, format: 'raw' }, { signal });
+	await at.storage.create(disk, { from: 'image', image }, { signal });
+	const opened = await at.openBacking(await at.storage.attach(disk, { isReadOnly: false }));
+	await opened.write(0, Buffer.from('flushed'));
+	// Its file is now one upon another.
+	await at.storage.create(randomUUID(), { from: 'disk', disk }, { signal });
+	await opened.write(4096, Buffer.from('after'));
+	const again = new Promise<Backing>(resolve => at.storage.onReattached((_, backing) => resolve(backing)));
+	const [daemon] = await findChildren(at.run);
+	process.kill(daemon?.pid ?? 0, 'SIGKILL');
+	const anew = await at.openBacking(await again);
+	t.is((await anew.read(0, 7)).toString(), 'flushed');
+	t.is((await anew.read(4096, 5)).toString(), 'after');
+	await anew.write(8192, Buffer.from('goes on'));
+	await anew.close();
+	await opened.close().catch(() => undefined);
+	await at.storage.detach(disk);
+	t.is((await readdir(path.join(at.folder, 'storage', 'volumes'))).length, 3, 'one file each');
+});
+
+test('nothing is left of it once it is closed', async t => {
+	const at = await setUp(t);
+	await at.storage.close();
+	await until(
+		() => findChildren(at.run),
+		living => living.length === 0,
+	);
+	t.deepEqual(await endChildren(at.run), []);
+});

@@ -1,0 +1,218 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import type { Clock } from '../../../common/clock.ts';
+import type { Logger } from '../../../common/log/logger.ts';
+import { type Child, startChild } from '../../../common/processes/children.ts';
+import { connectQmp, type Qmp } from '../../../common/processes/qmp.ts';
+import { provisionerErrors } from '../../errors.ts';
+
+export interface StorageDaemonDeps {
+	/** Names the processes; see common/processes/children.ts. */
+	readonly run: string;
+	/** For the socket and the exports; made when it is not there. */
+	readonly folder: string;
+	readonly clock: Clock;
+	readonly logger: Logger;
+	/** It had died and runs again, without any export. */
+	readonly onRestarted: () => void;
+}
+
+/**
+ * One qemu-storage-daemon for all disks (QEMU Storage Daemon QMP Reference Manual): each is a FUSE file that tgtd opens.
+ * When it dies it is started again.
+ */
+export interface StorageDaemon {
+	/** Opens a qcow2 file and exports it; the path of the export. */
+	attach(node: string, file: string, isReadOnly: boolean): Promise<string>;
+	/** What is exported goes on with a new file upon the one so far, from one moment to the next. */
+	addOverlay(node: string, overlay: { readonly node: string; readonly file: string }): Promise<void>;
+	/** Writes what an overlay has into the file that it stands upon, while another one stands upon it. */
+	merge(options: {
+		readonly top: string;
+		readonly middle: string;
+		readonly base: string;
+		readonly baseName: string;
+	}): Promise<void>;
+	detach(node: string): Promise<void>;
+	close(): Promise<void>;
+}
+
+/** Milliseconds for the daemon to open its socket, for an export to go, and between two starts of one that dies. */
+const patience = { start: 10_000, export: 10_000, restart: 1000 };
+const job = z.array(z.looseObject({ id: z.string(), error: z.string().optional() }));
+
+export async function startStorageDaemon(deps: StorageDaemonDeps): Promise<StorageDaemon> {
+	const { run, folder, clock, logger } = deps;
+	const exports = path.join(folder, 'exports');
+	await mkdir(exports, { recursive: true, mode: 0o700 });
+	let current: { readonly child: Child; readonly qmp: Qmp } | undefined;
+	let isClosed = false;
+	let cancelTimer: () => void = () => undefined;
+
+	async function start(): Promise<void> {
+		await rm(path.join(folder, 'qmp.sock'), { force: true });
+		// By the process's folder: the path of a UNIX socket has room for 107 bytes only.
+		const child = await startChild(
+			'qemu-storage-daemon',
+			[...['--chardev', 'socket,path=qmp.sock,server=on,wait=off,id=qmp'], ...['--monitor', 'chardev=qmp']],
+			{ run, folder },
+		);
+		try {
+			current = { child, qmp: await connect(child) };
+		} catch (fault) {
+			await child.stop();
+			throw fault;
+		}
+		void child.exited.then(({ code, signal }) => {
+			current = undefined;
+			if (isClosed) return;
+			const said = child.errorLines().join('; ');
+			logger.error({ code, signal, said }, 'the storage daemon has ended; it is started again');
+			restart();
+		});
+	}
+
+	async function connect(child: Child): Promise<Qmp> {
+		const socket = path.relative(process.cwd(), path.join(folder, 'qmp.sock'));
+		const absolute = path.join(folder, 'qmp.sock');
+		const until = clock.elapsed() + patience.start;
+		let hasEnded = false;
+		void child.exited.then(() => {
+			hasEnded = true;
+		});
+		for (;;) {
+			try {
+				return await connectQmp(absolute.length < socket.length ? absolute : socket);
+			} catch (cause) {
+				if (hasEnded || clock.elapsed() > until) {
+					const said = child.errorLines().join('; ') || 'it opened no socket';
+					throw provisionerErrors.StorageFault(`qemu-storage-daemon: ${said}`, { cause });
+				}
+				await new Promise<void>(resolve => clock.after(5, resolve));
+			}
+		}
+	}
+
+	function restart(): void {
+		cancelTimer = clock.after(patience.restart, async () => {
+			if (isClosed) return;
+			try {
+				await start();
+				deps.onRestarted();
+			} catch (fault) {
+				logger.error({ err: fault }, 'the storage daemon could not be started again');
+				if (!isClosed) restart();
+			}
+		});
+	}
+
+	async function execute(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+		if (!current) throw provisionerErrors.StorageFault('The storage daemon is being started again.');
+		try {
+			return await current.qmp.execute(command, args);
+		} catch (cause) {
+			const words = cause instanceof Error ? cause.message : String(cause);
+			throw provisionerErrors.StorageFault(`${command}: ${words}`, { cause });
+		}
+	}
+
+	/** Resolves with the first event that fits, once `begin` has been carried out. */
+	async function eventAfter(
+		fits: (event: { event: string; data: Readonly<Record<string, unknown>> }) => boolean,
+		begin: () => Promise<unknown>,
+	): Promise<void> {
+		const at = current;
+		if (!at) throw provisionerErrors.StorageFault('The storage daemon is being started again.');
+		let stop: () => void = () => undefined;
+		let cancel: () => void = () => undefined;
+		const came = new Promise<void>((resolve, reject) => {
+			stop = at.qmp.onEvent(event => {
+				if (fits(event)) resolve();
+			});
+			cancel = clock.after(patience.export, () =>
+				reject(provisionerErrors.StorageFault('The storage daemon does not finish.')),
+			);
+			void at.qmp.closed.then(() => reject(provisionerErrors.StorageFault('The storage daemon has ended.')));
+		});
+		came.catch(() => undefined);
+		try {
+			await begin();
+			await came;
+		} finally {
+			stop();
+			cancel();
+		}
+	}
+
+	await start();
+	return {
+		async attach(node, file, isReadOnly) {
+			const mountpoint = path.join(exports, node);
+			await writeFile(mountpoint, '', { mode: 0o600 });
+			await execute('blockdev-add', {
+				driver: 'qcow2',
+				'node-name': node,
+				'read-only': isReadOnly,
+				discard: 'unmap',
+				file: { driver: 'file', filename: file, discard: 'unmap' },
+			});
+			try {
+				await execute('block-export-add', {
+					type: 'fuse',
+					id: node,
+					'node-name': node,
+					mountpoint,
+					writable: !isReadOnly,
+					'allow-other': 'off',
+				});
+			} catch (fault) {
+				await execute('blockdev-del', { 'node-name': node }).catch(() => undefined);
+				throw fault;
+			}
+			return mountpoint;
+		},
+		async addOverlay(node, overlay) {
+			await execute('blockdev-snapshot-sync', {
+				'node-name': node,
+				'snapshot-file': overlay.file,
+				'snapshot-node-name': overlay.node,
+				format: 'qcow2',
+				mode: 'existing',
+			});
+		},
+		async merge({ top, middle, base, baseName }) {
+			const id = `merge-${middle}`;
+			await eventAfter(
+				({ event, data }) => event === 'JOB_STATUS_CHANGE' && data.id === id && data.status === 'concluded',
+				() =>
+					execute('block-commit', {
+						'job-id': id,
+						device: top,
+						'top-node': middle,
+						'base-node': base,
+						'backing-file': baseName,
+						'auto-dismiss': false,
+					}),
+			);
+			const found = job.parse(await execute('query-jobs')).find(each => each.id === id);
+			await execute('job-dismiss', { id });
+			if (found?.error !== undefined) throw provisionerErrors.StorageFault(`block-commit: ${found.error}`);
+		},
+		async detach(node) {
+			await eventAfter(
+				({ event, data }) => event === 'BLOCK_EXPORT_DELETED' && data.id === node,
+				() => execute('block-export-del', { id: node, mode: 'hard' }),
+			);
+			await execute('blockdev-del', { 'node-name': node });
+			await rm(path.join(exports, node), { force: true });
+		},
+		async close() {
+			isClosed = true;
+			cancelTimer();
+			const last = current;
+			last?.qmp.close();
+			await last?.child.stop();
+		},
+	};
+}
