@@ -218,6 +218,34 @@ test('a port is read as it is: fresh, of access, with everything allowed', async
 	t.deepEqual(await driver.readPort(port, signal), { native: null, tagged: [5] }, 'it would, if 5 came back');
 });
 
+test('a text that does not show all of a port is believed in nothing', async t => {
+	const { simulator, driver } = await setUp(t);
+	const whole = [
+		'interface Ethernet1/1',
+		'  switchport mode trunk',
+		'  switchport access vlan 1',
+		'  switchport trunk native vlan 5',
+		'  switchport trunk allowed vlan 5-7',
+		'  no shutdown',
+	];
+	const show = (lines: readonly string[]) => {
+		const body = JSON.stringify({ jsonrpc: '2.0', result: { msg: `${lines.join('\n')}\n` }, id: 1 });
+		simulator.fault = () => ({ kind: 'says', response: { status: 200, body } });
+		return driver.readPort(port, signal);
+	};
+	t.deepEqual(await show(whole), { native: 5, tagged: [6, 7] });
+	for (let missing = 0; missing < whole.length; missing++) {
+		const fault = await t.throwsAsync(show(whole.filter((_, index) => index !== missing)));
+		t.regex(fault?.message ?? '', /does not show the port/, whole[missing]);
+	}
+	await t.throwsAsync(show(whole.map(line => line.replace('5-7', '5-x'))), {
+		message: /does not show the port/,
+	});
+	await t.throwsAsync(show(whole.map(line => line.replace('1/1', '1/11'))), {
+		message: /does not show the port/,
+	});
+});
+
 test('ports that are not for nodes are refused, and left as they are', async t => {
 	const { simulator, driver, raw } = await setUp(t);
 	const odd: [Partial<NxPort>, RegExp][] = [

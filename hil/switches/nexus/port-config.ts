@@ -30,7 +30,10 @@ export function parsePortConfig(text: string, port: string): PortConfig | undefi
 	}
 	const textAfter = (prefix: string) => block.findLast(line => line.startsWith(prefix))?.slice(prefix.length);
 	const isShut = block.findLast(line => line === 'shutdown' || line === 'no shutdown');
-	const isSwitchport = block.findLast(line => line === 'switchport' || line === 'no switchport');
+	const mode = textAfter('switchport mode ');
+	// Switches without routed ports have no line that says only that it is a switchport.
+	const implied = mode === undefined ? undefined : 'switchport';
+	const isSwitchport = block.findLast(line => line === 'switchport' || line === 'no switchport') ?? implied;
 	if (isShut === undefined || isSwitchport === undefined) return undefined;
 	const none = { access: 1, voice: null, native: 1, allowed: [] };
 	const common = {
@@ -39,7 +42,6 @@ export function parsePortConfig(text: string, port: string): PortConfig | undefi
 		channel: textAfter('channel-group ') ?? null,
 	};
 	if (!common.isSwitchport) return { ...common, ...none, mode: 'routed' };
-	const mode = textAfter('switchport mode ');
 	const access = vlanOf(textAfter('switchport access vlan '));
 	const native = vlanOf(textAfter('switchport trunk native vlan '));
 	const allowed = allowedOf(block);

@@ -1,0 +1,192 @@
+// Switches over HTTPS as a site has them: registered over HIL's interface, known by the site's CA, worked by their workers.
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { systemClock } from '../../common/clock.ts';
+import { createAuthority } from '../../common/identity/site-ca.ts';
+import { silentLogger } from '../../common/log/logger.ts';
+import type { PortState } from '../core/actions.ts';
+import { openHil } from '../open-hil.ts';
+import { readHilSite } from '../site.ts';
+import { startVdx } from './brocade/simulator.fixture.ts';
+import { startOs10 } from './dell-os10/simulator.fixture.ts';
+import { startNexus } from './nexus/simulator.fixture.ts';
+import { account, type HttpsSimulator } from './transport/https-simulator.fixture.ts';
+
+interface Site {
+	call(method: string, path: string, body?: unknown): Promise<Record<string, unknown>>;
+	/** Asks for something that takes time, and waits for its end. */
+	change(method: string, path: string, body: unknown): Promise<Record<string, unknown>>;
+	close(): Promise<void>;
+}
+
+const nothing: PortState = { native: null, tagged: [] };
+
+async function makeFolder(t: ExecutionContext, ca: string): Promise<string> {
+	const folder = await mkdtemp(join(tmpdir(), 'hil-switches-'));
+	t.teardown(() => rm(folder, { recursive: true }));
+	await writeFile(join(folder, 'admin.password'), 'administrator\n');
+	await chmod(join(folder, 'admin.password'), 0o600);
+	await writeFile(join(folder, 'switches-ca.pem'), ca);
+	await writeFile(
+		join(folder, 'hil.yaml'),
+		`
+store: { file: state/hil.db }
+listen: { port: 0 }
+vlans: 100-102
+switches: { ca: switches-ca.pem }
+admin: { username: root, password: admin.password }
+`,
+	);
+	return folder;
+}
+
+async function startSite(t: ExecutionContext, folder: string): Promise<Site> {
+	const hil = await openHil(readHilSite(join(folder, 'hil.yaml')), { logger: silentLogger });
+	t.teardown(() => hil.close());
+	const authorization = `Basic ${Buffer.from('root:administrator').toString('base64')}`;
+	const call: Site['call'] = async (method, path, body) => {
+		const answer = await fetch(`${hil.url}${path}`, {
+			method,
+			headers: { authorization },
+			...(body !== undefined && { body: JSON.stringify(body) }),
+		});
+		const text = await answer.text();
+		if (answer.status > 299) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+		return text === '' ? {} : JSON.parse(text);
+	};
+	return {
+		call,
+		async change(method, path, body) {
+			const { status_id: id } = await call(method, path, body);
+			return call('GET', `/v1/action/${id}?wait=20000`);
+		},
+		close: () => hil.close(),
+	};
+}
+
+interface Kind {
+	readonly type: string;
+	readonly port: string;
+	readonly own: Readonly<Record<string, string>>;
+	start(): Promise<{ readonly simulator: HttpsSimulator; carries(port: string): PortState; spoil(): void }>;
+}
+
+const kinds: readonly Kind[] = [
+	{
+		type: 'nexus',
+		port: 'Ethernet1/1',
+		own: { dummy_vlan: '999' },
+		async start() {
+			const simulator = await startNexus();
+			const raw = simulator.ports.get('Ethernet1/1');
+			return {
+				simulator,
+				carries: simulator.carries,
+				spoil: () => raw && Object.assign(raw, { allowed: [100, 101] }) && simulator.vlans.add(101),
+			};
+		},
+	},
+	{
+		type: 'dellos10',
+		port: 'ethernet1/1/1',
+		own: {},
+		async start() {
+			const simulator = await startOs10();
+			const { vlans } = simulator.config;
+			return {
+				simulator,
+				carries: simulator.carries,
+				spoil: () => vlans.set(101, { untagged: new Set(), tagged: new Set(['ethernet1/1/1']) }),
+			};
+		},
+	},
+	{
+		type: 'brocade',
+		port: '1/0/1',
+		own: { interface_type: 'TenGigabitEthernet' },
+		async start() {
+			const simulator = await startVdx();
+			const { model } = simulator;
+			return {
+				simulator,
+				carries: model.carries,
+				spoil: () => {
+					model.vlans.add(101);
+					model.ports.get('1/0/1')?.switchport?.allowed.add(101);
+				},
+			};
+		},
+	},
+];
+
+for (const { type, port, own, start } of kinds) {
+	test(`a ${type} switch is registered as in HIL, and a node's port follows its networks`, async t => {
+		const { simulator, carries, spoil } = await start();
+		t.teardown(simulator.close);
+		const folder = await makeFolder(t, simulator.ca);
+		const site = await startSite(t, folder);
+		await site.call('PUT', '/v0/switch/tor', {
+			type: `http://schema.massopencloud.org/haas/v0/switches/${type}`,
+			hostname: simulator.host,
+			...account,
+			...own,
+		});
+		await site.call('PUT', `/v0/switch/tor/port/${port}`);
+		await site.call('PUT', '/v0/project/red');
+		await site.call('PUT', '/v0/node/n1', { obmd: { uri: 'https://proxy/bmc/n1', admin_token: '' } });
+		await site.call('PUT', '/v0/node/n1/nic/eth0', { macaddr: '02:00:00:00:00:01' });
+		await site.call('POST', `/v0/switch/tor/port/${port}/connect_nic`, { node: 'n1', nic: 'eth0' });
+		await site.call('PUT', '/v0/network/inner', { owner: 'red', access: 'red', net_id: '' });
+		await site.call('POST', '/v0/project/red/connect_node', { node: 'n1' });
+
+		const nic = '/v0/node/n1/nic/eth0';
+		const connected = await site.change('POST', `${nic}/connect_network`, { network: 'inner' });
+		t.like(connected, { status: 'DONE', error: null });
+		t.deepEqual(carries(port), { native: 100, tagged: [] });
+
+		spoil();
+		t.deepEqual(carries(port), { native: 100, tagged: [101] });
+		const recorded = { native: 100, tagged: [] };
+		const { ports: drifted } = await site.call('GET', '/v1/switch/tor/drift');
+		t.like((drifted as object[])[0], {
+			port,
+			recorded,
+			found: { native: 100, tagged: [101] },
+			repaired: false,
+		});
+		await site.call('POST', '/v1/switch/tor/repair');
+		t.deepEqual(carries(port), recorded);
+
+		const detached = await site.change('POST', `${nic}/detach_network`, { network: 'inner' });
+		t.like(detached, { status: 'DONE' });
+		t.deepEqual(carries(port), nothing);
+		await site.close();
+		t.false((await readFile(join(folder, 'state/hil.db'))).includes(account.password));
+	});
+}
+
+test('a switch that the site does not know is not spoken to, and why is recorded', async t => {
+	const simulator = await startNexus();
+	t.teardown(simulator.close);
+	const stranger = await createAuthority({ name: 'somebody else', clock: systemClock });
+	const site = await startSite(t, await makeFolder(t, stranger.certificatePem));
+	await site.call('PUT', '/v0/switch/tor', {
+		type: 'http://schema.massopencloud.org/haas/v0/switches/nexus',
+		hostname: simulator.host,
+		...account,
+		dummy_vlan: '999',
+	});
+	await site.call('PUT', '/v0/switch/tor/port/Ethernet1/1');
+	const fault = await t.throwsAsync(site.call('GET', '/v1/switch/tor/drift'));
+	t.regex(fault?.message ?? '', /503 .*the certificate of 127\.0\.0\.1.* is not believed/);
+	t.is(simulator.requests.length + simulator.turnedAway, 0);
+	const plain = site.call('PUT', '/v0/switch/other', {
+		type: 'http://schema.massopencloud.org/haas/v0/switches/nexus',
+		hostname: `http://${simulator.host}`,
+		...account,
+		dummy_vlan: '999',
+	});
+	await t.throwsAsync(plain, { message: /400 .*hostname: expected HOST/ });
+});
