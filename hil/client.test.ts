@@ -36,6 +36,10 @@ test('a service takes a node, connects it, manages it and lets it go', async t =
 	await client.changeDone(change ?? '');
 	t.like(await client.changeState(change ?? ''), { status: 'DONE', error: null });
 	t.deepEqual((await client.node('n1')).nics[0]?.networks, { 'vlan/native': 'inner' });
+	t.like((await client.topology({ project: 'red', limit: 1 })).nodes[0]?.nics[0]?.networks[0], {
+		network: 'inner',
+		vlan: 100,
+	});
 	await client.setObm('n1', true);
 	t.deepEqual(await client.power('n1', 'off'), { waiting: false });
 	t.is(await client.powerStatus('n1'), 'off');

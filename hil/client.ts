@@ -16,6 +16,7 @@ export type ActionView = z.output<typeof v1.action>;
 export type DepartureView = z.output<typeof v1.departure>;
 export type ChangeView = z.output<typeof v1.change>;
 export type ChangeState = z.output<typeof v1.changeState>;
+export type TopologyView = z.output<typeof v1.topology>;
 export type FoundNodes = z.output<typeof v1.foundNodes>;
 /** One step of a change, as docs/hil.md has them. */
 export type ChangeStep = { readonly do: string } & Readonly<Record<string, string>>;
@@ -45,6 +46,8 @@ export interface HilClient {
 		after?: string;
 	}): Promise<FoundNodes>;
 	node(name: string): Promise<NodeView>;
+	/** How the own nodes are connected; `after` is the `next` of the answer before. */
+	topology(query?: { project?: string; limit?: number; after?: string }): Promise<TopologyView>;
 	/** All steps or none. */
 	change(steps: readonly ChangeStep[], options?: { dryRun?: boolean }): Promise<ChangeView>;
 	/** What became of a change that has an id; `wait` as for `action`. */
@@ -106,13 +109,8 @@ export function createHilClient(
 
 	const client: HilClient = {
 		me: () => call(v1.me, 'GET', '/v1/me'),
-		searchNodes(query = {}) {
-			const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== '');
-			const search = new URLSearchParams(
-				given.map(([name, value]): [string, string] => [name, String(value)]),
-			);
-			return call(v1.foundNodes, 'GET', `/v1/nodes${search.size > 0 ? `?${search}` : ''}`);
-		},
+		searchNodes: (query = {}) => call(v1.foundNodes, 'GET', withQuery('/v1/nodes', query)),
+		topology: (query = {}) => call(v1.topology, 'GET', withQuery('/v1/topology', query)),
 		node: name => call(v0.node, 'GET', at`/v0/node/${name}`),
 		change: (steps, { dryRun = false } = {}) =>
 			call(v1.change, 'POST', '/v1/changes', { steps, ...(dryRun && { dry_run: true }) }),
@@ -190,3 +188,9 @@ export function createHilClient(
 }
 
 const waiting = (path: string, wait: number): string => (wait > 0 ? `${path}?wait=${wait}` : path);
+
+function withQuery(path: string, query: Readonly<Record<string, string | number | boolean>>): string {
+	const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== '');
+	const search = new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)]));
+	return search.size > 0 ? `${path}?${search}` : path;
+}

@@ -58,6 +58,7 @@ export async function startHil(
 		pool?: readonly number[];
 		obm?: Obm;
 		obmUrls?: readonly string[];
+		showsPortsToProjects?: boolean;
 		hypervisor?: Hypervisor;
 		images?: readonly string[];
 		/** In memory when absent. */
@@ -113,6 +114,7 @@ export async function startHil(
 		images: options.images ?? [],
 		maintenance: undefined,
 		obmUrls: options.obmUrls ?? [],
+		showsPortsToProjects: options.showsPortsToProjects,
 	});
 	const hash = await hashPassword('root');
 	await store.transact(async tx => {

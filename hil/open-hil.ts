@@ -109,6 +109,7 @@ export async function openHil(
 			images: site.headnodes.images,
 			maintenance: maintenance?.project,
 			obmUrls: site.obm.map(({ proxy }) => proxy),
+			showsPortsToProjects: site.topology === 'projects',
 		});
 		const changes = createChanges({
 			...shared,

@@ -87,6 +87,8 @@ const siteSchema = (folder: string) => {
 			maintenance: z
 				.strictObject({ project: label, url: z.url({ protocol: /^https?$/ }).optional() })
 				.optional(),
+			/** Who is told which switch and port a node is plugged into: administrators, or its project as well. */
+			topology: z.enum(['administrators', 'projects']).default('administrators'),
 			headnodes: z.strictObject({ images: z.array(z.string().min(1)) }).default({ images: [] }),
 			/** How often each switch is compared with what is recorded, and whether what differs is put right by itself. */
 			driftChecks: z

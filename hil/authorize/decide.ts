@@ -17,6 +17,7 @@ const needs: Readonly<Record<Rule, string>> = {
 	any: 'a log-in',
 	admin: 'an administrator',
 	project: 'a member of the project',
+	'own-projects': 'a member of the project',
 	node: "a member of the node's project, or an administrator while it is free",
 	'node-visible': "a member of the node's project",
 	'network-new': 'a member of the project that is to own it, or an administrator',

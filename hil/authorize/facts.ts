@@ -44,6 +44,8 @@ export async function loadFacts(tx: ReadTransaction, rule: Rule, args: Arguments
 			return closed;
 		case 'project':
 			return of(named('project'));
+		case 'own-projects':
+			return args.project === undefined ? open : of(named('project'));
 		case 'network-new':
 			return named('owner') === 'admin' ? closed : of(named('owner'));
 		case 'node':

@@ -44,6 +44,11 @@ function situations(ids: Ids): Readonly<Record<Rule, Readonly<Record<string, Arg
 	return {
 		any: { '': {} },
 		admin: { '': {} },
+		'own-projects': {
+			'what is theirs': {},
+			'project red': { project: 'red' },
+			'no such project': { project: 'none' },
+		},
 		project: { 'project red': { project: 'red' }, 'no such project': { project: 'none' } },
 		node: nodes,
 		'node-visible': nodes,

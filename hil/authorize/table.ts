@@ -8,6 +8,8 @@ export type Rule =
 	| 'admin'
 	/** Members of the project that the call names. */
 	| 'project'
+	/** The same; whoever is logged in when it names none: then they meet what is theirs. */
+	| 'own-projects'
 	/** Members of the node's project; of a free node, administrators. */
 	| 'node'
 	/** The same, but free nodes are everybody's to see. */
@@ -65,6 +67,7 @@ export const rules = {
 	'switch.register': 'admin',
 	'switch.delete': 'admin',
 	'switch.show': 'admin',
+	'switch.list-ports': 'admin',
 	'switch.inspect': 'admin',
 	'switch.repair': 'admin',
 	'port.register': 'admin',
@@ -88,6 +91,7 @@ export const rules = {
 	'user.set-admin': 'admin',
 	'user.change-projects': 'admin',
 	'me.show': 'any',
+	'topology.show': 'own-projects',
 	// What is found is what one may look at.
 	'node.search': 'any',
 	// Each of its steps takes what it takes by itself.

@@ -17,4 +17,6 @@ export interface World {
 	readonly maintenance: string | undefined;
 	/** Where management controllers are reached: one of these begins each node's address. */
 	readonly obmUrls: readonly string[];
+	/** Whether members of a project are told which switch and port their nodes are plugged into. */
+	readonly showsPortsToProjects?: boolean | undefined;
 }

@@ -12,6 +12,7 @@ import { changes, type HilRoute, reads } from '../v0/route.ts';
 import { queued } from '../v0/views.ts';
 import { onceEnded, waitFor } from './await-ending.ts';
 import { changeRoutes } from './change-routes.ts';
+import { topologyRoutes } from './topology-routes.ts';
 import * as views from './views.ts';
 
 const quota = z.int().min(0).nullable();
@@ -140,5 +141,5 @@ export function v1Routes(): readonly HilRoute[] {
 			verb: showDeparture,
 		}),
 	];
-	return withDescription('/v1', [...own, ...changeRoutes()]);
+	return withDescription('/v1', [...own, ...topologyRoutes, ...changeRoutes()]);
 }

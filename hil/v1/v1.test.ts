@@ -1,6 +1,7 @@
 import test from 'ava';
 import { type HilBench, startHil } from '../hil.fixture.ts';
 import { v1Routes } from './routes.ts';
+import * as views from './views.ts';
 
 const type = 'http://schema.massopencloud.org/haas/v0/switches/mock';
 
@@ -257,4 +258,36 @@ test('what goes beyond HIL describes itself as well', async t => {
 	const description = (await hil.ok('GET', '/v1/openapi.json')) as { paths: object };
 	const served = v1Routes().map(({ path }) => `/v1${path}`);
 	t.deepEqual(Object.keys(description.paths).sort(), [...new Set(served)].sort());
+});
+
+test('topology: answers are as they are described, with places as far as the site tells them', async t => {
+	for (const showsPortsToProjects of [false, true]) {
+		const hil = await startHil(t, { showsPortsToProjects });
+		await furnish(hil, 3);
+		await hil.ok('POST', '/v0/project/red/connect_node', { node: 'n1' }, 'alice');
+		await hil.ok('PUT', '/v0/network/inner', { owner: 'red', access: 'red', net_id: '' }, 'alice');
+		await hil.ok('POST', '/v0/node/n1/nic/eth0/connect_network', { network: 'inner' }, 'alice');
+		await hil.workers.idle();
+		const place = { switch: 'tor', port: 'gi1/0/1' };
+		const carried = { networks: [{ network: 'inner', channel: 'vlan/native', vlan: 100 }], pending: false };
+		const nic = { label: 'eth0', macaddr: '', ...carried };
+		const own = await hil.ok('GET', '/v1/topology?project=red', undefined, 'alice');
+		t.deepEqual(views.topology.parse(own), {
+			nodes: [{ name: 'n1', project: 'red', nics: [{ ...nic, ...(showsPortsToProjects && place) }] }],
+			next: null,
+		});
+		t.deepEqual(await hil.ok('GET', '/v1/topology', undefined, 'bob'), { nodes: [], next: null });
+		t.is((await hil.call('GET', '/v1/topology?project=red', undefined, 'bob')).status, 401);
+		const all = views.topology.parse(await hil.ok('GET', '/v1/topology?limit=2'));
+		t.deepEqual([names(all), all.next], [['n1', 'n2'], 'n2']);
+		t.deepEqual(all.nodes[0]?.nics, [{ ...nic, ...place }]);
+		const ports = views.ports.parse(await hil.ok('GET', '/v1/switch/tor/ports?limit=1'));
+		t.deepEqual(ports, {
+			ports: [{ port: 'gi1/0/1', node: 'n1', nic: 'eth0', project: 'red', ...carried }],
+			next: 'gi1/0/1',
+		});
+		const rest = views.ports.parse(await hil.ok('GET', `/v1/switch/tor/ports?after=${ports.next}`));
+		t.is(rest.ports.length, 2);
+		t.is((await hil.call('GET', '/v1/topology?limit=0')).status, 400);
+	}
 });

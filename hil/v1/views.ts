@@ -16,6 +16,36 @@ export const foundNodes = z.strictObject({
 	next: z.string().nullable(),
 });
 
+const carried = {
+	networks: z.array(z.strictObject({ network: z.string(), channel: z.string(), vlan: z.int() })),
+	pending: z.boolean(),
+};
+const place = z.string().nullable().optional();
+export const topology = z.strictObject({
+	nodes: z.array(
+		z.strictObject({
+			name: z.string(),
+			project: z.string().nullable(),
+			nics: z.array(
+				z.strictObject({ label: z.string(), macaddr: z.string(), switch: place, port: place, ...carried }),
+			),
+		}),
+	),
+	next: z.string().nullable(),
+});
+export const ports = z.strictObject({
+	ports: z.array(
+		z.strictObject({
+			port: z.string(),
+			node: z.string().nullable(),
+			nic: z.string().nullable(),
+			project: z.string().nullable(),
+			...carried,
+		}),
+	),
+	next: z.string().nullable(),
+});
+
 const portState = z.strictObject({ native: z.int().nullable(), tagged: z.array(z.int()) });
 const most = z.int().nullable();
 export const project = z.strictObject({
