@@ -21,10 +21,12 @@ import { createNoHypervisor, type Hypervisor } from './headnode/hypervisor.ts';
 import type { HilDeps } from './hil-deps.ts';
 import { createLeases } from './lease/leases.ts';
 import { users } from './model/project.ts';
+import type { DriftChecks } from './network/drift-watch.ts';
 import { createWorkers, type Workers } from './network/workers.ts';
 import { createConsoles } from './obm/consoles.ts';
 import { createNoObm } from './obm/no-obm.ts';
 import type { Obm } from './obm/obm.ts';
+import type { SwitchType } from './switches/driver.ts';
 import { createMockSwitches, type MockSwitches } from './switches/mock.ts';
 import type { Woken } from './woken.ts';
 
@@ -63,6 +65,9 @@ export async function startHil(
 		images?: readonly string[];
 		/** In memory when absent. */
 		store?: Store;
+		/** Types of switches beside the mock. */
+		types?: readonly SwitchType[];
+		checks?: DriftChecks;
 		/** Further ways to log in than the database. */
 		backEnds?: (deps: { store: Store; clock: FakeClock }) => readonly Authenticator[];
 	} = {},
@@ -71,7 +76,7 @@ export async function startHil(
 	const { store = createMemoryStore() } = options;
 	const clock = new FakeClock();
 	const mocks = createMockSwitches();
-	const types = new Map([[mocks.type.type, mocks.type]]);
+	const types = new Map([mocks.type, ...(options.types ?? [])].map(type => [type.type, type]));
 	const endings = createEndings(clock);
 	const workers = createWorkers({
 		store,
@@ -80,6 +85,7 @@ export async function startHil(
 		clock,
 		random: () => 0.5,
 		logger: silentLogger,
+		checks: options.checks,
 		onEnded: id => {
 			endings.tell(id);
 			changes.actionEnded(id);
