@@ -33,9 +33,15 @@ export interface SiteFolderOptions {
 	readonly parties?: readonly string[];
 	/** The name of a party's operator; `<party>-operator` when absent. */
 	readonly operators?: Readonly<Record<string, string>>;
-	/** By name; `password` is that of the BMC's root account. Those with a `host` have no port of their own. */
+	/**
+	 * By name; `password` is that of the BMC's root account, `ca` a file with the authority of its certificate, where that
+	 * is not the test's. Those with a `host` have no port of their own.
+	 */
 	readonly bmcs: Readonly<
-		Record<string, { readonly url: string; readonly password: string; readonly host?: string }>
+		Record<
+			string,
+			{ readonly url: string; readonly password: string; readonly host?: string; readonly ca?: string }
+		>
 	>;
 	/** A folder, or files by their path in it: `operations.yaml`, `hso/power.yaml`. */
 	readonly policies: string | Readonly<Record<string, string>>;
@@ -105,9 +111,9 @@ export async function writeSiteFolder(folder: string, options: SiteFolderOptions
 			operators: 'operators.yaml',
 			policies,
 			bmcs: Object.fromEntries(
-				Object.entries(options.bmcs).map(([name, { url, host }]) => [
+				Object.entries(options.bmcs).map(([name, { url, host, ca = 'ca.pem' }]) => [
 					name,
-					{ url, ca: 'ca.pem', password: `${name}.password`, ...(host ? { host } : { listen: { port: 0 } }) },
+					{ url, ca, password: `${name}.password`, ...(host ? { host } : { listen: { port: 0 } }) },
 				]),
 			),
 			...(options.external && { external: options.external }),

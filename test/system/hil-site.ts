@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -22,6 +22,10 @@ export interface HilSite {
 		/** As the administrator: what the call answers; throws when it is refused. */
 		root(method: string, path: string, body?: object): Promise<unknown>;
 		readonly client: HilClient;
+		/** Has a node with one NIC, eth0, plugged into a port of the switch `tor`. */
+		register(of: { readonly node: string; readonly port: string; readonly mac: string }): Promise<void>;
+		/** Has the user, with the password of the file, and the project, and the one in the other. */
+		join(user: string, project: string): Promise<void>;
 	};
 	readonly proxy: {
 		readonly url: string;
@@ -87,6 +91,11 @@ export async function startHilSite(t: ExecutionContext, options: HilSiteOptions)
 	t.teardown(() => toHil.close());
 	const client = createHilClient({ url: hilUrl, username: 'root', password: root, ca: tls.ca });
 	t.teardown(() => client.close());
+	const call: HilSite['hil']['root'] = async (method, target, body) => {
+		const answer = await toHil.ask({ name: 'root', password: root }, method, target, { body });
+		if (answer.status > 299) throw new Error(`${method} ${target}: ${answer.whole}`);
+		return answer.json;
+	};
 	const toProxy = createAsk(url, tls.ca);
 	t.teardown(() => toProxy.close());
 	return {
@@ -95,10 +104,18 @@ export async function startHilSite(t: ExecutionContext, options: HilSiteOptions)
 		hil: {
 			url: hilUrl,
 			client,
-			async root(method, target, body) {
-				const answer = await toHil.ask({ name: 'root', password: root }, method, target, { body });
-				if (answer.status > 299) throw new Error(`${method} ${target}: ${answer.whole}`);
-				return answer.json;
+			root: call,
+			async register({ node, port, mac }) {
+				await call('PUT', `/v0/node/${node}`, { obmd: { uri: `${url}/bmc/${node}`, admin_token: '' } });
+				await call('PUT', `/v0/node/${node}/nic/eth0`, { macaddr: mac });
+				await call('PUT', `/v0/switch/tor/port/${port}`);
+				await call('POST', `/v0/switch/tor/port/${port}/connect_nic`, { node, nic: 'eth0' });
+			},
+			async join(user, project) {
+				const password = await readFile(path.join(folder, `${user}.password`), 'utf8');
+				await call('PUT', `/v0/project/${project}`);
+				await call('PUT', `/v0/auth/basic/user/${user}`, { password });
+				await call('POST', `/v0/auth/basic/user/${user}/add_project`, { project });
 			},
 		},
 		proxy: {
@@ -111,4 +128,13 @@ export async function startHilSite(t: ExecutionContext, options: HilSiteOptions)
 			},
 		},
 	};
+}
+
+/** `<name>.netrc` for curl, beside each `<name>.password`. */
+export async function writeNetrc(folder: string, names: readonly string[]): Promise<void> {
+	for (const name of names) {
+		const password = await readFile(path.join(folder, `${name}.password`), 'utf8');
+		const line = `default login ${name} password ${password}\n`;
+		await writeFile(path.join(folder, `${name}.netrc`), line, { mode: 0o600 });
+	}
 }

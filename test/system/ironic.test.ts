@@ -1,6 +1,6 @@
 // examples/ironic as its reader would do it: Debian's Ironic, unmodified, manages a node that hil has given to a project,
 // through the proxy and for as long as hil says so.
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -11,8 +11,8 @@ import { type Bmc, startBmc } from '../../qemu/bmc/bmc.ts';
 import { testNeeding } from '../debian/test-needing.ts';
 import { until } from '../visitor.ts';
 import { readExample } from './example.ts';
-import { startHilSite } from './hil-site.ts';
-import { startIronic } from './ironic-process.ts';
+import { startHilSite, writeNetrc } from './hil-site.ts';
+import { startProgram } from './running-program.ts';
 import { startTerminal } from './terminal.ts';
 
 const test = testNeeding('ironic-common', 'python3-ironicclient', 'python3-sushy', 'curl');
@@ -67,20 +67,12 @@ test('a tenant’s Ironic manages what hil gave the tenant, and nothing any more
 		external: hil => ({ PDU: source, Red: { ...Red, url: `${hil}${new URL(Red.url).pathname}` } }),
 	});
 	const { folder, hil, proxy } = site;
-	for (const user of ['root', 'alice']) {
-		const secret = await readFile(path.join(folder, `${user}.password`), 'utf8');
-		const line = `default login ${user} password ${secret}\n`;
-		await writeFile(path.join(folder, `${user}.netrc`), line, { mode: 0o600 });
-	}
+	await writeNetrc(folder, ['root', 'alice']);
 	const type = 'http://schema.massopencloud.org/haas/v0/switches/mock';
 	await hil.root('PUT', '/v0/switch/tor', { type, hostname: 'tor', username: 'u', password: 'p' });
 	for (const node of bmcs.keys()) {
-		const port = `gi1/0/${node.at(-1)}`;
-		const obmd = { uri: `${proxy.url}/bmc/${node}`, admin_token: '' };
-		await hil.root('PUT', `/v0/node/${node}`, { obmd });
-		await hil.root('PUT', `/v0/node/${node}/nic/eth0`, { macaddr: `02:00:00:00:00:0${node.at(-1)}` });
-		await hil.root('PUT', `/v0/switch/tor/port/${port}`);
-		await hil.root('POST', `/v0/switch/tor/port/${port}/connect_nic`, { node, nic: 'eth0' });
+		const at = node.at(-1) ?? '';
+		await hil.register({ node, port: `gi1/0/${at}`, mac: `02:00:00:00:00:0${at}` });
 	}
 
 	const terminal = startTerminal(t, {
@@ -90,7 +82,17 @@ test('a tenant’s Ironic manages what hil gave the tenant, and nothing any more
 	const follow = (heading: string) => terminal.run(example.commands(heading), 120);
 	await follow('Once: the site');
 	t.regex(await follow('Take a node'), /"status": ?"DONE"/);
-	await startIronic(t, { example: example.folder, cwd: folder, address: new URL(hil.url).hostname });
+	const address = new URL(hil.url).hostname;
+	await startProgram(t, path.join(example.folder, 'start-ironic'), ['ironic', address], {
+		cwd: folder,
+		// It is to look more often than every minute.
+		env: { OS_CONDUCTOR__SYNC_POWER_STATE_INTERVAL: '1' },
+		isUp: () =>
+			fetch(`http://${address}:6385/`).then(
+				({ ok }) => ok,
+				() => false,
+			),
+	});
 	t.regex(await follow('Start Ironic'), /redfish/);
 	// Without the command line, which takes seconds to start.
 	const clouds = parse(await readFile(path.join(folder, 'ironic/clouds.yaml'), 'utf8'));
