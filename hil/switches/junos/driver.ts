@@ -15,7 +15,7 @@ import { sshAddress } from '../transport/ssh-host.ts';
 import { createConnection, type JunosConnection } from './connection.ts';
 import { hardwareVlans } from './hardware-state.ts';
 import { portChange } from './port-change.ts';
-import { portStateOf } from './port-configuration.ts';
+import { isShutWithUnits, portStateOf } from './port-configuration.ts';
 import { isPortName, junosSettings, netconfPort } from './settings.ts';
 
 /** Juniper's EX and QFX switches with Enhanced Layer 2 Software, by NETCONF. */
@@ -36,16 +36,17 @@ export function createJunos(trust: Pick<SwitchTrust, 'knownHosts'>, clock: Clock
 	};
 }
 
+const nothing: PortState = { native: null, tagged: [] };
 /** In ms: between two looks at the hardware, which follows a commit after a moment. */
 const betweenLooks = 250;
 /** Of the hardware, while it shows something else than what is configured. */
 const looks = 20;
 /** While it does not show the port at all: it may have no transceiver in it, and never show. */
 const looksForPort = 4;
-/** Of one RPC the name differs by version. */
-const hardwareRequests = [
-	'get-ethernet-switching-interface-information',
-	'get-ethernet-switching-interface-details',
+/** What the hardware does with a port: by the RPC, and where that is called otherwise, by the command for people. */
+const hardwareRequests = (unit: string): readonly XmlElement[] => [
+	xml('get-ethernet-switching-interface-information', [xml('interface-name', unit)]),
+	xml('command', `show ethernet-switching interface ${unit}`, { format: 'xml' }),
 ];
 
 /**
@@ -73,10 +74,9 @@ function openJunos(connection: JunosConnection, clock: Clock): SwitchDriver {
 	/** Undefined when the hardware does not show the port. */
 	async function hardware(port: string, signal: AbortSignal): Promise<ReadonlySet<number> | undefined> {
 		let refused: unknown;
-		for (const name of hardwareRequests) {
+		for (const request of hardwareRequests(`${port}.0`)) {
 			try {
-				const reply = await connection.ask(xml(name, [xml('interface-name', `${port}.0`)]), signal);
-				const vlans = hardwareVlans(reply, port);
+				const vlans = hardwareVlans(await connection.ask(request, signal), port);
 				if (typeof vlans === 'string') throw refusal(vlans);
 				return vlans;
 			} catch (fault) {
@@ -99,6 +99,11 @@ function openJunos(connection: JunosConnection, clock: Clock): SwitchDriver {
 			signal.addEventListener('abort', giveUp);
 		});
 
+	const notOurs = (port: string, why: string): Error =>
+		refusal(
+			`port ${port} is left as it is: ${why}. Take that off it, or out of the groups and ranges it is in`,
+		);
+
 	function check(port: string): void {
 		if (!isPortName(port)) throw refusal(`it has no port '${port}'`);
 	}
@@ -106,10 +111,7 @@ function openJunos(connection: JunosConnection, clock: Clock): SwitchDriver {
 	/** What is to be committed lets exactly that pass, with all that the port inherits. */
 	async function checkCandidate(port: string, wanted: PortState, signal: AbortSignal): Promise<void> {
 		const state = portStateOf(await configuration(port, { inherit: 'inherit' }, signal), port);
-		if (typeof state === 'string')
-			throw refusal(
-				`port ${port} cannot be set: ${state}. Take that off it, or out of the groups and ranges it is in`,
-			);
+		if (typeof state === 'string') throw notOurs(port, state);
 		if (isSameState(state, wanted)) return;
 		throw refusal(
 			`port ${port} would carry ${describeState(state)} instead of ${describeState(wanted)}, because of groups or ranges it is in`,
@@ -119,8 +121,11 @@ function openJunos(connection: JunosConnection, clock: Clock): SwitchDriver {
 	return {
 		async readPort(port, signal) {
 			check(port);
-			const state = portStateOf(await configuration(port, committed, signal), port);
-			if (typeof state === 'string') throw refusal(`port ${port} is not for hil: ${state}`);
+			const config = await configuration(port, committed, signal);
+			const state = portStateOf(config, port);
+			if (typeof state === 'string') throw notOurs(port, state);
+			// The hardware may go on showing VLANs of a port that somebody has only disabled.
+			if (isShutWithUnits(config, port)) return state;
 			const expected = [...(state.native === null ? [] : [state.native]), ...state.tagged];
 			for (let look = 1; ; look++) {
 				const vlans = await hardware(port, signal);
@@ -140,6 +145,9 @@ function openJunos(connection: JunosConnection, clock: Clock): SwitchDriver {
 			try {
 				const own = await configuration(port, {}, signal);
 				const effective = await configuration(port, { inherit: 'inherit' }, signal);
+				const state = portStateOf(effective, port);
+				// Whatever stands there: shut, it passes nothing.
+				if (typeof state === 'string' && !isSameState(wanted, nothing)) throw notOurs(port, state);
 				const change = portChange(own, effective, port, wanted);
 				if (typeof change === 'string') throw refusal(change);
 				const config = xml('config', [xml('configuration', change)]);
@@ -150,7 +158,13 @@ function openJunos(connection: JunosConnection, clock: Clock): SwitchDriver {
 				await giveBack(target, signal);
 				throw fault;
 			}
-			await connection.order(xml('unlock', [target]), signal);
+			try {
+				await connection.order(xml('unlock', [target]), signal);
+			} catch (fault) {
+				// It is done. With the session ends its lock.
+				await connection.drop();
+				if (signal.aborted) throw fault;
+			}
 		},
 		close: () => connection.close(),
 	};

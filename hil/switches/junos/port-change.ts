@@ -4,8 +4,6 @@ import { interfaceOf } from './port-configuration.ts';
 import { readVlanTable } from './vlan-table.ts';
 
 const toDelete = { operation: 'delete' };
-/** What makes a port something else than a switched one with a single unit. */
-const otherKinds = ['vlan-tagging', 'flexible-vlan-tagging', 'stacked-vlan-tagging', 'encapsulation'];
 
 /**
  * The sections to load so that a port carries what is wanted and nothing else, out of the candidate as it stands
@@ -59,7 +57,6 @@ function interfaceChange(
 	const inside = [
 		xml('name', port),
 		...(isNothing ? [xml('disable', [], activationOf(childOf(found, 'disable')))] : [gone('disable')]),
-		...otherKinds.map(gone),
 		isTrunk && native !== null
 			? xml('native-vlan-id', String(native), activationOf(childOf(found, 'native-vlan-id')))
 			: gone('native-vlan-id'),

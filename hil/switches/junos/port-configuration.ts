@@ -55,6 +55,12 @@ export function portStateOf(configuration: XmlElement, port: string): PortState 
 	);
 }
 
+/** It is disabled, and has kept what it would carry otherwise. hil leaves no such port behind. */
+export function isShutWithUnits(configuration: XmlElement, port: string): boolean {
+	const found = interfaceOf(activeOf(configuration), port);
+	return childOf(found, 'disable') !== undefined && childOf(found, 'unit') !== undefined;
+}
+
 const oddIn = (element: XmlElement, what: keyof typeof harmless): string | undefined => {
 	const odd = element.children.find(({ name }) => !harmless[what].has(name));
 	return odd && `it has '${odd.name}' in its ${what}`;

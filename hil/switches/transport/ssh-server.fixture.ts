@@ -44,12 +44,22 @@ export interface SshServer {
 const same = (a: string, b: string): boolean =>
 	a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 
+/** A key that ssh2 can read: of those of ed25519 that it generates, it cannot read one in some three hundred. */
+export function generateSshKey(
+	type: 'ed25519' | 'rsa' = 'ed25519',
+): ReturnType<typeof utils.generateKeyPairSync> {
+	for (;;) {
+		const pair =
+			type === 'rsa'
+				? utils.generateKeyPairSync('rsa', { bits: 2048 })
+				: utils.generateKeyPairSync('ed25519');
+		if (!(utils.parseKey(pair.private) instanceof Error)) return pair;
+	}
+}
+
 export async function startSshServer(options: SshServerOptions): Promise<SshServer> {
 	const { hostKey = 'ed25519', logIn = 'password' } = options;
-	const pair =
-		hostKey === 'rsa'
-			? utils.generateKeyPairSync('rsa', { bits: 2048 })
-			: utils.generateKeyPairSync('ed25519');
+	const pair = generateSshKey(hostKey);
 	const connections = new Set<Connection>();
 	const logIns = { taken: 0, refused: 0 };
 	const server = new Server({
@@ -103,9 +113,11 @@ export async function startSshServer(options: SshServerOptions): Promise<SshServ
 			client.on('session', accept => {
 				const session = accept();
 				session.on('pty', agree => agree());
-				session.on('shell', (agree, deny) => (options.onShell ? options.onShell(watched(agree())) : deny()));
+				session.on('shell', (agree, deny) =>
+					options.onShell ? options.onShell(watched(agree(), client)) : deny(),
+				);
 				session.on('subsystem', (agree, deny, { name }) =>
-					options.onSubsystem ? options.onSubsystem(name, watched(agree())) : deny(),
+					options.onSubsystem ? options.onSubsystem(name, watched(agree(), client)) : deny(),
 				);
 			});
 		});
@@ -142,9 +154,12 @@ export async function startSshServer(options: SshServerOptions): Promise<SshServ
 /** ssh2 has no other way to end, or stop, without a word, nor to send small answers at once. */
 const socketOf = (client: Connection): Socket => (client as unknown as { _sock: Socket })._sock;
 
-/** Writing to a client that has gone is no fault of the server's. */
-function watched(channel: ServerChannel): ServerChannel {
+/** Writing to a client that has gone is no fault of the server's; ssh2 does not tell channels that their client has. */
+function watched(channel: ServerChannel, client: Connection): ServerChannel {
 	channel.on('error', () => undefined);
+	const gone = (): void => void channel.emit('close');
+	client.once('close', gone);
+	channel.once('close', () => client.removeListener('close', gone));
 	return channel;
 }
 

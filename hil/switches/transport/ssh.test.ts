@@ -1,9 +1,14 @@
 import test, { type ExecutionContext } from 'ava';
-import ssh2, { type ServerChannel } from 'ssh2';
+import type { ServerChannel } from 'ssh2';
 import { parseKnownHosts } from './known-hosts.ts';
 import { connectSsh, type SshTarget } from './ssh.ts';
 import type { SshChannel } from './ssh-channel.ts';
-import { type SshServer, type SshServerOptions, startSshServer } from './ssh-server.fixture.ts';
+import {
+	generateSshKey,
+	type SshServer,
+	type SshServerOptions,
+	startSshServer,
+} from './ssh-server.fixture.ts';
 
 const account = { username: 'hil', password: 'kept to ourselves' };
 const { signal } = new AbortController();
@@ -51,13 +56,13 @@ for (const logIn of ['password', 'keyboard-interactive', 'within'] as const) {
 }
 
 test('logs in by a private key', async t => {
-	const key = ssh2.utils.generateKeyPairSync('ed25519');
+	const key = generateSshKey();
 	const server = await serve(t, { publicKey: key.public });
 	const { password: _, ...rest } = targetOf(server);
 	const connection = await connectSsh({ ...rest, privateKey: key.private }, signal);
 	await connection.shell(signal);
 	await connection.close();
-	const other = ssh2.utils.generateKeyPairSync('ed25519');
+	const other = generateSshKey();
 	const fault = await t.throwsAsync(connectSsh({ ...rest, privateKey: other.private }, signal), isAway);
 	t.regex(fault?.message ?? '', /does not let hil in/);
 });

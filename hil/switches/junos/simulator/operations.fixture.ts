@@ -47,9 +47,13 @@ export function operate(request: XmlElement, { device, editor, isReadOnly, kill,
 			const seen = request.attributes.inherit ? inherit(source) : source;
 			return { content: [configuration(seen, request), databaseStatusOf(device)] };
 		}
-		case 'get-ethernet-switching-interface-information': {
-			const interfaceName = textOf(request, 'interface-name');
-			return { content: [interfaceInformation(shown(), interfaceName)] };
+		case 'get-ethernet-switching-interface-information':
+			return { content: [interfaceInformation(shown(), textOf(request, 'interface-name'))] };
+		case 'command': {
+			const [, unit] = /^show ethernet-switching interface (\S+)$/.exec(request.text.trim()) ?? [];
+			if (unit === undefined || request.attributes.format !== 'xml')
+				throw bad('unknown command', request.text);
+			return { content: [interfaceInformation(shown(), unit)] };
 		}
 		case 'lock':
 		case 'unlock': {

@@ -7,7 +7,7 @@ export type Kind =
 	| { readonly kind: 'group'; readonly children: () => Schema }
 	| { readonly kind: 'list'; readonly check?: Check; readonly children: () => Schema };
 /** What is wrong with a value; undefined when nothing is. */
-type Check = (value: string, path: readonly string[]) => string | undefined;
+type Check = (value: string) => string | undefined;
 
 const number =
 	(from: number, to: number): Check =>
@@ -23,10 +23,8 @@ const oneOf =
 	value =>
 		words.includes(value) ? undefined : 'syntax error';
 
-/** 48 ports of a gigabit and 4 of ten. `<ge-*>` stands for many, in groups alone. */
-const interfaceName: Check = (value, path) => {
-	if (/^<.+>$/.test(value))
-		return path[0]?.startsWith('groups') ? undefined : `invalid interface type in '${value}'`;
+/** 48 ports of a gigabit and 4 of ten. */
+const interfaceName: Check = value => {
 	if (/^(?:irb|me0|vme|lo0)$/.test(value) || /^ae[0-9]{1,2}$/.test(value)) return undefined;
 	const [, type, rest = ''] = /^([a-z]+)-?(.*)$/.exec(value) ?? [];
 	if (type !== 'ge' && type !== 'xe') return `invalid interface type in '${value}'`;

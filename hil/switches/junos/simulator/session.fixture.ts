@@ -13,8 +13,8 @@ export type Trouble =
 	| { readonly kind: 'silent' }
 	/** It is done, and this is sent instead of an answer. */
 	| { readonly kind: 'raw'; readonly bytes: string | Buffer }
-	/** Nothing of it is done. */
-	| { readonly kind: 'refuse'; readonly complaint: Complaint }
+	/** Nothing of it is done; or all of it, and the answer is no. */
+	| { readonly kind: 'refuse' | 'lie'; readonly complaint: Complaint }
 	/** It is done, and the answer warns as well. */
 	| { readonly kind: 'warn'; readonly message: string };
 
@@ -93,7 +93,8 @@ export async function serveSession(channel: ServerChannel, deps: SessionDeps): P
 				deps.cut();
 				return false;
 			}
-			if (trouble?.kind === 'raw') channel.write(trouble.bytes);
+			if (trouble?.kind === 'lie') refuse(trouble.complaint);
+			else if (trouble?.kind === 'raw') channel.write(trouble.bytes);
 			else if (trouble?.kind === 'warn') send({ ...result, warnings: [warning(trouble.message)] });
 			else if (trouble?.kind !== 'silent') send(result);
 		} catch (fault) {

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import type { ServerChannel } from 'ssh2';
 import { parseXml } from '../../netconf/xml.ts';
 import { type SshServer, startSshServer } from '../../transport/ssh-server.fixture.ts';
@@ -32,8 +33,8 @@ export interface JunosSimulator {
 	readonly trouble: Map<string, Trouble>;
 	/** Operations in the order in which they came. */
 	readonly seen: string[];
-	/** Sessions that are open. */
-	readonly sessions: number;
+	/** Tells of each operation as it comes, by its name. */
+	readonly arrivals: EventEmitter;
 	/** What is committed stays; all else is lost, and connections end. */
 	restart(): void;
 	close(): Promise<void>;
@@ -50,6 +51,7 @@ export async function startJunosSimulator(options: JunosSimulatorOptions = {}): 
 	const device = createJunosDevice(parseXml(`<configuration>${configuration}</configuration>`).children);
 	const trouble = new Map<string, Trouble>();
 	const seen: string[] = [];
+	const arrivals = new EventEmitter();
 	const channels = new Map<string, ServerChannel>();
 	let shown = device.forwarding;
 	let looks = 0;
@@ -80,6 +82,7 @@ export async function startJunosSimulator(options: JunosSimulatorOptions = {}): 
 			shown: look,
 			onOperation(name) {
 				seen.push(name);
+				arrivals.emit(name);
 				const next = trouble.get(name);
 				trouble.delete(name);
 				return next;
@@ -100,9 +103,7 @@ export async function startJunosSimulator(options: JunosSimulatorOptions = {}): 
 		...login,
 		trouble,
 		seen,
-		get sessions() {
-			return channels.size;
-		},
+		arrivals,
 		restart() {
 			device.restart();
 			ssh.cut();

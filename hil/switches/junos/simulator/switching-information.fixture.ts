@@ -7,7 +7,7 @@ export function interfaceInformation(
 	asked: string | undefined,
 ): XmlElement {
 	const ports = [...forwarding].filter(([port]) => asked === undefined || `${port}.0` === asked);
-	const entries = ports.map(([port, { isTrunk, vlans }]) =>
+	const entries = ports.map(([port, { isTrunk, isDown, vlans }]) =>
 		entry([
 			xml('l2iff-interface-lr-name'),
 			xml('l2iff-interface-rtt-name', 'default-switch'),
@@ -16,7 +16,7 @@ export function interfaceInformation(
 				xml('l2iff-interface-vlan-name'),
 				xml('l2iff-interface-mac-limit', '65535'),
 				xml('l2iff-interface-vlan-member-stp-state'),
-				xml('l2iff-interface-flags'),
+				xml('l2iff-interface-flags', isDown ? 'DN' : ''),
 				xml('l2iff-interface-vlan-member-tagness', isTrunk ? 'tagged' : 'untagged'),
 			]),
 			...[...vlans].map(([id, { name, isTagged }]) =>
@@ -26,7 +26,7 @@ export function interfaceInformation(
 					xml('l2iff-interface-vlan-id', String(id)),
 					xml('l2iff-interface-vlan-member-tagness', isTagged ? 'tagged' : 'untagged'),
 					xml('l2iff-interface-mac-limit', '65535'),
-					xml('l2iff-interface-vlan-member-stp-state', 'Forwarding'),
+					xml('l2iff-interface-vlan-member-stp-state', isDown ? 'Discarding' : 'Forwarding'),
 					xml('l2iff-interface-flags'),
 				]),
 			),

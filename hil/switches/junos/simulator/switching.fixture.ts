@@ -4,6 +4,8 @@ import { activeOf, at, find, type Statement } from './statements.fixture.ts';
 /** What one port forwards, by VLAN. */
 export interface Forwarding {
 	readonly isTrunk: boolean;
+	/** Somebody has disabled it: nothing passes. It is shown with its VLANs all the same. */
+	readonly isDown: boolean;
 	readonly vlans: ReadonlyMap<number, { readonly name: string; readonly isTagged: boolean }>;
 }
 
@@ -36,7 +38,8 @@ export function membersMeant(text: string, vlans: ReadonlyMap<number, string>): 
 	if (text === 'all') return [...vlans.keys()];
 	const numbers = numbersIn(text);
 	if (numbers.length > 0) return numbers.filter(each => vlans.has(each));
-	return [...vlans].filter(([, name]) => name === text).map(([id]) => id);
+	// A VLAN with a list of numbers is one VLAN for each.
+	return [...vlans].filter(([, name]) => name === text || name.startsWith(`${text}-vlan-`)).map(([id]) => id);
 }
 
 /**
@@ -48,7 +51,7 @@ export function forwardingOf(configuration: readonly Statement[]): Map<string, F
 	const vlans = vlansOf(effective);
 	const ports = new Map<string, Forwarding>();
 	for (const { name, value: port, children } of at(effective, 'interfaces')?.children ?? []) {
-		if (name !== 'interface' || find(children, 'disable')) continue;
+		if (name !== 'interface') continue;
 		const unit = find(children, 'unit', '0');
 		const switching =
 			unit && !find(unit.children, 'disable') && at(unit.children, 'family', 'ethernet-switching');
@@ -67,7 +70,8 @@ export function forwardingOf(configuration: readonly Statement[]): Map<string, F
 		const carried = [...members].map(
 			id => [id, { name: vlans.get(id) ?? '', isTagged: isTrunk && id !== native }] as const,
 		);
-		ports.set(port, { isTrunk, vlans: new Map(carried.sort(([a], [b]) => a - b)) });
+		const isDown = find(children, 'disable') !== undefined;
+		ports.set(port, { isTrunk, isDown, vlans: new Map(carried.sort(([a], [b]) => a - b)) });
 	}
 	return ports;
 }
