@@ -23,7 +23,7 @@ const isChange = ({ method }: { readonly method: string }) => method !== 'GET';
 driverContract(test, 'brocade', async () => {
 	const simulator = await startVdx();
 	return {
-		type: createBrocade(createHttps({ ca: simulator.ca, knownHosts: undefined })),
+		type: createBrocade(createHttps({ ca: simulator.ca, knownHosts: undefined }, { quiet: 0 })),
 		settings: settingsOf(simulator),
 		ports: [port, '1/4'],
 		noPort: '9/0/9',
@@ -55,7 +55,7 @@ async function setUp(t: ExecutionContext): Promise<{
 }> {
 	const simulator = await startVdx();
 	t.teardown(simulator.close);
-	const type = createBrocade(createHttps({ ca: simulator.ca, knownHosts: undefined }));
+	const type = createBrocade(createHttps({ ca: simulator.ca, knownHosts: undefined }, { quiet: 0 }));
 	const driver = type.open(settingsOf(simulator));
 	t.teardown(() => driver.close());
 	const raw = simulator.model.ports.get(port);

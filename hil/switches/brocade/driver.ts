@@ -3,7 +3,7 @@ import type { PortState } from '../../core/actions.ts';
 import { nativelessTrunk } from '../../model/switch-kind.ts';
 import { describeState, isSameState, type SwitchDriver, type SwitchType } from '../driver.ts';
 import { textOf, xml } from '../netconf/xml.ts';
-import { type Https, httpsHost } from '../transport/https.ts';
+import { type Https, httpsSettings } from '../transport/https.ts';
 import { formatVlanRanges } from '../vlan-ranges.ts';
 import {
 	everyVlan,
@@ -17,9 +17,7 @@ import { createNosRest } from './rest.ts';
 
 /** HIL's own fields. */
 const settings = z.strictObject({
-	hostname: httpsHost,
-	username: z.string().regex(/^[^:]+$/, 'expected a name without a colon'),
-	password: z.string().min(1),
+	...httpsSettings,
 	/** Of all ports that are registered. */
 	interface_type: z.enum([
 		'GigabitEthernet',

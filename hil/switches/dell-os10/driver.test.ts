@@ -19,7 +19,7 @@ const isChange = ({ method }: { readonly method: string }) => method !== 'GET';
 driverContract(test, 'dell-os10', async () => {
 	const simulator = await startOs10();
 	return {
-		type: createDellOs10(createHttps({ ca: simulator.ca, knownHosts: undefined })),
+		type: createDellOs10(createHttps({ ca: simulator.ca, knownHosts: undefined }, { quiet: 0 })),
 		settings: settingsOf(simulator),
 		ports: [port, 'ethernet1/1/25:1'],
 		noPort: 'ethernet1/1/99',
@@ -54,7 +54,7 @@ interface Bench {
 async function setUp(t: ExecutionContext): Promise<Bench> {
 	const simulator = await startOs10();
 	t.teardown(simulator.close);
-	const type = createDellOs10(createHttps({ ca: simulator.ca, knownHosts: undefined }));
+	const type = createDellOs10(createHttps({ ca: simulator.ca, knownHosts: undefined }, { quiet: 0 }));
 	const driver = type.open(settingsOf(simulator));
 	t.teardown(() => driver.close());
 	const { vlans, ports } = simulator.config;

@@ -1,15 +1,11 @@
 import { z } from 'zod';
 import type { PortState } from '../../core/actions.ts';
 import { describeState, isSameState, type SwitchDriver, type SwitchType } from '../driver.ts';
-import { type Https, httpsHost } from '../transport/https.ts';
+import { type Https, httpsSettings } from '../transport/https.ts';
 import { interfaces, membership, type PortView, viewPort } from './port-view.ts';
 import { createRestconf } from './restconf.ts';
 
-const settings = z.strictObject({
-	hostname: httpsHost,
-	username: z.string().regex(/^[^:]+$/, 'expected a name without a colon'),
-	password: z.string().min(1),
-});
+const settings = z.strictObject(httpsSettings);
 
 const isPortName = (name: string): boolean => /^ethernet\d{1,2}\/\d{1,2}\/\d{1,3}(:\d{1,2})?$/.test(name);
 /** All interfaces of a switch, with its VLANs, come in one answer. */

@@ -21,7 +21,7 @@ const isChange = ({ body }: { readonly body: string }) => !body.includes('"show 
 driverContract(test, 'nexus', async () => {
 	const simulator = await startNexus();
 	return {
-		type: createNexus(createHttps({ ca: simulator.ca, knownHosts: undefined })),
+		type: createNexus(createHttps({ ca: simulator.ca, knownHosts: undefined }, { quiet: 0 })),
 		settings: settingsOf(simulator),
 		ports: [port, 'ethernet1/2'],
 		noPort: 'Ethernet9/9',
@@ -51,7 +51,7 @@ async function setUp(t: ExecutionContext): Promise<{
 }> {
 	const simulator = await startNexus();
 	t.teardown(simulator.close);
-	const driver = createNexus(createHttps({ ca: simulator.ca, knownHosts: undefined })).open(
+	const driver = createNexus(createHttps({ ca: simulator.ca, knownHosts: undefined }, { quiet: 0 })).open(
 		settingsOf(simulator),
 	);
 	t.teardown(() => driver.close());

@@ -2,16 +2,14 @@ import { z } from 'zod';
 import type { PortState } from '../../core/actions.ts';
 import { nativelessTrunk } from '../../model/switch-kind.ts';
 import { describeState, isSameState, type SwitchDriver, type SwitchType } from '../driver.ts';
-import { type Https, httpsHost } from '../transport/https.ts';
+import { type Https, httpsSettings } from '../transport/https.ts';
 import { createNxApi } from './nx-api.ts';
 import { portCommands } from './port-commands.ts';
 import { type PortConfig, parsePortConfig, portStateOf } from './port-config.ts';
 
 /** HIL's own fields; it sends the VLAN as a text. */
 const settings = z.strictObject({
-	hostname: httpsHost,
-	username: z.string().regex(/^[^:]+$/, 'expected a name without a colon'),
-	password: z.string().min(1),
+	...httpsSettings,
 	/** The native VLAN of trunks that have none: never allowed on a port, so that nothing passes in it. */
 	dummy_vlan: z
 		.union([z.int(), z.string().regex(/^\d{1,4}$/)])

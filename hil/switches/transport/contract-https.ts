@@ -67,7 +67,10 @@ export function httpsContract(test: TestFn, name: string, setUp: () => Promise<H
 		return {
 			...contracted,
 			open(other, ca = simulator.ca) {
-				const driver = type(createHttps({ ca, knownHosts: undefined })).open({ ...settings, ...other });
+				const driver = type(createHttps({ ca, knownHosts: undefined }, { quiet: 0 })).open({
+					...settings,
+					...other,
+				});
 				t.teardown(() => driver.close());
 				return driver;
 			},
@@ -172,7 +175,7 @@ export function httpsContract(test: TestFn, name: string, setUp: () => Promise<H
 	test(`${name}: a change that was given up is over before anything else is sent`, async t => {
 		const { simulator, carries, port, type, settings, isChange, open } = await bench(t);
 		// As the worker does it: what is away is opened anew, by the same type.
-		const switches = type(createHttps({ ca: simulator.ca, knownHosts: undefined }));
+		const switches = type(createHttps({ ca: simulator.ca, knownHosts: undefined }, { quiet: 0 }));
 		const driver = switches.open(settings);
 		await driver.setPort(port, { native: 10, tagged: [] }, signal);
 		let letGo = (): void => undefined;
@@ -210,7 +213,7 @@ export function httpsContract(test: TestFn, name: string, setUp: () => Promise<H
 
 	test(`${name}: HIL's fields register one, and never one without TLS`, async t => {
 		const { type, settings, simulator } = await bench(t);
-		const kind = type(createHttps({ ca: simulator.ca, knownHosts: undefined }));
+		const kind = type(createHttps({ ca: simulator.ca, knownHosts: undefined }, { quiet: 0 }));
 		t.deepEqual([settings.username, settings.password], [account.username, account.password]);
 		t.true(kind.settings.safeParse(settings).success);
 		t.false(kind.settings.safeParse({ ...settings, hostname: 'http://tor1' }).success);

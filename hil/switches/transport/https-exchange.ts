@@ -19,8 +19,8 @@ export interface HttpsAnswer {
 export interface Exchange {
 	/** Rejects with what undici throws, or with the reason of what ended it. */
 	readonly answer: Promise<HttpsAnswer>;
-	/** Ends it if nothing of it was sent yet; true when it has ended. */
-	cancel(reason: Error): boolean;
+	/** Something of it may have reached the switch. */
+	wasSent(): boolean;
 	/** Ends it, sent or not. */
 	abort(reason: Error): void;
 }
@@ -62,17 +62,12 @@ export function exchange(agent: Agent, origin: string, call: HttpsCall): Exchang
 			},
 		);
 	});
-	const abort = (reason: Error): void => {
-		ended ??= reason;
-		controller?.abort(reason);
-	};
 	return {
 		answer,
-		abort,
-		cancel(reason) {
-			if (controller) return false;
-			abort(reason);
-			return true;
+		wasSent: () => controller !== undefined,
+		abort(reason) {
+			ended ??= reason;
+			controller?.abort(reason);
 		},
 	};
 }

@@ -1,10 +1,10 @@
 import { createServer } from 'node:http';
 import test, { type ExecutionContext } from 'ava';
-import { systemClock } from '../../../common/clock.ts';
+import { FakeClock, systemClock } from '../../../common/clock.ts';
 import { BimetalError } from '../../../common/errors/bimetal-error.ts';
 import { listen } from '../../../common/http/listen.ts';
 import { createAuthority } from '../../../common/identity/site-ca.ts';
-import { createHttps, type Https, type HttpsSwitch, httpsHost } from './https.ts';
+import { createHttps, type HttpsSwitch, httpsSettings } from './https.ts';
 import type { HttpsCall } from './https-exchange.ts';
 import { account, type HttpsSimulator, startHttpsSimulator } from './https-simulator.fixture.ts';
 
@@ -14,7 +14,7 @@ const change: HttpsCall = { method: 'POST', path: '/', body: 'change', isChange:
 
 interface Bench {
 	readonly simulator: HttpsSimulator;
-	readonly https: Https;
+	readonly clock: FakeClock;
 	readonly device: HttpsSwitch;
 	open(other?: Partial<typeof account> & { readonly hostname?: string }): HttpsSwitch;
 }
@@ -24,7 +24,8 @@ async function setUp(
 	options: { ca?: string; certifiedFor?: string } = {},
 ): Promise<Bench> {
 	const simulator = await startHttpsSimulator(() => ({ status: 200, body: 'hello' }), options.certifiedFor);
-	const https = createHttps({ ca: options.ca ?? simulator.ca, knownHosts: undefined });
+	const clock = new FakeClock();
+	const https = createHttps({ ca: options.ca ?? simulator.ca, knownHosts: undefined }, { clock });
 	const open: Bench['open'] = other => {
 		const device = https.open({
 			hostname: simulator.host,
@@ -36,7 +37,7 @@ async function setUp(
 		return device;
 	};
 	t.teardown(simulator.close);
-	return { simulator, https, device: open(), open };
+	return { simulator, clock, device: open(), open };
 }
 
 async function failure(t: ExecutionContext, promise: Promise<unknown>): Promise<BimetalError> {
@@ -118,19 +119,61 @@ test('nothing is sent while a change that was given up has no answer, by whomeve
 	early.abort(new Error('still waiting'));
 	await t.throwsAsync(tooEarly, { message: 'still waiting' });
 	const reading = next.ask(read, signal);
-	// Whoever is not held back is here long before these.
-	const other = createHttps({ ca: simulator.ca, knownHosts: undefined });
-	const stranger = other.open({ hostname: simulator.host, ...account, largestAnswer: 1_000_000 });
-	t.teardown(() => stranger.close());
-	for (let call = 0; call < 3; call++) await stranger.ask({ ...read, path: '/stranger' }, signal);
-	t.true(simulator.requests.every(({ path }) => path === '/stranger'));
+	await pass(t, simulator);
+	t.deepEqual(ofOurs(simulator), []);
 	letGo();
 	t.is((await reading).body, 'hello');
-	const own = simulator.requests.filter(({ path }) => path === '/');
-	t.deepEqual(
-		own.map(({ method }) => method),
-		['POST', 'GET'],
-	);
+	t.deepEqual(ofOurs(simulator), ['POST', 'GET']);
+});
+
+/** Several calls of somebody who is not held back: whoever else is not is here before they end. */
+async function pass(t: ExecutionContext, { host, ca }: HttpsSimulator): Promise<void> {
+	const stranger = createHttps({ ca, knownHosts: undefined }).open({
+		hostname: host,
+		...account,
+		largestAnswer: 1_000_000,
+	});
+	for (let call = 0; call < 3; call++) await stranger.ask({ ...read, path: '/stranger' }, signal);
+	await stranger.close();
+	t.pass();
+}
+const ofOurs = ({ requests }: HttpsSimulator): string[] =>
+	requests.filter(({ path }) => path === '/').map(({ method }) => method);
+
+test('a change whose connection broke is given time to end', async t => {
+	const { device, open, simulator, clock } = await setUp(t);
+	simulator.fault = ({ body }) => (body === 'change' ? { kind: 'cut after' } : undefined);
+	t.is((await failure(t, device.ask(change, signal))).code, 'SwitchAway');
+	await device.close();
+	const reading = open().ask(read, signal);
+	await pass(t, simulator);
+	clock.advance(4_999);
+	await pass(t, simulator);
+	t.deepEqual(ofOurs(simulator), ['POST']);
+	clock.advance(1);
+	t.is((await reading).body, 'hello');
+	t.deepEqual(ofOurs(simulator), ['POST', 'GET']);
+});
+
+test('a change that is never answered is not waited for for ever', async t => {
+	const { device, simulator, clock } = await setUp(t);
+	const arrived = new Promise<void>(resolve => {
+		simulator.fault = ({ body }) => {
+			if (body !== 'change') return undefined;
+			resolve();
+			return { kind: 'slow', until: new Promise(() => undefined) };
+		};
+	});
+	const impatience = new AbortController();
+	const slow = device.ask(change, impatience.signal);
+	await arrived;
+	impatience.abort(new Error('too slow'));
+	await t.throwsAsync(slow, { message: 'too slow' });
+	const reading = device.ask(read, signal);
+	await pass(t, simulator);
+	t.deepEqual(ofOurs(simulator), []);
+	clock.advance(120_000);
+	t.is((await reading).body, 'hello');
 });
 
 test('a change that was given up before it was sent never is', async t => {
@@ -161,7 +204,7 @@ test('what a switch says is shown in one short line without secrets', async t =>
 
 test('a host is a name or an address, with a port or not, and never reached over plain HTTP', t => {
 	for (const host of ['tor1', 'tor1.example:8443', '10.0.0.1', '[2001:db8::1]:443', 'https://tor1:8443']) {
-		t.true(httpsHost.safeParse(host).success, host);
+		t.true(httpsSettings.hostname.safeParse(host).success, host);
 	}
 	for (const host of [
 		'',
@@ -173,6 +216,6 @@ test('a host is a name or an address, with a port or not, and never reached over
 		'tor1?x',
 		'ftp://tor1',
 	]) {
-		t.false(httpsHost.safeParse(host).success, host);
+		t.false(httpsSettings.hostname.safeParse(host).success, host);
 	}
 });

@@ -1,5 +1,6 @@
 import { Agent, buildConnector } from 'undici';
 import { z } from 'zod';
+import { type Clock, systemClock } from '../../../common/clock.ts';
 import type { BimetalError } from '../../../common/errors/bimetal-error.ts';
 import { hilErrors } from '../../errors.ts';
 import type { SwitchTrust } from '../driver.ts';
@@ -7,12 +8,19 @@ import { type Exchange, exchange, type HttpsAnswer, type HttpsCall } from './htt
 import { awayFrom } from './https-fault.ts';
 
 /** `HOST`, `HOST:PORT` or `https://HOST:PORT`; never plain HTTP, which would carry the password. */
-export const httpsHost = z.string().refine(text => originOf(text) !== undefined, {
+const httpsHost = z.string().refine(text => originOf(text) !== undefined, {
 	message: 'expected HOST, HOST:PORT or https://HOST:PORT',
 });
 
+/** Settings of every switch that is spoken to over HTTPS, by HIL's names. */
+export const httpsSettings = {
+	hostname: httpsHost,
+	username: z.string().regex(/^[^:]+$/, 'expected a name without a colon'),
+	password: z.string().min(1),
+};
+
 export interface HttpsAccount {
-	/** See `httpsHost`. */
+	/** `HOST`, `HOST:PORT` or `https://HOST:PORT`. */
 	readonly hostname: string;
 	readonly username: string;
 	readonly password: string;
@@ -42,21 +50,30 @@ export interface Https {
 	open(account: HttpsAccount): HttpsSwitch;
 }
 
-/**
- * How long the answer to a change is waited for after it was given up, in ms. Until then the switch may still do it,
- * and whoever looked at a port, or changed it back, could be overtaken.
- */
+/** How long the answer to a change is waited for after it was given up, in ms. */
 const patience = 120_000;
 
-/** Certificates are verified, always: against `trust.ca`, or what Node.js comes with where that is absent. */
-export function createHttps(trust: SwitchTrust): Https {
-	/** By origin, the change that was given up and has not been answered. Outlives the connection of its worker. */
+export interface HttpsOptions {
+	readonly clock?: Clock;
+	/** Milliseconds that a switch has to end a change whose connection broke, before anything else is sent to it. */
+	readonly quiet?: number;
+}
+
+/**
+ * Certificates are verified, always: against `trust.ca`, or what Node.js comes with where that is absent.
+ *
+ * A switch may still do what was given up, and what it was sent before a connection broke; it works on requests of
+ * several connections at once. Whoever looked at a port meanwhile, or changed it back, could be overtaken: so nothing
+ * is sent before the answer is there, or the switch had time.
+ */
+export function createHttps(trust: SwitchTrust, options: HttpsOptions = {}): Https {
+	/** By origin, when it has ended a change without a known end. Outlives the connection of its worker. */
 	const unsettled = new Map<string, Promise<void>>();
 	return {
 		open(account) {
 			const origin = originOf(account.hostname);
 			if (origin === undefined) throw new TypeError(`${account.hostname} is no host`);
-			return openSwitch(origin, account, trust, unsettled);
+			return openSwitch(origin, account, trust, unsettled, options);
 		},
 	};
 }
@@ -66,6 +83,7 @@ function openSwitch(
 	{ username, password, largestAnswer }: HttpsAccount,
 	{ ca }: SwitchTrust,
 	unsettled: Map<string, Promise<void>>,
+	{ clock = systemClock, quiet = 5_000 }: HttpsOptions,
 ): HttpsSwitch {
 	const token = Buffer.from(`${username}:${password}`).toString('base64');
 	const dial = buildConnector({ ...(ca && { ca, allowPartialTrustChain: true }), minVersion: 'TLSv1.2' });
@@ -84,20 +102,22 @@ function openSwitch(
 			}),
 	});
 
-	/** Lets nothing pass the change that was given up. */
-	function settle(sent: Exchange, reason: Error): void {
-		const timer = setTimeout(() => sent.abort(reason), patience);
-		timer.unref();
-		const settled = sent.answer.then(
-			() => undefined,
-			() => undefined,
-		);
-		const over = settled.then(() => {
-			clearTimeout(timer);
+	/** Lets nothing pass before that. */
+	function holdUntil(end: Promise<void>): void {
+		const over = end.then(() => {
 			if (unsettled.get(origin) === over) unsettled.delete(origin);
 		});
 		unsettled.set(origin, over);
 	}
+	async function answerOf(sent: Exchange, reason: Error): Promise<void> {
+		const cancel = clock.after(patience, () => sent.abort(reason));
+		await sent.answer.catch(() => undefined);
+		cancel();
+	}
+	const someTime = () =>
+		new Promise<void>(resolve => {
+			clock.after(quiet, resolve);
+		});
 
 	async function ask(call: HttpsCall, signal: AbortSignal): Promise<HttpsAnswer> {
 		signal.throwIfAborted();
@@ -106,10 +126,14 @@ function openSwitch(
 		const headers = { ...call.headers, authorization: `Basic ${token}` };
 		const sent = exchange(agent, origin, { ...call, headers });
 		const answer = await orAborted(sent.answer, signal).catch(fault => {
-			if (!signal.aborted) throw awayFrom(origin, fault);
+			const isOpen = call.isChange && sent.wasSent();
+			if (!signal.aborted) {
+				if (isOpen) holdUntil(someTime());
+				throw awayFrom(origin, fault);
+			}
 			const reason = signal.reason instanceof Error ? signal.reason : new Error('given up');
-			if (!call.isChange) sent.abort(reason);
-			else if (!sent.cancel(reason)) settle(sent, reason);
+			if (isOpen) holdUntil(answerOf(sent, reason));
+			else sent.abort(reason);
 			throw reason;
 		});
 		if (answer.status === 401 || answer.status === 403) {
