@@ -7,6 +7,7 @@ import { requestState } from '../proxy/api/schemas.ts';
 import { passwords, requestView, startFakeProxy } from '../proxy/client/test-proxy.ts';
 import { requestStates } from './command-line/request-commands.ts';
 import { completionScript, shells } from './commands/completion.ts';
+import { startHilTerminal } from './hil/test-hil.ts';
 import { saveProfile } from './profile.ts';
 import { createTerminal } from './test-terminal.ts';
 
@@ -48,6 +49,31 @@ test('profiles, BMCs and waiting requests', async t => {
 		['a1'],
 		'an id with a line break is not offered',
 	);
+});
+
+test('names of hil, as far as its user may see them', async t => {
+	const { hil, home } = await startHilTerminal(t);
+	await hil.ok('PUT', '/v0/network/inner', { owner: 'red', access: 'red', net_id: '' });
+	const env = { BIMETAL_HOME: home };
+	t.deepEqual(await complete(env, 'node', 'list', '--as', ''), ['admin', 'blue', 'red']);
+	t.deepEqual(await complete(env, 'node', 'show', '--as', 'red', ''), ['n1', 'n2', 'n3']);
+	t.deepEqual(await complete(env, 'node', 'take', '--as', 'red', ''), ['red']);
+	t.deepEqual(await complete(env, 'node', 'take', '--as', 'red', 'red', 'n1', ''), ['n1', 'n2', 'n3']);
+	t.deepEqual(await complete(env, 'node', 'connect', '--as', 'red', 'n1', 'eth0', ''), ['inner']);
+	t.deepEqual(await complete(env, 'node', 'connect', '--as', 'blue', 'n1', 'eth0', ''), []);
+	t.deepEqual(await complete(env, 'node', 'list', '--as', 'admin', '--project', ''), ['blue', 'red']);
+	t.deepEqual(await complete(env, 'project', 'add-user', '--as', 'admin', 'red', 'a'), ['alice']);
+	t.deepEqual(await complete(env, 'switch', 'repair', '--as', 'admin', ''), ['tor']);
+	t.deepEqual(await complete(env, 'node', 'power', 'n1', ''), ['on', 'off', 'cycle', 'status']);
+	t.deepEqual(await complete(nowhere, 'node', 'show', ''), [], 'no hil, no candidates, no error');
+	t.deepEqual(await complete(nowhere, 'network', ''), [
+		'list',
+		'show',
+		'create',
+		'delete',
+		'grant',
+		'revoke',
+	]);
 });
 
 test('the scripts parse, and the one of bash passes on what was typed', t => {

@@ -4,13 +4,22 @@ export const exitCodes = {
 	fault: { code: 1, meaning: 'a fault: in bimetal, in the proxy or in the BMC (5xx)' },
 	usage: { code: 2, meaning: 'the command line is wrong, or a file it names is' },
 	denied: { code: 3, meaning: 'denied: by a party, a policy or the authorization table (403)' },
-	waiting: { code: 4, meaning: 'not done yet: the request waits for operators of other parties (202)' },
+	waiting: {
+		code: 4,
+		meaning: 'not done yet: it waits for operators of other parties (202), or for a switch',
+	},
 	refused: { code: 5, meaning: 'not logged in, the session ended, or the password was refused (401)' },
 	missing: { code: 6, meaning: 'not found, or hidden from you (404)' },
-	unreachable: { code: 7, meaning: 'the proxy or the BMC cannot be reached, or is not trusted (502, 504)' },
-	conflict: { code: 8, meaning: 'it has changed meanwhile: state, digest or ETag (409, 412)' },
+	unreachable: {
+		code: 7,
+		meaning: 'the proxy, hil, the BMC or a switch cannot be reached, or is not trusted (502-504)',
+	},
+	conflict: { code: 8, meaning: 'it is in use, or has changed meanwhile: state, digest or ETag (409, 412)' },
 	invalid: { code: 9, meaning: 'the call itself was rejected as invalid (any other 4xx)' },
-	found: { code: 10, meaning: 'policies differ, a case of theirs fails, or --strict found a warning' },
+	found: {
+		code: 10,
+		meaning: 'policies differ, a case of theirs fails, --strict found a warning, or a switch has drifted',
+	},
 	interrupted: { code: 130, meaning: 'interrupted by Ctrl-C; a request that waits goes on waiting' },
 } as const;
 
@@ -28,6 +37,11 @@ const byErrorCode: Readonly<Record<string, ExitName>> = {
 	ProxyUnreachable: 'unreachable',
 	ProxyNotTrusted: 'unreachable',
 	NoAnswer: 'unreachable',
+	HilUnreachable: 'unreachable',
+	HilNotTrusted: 'unreachable',
+	ChangePending: 'waiting',
+	ChangeUndone: 'fault',
+	ChangeBroken: 'fault',
 	BadAnswer: 'fault',
 	ImageRefused: 'usage',
 	MachineUnknown: 'usage',

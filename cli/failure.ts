@@ -1,6 +1,7 @@
 import { BimetalError } from '../common/errors/bimetal-error.ts';
 import { type CliContext, commandName } from './context.ts';
 import { exitCodes, exitOfError } from './exit-codes.ts';
+import { hilHints } from './hil/hints.ts';
 import { visible } from './visible.ts';
 
 /** An error that knows what the user can do next. */
@@ -61,6 +62,7 @@ const hints: Readonly<Record<string, (bimetal: string) => string>> = {
 	BoardFailed: bimetal => `${bimetal} qemu firmware boot --console`,
 	DiskDiffers: () => 'the disk is kept until you delete it yourself',
 	PartMissing: bimetal => `${bimetal} qemu parts — lists what else is missing`,
+	...hilHints,
 	StoreLocked: () => 'stop the process that has the store open, or let it give a snapshot (snapshot.sock)',
 };
 

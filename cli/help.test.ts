@@ -32,6 +32,12 @@ const groups = [
 	'qemu',
 	'qemu rack',
 	'qemu firmware',
+	'hil forget',
+	'hil user',
+	'node',
+	'network',
+	'project',
+	'switch',
 ];
 
 test('golden help', async t => {

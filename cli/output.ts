@@ -81,6 +81,9 @@ export function relativeTime(moment: number, now: number): string {
 	return moment > now ? `in ${amount} ${unit}` : `${amount} ${unit} ago`;
 }
 
+/** A moment for people: ISO 8601 without the milliseconds that nobody asked for. */
+export const dateText = (moment: string): string => moment.replace(/\.\d+(?=Z$)/, '');
+
 /** At most `width` characters of text that is safe to show. */
 export function short(text: string, width: number): string {
 	const safe = visible(text);

@@ -8,9 +8,11 @@ import { makeFolderDurably, writeFileDurably } from '../common/store/durable-fil
 import type { CliContext } from './context.ts';
 import { hinted, usageError } from './failure.ts';
 
+export const profileName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
+
 /** A proxy and who one is there: what `bimetal login` leaves behind for the commands after it. */
 export const profileSchema = z.strictObject({
-	name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
+	name: profileName,
 	url: z.url({ protocol: /^https$/ }),
 	/** PEM of the site CA, or of the one certificate that was trusted at log-in; absent: the system's CAs. */
 	ca: z.string().optional(),
@@ -34,52 +36,70 @@ export function profileHome(context: Pick<CliContext, 'env' | 'cwd'>): string {
 	return path.join(base ?? path.join(env.HOME || homedir(), '.config'), 'bimetal');
 }
 
-/**
- * Writes a profile (mode 0600 in a folder of mode 0700), replacing one of the same name at once or not at all.
- * @param home a folder as `profileHome` finds it; created when missing
- */
-export async function saveProfile(home: string, profile: Profile): Promise<void> {
-	const parsed = profileSchema.safeParse(profile);
-	if (!parsed.success) {
-		const issue = parsed.error.issues[0];
-		throw usageError(
-			`this profile cannot be saved: ${issue?.path.join('.')}: ${issue?.message}`,
-			'a name of letters, digits, dots and dashes, and an https URL',
-		);
-	}
-	await (await profileFile(home, profile.name)).write(parsed.data);
+/** Profiles of one kind, a file each in a folder of the user's. */
+export interface Profiles<P> {
+	/**
+	 * Writes a profile (mode 0600 in a folder of mode 0700), replacing one of the same name at once or not at all.
+	 * @param home a folder as `profileHome` finds it; created when missing
+	 */
+	save(home: string, profile: P): Promise<void>;
+	/** Undefined when there is none of that name. Throws when its file does not hold one. */
+	load(home: string, name: string): Promise<P | undefined>;
+	remove(home: string, name: string): Promise<void>;
+	/** Names in order; none when there is no such folder. */
+	list(home: string): Promise<string[]>;
 }
 
-/** The profile `name`; undefined when there is none. Throws when its file does not hold one. */
-export async function loadProfile(home: string, name: string): Promise<Profile | undefined> {
-	if (!profileSchema.shape.name.safeParse(name).success) return undefined;
-	return (await profileFile(home, name)).read();
+/** @param folderIn where they are, below the home of all profiles */
+export function profilesOf<P extends { readonly name: string }>(
+	schema: z.ZodType<P>,
+	folderIn: (home: string) => string,
+): Profiles<P> {
+	const fileOf = (home: string, name: string) => path.join(folderIn(home), `${name}.json`);
+	return {
+		async save(home, profile) {
+			const parsed = schema.safeParse(profile);
+			if (!parsed.success) {
+				const issue = parsed.error.issues[0];
+				throw usageError(
+					`this profile cannot be saved: ${issue?.path.join('.')}: ${issue?.message}`,
+					'a name of letters, digits, dots and dashes, and an https URL',
+				);
+			}
+			await makeFolderDurably(folderIn(home));
+			await (await profileFile(fileOf(home, profile.name), schema)).write(parsed.data);
+		},
+		async load(home, name) {
+			if (!profileName.safeParse(name).success) return undefined;
+			return (await profileFile(fileOf(home, name), schema)).read();
+		},
+		remove: (home, name) => rm(fileOf(home, name), { force: true }),
+		async list(home) {
+			try {
+				const files = await readdir(folderIn(home));
+				return files
+					.filter(file => file.endsWith('.json') && !file.startsWith('.'))
+					.map(file => file.slice(0, -'.json'.length))
+					.sort();
+			} catch (error) {
+				if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+				throw error;
+			}
+		},
+	};
 }
 
-export async function deleteProfile(home: string, name: string): Promise<void> {
-	await rm(path.join(home, `${name}.json`), { force: true });
-}
-
-/** Names in order; none when there is no such folder. */
-export async function listProfiles(home: string): Promise<string[]> {
-	try {
-		const files = await readdir(home);
-		return files
-			.filter(file => file.endsWith('.json') && !file.startsWith('.'))
-			.map(file => file.slice(0, -'.json'.length))
-			.sort();
-	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-		throw error;
-	}
-}
+const ofProxies = profilesOf(profileSchema, home => home);
+export const saveProfile = ofProxies.save;
+export const loadProfile = ofProxies.load;
+export const deleteProfile = ofProxies.remove;
+export const listProfiles = ofProxies.list;
 
 /** One lowdb document per profile, so that log-ins to several sites at once do not overwrite each other. */
-async function profileFile(home: string, name: string) {
+async function profileFile<P>(file: string, schema: z.ZodType<P>) {
 	const { Low } = await import('lowdb');
-	const file = path.join(home, `${name}.json`);
 	const adapter = {
-		async read(): Promise<Profile | null> {
+		async read(): Promise<P | null> {
 			let text: string;
 			try {
 				text = await readFile(file, 'utf8');
@@ -87,29 +107,28 @@ async function profileFile(home: string, name: string) {
 				if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
 				throw error;
 			}
-			return parseProfile(file, text);
+			return parseProfile(file, text, schema);
 		},
-		async write(profile: Profile | null): Promise<void> {
-			await makeFolderDurably(home);
+		async write(profile: P | null): Promise<void> {
 			await writeFileDurably(file, `${JSON.stringify(profile, null, '\t')}\n`, 0o600);
 		},
 	};
-	const database = new Low<Profile | null>(adapter, null);
+	const database = new Low<P | null>(adapter, null);
 	return {
-		async read(): Promise<Profile | undefined> {
+		async read(): Promise<P | undefined> {
 			await database.read();
 			return database.data ?? undefined;
 		},
-		async write(profile: Profile): Promise<void> {
+		async write(profile: P): Promise<void> {
 			database.data = profile;
 			await database.write();
 		},
 	};
 }
 
-function parseProfile(file: string, text: string): Profile {
+function parseProfile<P>(file: string, text: string, schema: z.ZodType<P>): P {
 	try {
-		return profileSchema.parse(JSON.parse(text));
+		return schema.parse(JSON.parse(text));
 	} catch (cause) {
 		const error = new BimetalError('Usage', `${file} does not hold a profile`, { status: 400, cause });
 		throw hinted(error, `remove it and log in again`);

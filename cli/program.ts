@@ -1,6 +1,8 @@
-import { Command } from 'commander';
+import { type Argument, Command } from 'commander';
+import { addAllocationCommands } from './command-line/allocation-commands.ts';
 import { addBmcCommands } from './command-line/bmc-commands.ts';
 import { addGovernanceCommands } from './command-line/governance-commands.ts';
+import { addNodeCommands } from './command-line/node-commands.ts';
 import { addQemuCommands } from './command-line/qemu-commands.ts';
 import { addRecoveryCommands } from './command-line/recovery-commands.ts';
 import { addRedfishCommands } from './command-line/redfish-commands.ts';
@@ -42,7 +44,7 @@ export async function createProgram(
 				[
 					command.name(),
 					...command.registeredArguments.map(argument =>
-						argument.required ? `<${argument.name()}>` : `[${argument.name()}]`,
+						argument.required ? `<${nameOf(argument)}>` : `[${nameOf(argument)}]`,
 					),
 				].join(' '),
 		})
@@ -57,6 +59,7 @@ Start here:
   ${bimetal} login https://HOST:8443 --user NAME      log in to a proxy
   ${bimetal} get Systems/system --bmc node1           read
   ${bimetal} requests --state waiting                 what waits for whom
+  ${bimetal} node list --free                         servers that a project can take
 
 Every command takes --help. '${bimetal} help exit-codes' tells what exit codes mean.`,
 		);
@@ -71,6 +74,9 @@ Every command takes --help. '${bimetal} help exit-codes' tells what exit codes m
 	addSessionCommands(program, registration);
 	addRedfishCommands(program, registration);
 	addRequestCommands(program, registration);
+	program.commandsGroup('Servers and their networks (hil):');
+	addNodeCommands(program, registration);
+	addAllocationCommands(program, registration);
 	addOfflineCommands(program, registration);
 	addGovernanceCommands(program, registration);
 	addBmcCommands(program, registration);
@@ -89,6 +95,8 @@ Every command takes --help. '${bimetal} help exit-codes' tells what exit codes m
 	}
 	return program;
 }
+
+const nameOf = (argument: Argument): string => `${argument.name()}${argument.variadic ? '...' : ''}`;
 
 /** The words of the command line that name a command, the help of which tells what was wrong: `audit verify `. */
 function wanted(program: Command, argv: readonly string[]): string {

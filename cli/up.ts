@@ -9,7 +9,7 @@ import { type CliContext, commandName } from './context.ts';
 import { painter } from './output.ts';
 import { profileHome } from './profile.ts';
 import type { DemoSite } from './up/demo-site.ts';
-import { profilesOf, saveProfiles } from './up/profiles.ts';
+import { profilesOf, saveHilProfiles, saveProfiles } from './up/profiles.ts';
 import type { SiteOptions } from './up/start-site.ts';
 import { welcome } from './up/welcome.ts';
 
@@ -75,6 +75,7 @@ async function up(context: CliContext, options: Options): Promise<number> {
 	try {
 		await saveProfiles(running.site, running.line.proxy.url);
 		const { line } = running;
+		if (line.hil) await saveHilProfiles(running.site, line.hil);
 		context.stdout.write(
 			options.json
 				? `${JSON.stringify(line)}\n`

@@ -6,7 +6,14 @@ import { at, createHilTransport, type HilClientOptions } from './client/transpor
 import * as v0 from './v0/views.ts';
 import * as v1 from './v1/views.ts';
 
-export type { DriftView, HilAdministration, SwitchView, UserList } from './client/administration.ts';
+export type {
+	DriftView,
+	HilAdministration,
+	SwitchHealth,
+	SwitchStates,
+	SwitchView,
+	UserList,
+} from './client/administration.ts';
 export type ProjectView = z.output<typeof v1.project>;
 export type NetworkView = z.output<typeof v0.network>;
 export type NetworkList = z.output<typeof v0.networkList>;

@@ -28,11 +28,30 @@ export function withConnection(command: Command): Command {
 		.addOption(connectionOption('--key <file>', 'its key (PEM)', 'BIMETAL_KEY'));
 }
 
-const GROUP = 'Proxy and operator:';
-
-function connectionOption(flags: string, description: string, variable: string): Option {
-	return new Option(flags, `${description} (or ${variable})`).helpGroup(GROUP);
+function connectionOption(
+	flags: string,
+	description: string,
+	variable: string,
+	group = 'Proxy and operator:',
+): Option {
+	return new Option(flags, `${description} (or ${variable})`).helpGroup(group);
 }
+
+/** Which hil, and as whom; the same on every command that talks to one. */
+export function withHilConnection(command: Command): Command {
+	const add = (flags: string, description: string, variable: string) =>
+		command.addOption(connectionOption(flags, description, `BIMETAL_HIL_${variable}`, 'hil and user:'));
+	withJson(command);
+	add('--as, --profile <name>', 'act as the user of this profile', 'PROFILE');
+	add('--url <url>', 'hil, when there is no profile', 'URL');
+	add('--user <name>', 'user', 'USER');
+	add('--password-file <file>', 'its first line is the password', 'PASSWORD_FILE');
+	return add('--ca <file>', "certificate of the site's CA (PEM)", 'CA');
+}
+
+/** Commands that only hold others. */
+export const group = (parent: Command, name: string, description: string): Command =>
+	parent.command(name).description(description).helpCommand(false);
 
 /** Lines to paste under a command's help. */
 export function withExamples(command: Command, lines: readonly string[]): Command {

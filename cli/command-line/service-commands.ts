@@ -2,6 +2,7 @@ import { Argument, type Command } from 'commander';
 import { commandName } from '../context.ts';
 import { bimetalVersion } from '../version.ts';
 import { addAuditCommands } from './audit-commands.ts';
+import { addHilCommands } from './hil-commands.ts';
 import { withExamples, withJson } from './options.ts';
 import { addPolicyCommands } from './policy-commands.ts';
 import type { Registration } from './registration.ts';
@@ -33,18 +34,7 @@ export async function addServiceCommands(
 		);
 	withExamples(proxy, [`${bimetal} proxy -c site.yaml`]);
 
-	const hil = program
-		.command('hil')
-		.description('Start the allocation of nodes and networks alone')
-		.requiredOption('-c, --config <file>', 'site file of hil')
-		.action(
-			run(async (options: { config: string }) => {
-				const service = await import('../../hil/main.ts');
-				await service.main(options);
-				return 0;
-			}),
-		);
-	withExamples(hil, [`${bimetal} hil -c hil.yaml`]);
+	addHilCommands(program, registration);
 }
 
 /** What needs neither a proxy nor a log-in. */

@@ -1,6 +1,7 @@
 import type { Command, Option } from 'commander';
 import { type ConnectionOptions, withConnection } from '../connection.ts';
 import type { CliContext } from '../context.ts';
+import { hilCandidates, isOfHil } from '../hil/completion.ts';
 import { listProfiles, profileHome } from '../profile.ts';
 import { visible } from '../visible.ts';
 
@@ -46,6 +47,7 @@ async function candidatesFor(
 	if (taking) {
 		if (taking.argChoices) return taking.argChoices;
 		const kind = valueKinds[before.at(-1) ?? ''];
+		if (isOfHil(command)) return hilCandidates(context, kind ?? taking.name(), before);
 		if (kind === 'profile') return listProfiles(profileHome(context));
 		if (kind === 'console') {
 			return fromProxy(context, before, async client =>
@@ -63,6 +65,12 @@ async function candidatesFor(
 		return [...flags.filter(flag => flag?.startsWith('--')), '--help'] as string[];
 	}
 	if (positionals === 0 && command.commands.length) return subcommands(command);
+	if (isOfHil(command)) {
+		const { registeredArguments: all } = command;
+		const last = all.at(-1);
+		const argument = all[positionals] ?? (last?.variadic ? last : undefined);
+		return argument?.argChoices ?? hilCandidates(context, argument?.name() ?? '', before);
+	}
 	if (command.name() === 'help') return [...subcommands(program), 'exit-codes'];
 	if (command.name() === 'explain' && positionals === 0) return ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'];
 	if (command.name() === 'completion') return ['bash', 'zsh', 'fish'];

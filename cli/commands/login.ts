@@ -1,15 +1,14 @@
 import { createProxyClient } from '../../proxy/client.ts';
-import { type ConnectionOptions, readNamedFile, readPasswordFile } from '../connection.ts';
+import type { ConnectionOptions } from '../connection.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { usageError } from '../failure.ts';
 import { painter, printFields, printJson, printLine } from '../output.ts';
 import { deleteProfile, loadProfile, profileHome, saveProfile } from '../profile.ts';
-import { askSecret, confirm, readStandardInput } from '../prompt.ts';
 import { visible } from '../visible.ts';
 import { warnOfBreakGlass } from './break-glass.ts';
+import { choosePassword, chooseTrust, type PasswordOptions } from './log-in-means.ts';
 
-export interface LoginOptions extends ConnectionOptions {
-	readonly passwordStdin?: boolean;
+export interface LoginOptions extends ConnectionOptions, PasswordOptions {
 	readonly trust?: string;
 	readonly json?: boolean;
 }
@@ -22,7 +21,7 @@ export async function login(context: CliContext, url: string, options: LoginOpti
 	const { origin } = URL.canParse(url) ? new URL(url) : { origin: url };
 	// The URL is checked before anybody is asked for a password.
 	await createProxyClient({ url }).close();
-	const ca = await chooseTrust(context, origin, options);
+	const ca = await chooseTrust(context, origin, { ...options, ca: options.ca ?? context.env.BIMETAL_CA });
 	const password = await choosePassword(context, origin, options);
 
 	const credential = { username: options.user, password };
@@ -110,49 +109,4 @@ export async function whoami(
 		}
 		return 0;
 	});
-}
-
-async function choosePassword(context: CliContext, origin: string, options: LoginOptions): Promise<string> {
-	if (options.passwordStdin && options.passwordFile) {
-		throw usageError('--password-stdin and --password-file exclude each other', 'give one of them');
-	}
-	if (options.passwordFile) return readPasswordFile(context, options.passwordFile);
-	const password = options.passwordStdin
-		? ((await readStandardInput(context)).split(/\r?\n/, 1)[0] ?? '')
-		: await askSecret(context, `Password of ${options.user} at ${origin}: `);
-	if (!password) throw usageError('the password is empty', 'type it, or give --password-file FILE');
-	return password;
-}
-
-/** The PEM to trust: from --ca, from the system (undefined), or on first use after the user has agreed. */
-async function chooseTrust(
-	context: CliContext,
-	origin: string,
-	options: LoginOptions,
-): Promise<string | undefined> {
-	const caFile = options.ca ?? context.env.BIMETAL_CA;
-	if (caFile) return readNamedFile(context, caFile, 'CA certificate');
-	const { presentedCertificate, sameFingerprint, trustedBySystem } = await import('../trust.ts');
-	if (!options.trust && (await trustedBySystem(origin))) return undefined;
-	const shown = await presentedCertificate(origin);
-	if (options.trust) {
-		if (sameFingerprint(options.trust, shown.fingerprint)) return shown.pem;
-		throw usageError(
-			`${origin} shows another certificate: SHA-256 ${shown.fingerprint}`,
-			'do not log in before the site has confirmed this fingerprint',
-		);
-	}
-	if (!context.stdin.isTTY) {
-		throw usageError(
-			`${origin} is not trusted yet, and there is no terminal to ask`,
-			`--ca FILE, or --trust ${shown.fingerprint} once the site has confirmed this SHA-256 fingerprint`,
-		);
-	}
-	context.stderr.write(
-		`${origin} is not known yet. It shows ${shown.isRoot ? 'the CA certificate' : 'the certificate'}\n` +
-			`  subject  ${visible(shown.subject)}\n  SHA-256  ${shown.fingerprint}\n` +
-			'Compare the fingerprint with what the site has told you.\n',
-	);
-	if (await confirm(context, 'Trust it from now on?')) return shown.pem;
-	throw usageError('not trusted, nothing was sent', "give the site CA's certificate with --ca FILE");
 }

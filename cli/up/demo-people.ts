@@ -57,7 +57,8 @@ export async function openPeople(folder: string, clock: Clock): Promise<DemoPeop
 	return { authority, caFile: join(caFolder, 'site.crt.pem'), operators };
 }
 
-const secretPath = (folder: string, name: string): string => join(folder, 'secrets', name);
+/** Where `openSecret` keeps it. */
+export const secretPath = (folder: string, name: string): string => join(folder, 'secrets', name);
 
 /** A password that is made once; a file of its own. */
 export async function openSecret(folder: string, name: string): Promise<string> {

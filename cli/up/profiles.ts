@@ -1,9 +1,24 @@
-import type { DemoPeople } from './demo-people.ts';
+import { type DemoPeople, secretPath } from './demo-people.ts';
+import type { UpLine } from './demo-site.ts';
 
 type Site = Pick<DemoPeople, 'authority' | 'operators'> & { readonly folder: string };
 
 /** The folder of the operators' profiles. */
 export const profilesOf = (site: Pick<Site, 'folder'>): string => `${site.folder}/cli`;
+
+/** The same for hil: `--as red`, `--as blue`, `--as admin`. */
+export async function saveHilProfiles(site: Site, { url, users }: NonNullable<UpLine['hil']>): Promise<void> {
+	const { hilProfiles } = await import('../hil/hil-profile.ts');
+	for (const { name, project } of users) {
+		await hilProfiles.save(profilesOf(site), {
+			name: project ?? name,
+			url,
+			ca: site.authority.certificatePem,
+			user: name,
+			passwordFile: secretPath(site.folder, `hil-${name}`),
+		});
+	}
+}
 
 /** So that the lines to try are short: `--as hso` and `--as cp` work in this folder. */
 export async function saveProfiles(site: Site, url: string): Promise<void> {

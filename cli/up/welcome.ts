@@ -19,6 +19,7 @@ export function welcome(
 	const logIns = people.map(([of, name, password]) => `    ${of.padEnd(4)} ${name.padEnd(14)} ${password}`);
 	const first = line.bmcs[0]?.name ?? 'node1';
 	const second = line.bmcs[1]?.name ?? first;
+	const server = line.bmcs[3]?.name ?? first;
 	const spare = line.bmcs.slice(-3).map(({ name }) => name);
 	const reset = 'Systems/system/Actions/ComputerSystem.Reset';
 	const post = (bmc: string, path: string, body: string, as: string) =>
@@ -37,12 +38,16 @@ ${paint('bold', 'Try')} (in another terminal, in this folder)${fewServers(line.b
 
 ${post(first, reset, '{"ResetType":"ForceRestart"}', 'hso')}
 
- 2  HSO switches three servers off; with five up the same restart waits for CP, and so does a factory reset.
+ 2  Project red takes a server from hil and restarts it: hil asks the proxy, as one of HSO's operators
+
+${bimetal} node take red ${server} --as red && ${bimetal} node power ${server} cycle --as red; ${bimetal} node list --as red
+
+ 3  HSO switches three servers off; with five up the same restart waits for CP, and so does a factory reset.
     It prints the line with which CP's operator approves; HSO's policy is then checked, and it runs once.
 
 for n in ${spare.join(' ')}; do ${post('$n', reset, '{"ResetType":"ForceOff"}', 'hso')}; done; ${post(first, reset, '{"ResetType":"ForceRestart"}', 'hso')}; ${post(second, 'Managers/bmc/Actions/Manager.ResetToDefaults', '{"ResetType":"ResetAll"}', 'hso')}
 
- 3  The same log and chassis as each party sees them: HSO only critical entries, CP all of them without their
+ 4  The same log and chassis as each party sees them: HSO only critical entries, CP all of them without their
     Oem fields (look without -t); Certificates for HSO, null for CP
 
 for p in hso cp; do ${bimetal} get Systems/system/LogServices/EventLog/Entries --bmc ${first} --as $p -t; ${bimetal} get Chassis/chassis --bmc ${first} --as $p | grep -A2 Certificates; done

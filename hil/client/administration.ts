@@ -6,6 +6,8 @@ import { at, type HilTransport } from './transport.ts';
 export type SwitchView = z.output<typeof v0.device>;
 export type PortView = z.output<typeof v0.port>;
 export type DriftView = z.output<typeof v1.drift>;
+export type SwitchStates = z.output<typeof v1.switches>['switches'];
+export type SwitchHealth = z.output<typeof v1.switchWithDrift>;
 export type UserList = z.output<typeof v0.userList>;
 
 /** What administrators record: calls of HIL's own interface, for the most part. */
@@ -24,6 +26,9 @@ export interface HilAdministration {
 
 	switches(): Promise<readonly string[]>;
 	switch(name: string): Promise<SwitchView>;
+	/** How they are met with: whether they answer, what waits, what the last look at their ports found. */
+	switchStates(): Promise<SwitchStates>;
+	switchHealth(name: string): Promise<SwitchHealth>;
 	/** `settings`: what its driver takes, secrets among them. */
 	registerSwitch(name: string, type: string, settings: Readonly<Record<string, unknown>>): Promise<void>;
 	deleteSwitch(name: string): Promise<void>;
@@ -71,6 +76,8 @@ export function createAdministration({ call }: HilTransport): HilAdministration 
 
 		switches: () => call(v0.names, 'GET', '/v0/switches'),
 		switch: name => call(v0.device, 'GET', at`/v0/switch/${name}`),
+		switchStates: async () => (await call(v1.switches, 'GET', '/v1/switches')).switches,
+		switchHealth: name => call(v1.switchWithDrift, 'GET', at`/v1/switch/${name}`),
 		registerSwitch: (name, type, settings) => tell('PUT', at`/v0/switch/${name}`, { ...settings, type }),
 		deleteSwitch: name => tell('DELETE', at`/v0/switch/${name}`),
 		port: (of, port) => call(v0.port, 'GET', at`/v0/switch/${of}/port/${port}`),

@@ -29,6 +29,7 @@ export async function releaseNode(
 		project,
 		stage: 'power-off',
 		request: null,
+		needs: null,
 		actions: [],
 		askedAt: world.now,
 		attempts: 0,
@@ -42,6 +43,7 @@ export interface DepartureView {
 	readonly node: string;
 	readonly project: string;
 	readonly stage: Stage;
+	readonly waits_for: string | null;
 	readonly attempts: number;
 	readonly error: string | null;
 }
@@ -50,26 +52,34 @@ export async function showDeparture(
 	tx: ReadTransaction,
 	{ id }: { readonly id: string },
 ): Promise<DepartureView> {
-	const { status, node, project, stage, attempts, error } = await mustFind(
+	const { status, node, project, stage, needs, attempts, error } = await mustFind(
 		tx,
 		departures,
 		id,
 		`departure ${id}`,
 	);
-	return { status, node, project, stage, attempts, error };
+	return { status, node, project, stage, waits_for: needs, attempts, error };
 }
 
 /** The stage is over; what belongs to it is forgotten. */
 export async function endStage(tx: Transaction, id: string): Promise<void> {
 	await change(tx, id, found => {
 		const next = stages[stages.indexOf(found.stage) + 1] ?? 'free';
-		return { ...found, stage: next, request: null, actions: [], error: null };
+		return { ...found, stage: next, request: null, needs: null, actions: [], error: null };
 	});
 }
 
 /** What was asked of the proxy waits there. */
-export const holdStage = (tx: Transaction, id: string, request: string | null): Promise<void> =>
-	change(tx, id, found => ({ ...found, request }));
+export const holdStage = (
+	tx: Transaction,
+	id: string,
+	waiting: { readonly request: string; readonly needs: string } | null,
+): Promise<void> =>
+	change(tx, id, found => ({
+		...found,
+		request: waiting?.request ?? null,
+		needs: waiting?.needs ?? null,
+	}));
 
 export const recordTrouble = (tx: Transaction, id: string, error: string): Promise<void> =>
 	change(tx, id, found => ({ ...found, attempts: found.attempts + 1, error: error.slice(0, 2000) }));

@@ -183,7 +183,7 @@ export function createDepartures(deps: DeparturesDeps): Departures {
 
 	async function asked(id: string, outcome: ObmOutcome): Promise<Next> {
 		if (outcome.kind === 'done') return 'at-once';
-		await store.transact(tx => core.holdStage(tx, id, outcome.request));
+		await store.transact(tx => core.holdStage(tx, id, outcome));
 		return { after: look.approval };
 	}
 

@@ -13,6 +13,8 @@ const departure = z.strictObject({
 	stage: z.enum(stages),
 	/** What waits at the proxy for this stage. */
 	request: z.string().nullable(),
+	/** Whose word that needs, for people. */
+	needs: z.string().nullable().default(null),
 	/** Changes of ports that this stage waits for. */
 	actions: z.array(z.string()),
 	askedAt: moment,

@@ -136,6 +136,8 @@ export const departure = z.strictObject({
 	node: z.string(),
 	project: z.string(),
 	stage: z.enum(stages),
+	/** Whose word it needs to go on; null when it is nobody's. */
+	waits_for: z.string().nullable(),
 	attempts: z.int(),
 	error: z.string().nullable(),
 });

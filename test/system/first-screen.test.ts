@@ -17,6 +17,7 @@ const env = Object.fromEntries(
 );
 
 test('npm start prints lines to paste, and they do what is said of them', async t => {
+	t.timeout(300_000);
 	const home = await mkdtemp(path.join(tmpdir(), 'bimetal-first-screen-'));
 	// In a process group of its own, as a terminal gives it: that is whom Ctrl-C reaches.
 	const started = spawn('npm', ['start', '--', '--port', '0', '--state', home], {
@@ -52,20 +53,28 @@ test('npm start prints lines to paste, and they do what is said of them', async 
 		await rm(home, { recursive: true, force: true });
 	});
 	const lines = screen.split('\n').filter(line => /^(?:for |npx |bimetal )/.test(line));
-	t.is(lines.length, 3, screen);
+	t.is(lines.length, 4, screen);
 	const paste = (line: string) => {
 		const shellEnv = { ...env, BIMETAL_HOME: path.join(home, 'cli') };
 		return runProgram('bash', ['-c', `cd '${root}'; ${line}`], { env: shellEnv });
 	};
 
-	const [one = '', two = '', three = ''] = lines;
+	const [one = '', hil = '', two = '', three = ''] = lines;
 	const restarted = await paste(one);
 	t.is(restarted.code, 0, restarted.stderr);
 	// A server in its self-test is not up yet; whoever reads the second line first does not notice.
-	await until(
-		() => paste('npx bimetal get Systems/system --bmc node1 --as hso'),
-		({ stdout }) => stdout.includes('"PowerState": "On"'),
-	);
+	const isUp = (node: string) =>
+		until(
+			() => paste(`'${process.execPath}' cli/main.ts get Systems/system --bmc ${node} --as hso`),
+			({ stdout }) => stdout.includes('"PowerState": "On"'),
+		);
+	await isUp('node1');
+
+	const taken = await paste(hil);
+	t.is(taken.code, 0, taken.stderr);
+	t.regex(taken.stdout, /red has node4 now\.\nnode4 restarts\.\nNODE /);
+	t.regex(taken.stdout, /^node4 +red +cores=/m);
+	await isUp('node4');
 
 	const waiting = await paste(two);
 	const output = waiting.stdout + waiting.stderr;

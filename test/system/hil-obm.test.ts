@@ -98,7 +98,7 @@ test.serial(
 		};
 		const look = async () => (await hil.ok('GET', `/v1/departure/${status_id}`)) as { status: string };
 		await hil.departures.idle();
-		t.like(await look(), { status: 'PENDING', stage: 'power-off' });
+		t.like(await look(), { status: 'PENDING', stage: 'power-off', waits_for: 'HSO' });
 		await approve();
 		for (let turn = 0; turn < 10 && (await look()).status === 'PENDING'; turn++) {
 			hil.clock.advance(5000);

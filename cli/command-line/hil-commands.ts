@@ -1,0 +1,240 @@
+import { type Command, Option } from 'commander';
+import type { HilLoginOptions } from '../commands/hil-login.ts';
+import type { CreateUserOptions } from '../commands/hil-users.ts';
+import { commandName } from '../context.ts';
+import { usageError } from '../failure.ts';
+import type { HilOptions } from '../hil/hil-connection.ts';
+import { collect, group, withExamples, withHilConnection, withJson } from './options.ts';
+import type { Registration } from './registration.ts';
+
+/** The service itself, who one is there, and what administrators record. */
+export function addHilCommands(program: Command, registration: Registration): void {
+	const { context, run } = registration;
+	const bimetal = commandName(context);
+	const hil = program
+		.command('hil')
+		.summary('Start the allocation of servers alone; log in to it, register a rack')
+		.description(
+			'Starts the allocation of nodes and networks by its site file. The commands below talk to one that runs, as do ' +
+				'node, network, project and switch.',
+		)
+		.option('-c, --config <file>', 'site file of hil')
+		.helpCommand(false)
+		.action(
+			run(async ({ config }: { config?: string }) => {
+				if (config === undefined)
+					throw usageError('which site?', `${bimetal} hil -c hil.yaml, or ${bimetal} hil --help`);
+				const service = await import('../../hil/main.ts');
+				await service.main({ config });
+				return 0;
+			}),
+		);
+	withExamples(hil, [
+		`${bimetal} hil -c hil.yaml`,
+		`${bimetal} hil login https://127.0.0.1:5000 --user admin`,
+	]);
+	addLogin(hil, registration);
+	addRecords(hil, registration);
+	addUsers(group(hil, 'user', 'Users of hil, for administrators'), registration);
+}
+
+function addLogin(hil: Command, { context, run }: Registration): void {
+	const bimetal = commandName(context);
+	const load = () => import('../commands/hil-login.ts');
+	const login = hil
+		.command('login')
+		.summary('Keep who you are at a hil')
+		.description(
+			'Sees that the password is right and keeps URL, user and trust in a profile (mode 0600). hil has no sessions: a ' +
+				'password that was typed is kept in a file beside the profile; one from --password-file stays where it is.',
+		)
+		.argument('<url>', 'for instance https://127.0.0.1:5000')
+		.requiredOption('--user <name>', 'user')
+		.option('--as, --profile <name>', "name to keep it under (default: 'default')")
+		.option('--password-stdin', 'read the password from standard input')
+		.option('--password-file <file>', 'its first line is the password; read at every call')
+		.option('--ca <file>', "trust this certificate of the site's CA (PEM)")
+		.addOption(
+			new Option(
+				'--trust <sha256>',
+				"trust the server's certificate if this is its SHA-256 fingerprint",
+			).conflicts('ca'),
+		)
+		.action(
+			run(async (url: string, options: HilLoginOptions) => (await load()).hilLogin(context, url, options)),
+		);
+	withExamples(withJson(login), [
+		`${bimetal} hil login https://127.0.0.1:5000 --user alice --ca site-ca.pem`,
+		`${bimetal} hil login https://127.0.0.1:5000 --user root --as admin --password-file root.password`,
+	]);
+
+	const logout = hil
+		.command('logout')
+		.description('Forget the profile, and the password that was kept with it')
+		.option('--as, --profile <name>', 'profile to log out of')
+		.action(run(async (options: HilOptions) => (await load()).hilLogout(context, options)));
+	withExamples(withJson(logout), [`${bimetal} hil logout --as admin`]);
+
+	const whoami = hil
+		.command('whoami')
+		.description('Show which user you are, and of which projects')
+		.action(run(async (options: HilOptions) => (await load()).hilWhoami(context, options)));
+	withExamples(withHilConnection(whoami), [`${bimetal} hil whoami --as red`]);
+}
+
+function addRecords(hil: Command, { context, run }: Registration): void {
+	const bimetal = commandName(context);
+	const register = hil
+		.command('register')
+		.summary('Record what a rack file names')
+		.description(
+			'Records the switches, ports, nodes, NICs, projects, users and networks of a file that are not recorded yet. ' +
+				'Nothing is taken away; where something is recorded otherwise, nothing is changed and it says what. Can be repeated.',
+		)
+		.argument('<file>', 'YAML; docs/hil.md has an example')
+		.option('--dry-run', 'say what would be recorded, record nothing')
+		.action(
+			run(async (file: string, options: HilOptions & { dryRun?: boolean }) =>
+				(await import('../commands/hil-register.ts')).registerRack(context, file, options),
+			),
+		);
+	withExamples(withHilConnection(register), [
+		`${bimetal} hil register rack.yaml --dry-run --as admin`,
+		`${bimetal} hil register rack.yaml --as admin`,
+	]);
+
+	const tell = async () => (await import('../commands/hil-projects.ts')).tellHil;
+	const forget = group(hil, 'forget', 'Delete a record that nothing needs any more');
+	const node = forget
+		.command('node')
+		.description('Forget a free node, with its properties')
+		.argument('<node>', 'the node')
+		.action(
+			run(async (name: string, options: HilOptions) =>
+				(await tell())(
+					context,
+					options,
+					c => c.administration.deleteNode(name),
+					{ forgotten: { node: name } },
+					`${name} is forgotten.`,
+				),
+			),
+		);
+	withExamples(withHilConnection(node), [`${bimetal} hil forget node node9 --as admin`]);
+	const nic = forget
+		.command('nic')
+		.description('Forget a NIC that is in no port')
+		.argument('<node>', 'the node')
+		.argument('<nic>', 'its NIC')
+		.action(
+			run(async (of: string, name: string, options: HilOptions) =>
+				(await tell())(
+					context,
+					options,
+					c => c.administration.deleteNic(of, name),
+					{ forgotten: { node: of, nic: name } },
+					`${of}/${name} is forgotten.`,
+				),
+			),
+		);
+	withExamples(withHilConnection(nic), [`${bimetal} hil forget nic node9 eth0 --as admin`]);
+	const port = forget
+		.command('port')
+		.description('Forget a port that is empty')
+		.argument('<switch>', 'the switch')
+		.argument('<port>', 'as the switch calls it')
+		.action(
+			run(async (of: string, name: string, options: HilOptions) =>
+				(await tell())(
+					context,
+					options,
+					c => c.administration.deletePort(of, name),
+					{ forgotten: { switch: of, port: name } },
+					`${name} of ${of} is forgotten.`,
+				),
+			),
+		);
+	withExamples(withHilConnection(port), [`${bimetal} hil forget port tor gi1/0/9 --as admin`]);
+	const device = forget
+		.command('switch')
+		.description('Forget a switch without ports, and its secrets')
+		.argument('<switch>', 'the switch')
+		.action(
+			run(async (name: string, options: HilOptions) =>
+				(await tell())(
+					context,
+					options,
+					c => c.administration.deleteSwitch(name),
+					{ forgotten: { switch: name } },
+					`${name} is forgotten.`,
+				),
+			),
+		);
+	withExamples(withHilConnection(device), [`${bimetal} hil forget switch tor --as admin`]);
+	const unplug = hil
+		.command('unplug')
+		.description('Record that a port is empty')
+		.argument('<switch>', 'the switch')
+		.argument('<port>', 'as the switch calls it')
+		.action(
+			run(async (of: string, name: string, options: HilOptions) =>
+				(await tell())(
+					context,
+					options,
+					c => c.administration.unplug(of, name),
+					{ unplugged: { switch: of, port: name } },
+					`${name} of ${of} is empty.`,
+				),
+			),
+		);
+	withExamples(withHilConnection(unplug), [`${bimetal} hil unplug tor gi1/0/9 --as admin`]);
+}
+
+function addUsers(user: Command, { context, run }: Registration): void {
+	const bimetal = commandName(context);
+	const load = () => import('../commands/hil-users.ts');
+	const tell = async () => (await import('../commands/hil-projects.ts')).tellHil;
+	const list = user
+		.command('list')
+		.description('List the users, their rights and projects')
+		.action(run(async (options: HilOptions) => (await load()).listUsers(context, options)));
+	withExamples(withHilConnection(list), [`${bimetal} hil user list --as admin`]);
+
+	const create = user
+		.command('create')
+		.summary('Let somebody log in')
+		.description(
+			'Makes a user. The password is asked for, or read from a file or standard input; it is never an argument.',
+		)
+		.argument('<user>', 'the new name')
+		.option('--new-password-file <file>', "its first line is the new user's password")
+		.option('--new-password-stdin', "read the new user's password from standard input")
+		.option('--project <name>', 'a project to be in (repeatable)', collect)
+		.option('--admin', 'an administrator')
+		.action(
+			run(async (name: string, options: CreateUserOptions) =>
+				(await load()).createUser(context, name, options),
+			),
+		);
+	withExamples(withHilConnection(create), [
+		`${bimetal} hil user create alice --project red --as admin`,
+		`${bimetal} hil user create bob --new-password-file bob.password --as admin`,
+	]);
+
+	const remove = user
+		.command('delete')
+		.description('Let somebody log in no more')
+		.argument('<user>', 'the user')
+		.action(
+			run(async (name: string, options: HilOptions) =>
+				(await tell())(
+					context,
+					options,
+					c => c.administration.deleteUser(name),
+					{ deleted: name },
+					`${name} cannot log in any more.`,
+				),
+			),
+		);
+	withExamples(withHilConnection(remove), [`${bimetal} hil user delete bob --as admin`]);
+}

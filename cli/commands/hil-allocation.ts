@@ -1,0 +1,209 @@
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import type { ChangeStep, ChangeView, HilClient } from '../../hil/client.ts';
+import { type CliContext, commandName } from '../context.ts';
+import { hinted, usageError } from '../failure.ts';
+import { type ChangeOptions, takeSteps } from '../hil/change.ts';
+import { type HilOptions, withHil } from '../hil/hil-connection.ts';
+import { printPortChanges } from '../hil/port-text.ts';
+import { painter, printJson, printLine } from '../output.ts';
+import { visible } from '../visible.ts';
+
+export interface AllocationOptions extends HilOptions, ChangeOptions {
+	/** `NIC:NETWORK` or `NIC:NETWORK:CHANNEL`. */
+	readonly network?: readonly string[];
+}
+
+/** `bimetal node take PROJECT NODE…`: all of them or none; those that the project has already are left as they are. */
+export const takeNodes = (
+	context: CliContext,
+	project: string,
+	names: readonly string[],
+	options: AllocationOptions & { readonly manage?: boolean },
+): Promise<number> =>
+	withHil(
+		context,
+		options,
+		async ({ client }) => {
+			const nodes = await Promise.all(names.map(name => client.node(name)));
+			const fresh = nodes.filter(node => node.project !== project).map(({ name }) => name);
+			const steps = [
+				...fresh.map((node): ChangeStep => ({ do: 'connect_node', project, node })),
+				...fresh.flatMap(node => connections(node, options.network)),
+			];
+			const change = steps.length > 0 ? await takeSteps(context, client, steps, options) : undefined;
+			if (!options.dryRun && options.manage !== false)
+				for (const name of names) await client.setObm(name, true);
+			if (options.json) {
+				printJson(context, {
+					project,
+					taken: fresh,
+					dryRun: options.dryRun ?? false,
+					ports: change?.ports ?? [],
+				});
+				return 0;
+			}
+			if (fresh.length > 0)
+				printLine(
+					context,
+					options.dryRun
+						? `Nothing was changed. ${visible(project)} would have ${list(fresh)}.`
+						: `${visible(project)} has ${painter(context)('green', list(fresh))} now.`,
+				);
+			const had = names.filter(name => !fresh.includes(name));
+			if (had.length > 0) printLine(context, `${visible(project)} had ${list(had)} already.`);
+			if (change && change.ports.length > 0) await printPortChanges(context, change.ports);
+			return 0;
+		},
+		options.dryRun ? undefined : context.interruption(),
+	);
+
+/** `bimetal node connect NODE NIC NETWORK` */
+export const connectNetwork = (
+	context: CliContext,
+	[node, nic, network]: readonly [string, string, string],
+	options: AllocationOptions & { readonly channel?: string },
+): Promise<number> => {
+	const channel = channelOf(options.channel);
+	const step = { do: 'connect_network', node, nic, network, ...(channel !== undefined && { channel }) };
+	return changePorts(context, [step], options, `${node}/${nic} is on ${network}`);
+};
+
+/** `bimetal node detach NODE NIC NETWORK` */
+export const detachNetwork = (
+	context: CliContext,
+	[node, nic, network]: readonly [string, string, string],
+	options: AllocationOptions,
+): Promise<number> =>
+	changePorts(
+		context,
+		[{ do: 'detach_network', node, nic, network }],
+		options,
+		`${node}/${nic} is off ${network}`,
+	);
+
+const changePorts = (
+	context: CliContext,
+	steps: readonly ChangeStep[],
+	options: AllocationOptions,
+	done: string,
+): Promise<number> =>
+	withHil(
+		context,
+		options,
+		async ({ client }) => report(context, await takeSteps(context, client, steps, options), options, done),
+		options.dryRun ? undefined : context.interruption(),
+	);
+
+async function report(
+	context: CliContext,
+	change: ChangeView,
+	options: AllocationOptions,
+	done: string,
+): Promise<number> {
+	if (options.json) {
+		printJson(context, change);
+		return 0;
+	}
+	const paint = painter(context);
+	if (options.dryRun) printLine(context, paint('yellow', 'Nothing was changed. It would become:'));
+	else if (options.wait === false) printLine(context, 'Recorded; the switch follows.');
+	else printLine(context, `${paint('green', 'Done')}: ${visible(done)}.`);
+	await printPortChanges(context, change.ports);
+	return 0;
+}
+
+/**
+ * `bimetal node move NODE FROM TO`: off all networks, then into the other project and onto its networks in one change. If
+ * that cannot be, it is put back where it was.
+ */
+export const moveNode = (
+	context: CliContext,
+	[name, from, to]: readonly [string, string, string],
+	options: AllocationOptions,
+): Promise<number> =>
+	withHil(
+		context,
+		options,
+		async ({ client }) => {
+			const node = await client.node(name);
+			if (node.project !== from) {
+				const where = node.project === null ? 'free' : `in ${node.project}`;
+				throw hinted(
+					new BimetalError('BlockedError', `${name} is ${where}, not in ${from}`, { status: 409 }),
+					`${commandName(context)} node show ${name}`,
+				);
+			}
+			const attached = node.nics.flatMap(({ label: nic, networks }) =>
+				Object.entries(networks).map(([channel, network]) => ({ node: name, nic, network, channel })),
+			);
+			// The native network is the first on and the last off, for switches that ask for one.
+			attached.sort((a, b) => Number(a.channel === 'vlan/native') - Number(b.channel === 'vlan/native'));
+			const off = attached.map(({ channel: _, ...of }): ChangeStep => ({ do: 'detach_network', ...of }));
+			const over: ChangeStep[] = [
+				{ do: 'detach_node', project: from, node: name },
+				{ do: 'connect_node', project: to, node: name },
+				...connections(name, options.network),
+			];
+			if (options.dryRun) {
+				const change = off.length > 0 ? await client.change(off, { dryRun: true }) : noChange;
+				await report(context, change, options, '');
+				const onto = options.network?.map(text => `, ${text}`).join('') ?? '';
+				if (!options.json)
+					printLine(context, `Then ${visible(to)} would have ${visible(name)}${visible(onto)}, if it may.`);
+				return 0;
+			}
+			if (off.length > 0) await takeSteps(context, client, off, {});
+			await client.setObm(name, false);
+			let change: ChangeView;
+			try {
+				change = await takeSteps(context, client, over, {});
+			} catch (fault) {
+				const back = [...attached].reverse().map((of): ChangeStep => ({ do: 'connect_network', ...of }));
+				if (back.length > 0) await takeSteps(context, client, back, {});
+				await client.setObm(name, true);
+				throw fault;
+			}
+			await client.setObm(name, true);
+			return report(context, change, options, `${name} is in ${to}`);
+		},
+		options.dryRun ? undefined : context.interruption(),
+	);
+
+const noChange: ChangeView = { dry_run: true, id: null, ports: [], actions: [] };
+
+const connections = (node: string, networks: readonly string[] = []): ChangeStep[] =>
+	networks.map(text => {
+		const [nic = '', network = '', channel, ...rest] = text.split(':');
+		if (!nic || !network || rest.length > 0)
+			throw usageError(
+				`'${visible(text)}' names no network of a NIC`,
+				'--network eth0:inner, or eth0:store:tagged',
+			);
+		const on = channelOf(channel);
+		return { do: 'connect_network', node, nic, network, ...(on !== undefined && { channel: on }) };
+	});
+
+/** `native`, `vlan/101`, or as HIL has it. */
+function channelOf(text: string | undefined): string | undefined {
+	if (text === undefined || text === 'native') return undefined;
+	if (/^\d+$/.test(text)) return `vlan/${text}`;
+	return text;
+}
+
+const list = (names: readonly string[]): string => visible(names.join(', '));
+
+/** Whose nodes they are; throws when one is free. */
+export async function projectsOf(
+	context: CliContext,
+	client: HilClient,
+	names: readonly string[],
+): Promise<readonly { readonly node: string; readonly project: string }[]> {
+	const nodes = await Promise.all(names.map(name => client.node(name)));
+	return nodes.map(({ name, project }) => {
+		if (project !== null) return { node: name, project };
+		throw hinted(
+			new BimetalError('BlockedError', `${name} is free already; nothing was released`, { status: 409 }),
+			`${commandName(context)} node list --project PROJECT — what there is to be released`,
+		);
+	});
+}

@@ -1,0 +1,134 @@
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { createHilClient, type HilClient } from '../../hil/client.ts';
+import { readNamedFile, readPasswordFile } from '../connection.ts';
+import { type CliContext, commandName } from '../context.ts';
+import { hinted, usageError } from '../failure.ts';
+import { profileHome } from '../profile.ts';
+import { type HilProfile, hilProfiles, hilUrl } from './hil-profile.ts';
+
+/** The options that say which hil, and as whom; every command that talks to one takes them. */
+export interface HilOptions {
+	readonly profile?: string;
+	readonly url?: string;
+	readonly user?: string;
+	readonly passwordFile?: string;
+	readonly ca?: string;
+	readonly json?: boolean;
+}
+
+export interface HilConnection {
+	readonly client: HilClient;
+	readonly url: string;
+	readonly user: string;
+	/** What to add to a line for it to reach the same hil as the same user: ` --as red`, or nothing. */
+	readonly suffix: string;
+}
+
+/** Runs `work` with a client of the hil that options, environment or profile name (in this order), and closes it. */
+export async function withHil<R>(
+	context: CliContext,
+	options: HilOptions,
+	work: (connection: HilConnection) => Promise<R>,
+	signal?: AbortSignal,
+): Promise<R> {
+	const { url, user, password, ca, profile } = await chooseHil(context, options);
+	const client = createHilClient({ url, username: user, password, ca, clock: context.clock, signal });
+	const named = profile !== undefined && profile !== 'default' && !context.env.BIMETAL_HIL_PROFILE;
+	try {
+		return await work({ client, url, user, suffix: named ? ` --as ${profile}` : '' });
+	} catch (error) {
+		throw await explained(context, error, client, user);
+	} finally {
+		await client.close();
+	}
+}
+
+/** hil says 401 of a wrong password and of a right that is missing: who one is tells them apart. */
+async function explained(
+	context: CliContext,
+	error: unknown,
+	client: HilClient,
+	user: string,
+): Promise<unknown> {
+	if (!(error instanceof BimetalError)) return error;
+	if (error.code === 'Interrupted')
+		return hinted(error, `${commandName(context)} node list — what hil was asked already goes on`);
+	if (error.code !== 'AuthorizationError') return error;
+	const me = await client.me().catch(() => undefined);
+	if (me === undefined)
+		return hinted(
+			new BimetalError('CredentialRefused', `${user} or the password was refused`, {
+				status: 401,
+				cause: error,
+			}),
+			`${commandName(context)} hil login URL --user NAME`,
+		);
+	const denied = new BimetalError('AuthorizationError', error.message, { status: 403, cause: error });
+	const projects = me.projects.length > 0 ? `in ${me.projects.join(', ')}` : 'in no project';
+	return hinted(denied, `you are ${me.name}, ${projects}; --as NAME acts as somebody else`);
+}
+
+interface Chosen {
+	readonly url: string;
+	readonly user: string;
+	readonly password: string;
+	readonly ca: string | undefined;
+	readonly profile: string | undefined;
+}
+
+async function chooseHil(context: CliContext, options: HilOptions): Promise<Chosen> {
+	const { env } = context;
+	// A URL of one's own means a log-in of one's own: nothing of a profile is sent there.
+	const url = options.url ?? (options.profile ? undefined : env.BIMETAL_HIL_URL);
+	const profile = url ? undefined : await chooseProfile(context, options);
+	const fallback = url ? env : {};
+	const user = options.user ?? fallback.BIMETAL_HIL_USER ?? profile?.user;
+	const passwordFile =
+		options.passwordFile ??
+		fallback.BIMETAL_HIL_PASSWORD_FILE ??
+		// Another user's password is another one.
+		(options.user === undefined || options.user === profile?.user ? profile?.passwordFile : undefined);
+	if (user === undefined || passwordFile === undefined) {
+		const missing = user === undefined ? 'no user name' : `no password for ${user}`;
+		throw hinted(
+			new BimetalError('NotLoggedIn', `not logged in to hil: ${missing}`, { status: 401 }),
+			`${commandName(context)} hil login URL --user NAME, or --user NAME --password-file FILE here`,
+		);
+	}
+	const caFile = options.ca ?? fallback.BIMETAL_HIL_CA;
+	return {
+		url: checkedUrl(url ?? profile?.url ?? ''),
+		user,
+		password: await readPasswordFile(context, passwordFile),
+		ca: caFile ? await readNamedFile(context, caFile, 'CA certificate') : profile?.ca,
+		profile: profile?.name,
+	};
+}
+
+/** The origin of what was given. Throws a usage error for what a password must not be sent to. */
+export function checkedUrl(text: string): string {
+	const parsed = hilUrl.safeParse(text);
+	if (parsed.success) return new URL(parsed.data).origin;
+	throw usageError(`'${text}' is no address of hil: ${parsed.error.issues[0]?.message}`, 'https://HOST:5000');
+}
+
+async function chooseProfile(context: CliContext, options: HilOptions): Promise<HilProfile> {
+	const home = profileHome(context);
+	const name = options.profile ?? context.env.BIMETAL_HIL_PROFILE;
+	const known = await hilProfiles.list(home);
+	const only = known.length === 1 ? known[0] : undefined;
+	const chosen = name ?? (known.includes('default') ? 'default' : only);
+	const profile = chosen === undefined ? undefined : await hilProfiles.load(home, chosen);
+	if (profile) return profile;
+	if (name === undefined && known.length)
+		throw usageError(
+			`which user of hil? there are several profiles: ${known.join(', ')}`,
+			`--as ${known[0]}`,
+		);
+	const message = name === undefined ? 'not logged in to hil' : `there is no profile '${name}' for hil`;
+	const bimetal = commandName(context);
+	const tryNext = known.length
+		? `--as ${known.join(' or --as ')}`
+		: `${bimetal} hil login URL --user NAME${name === undefined ? '' : ` --as ${name}`}, or '${bimetal} up' to start a site here`;
+	throw hinted(new BimetalError('NotLoggedIn', message, { status: 401 }), tryNext);
+}

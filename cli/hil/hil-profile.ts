@@ -1,0 +1,32 @@
+import path from 'node:path';
+import { z } from 'zod';
+import { profileName, profilesOf } from '../profile.ts';
+
+const isLoopback = (hostname: string): boolean => /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/.test(hostname);
+
+/** Passwords come with every call: what leaves this machine is encrypted. */
+export const hilUrl = z
+	.url({ protocol: /^https?$/ })
+	.refine(
+		text => text.startsWith('https:') || isLoopback(new URL(text).hostname),
+		'expected https; http to this machine only',
+	);
+
+/** A hil and who one is there: what `bimetal hil login` leaves behind for the commands after it. */
+const hilProfile = z.strictObject({
+	name: profileName,
+	url: hilUrl,
+	/** PEM of the site CA, or of the one certificate that was trusted at log-in; absent: the system's CAs. */
+	ca: z.string().optional(),
+	user: z.string(),
+	/** hil knows no sessions: the password comes with every call. */
+	passwordFile: z.string(),
+});
+export type HilProfile = z.infer<typeof hilProfile>;
+
+/** Beside the proxy's, in a folder of their own: an operator of the proxy is another than a user of hil. */
+export const hilProfiles = profilesOf(hilProfile, home => path.join(home, 'hil'));
+
+/** Where a password is kept that was typed. */
+export const keptPassword = (home: string, name: string): string =>
+	path.join(home, 'hil', `${name}.password`);

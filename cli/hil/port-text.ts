@@ -1,0 +1,32 @@
+import type { ChangeView } from '../../hil/client.ts';
+import type { CliContext } from '../context.ts';
+import { painter, printTable } from '../output.ts';
+import { visible } from '../visible.ts';
+
+type PortState = ChangeView['ports'][number]['before'];
+
+/** `100, tagged 101 102`: what a port carries, by VLAN. */
+export function carries({ native, tagged }: PortState): string {
+	const parts = [
+		...(native === null ? [] : [String(native)]),
+		...(tagged.length === 0 ? [] : [`tagged ${tagged.join(' ')}`]),
+	];
+	return parts.join(', ') || 'nothing';
+}
+
+/** Which port comes to carry what; where it is, for those who are told. */
+export async function printPortChanges(context: CliContext, ports: ChangeView['ports']): Promise<void> {
+	const paint = painter(context);
+	const isTold = ports.some(port => port.switch !== undefined);
+	await printTable(
+		context,
+		['NODE', 'NIC', ...(isTold ? ['SWITCH', 'PORT'] : []), 'VLANS BEFORE', 'AFTER'],
+		ports.map(({ node, nic, switch: of, port, before, after }) => [
+			visible(node),
+			visible(nic),
+			...(isTold ? [visible(of ?? ''), visible(port ?? '')] : []),
+			carries(before),
+			carries(before) === carries(after) ? carries(after) : paint('bold', carries(after)),
+		]),
+	);
+}
