@@ -139,6 +139,46 @@ test('a switch that was away is looked at as soon as it answers again, and put r
 	t.is(bench.workers.state('s1').reachable, true);
 });
 
+test('a switch that restarts while nobody asks anything of it is found out', async t => {
+	const bench = await createNetworkBench({ checks: { every: 24 * 60 * minute, repair: true } });
+	const mock = bench.mocks.at('s1');
+	await bench.workers.start();
+	await bench.connect('n1', 'a');
+	await pass(bench, 10 * minute);
+	mock.trouble = { kind: 'away' };
+	await pass(bench, 2 * minute);
+	t.is(bench.workers.state('s1').reachable, false);
+	mock.ports.clear();
+	mock.trouble = undefined;
+	await pass(bench, minute + 20_000);
+	t.is(bench.workers.state('s1').reachable, true);
+	t.deepEqual(mock.ports.get(portOf(1)), { native: 10, tagged: [] });
+});
+
+test('a port that is found changed in passing is reason to look at all, but not time and again', async t => {
+	const registry = new Registry();
+	const bench = await createNetworkBench({ checks: { every: 24 * 60 * minute, repair: false }, registry });
+	const { ports } = bench.mocks.at('s1');
+	await bench.workers.start();
+	await pass(bench, 10 * minute);
+	const looks = async () => {
+		const text = await registry.metrics();
+		return ['as-recorded', 'drifted'].map(
+			outcome =>
+				text.match(new RegExp(`drift_checks_total\\{switch="s1",outcome="${outcome}"\\} (\\d+)`))?.[1],
+		);
+	};
+	t.deepEqual(await looks(), ['1', undefined]);
+	ports.set(portOf(1), { native: 5, tagged: [] });
+	await pass(bench, 3 * minute);
+	t.deepEqual(await looks(), ['1', '1']);
+	await pass(bench, 60 * minute);
+	t.deepEqual(await looks(), ['1', '1'], 'it was told');
+	ports.set(portOf(2), { native: 6, tagged: [] });
+	await pass(bench, 3 * minute);
+	t.deepEqual(await looks(), ['1', '2']);
+});
+
 test('a look that finds the switch away goes on trying, and begins anew when it answers', async t => {
 	const bench = await createNetworkBench({ nodes: 3, checks: told });
 	const mock = bench.mocks.at('s1');
@@ -174,17 +214,16 @@ test('a big switch is read a port at a time: whatever is asked for comes between
 			};
 		},
 	};
-	const bench = await createNetworkBench({ nodes: 60, checks: told, mocks, type });
-	await bench.workers.start();
-	await bench.workers.idle();
-	log.length = 0;
+	// The first look is due at once.
+	const bench = await createNetworkBench({ nodes: 60, checks: told, mocks, type, random: () => 0 });
 	onRead = async () => {
 		// In the middle of the look somebody asks for something.
 		if (log.length !== 20) return;
 		onRead = async () => undefined;
 		await bench.connect('n60', 'a');
 	};
-	await pass(bench, 3 * minute);
+	await bench.workers.start();
+	await bench.workers.idle();
 	t.deepEqual(log.slice(20, 23), ['read gi1/0/60', 'set gi1/0/60', 'read gi1/0/60']);
 	t.is(log.length, 60 + 3);
 	t.like(await lastCheck(bench), { ports: 60, drifted: [] });

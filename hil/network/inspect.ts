@@ -42,8 +42,11 @@ export function createInspection(store: Store, label: string, isRepair: boolean)
 	};
 }
 
-/** `left-out`: it is just being changed, or is not recorded any more. A port that cannot be read has drifted: nobody knows. */
-async function inspectPort(
+/**
+ * Looks at one port, as Inspection does. `left-out`: it is just being changed, or is not recorded any more. A port that
+ * cannot be read has drifted: nobody knows.
+ */
+export async function inspectPort(
 	store: Store,
 	of: { readonly switch: string; readonly port: string },
 	isRepair: boolean,

@@ -101,6 +101,7 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 
 	/** A switch that did not answer before may have started anew, and without what it was set to. */
 	function onAnswer(): void {
+		watch.heard();
 		if (contact.answered()) watch.suspect();
 	}
 
