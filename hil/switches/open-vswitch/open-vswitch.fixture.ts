@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { addBridge, movePort } from '../../../common/ovsdb/bridges.ts';
 import type { Operation } from '../../../common/ovsdb/ovsdb-client.ts';
+import { parkedColumns } from '../../../common/ovsdb/port-vlans.ts';
 import { findChildren } from '../../../common/processes/children.ts';
 import { type OpenVswitch, startOpenVswitch } from '../../../qemu/switch/open-vswitch.ts';
 
@@ -18,7 +19,7 @@ export interface TestVswitch {
 	pidOf(program: 'ovsdb-server' | 'ovs-vswitchd'): Promise<number>;
 	/** One transaction of somebody else, waited for. */
 	change(...operations: readonly Operation[]): Promise<void>;
-	/** Ports on a bridge, which ovs-vswitchd makes the devices of. */
+	/** Ports on a bridge, which ovs-vswitchd makes the devices of; on `br0-off` such that carry nothing. */
 	addPorts(bridge: string, ...names: readonly string[]): Promise<void>;
 	/** Ends both daemons and starts them with what they have on disk. */
 	restart(): Promise<void>;
@@ -61,7 +62,11 @@ export async function startTestVswitch(): Promise<TestVswitch> {
 						op: 'insert',
 						table: 'Port',
 						'uuid-name': `p${name}`,
-						row: { name, interfaces: ['named-uuid', `d${name}`] },
+						row: {
+							name,
+							interfaces: ['named-uuid', `d${name}`],
+							...(bridge === 'br0-off' ? parkedColumns : {}),
+						},
 					},
 					movePort(bridge, 'insert', ['named-uuid', `p${name}`]),
 				]),
