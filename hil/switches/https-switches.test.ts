@@ -1,70 +1,17 @@
 // Switches over HTTPS as a site has them: registered over HIL's interface, known by the site's CA, worked by their workers.
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { systemClock } from '../../common/clock.ts';
 import { createAuthority } from '../../common/identity/site-ca.ts';
-import { silentLogger } from '../../common/log/logger.ts';
 import type { PortState } from '../core/actions.ts';
-import { openHil } from '../open-hil.ts';
-import { readHilSite } from '../site.ts';
 import { startVdx } from './brocade/simulator.fixture.ts';
 import { startOs10 } from './dell-os10/simulator.fixture.ts';
 import { startNexus } from './nexus/simulator.fixture.ts';
+import { makeSiteFolder, startSwitchSite } from './switch-site.fixture.ts';
 import { account, type HttpsSimulator } from './transport/https-simulator.fixture.ts';
 
-interface Site {
-	call(method: string, path: string, body?: unknown): Promise<Record<string, unknown>>;
-	/** Asks for something that takes time, and waits for its end. */
-	change(method: string, path: string, body: unknown): Promise<Record<string, unknown>>;
-	close(): Promise<void>;
-}
-
 const nothing: PortState = { native: null, tagged: [] };
-
-async function makeFolder(t: ExecutionContext, ca: string): Promise<string> {
-	const folder = await mkdtemp(join(tmpdir(), 'hil-switches-'));
-	t.teardown(() => rm(folder, { recursive: true }));
-	await writeFile(join(folder, 'admin.password'), 'administrator\n');
-	await chmod(join(folder, 'admin.password'), 0o600);
-	await writeFile(join(folder, 'switches-ca.pem'), ca);
-	await writeFile(
-		join(folder, 'hil.yaml'),
-		`
-store: { file: state/hil.db }
-listen: { port: 0 }
-vlans: 100-102
-switches: { ca: switches-ca.pem }
-admin: { username: root, password: admin.password }
-`,
-	);
-	return folder;
-}
-
-async function startSite(t: ExecutionContext, folder: string): Promise<Site> {
-	const hil = await openHil(readHilSite(join(folder, 'hil.yaml')), { logger: silentLogger });
-	t.teardown(() => hil.close());
-	const authorization = `Basic ${Buffer.from('root:administrator').toString('base64')}`;
-	const call: Site['call'] = async (method, path, body) => {
-		const answer = await fetch(`${hil.url}${path}`, {
-			method,
-			headers: { authorization },
-			...(body !== undefined && { body: JSON.stringify(body) }),
-		});
-		const text = await answer.text();
-		if (answer.status > 299) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
-		return text === '' ? {} : JSON.parse(text);
-	};
-	return {
-		call,
-		async change(method, path, body) {
-			const { status_id: id } = await call(method, path, body);
-			return call('GET', `/v1/action/${id}?wait=20000`);
-		},
-		close: () => hil.close(),
-	};
-}
 
 interface Kind {
 	readonly type: string;
@@ -125,21 +72,10 @@ for (const { type, port, own, start } of kinds) {
 	test(`a ${type} switch is registered as in HIL, and a node's port follows its networks`, async t => {
 		const { simulator, carries, spoil } = await start();
 		t.teardown(simulator.close);
-		const folder = await makeFolder(t, simulator.ca);
-		const site = await startSite(t, folder);
-		await site.call('PUT', '/v0/switch/tor', {
-			type: `http://schema.massopencloud.org/haas/v0/switches/${type}`,
-			hostname: simulator.host,
-			...account,
-			...own,
-		});
-		await site.call('PUT', `/v0/switch/tor/port/${port}`);
-		await site.call('PUT', '/v0/project/red');
-		await site.call('PUT', '/v0/node/n1', { obmd: { uri: 'https://proxy/bmc/n1', admin_token: '' } });
-		await site.call('PUT', '/v0/node/n1/nic/eth0', { macaddr: '02:00:00:00:00:01' });
-		await site.call('POST', `/v0/switch/tor/port/${port}/connect_nic`, { node: 'n1', nic: 'eth0' });
-		await site.call('PUT', '/v0/network/inner', { owner: 'red', access: 'red', net_id: '' });
-		await site.call('POST', '/v0/project/red/connect_node', { node: 'n1' });
+		const folder = await makeSiteFolder(t, simulator);
+		const site = await startSwitchSite(t, folder);
+		const uri = `http://schema.massopencloud.org/haas/v0/switches/${type}`;
+		await site.register({ type: uri, hostname: simulator.host, ...account, ...own }, port);
 
 		const nic = '/v0/node/n1/nic/eth0';
 		const connected = await site.change('POST', `${nic}/connect_network`, { network: 'inner' });
@@ -171,7 +107,7 @@ test('a switch that the site does not know is not spoken to, and why is recorded
 	const simulator = await startNexus();
 	t.teardown(simulator.close);
 	const stranger = await createAuthority({ name: 'somebody else', clock: systemClock });
-	const site = await startSite(t, await makeFolder(t, stranger.certificatePem));
+	const site = await startSwitchSite(t, await makeSiteFolder(t, { ca: stranger.certificatePem }));
 	await site.call('PUT', '/v0/switch/tor', {
 		type: 'http://schema.massopencloud.org/haas/v0/switches/nexus',
 		hostname: simulator.host,

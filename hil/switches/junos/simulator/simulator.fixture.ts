@@ -18,6 +18,8 @@ export interface JunosSimulatorOptions {
 	readonly lag?: number;
 	/** Instead of the usual greeting. */
 	readonly greeting?: string;
+	/** Of the user, besides the password: in OpenSSH's format. */
+	readonly publicKey?: string;
 }
 
 /**
@@ -95,6 +97,7 @@ export async function startJunosSimulator(options: JunosSimulatorOptions = {}): 
 
 	const ssh = await startSshServer({
 		...login,
+		...(options.publicKey === undefined ? {} : { publicKey: options.publicKey }),
 		onSubsystem: (name, channel) => (name === 'netconf' ? serve(channel) : channel.close()),
 	});
 	return {
