@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { nativelessTrunk } from '../../model/switch-kind.ts';
+import type { Dialect } from '../command-line/dialect.ts';
+import { openPortDriver } from '../command-line/port-driver.ts';
+import { createSession, type Unsettled } from '../command-line/session.ts';
+import type { SwitchType } from '../driver.ts';
+import type { KnownHosts } from '../transport/known-hosts.ts';
+import { sshAddress, sshHost } from '../transport/ssh-host.ts';
+import { n3000Dialect } from './n3000-dialect.ts';
+import { powerConnect55xxDialect } from './powerconnect55xx-dialect.ts';
+
+const base = 'http://schema.massopencloud.org/haas/v0/switches/';
+
+/** HIL's own fields, and one of ours. */
+const account = {
+	hostname: sshHost,
+	username: z.string().min(1),
+	password: z.string().min(1),
+	enable_password: z.string().min(1).optional(),
+};
+/** HIL sends VLANs as texts. */
+const vlan = z.union([z.int(), z.string().regex(/^\d{1,4}$/)]).transform(Number);
+
+const portName = /^(?:gi|te)\d{1,2}\/\d{1,3}(?:\/\d{1,3})?$/;
+
+/** Dell switches of before OS10, by their command line over SSH. */
+export function createDellTypes(knownHosts: KnownHosts): readonly SwitchType[] {
+	const unsettled: Unsettled = new Map();
+	const ports = {
+		capabilities: [nativelessTrunk],
+		secrets: ['password', 'enable_password'],
+		isPortName: (name: string) => portName.test(name),
+		portNames: 'gi1/0/11, te1/0/12, gi1/12 and the like',
+	};
+	function open<Port>(given: z.output<z.ZodObject<typeof account>>, dialect: Dialect<Port>) {
+		const { hostname, username, password, enable_password: enablePassword } = given;
+		const target = { ...sshAddress(hostname), username, password, enablePassword, knownHosts, isOld: true };
+		return openPortDriver(createSession(target, dialect, unsettled), dialect, ports.isPortName);
+	}
+
+	const powerConnect55xx = z.strictObject(account);
+	const n3000 = z.strictObject({
+		...account,
+		dummy_vlan: vlan.refine(it => it >= 2 && it <= 4093, 'expected a VLAN from 2 to 4093'),
+	});
+	return [
+		{
+			...ports,
+			type: `${base}powerconnect55xx`,
+			settings: powerConnect55xx,
+			open: given => open(powerConnect55xx.parse(given), powerConnect55xxDialect),
+		},
+		{
+			...ports,
+			type: `${base}delln3000`,
+			settings: n3000,
+			open(given) {
+				const { dummy_vlan: dummy, ...rest } = n3000.parse(given);
+				return open(rest, n3000Dialect(dummy));
+			},
+		},
+	];
+}
