@@ -142,8 +142,8 @@ export function commandLineContract(test: TestFn, name: string, given: CommandLi
 	test(`${name}: refused at any command, done or not, it says so and carries nothing else`, async t => {
 		const { simulator, device, driver, check } = await bench(t, quick);
 		let refusals = 0;
-		for (const [before, wanted] of steps) {
-			for (const isDone of [false, true]) {
+		for (const [index, [before, wanted]] of steps.entries()) {
+			for (const isDone of index < 3 ? [false, true] : [true]) {
 				for (let n = 0; ; n++) {
 					await driver.setPort(shut, before, signal);
 					simulator.history.length = 0;

@@ -44,8 +44,15 @@ export function createTerminal(channel: ServerChannel, look: TerminalLook): Term
 		typed = typed.slice(1);
 		return first;
 	}
+	/** What has not been sent: one packet for each key would keep both ends busy. */
+	let unsent: Buffer[] = [];
+	const flush = (): void => {
+		if (!isGone && unsent.length > 0) channel.write(Buffer.concat(unsent));
+		unsent = [];
+	};
 	const write = (text: string | Buffer): void => {
-		if (!isGone) channel.write(text);
+		if (unsent.length === 0) setImmediate(flush);
+		unsent.push(Buffer.from(text));
 	};
 
 	return {
@@ -89,6 +96,7 @@ export function createTerminal(channel: ServerChannel, look: TerminalLook): Term
 			}
 		},
 		hangUp() {
+			flush();
 			isGone = true;
 			channel.end();
 		},
