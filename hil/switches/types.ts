@@ -1,4 +1,5 @@
 import { createBrocade } from './brocade/driver.ts';
+import { createDellTypes } from './dell-cli/types.ts';
 import { createDellOs10 } from './dell-os10/driver.ts';
 import type { SwitchTrust, SwitchType } from './driver.ts';
 import { createJunos } from './junos/driver.ts';
@@ -15,6 +16,7 @@ export function switchTypes(trust: SwitchTrust): ReadonlyMap<string, SwitchType>
 		openVswitchType(trust),
 		createNexus(https),
 		createDellOs10(https),
+		...createDellTypes(trust),
 		createJunos(trust),
 		createBrocade(https),
 	];

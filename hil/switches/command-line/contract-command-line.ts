@@ -2,12 +2,12 @@ import type { ExecutionContext, TestFn } from 'ava';
 import fc from 'fast-check';
 import type { PortState } from '../../core/actions.ts';
 import { describeState, isSameState, type Settings, type SwitchDriver, type SwitchType } from '../driver.ts';
-import { type KnownHosts, parseKnownHosts } from '../transport/known-hosts.ts';
 import { account, type Device, type Simulator, startSimulator, type Trouble } from './simulator.fixture.ts';
 
 export interface CommandLineContract {
 	readonly device: () => Device;
-	readonly type: (knownHosts: KnownHosts) => SwitchType;
+	/** Of a site with these known hosts. */
+	readonly type: (knownHosts: string) => SwitchType;
 	/** Besides host name and account. */
 	readonly settings: Settings;
 	/** One that is shut, and one as it comes: up, on the default VLAN. */
@@ -68,10 +68,10 @@ export function commandLineContract(test: TestFn, name: string, given: CommandLi
 		const device = given.device();
 		const simulator = await startSimulator(device, options);
 		t.teardown(() => simulator.close());
-		const type = given.type(parseKnownHosts(simulator.knownHosts));
+		const type = given.type(simulator.knownHosts);
 		const settings = { ...given.settings, ...account, hostname: simulator.hostname };
 		const open: Bench['open'] = (other = {}, knownHosts) =>
-			(knownHosts === undefined ? type : given.type(parseKnownHosts(knownHosts))).open({
+			(knownHosts === undefined ? type : given.type(knownHosts)).open({
 				...settings,
 				...other,
 			});

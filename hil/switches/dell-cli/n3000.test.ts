@@ -3,14 +3,13 @@ import { commandLineContract } from '../command-line/contract-command-line.ts';
 import { account, startSimulator } from '../command-line/simulator.fixture.ts';
 import { driverContract } from '../contract.ts';
 import type { SwitchType } from '../driver.ts';
-import { type KnownHosts, parseKnownHosts } from '../transport/known-hosts.ts';
 import { createN3000 } from './n3000-device.fixture.ts';
 import { createDellTypes } from './types.ts';
 
 const dummy = 4001;
 
-function typeOf(knownHosts: KnownHosts): SwitchType {
-	const type = createDellTypes(knownHosts).find(each => each.type.endsWith('/delln3000'));
+function typeOf(knownHosts: string): SwitchType {
+	const type = createDellTypes({ ca: undefined, knownHosts }).find(each => each.type.endsWith('/delln3000'));
 	if (!type) throw new TypeError('no type');
 	return type;
 }
@@ -29,7 +28,7 @@ commandLineContract(test, 'N3000', {
 driverContract(test, 'N3000', async () => {
 	const simulator = await startSimulator(createN3000());
 	return {
-		type: typeOf(parseKnownHosts(simulator.knownHosts)),
+		type: typeOf(simulator.knownHosts),
 		settings: { ...account, hostname: simulator.hostname, dummy_vlan: `${dummy}` },
 		ports: ['gi1/0/1', 'gi1/0/2'],
 		noPort: 'gi1/0/48',

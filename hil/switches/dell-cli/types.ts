@@ -3,8 +3,8 @@ import { nativelessTrunk } from '../../model/switch-kind.ts';
 import type { Dialect } from '../command-line/dialect.ts';
 import { openPortDriver } from '../command-line/port-driver.ts';
 import { createSession, type Unsettled } from '../command-line/session.ts';
-import type { SwitchType } from '../driver.ts';
-import type { KnownHosts } from '../transport/known-hosts.ts';
+import type { SwitchTrust, SwitchType } from '../driver.ts';
+import { parseKnownHosts } from '../transport/known-hosts.ts';
 import { sshAddress, sshHost } from '../transport/ssh-host.ts';
 import { n3000Dialect } from './n3000-dialect.ts';
 import { powerConnect55xxDialect } from './powerconnect55xx-dialect.ts';
@@ -24,7 +24,8 @@ const vlan = z.union([z.int(), z.string().regex(/^\d{1,4}$/)]).transform(Number)
 const portName = /^(?:gi|te)\d{1,2}\/\d{1,3}(?:\/\d{1,3})?$/;
 
 /** Dell switches of before OS10, by their command line over SSH. */
-export function createDellTypes(knownHosts: KnownHosts): readonly SwitchType[] {
+export function createDellTypes(trust: SwitchTrust): readonly SwitchType[] {
+	const knownHosts = parseKnownHosts(trust.knownHosts ?? '');
 	const unsettled: Unsettled = new Map();
 	const ports = {
 		capabilities: [nativelessTrunk],

@@ -33,8 +33,10 @@ export function parseTrunkPort(
 	const native = vlanOf(field('Trunking Native Mode VLAN', 'Trunking Mode Native VLAN'));
 	const allowed = vlansOf(field('Trunking VLANs Enabled', 'Trunking Mode VLANs Enabled'), highest);
 	if (!modeName || access === undefined || native === undefined || allowed === undefined) return undefined;
-	const mode = /^(access|trunk)( mode)?$/.exec(modeName)?.[1] as 'access' | 'trunk' | undefined;
-	return { isShut, mode: mode ?? 'other', modeName, access, native, allowed };
+	const known = /^(access|trunk)( mode)?$/.exec(modeName)?.[1] as 'access' | 'trunk' | undefined;
+	const isRouted = /^dis/i.test(field('Switchport') ?? '');
+	if (isRouted) return { isShut, mode: 'other', modeName: 'no switchport', access, native, allowed };
+	return { isShut, mode: known ?? 'other', modeName, access, native, allowed };
 }
 
 /** What it carries when it is not shut, or why that cannot be told. */
