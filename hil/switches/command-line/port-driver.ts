@@ -68,7 +68,7 @@ export function openPortDriver<Port>(
 	}
 
 	return {
-		readPort: (name, signal) => {
+		async readPort(name, signal) {
 			check(name);
 			return session.use(async line => carried(name, await dialect.read(line, name, signal)), signal);
 		},

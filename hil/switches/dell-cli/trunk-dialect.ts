@@ -8,15 +8,14 @@ import { parseIsShut, parseTrunkPort, parseVlanTable, type TrunkPort, trunkPortS
 /** What PowerConnect and N-Series do alike, of a dialect: ports are trunks, and trunks have a list of VLANs. */
 type Shared = Pick<Dialect<TrunkPort>, 'pager' | 'isRefusal' | 'read' | 'isShut' | 'carries'>;
 
-const words =
-	/^\s*(?:%|error\b|invalid\b|an invalid\b|incorrect\b|could not\b|unable to\b|failed\b|failure\b|bad\b)/i;
-/** `%LINK-I-Up: …`: the log, which some terminals show in between. */
-const logged = /^\s*%[A-Z0-9_]+-[A-Z0-9]-/;
+/** Behind the sign stands a blank; where none does, as in `%LINK-I-Up`, it is the log. */
+const refusal =
+	/^\s*(?:% |error\b|invalid\b|an invalid\b|incorrect\b|could not\b|unable to\b|failed\b|failure\b|bad\b)/i;
 
 /** `highest`: what `All` goes up to. */
 export const trunkDialect = (highest: number): Shared => ({
 	pager: /^\s*(?:--\s?More\s?--|More: <space>)/i,
-	isRefusal: line => words.test(line) && !logged.test(line),
+	isRefusal: line => refusal.test(line),
 	async read(line, name, signal) {
 		const show = async (what: string): Promise<readonly string[]> =>
 			line.run({ text: `show interfaces ${what} ${name}`, leaves: /^#$/ }, signal);

@@ -7,6 +7,7 @@ import type { SwitchTrust, SwitchType } from '../driver.ts';
 import { parseKnownHosts } from '../transport/known-hosts.ts';
 import { sshAddress, sshHost } from '../transport/ssh-host.ts';
 import { n3000Dialect } from './n3000-dialect.ts';
+import { nos9Dialect } from './nos9-dialect.ts';
 import { powerConnect55xxDialect } from './powerconnect55xx-dialect.ts';
 
 const base = 'http://schema.massopencloud.org/haas/v0/switches/';
@@ -21,6 +22,17 @@ const account = {
 /** HIL sends VLANs as texts. */
 const vlan = z.union([z.int(), z.string().regex(/^\d{1,4}$/)]).transform(Number);
 
+/** As HIL has them: what ports are called in commands, before their number. */
+const interfaceTypes = [
+	'GigabitEthernet',
+	'TenGigabitEthernet',
+	'TwentyfiveGigabitEthernet',
+	'fortyGigE',
+	'peGigabitEthernet',
+	'FiftyGigabitEthernet',
+	'HundredGigabitEthernet',
+] as const;
+const slotPort = /^\d{1,2}\/\d{1,3}(?:\/\d{1,3})?$/;
 const portName = /^(?:gi|te)\d{1,2}\/\d{1,3}(?:\/\d{1,3})?$/;
 
 /** Dell switches of before OS10, by their command line over SSH. */
@@ -33,10 +45,14 @@ export function createDellTypes(trust: SwitchTrust): readonly SwitchType[] {
 		isPortName: (name: string) => portName.test(name),
 		portNames: 'gi1/0/11, te1/0/12, gi1/12 and the like',
 	};
-	function open<Port>(given: z.output<z.ZodObject<typeof account>>, dialect: Dialect<Port>) {
+	function open<Port>(
+		given: z.output<z.ZodObject<typeof account>>,
+		dialect: Dialect<Port>,
+		names: RegExp = portName,
+	) {
 		const { hostname, username, password, enable_password: enablePassword } = given;
 		const target = { ...sshAddress(hostname), username, password, enablePassword, knownHosts, isOld: true };
-		return openPortDriver(createSession(target, dialect, unsettled), dialect, ports.isPortName);
+		return openPortDriver(createSession(target, dialect, unsettled), dialect, name => names.test(name));
 	}
 
 	const powerConnect55xx = z.strictObject(account);
@@ -44,12 +60,24 @@ export function createDellTypes(trust: SwitchTrust): readonly SwitchType[] {
 		...account,
 		dummy_vlan: vlan.refine(it => it >= 2 && it <= 4093, 'expected a VLAN from 2 to 4093'),
 	});
+	const nos9 = z.strictObject({ ...account, interface_type: z.enum(interfaceTypes) });
 	return [
 		{
 			...ports,
 			type: `${base}powerconnect55xx`,
 			settings: powerConnect55xx,
 			open: given => open(powerConnect55xx.parse(given), powerConnect55xxDialect),
+		},
+		{
+			...ports,
+			type: `${base}dellnos9`,
+			settings: nos9,
+			isPortName: name => slotPort.test(name),
+			portNames: '1/12 or 1/0/12',
+			open(given) {
+				const { interface_type: interfaceType, ...rest } = nos9.parse(given);
+				return open(rest, nos9Dialect(interfaceType), slotPort);
+			},
 		},
 		{
 			...ports,
