@@ -16,11 +16,11 @@ export interface TrunkConfig {
 	readonly ports: Map<string, SimulatedTrunkPort>;
 }
 
-export const range = (first: number, last: number): Set<number> =>
+const range = (first: number, last: number): Set<number> =>
 	new Set(Array.from({ length: last - first + 1 }, (_, index) => first + index));
 
 /** What a port is when nobody has set it: on the default VLAN, and on all when it is made a trunk. */
-export const factoryPort = (highest: number): SimulatedTrunkPort => ({
+const factoryPort = (highest: number): SimulatedTrunkPort => ({
 	isShut: false,
 	mode: 'access',
 	access: 1,
