@@ -17,7 +17,7 @@ import type { Woken } from './woken.ts';
 /** What hil's interfaces are made of. */
 export interface HilDeps {
 	readonly store: Store;
-	readonly workers: Pick<Workers, 'wake' | 'forget' | 'inspect' | 'state'>;
+	readonly workers: Pick<Workers, 'wake' | 'renew' | 'forget' | 'inspect' | 'state'>;
 	readonly authentication: Authentication;
 	readonly obm: Obm;
 	readonly hypervisor: Hypervisor;

@@ -65,6 +65,7 @@ export const rules = {
 	'network.revoke': 'network-leave',
 	'switch.list': 'admin',
 	'switch.register': 'admin',
+	'switch.change': 'admin',
 	'switch.delete': 'admin',
 	'switch.show': 'admin',
 	'switch.list-ports': 'admin',

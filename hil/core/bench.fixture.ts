@@ -30,7 +30,7 @@ const kind = (type: string, capabilities: readonly string[]): SwitchKind => ({
 	isPortName: name => /^p\d+(\/\d+)?$/.test(name),
 	portNames: 'p1, p2 and so on',
 });
-const plainSwitch = 'urn:test:plain';
+export const plainSwitch = 'urn:test:plain';
 export const nativeFirstSwitch = 'urn:test:native-first';
 
 export interface Bench {

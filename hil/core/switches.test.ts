@@ -1,7 +1,8 @@
 // Switches, their ports, and what is plugged into them.
 import test from 'ava';
 import { switches, switchSecrets } from '../model/switch.ts';
-import { codeOf, eth0, nativeFirstSwitch, withNetworks } from './bench.fixture.ts';
+import { codeOf, eth0, nativeFirstSwitch, plainSwitch, withNetworks } from './bench.fixture.ts';
+import { changeSwitch } from './switch-settings.ts';
 import * as device from './switches.ts';
 
 test('a port has one NIC and a NIC one port; ports are called as the switch calls them', async t => {
@@ -41,4 +42,38 @@ test("a switch's secrets are kept apart, sealed; what does not fit its type is r
 	});
 	await bench.do('switch.delete', device.deleteSwitch, { switch: 's2' });
 	t.is(await bench.store.read(tx => tx.get(switchSecrets, 's2')), undefined);
+});
+
+test('a switch is reached in another way, or is another device; its ports stay', async t => {
+	const { bench, attach, done, admins } = await withNetworks();
+	const change = (settings: object, type = plainSwitch) =>
+		codeOf(bench.do('switch.change', changeSwitch, { switch: 's1', type, ...settings }));
+	const before = await bench.store.read(tx => tx.get(switchSecrets, 's1'));
+	t.is(await change({ host: 'h2', password: 'new' }), 'ok');
+	t.like(await bench.store.read(tx => tx.get(switches, 's1')), { settings: { host: 'h2' } });
+	t.not((await bench.store.read(tx => tx.get(switchSecrets, 's1')))?.sealed, before?.sealed);
+	t.is(await change({ host: 'h2' }), 'BadArgumentError', 'all settings, the secret ones as well');
+	t.is(await change({ host: 'h', password: 'p' }, 'urn:none'), 'BadArgumentError');
+	const { world } = bench;
+	const others = { ...world(), switchKinds: new Map(world().switchKinds) };
+	const named = others.switchKinds.get(plainSwitch);
+	if (!named) return t.fail();
+	others.switchKinds.set('urn:test:others', { ...named, isPortName: name => name.startsWith('gi') });
+	const other = { switch: 's1', type: 'urn:test:others', host: 'h', password: 'p' };
+	t.is(
+		await codeOf(bench.inside(tx => changeSwitch(tx, other, others))),
+		'BadArgumentError',
+		'no such ports',
+	);
+	await admins('guest', 'red', '200');
+	await done((await attach('guest', 'vlan/200')).id);
+	t.is(await change({ host: 'h', password: 'p' }, nativeFirstSwitch), 'BadArgumentError', 'tagged only');
+	await done((await attach('rednet')).id);
+	t.is(await change({ host: 'h', password: 'p' }, nativeFirstSwitch), 'ok');
+	t.is(
+		await codeOf(
+			bench.do('switch.change', changeSwitch, { switch: 's9', type: plainSwitch, host: 'h', password: 'p' }),
+		),
+		'NotFoundError',
+	);
 });

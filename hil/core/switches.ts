@@ -6,9 +6,9 @@ import { attachments } from '../model/network.ts';
 import { nics, nodes } from '../model/node.ts';
 import { type Port, portId, ports, switches, switchSecrets } from '../model/switch.ts';
 import { switchChecks } from '../model/switch-check.ts';
-import type { SwitchKind } from '../model/switch-kind.ts';
 import { type Queued, queueAction } from './actions.ts';
 import { assertAbsent, assertNone, listBy, mustFind } from './find.ts';
+import { kindOf, type SwitchArguments, writeSwitch } from './switch-settings.ts';
 import type { World } from './world.ts';
 
 interface OfSwitch {
@@ -19,38 +19,11 @@ export async function listSwitches(tx: ReadTransaction): Promise<string[]> {
 	return (await tx.list(switches)).map(({ id }) => id).sort();
 }
 
-/** Records a switch. Its secrets are sealed and kept apart: nothing but its worker reads them. */
-export async function registerSwitch(
-	tx: Transaction,
-	args: OfSwitch & { readonly type: string; readonly [setting: string]: unknown },
-	world: World,
-): Promise<void> {
-	const { switch: label, type, ...given } = args;
-	checkLabel('switch', label);
-	await assertAbsent(tx, switches, label, `switch ${label}`);
-	const kind = kindOf(type, world);
-	const parsed = kind.settings.safeParse(given);
-	if (!parsed.success) {
-		const misfits = parsed.error.issues.map(issue => [...issue.path, issue.message].join(': '));
-		throw hilErrors.BadArgumentError(
-			`The settings do not fit a switch of type ${type}: ${misfits.join('; ')}.`,
-		);
-	}
-	const all = Object.entries(parsed.data);
-	const secrets = all.filter(([name]) => kind.secrets.includes(name));
-	const settings = all.filter(([name]) => !kind.secrets.includes(name));
-	await tx.insert(switches, label, { label, type, settings: Object.fromEntries(settings) as never });
-	await tx.insert(switchSecrets, label, { sealed: world.seal(JSON.stringify(Object.fromEntries(secrets))) });
-}
-
-function kindOf(type: string, { switchKinds }: World): SwitchKind {
-	const kind = switchKinds.get(type);
-	if (!kind) {
-		throw hilErrors.BadArgumentError(
-			`'${type}' is no type of switch; ${[...switchKinds.keys()].join(', ')} are.`,
-		);
-	}
-	return kind;
+/** @throws DuplicateError, BadArgumentError */
+export async function registerSwitch(tx: Transaction, args: SwitchArguments, world: World): Promise<void> {
+	checkLabel('switch', args.switch);
+	await assertAbsent(tx, switches, args.switch, `switch ${args.switch}`);
+	await writeSwitch(tx, args, world);
 }
 
 export async function deleteSwitch(tx: Transaction, { switch: label }: OfSwitch): Promise<void> {

@@ -11,6 +11,9 @@ export interface ContactState {
 	readonly lastError: { readonly at: number; readonly message: string } | null;
 }
 
+/** Of a switch that nobody has spoken with. */
+export const unmet: ContactState = { reachable: null, since: null, lastError: null };
+
 /** Whether a switch answers, and when one that does not may be asked again. */
 export interface Contact {
 	/** It answered. True when it had not before: it may have started anew. */
@@ -19,6 +22,8 @@ export interface Contact {
 	missed(reason: string): void;
 	/** Nothing is asked of it for a while, less and less often. */
 	giveTime(): void;
+	/** It is another one from now on, of which nothing is known. */
+	forget(): void;
 	/** Something went wrong, in words. */
 	note(reason: string): void;
 	/** Times in a row that it was given time. */
@@ -37,7 +42,7 @@ export function createContact({
 }): Contact {
 	let times = 0;
 	let until = 0;
-	let state: ContactState = { reachable: null, since: null, lastError: null };
+	let state = unmet;
 	const become = (reachable: boolean): void => {
 		if (state.reachable !== reachable) state = { ...state, reachable, since: clock.now() };
 	};
@@ -62,6 +67,11 @@ export function createContact({
 			giveTime();
 		},
 		giveTime,
+		forget() {
+			times = 0;
+			until = 0;
+			state = unmet;
+		},
 		note,
 		times: () => times,
 		restLeft: () => Math.max(0, until - clock.elapsed()),

@@ -37,6 +37,8 @@ export interface SwitchWorker {
 	wake(): void;
 	/** Runs something on the switch behind what is pending; rejects with what it throws, or when the service ends. */
 	inTurn<R>(work: (deps: CarryOutDeps) => Promise<R>): Promise<R>;
+	/** The switch is reached in another way, or is another one. */
+	renew(): void;
 	state(): ContactState;
 	/** Resolves when nothing is under way; what waits for a retry stays journalled. */
 	idle(): Promise<void>;
@@ -189,6 +191,11 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 				});
 				turns.wake();
 			}),
+		renew() {
+			contact.forget();
+			watch.suspect();
+			turns.wake();
+		},
 		state: contact.state,
 		idle: turns.idle,
 		async close() {

@@ -7,7 +7,7 @@ import { listSwitches } from '../core/switches.ts';
 import { switches, switchSecrets } from '../model/switch.ts';
 import type { SwitchCheck } from '../model/switch-check.ts';
 import type { SwitchDriver, SwitchType } from '../switches/driver.ts';
-import type { ContactState } from './contact.ts';
+import { type ContactState, unmet } from './contact.ts';
 import type { DriftChecks } from './drift-watch.ts';
 import { createInspection, describeDrift } from './inspect.ts';
 import { createSwitchMetrics } from './switch-metrics.ts';
@@ -36,6 +36,8 @@ export interface Workers {
 	start(): Promise<void>;
 	/** There may be something to do on a switch, or it is a new one. */
 	wake(switchLabel: string): void;
+	/** The switch is reached in another way, or is another one: it is asked at once, and looked at. */
+	renew(switchLabel: string): void;
 	/** The switch is not recorded any more. */
 	forget(switchLabel: string): Promise<void>;
 	/** Compares a switch with what is recorded, and puts right what differs when it is to. Throws SwitchAway, NotFoundError. */
@@ -49,7 +51,6 @@ export interface Workers {
 
 /** Ports that one line of the log names. */
 const mostTold = 20;
-const unmet: ContactState = { reachable: null, since: null, lastError: null };
 const secretsOf = z.record(z.string(), z.json());
 
 export function createWorkers(deps: WorkersDeps): Workers {
@@ -118,6 +119,9 @@ export function createWorkers(deps: WorkersDeps): Workers {
 		},
 		wake(label) {
 			if (!isClosed) workerOf(label).wake();
+		},
+		renew(label) {
+			if (!isClosed) workerOf(label).renew();
 		},
 		async forget(label) {
 			const gone = workers.get(label);

@@ -6,6 +6,7 @@ import { setLease } from '../core/leases.ts';
 import { setQuota, showProject } from '../core/quotas.ts';
 import { searchNodes } from '../core/search.ts';
 import { listSwitchHealth, showSwitchHealth } from '../core/switch-health.ts';
+import { changeSwitch } from '../core/switch-settings.ts';
 import { reference } from '../model/label.ts';
 import { withDescription } from '../v0/describe-api.ts';
 import { changes, type HilRoute, reads } from '../v0/route.ts';
@@ -75,6 +76,16 @@ export function v1Routes(): readonly HilRoute[] {
 				...views.switchOf(found, workers.state(found.name)),
 				drifted: found.check?.drifted ?? [],
 			}),
+		}),
+		changes('PUT', {
+			path: '/switch/{switch}',
+			action: 'switch.change',
+			summary:
+				'Change how a switch is reached, or put another device in its place; its ports stay as recorded',
+			body: { type: z.string() },
+			isLoose: true,
+			verb: changeSwitch,
+			after: (_result, { workers }, of) => workers.renew(of.switch),
 		}),
 		reads({
 			path: '/switch/{switch}/drift',

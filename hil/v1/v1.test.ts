@@ -234,6 +234,27 @@ test('administrators see of every switch whether it answers, what waits, what we
 	t.deepEqual(await hil.ok('GET', '/v1/switches'), { switches: [tor] });
 });
 
+test('a device that is gone is replaced under its name: what was pending is done there', async t => {
+	const hil = await startHil(t);
+	await furnish(hil, 1);
+	hil.mocks.at('tor').trouble = { kind: 'away' };
+	await hil.ok('POST', '/v1/changes', {
+		steps: [
+			{ do: 'create_network', network: 'inner', owner: 'red', access: 'red', net_id: '' },
+			{ do: 'connect_node', project: 'red', node: 'n1' },
+			{ do: 'connect_network', node: 'n1', nic: 'eth0', network: 'inner' },
+		],
+	});
+	await hil.workers.idle();
+	t.like(await hil.ok('GET', '/v1/switch/tor'), { reachable: false, queued: 1 });
+	const settings = { type, hostname: 'spare', username: 'u', password: 'new' };
+	t.is((await hil.call('PUT', '/v1/switch/tor', settings, 'alice')).status, 401);
+	await hil.ok('PUT', '/v1/switch/tor', settings);
+	await hil.workers.idle();
+	t.like(await hil.ok('GET', '/v1/switch/tor'), { reachable: true, queued: 0, last_error: null });
+	t.deepEqual(hil.mocks.at('spare').ports.get('gi1/0/1'), { native: 100, tagged: [] });
+});
+
 test('who waits for an action is answered when it ends, or when the time is up', async t => {
 	const hil = await startHil(t);
 	await furnish(hil, 1);
