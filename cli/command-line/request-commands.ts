@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { ConsoleOptions } from '../commands/console.ts';
+import type { OperatorHashOptions } from '../commands/operator-hash.ts';
 import type { ApproveOptions, RequestsOptions } from '../commands/requests.ts';
 import type { OperatorKeygenOptions, SigningOptions } from '../commands/signing.ts';
 import type { ConnectionOptions } from '../connection.ts';
@@ -140,7 +141,7 @@ export function addRequestCommands(program: Command, { context, run }: Registrat
 
 	const operator = program
 		.command('operator')
-		.description('Sign decisions; let operators of your party log in again')
+		.description('Make accounts and keys of operators; let those of your party log in again')
 		.helpCommand(false);
 	const keygen = operator
 		.command('keygen')
@@ -158,6 +159,20 @@ export function addRequestCommands(program: Command, { context, run }: Registrat
 			),
 		);
 	withExamples(withJson(keygen), [`${bimetal} operator keygen --as cp --encrypt`]);
+	const hash = operator
+		.command('hash')
+		.summary('Make the entry of a password for the operators file')
+		.description(
+			'Prints what stands in the operators file of a site (operators.yaml) in place of a password. Asks for the ' +
+				'password when no file is given.',
+		)
+		.option('--password-file <file>', 'its first line is the password')
+		.action(
+			run(async (options: OperatorHashOptions) =>
+				(await import('../commands/operator-hash.ts')).hashOperatorPassword(context, options),
+			),
+		);
+	withExamples(withJson(hash), [`${bimetal} operator hash --password-file ironic-red.password`]);
 
 	const lockouts = operator
 		.command('lockouts')

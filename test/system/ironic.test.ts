@@ -47,7 +47,7 @@ async function startPdu(t: ExecutionContext) {
 }
 
 test('a tenant’s Ironic manages what hil gave the tenant, and nothing any more once it is given back', async t => {
-	t.timeout(300_000);
+	t.timeout(600_000);
 	const example = await readExample('ironic');
 	const bmcs = new Map<string, Bmc>();
 	for (const name of ['node1', 'node2']) {
@@ -79,14 +79,14 @@ test('a tenant’s Ironic manages what hil gave the tenant, and nothing any more
 		cwd: folder,
 		env: { HIL: hil.url, CA: path.join(folder, 'ca.pem'), NODE1: proxy.bmcs.node1 ?? '' },
 	});
-	const follow = (heading: string) => terminal.run(example.commands(heading), 120);
+	const follow = (heading: string) => terminal.run(example.commands(heading), 240);
 	await follow('Once: the site');
 	t.regex(await follow('Take a node'), /"status": ?"DONE"/);
 	const address = new URL(hil.url).hostname;
 	await startProgram(t, path.join(example.folder, 'start-ironic'), ['ironic', address], {
 		cwd: folder,
 		// It is to look more often than every minute.
-		env: { OS_CONDUCTOR__SYNC_POWER_STATE_INTERVAL: '1' },
+		env: { OS_CONDUCTOR__SYNC_POWER_STATE_INTERVAL: '2' },
 		isUp: () =>
 			fetch(`http://${address}:6385/`).then(
 				({ ok }) => ok,
