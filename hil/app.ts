@@ -3,7 +3,7 @@ import type { BimetalError } from '../common/errors/bimetal-error.ts';
 import { createApp, type Route } from '../common/http/app.ts';
 import type { PeerSocket } from '../common/identity/client-certificate.ts';
 import type { Actor } from './authorize/actor.ts';
-import { hilErrorTable } from './errors.ts';
+import { hilErrors, hilErrorTable } from './errors.ts';
 import type { HilDeps } from './hil-deps.ts';
 import { readArguments, readRaw } from './v0/read-arguments.ts';
 import { type HilRoute, OtherAnswer, TextStream } from './v0/route.ts';
@@ -24,7 +24,7 @@ export function createHil(deps: HilDeps): Express {
 		...(registry && { registry }),
 		challenge: deps.authentication.challenge,
 		// Who asks is established before anything of the body is read.
-		readBody: [mergeSlashes, authenticate(deps), readRaw],
+		readBody: [mergeSlashes, refuseOtherSites, authenticate(deps), readRaw],
 		renderError: answerError,
 	});
 }
@@ -33,6 +33,18 @@ export function createHil(deps: HilDeps): Express {
 const mergeSlashes = (request: Request, _response: Response, next: () => void): void => {
 	const [path = '', ...query] = request.url.split('?');
 	request.url = [path.replace(/\/{2,}/g, '/'), ...query].join('?');
+	next();
+};
+
+/**
+ * A browser shows passwords and certificates that it has to whoever makes it ask, and a body needs no type here: pages of
+ * other sites could act as their reader (W3C Fetch Metadata: browsers say so, and no page can keep them from it).
+ */
+const refuseOtherSites = (request: Request, _response: Response, next: () => void): void => {
+	const from = request.headers['sec-fetch-site'];
+	if (from !== undefined && from !== 'same-origin' && from !== 'none') {
+		throw hilErrors.AuthorizationError('A page of another site asks: hil takes no calls from there.');
+	}
 	next();
 };
 

@@ -20,6 +20,12 @@ export interface DescribedCall {
 	readonly others?: Readonly<Record<number, { readonly description: string; readonly answer: z.ZodType }>>;
 }
 
+/** As OpenAPI has it: section 4.8.27, "Security Scheme Object". */
+export type SecurityScheme =
+	| { readonly type: 'http'; readonly scheme: 'basic' }
+	| { readonly type: 'apiKey'; readonly in: 'header'; readonly name: string }
+	| { readonly type: 'mutualTLS' };
+
 export interface ApiDescription {
 	readonly title: string;
 	readonly version: string;
@@ -29,6 +35,8 @@ export interface ApiDescription {
 	/** Statuses that any call can be answered with, and the body that they have. */
 	readonly failures: Readonly<Record<number, string>>;
 	readonly error: z.ZodType;
+	/** Ways to log in, by names of ours; by HTTP Basic when absent. */
+	readonly schemes?: Readonly<Record<string, SecurityScheme>>;
 	/** Arguments that are any JSON: the schema of JSON refers to itself, which the generator would follow for ever. */
 	readonly anyJson?: readonly string[];
 }
@@ -36,7 +44,10 @@ export interface ApiDescription {
 /** The OpenAPI 3.1 description of an interface, from the schemas that its arguments are checked by. */
 export function describeApi(api: ApiDescription): object {
 	const registry = new OpenAPIRegistry();
-	registry.registerComponent('securitySchemes', 'basic', { type: 'http', scheme: 'basic' });
+	const { schemes = { basic: { type: 'http', scheme: 'basic' } } } = api;
+	for (const [name, scheme] of Object.entries(schemes)) {
+		registry.registerComponent('securitySchemes', name, scheme);
+	}
 	for (const call of api.calls) {
 		const { method, path, summary, args, answer, status = 200, others = {} } = call;
 		const named = [...path.matchAll(/\{(\w+)(\.\.\.)?\}/g)].map(([, name = '']) => name);
@@ -49,7 +60,7 @@ export function describeApi(api: ApiDescription): object {
 			method: method.toLowerCase() as 'get',
 			path: `${api.prefix}${path.replaceAll('...', '')}`,
 			summary,
-			security: [{ basic: [] }],
+			security: Object.keys(schemes).map(name => ({ [name]: [] })),
 			request: {
 				...(inPath.length > 0 && {
 					params: z.object(Object.fromEntries(inPath.map(([name]) => [name, z.string()]))),

@@ -10,6 +10,7 @@ function backEnd(field: 'authorization' | 'authToken', asked: string[]): Authent
 	return {
 		extension: `x.${field}`,
 		asksFor: field,
+		scheme: [field, { type: 'apiKey', in: 'header', name: field }],
 		challenge: `Test ${field}`,
 		isFor: credentials => credentials[field] !== undefined,
 		async authenticate(credentials: Credentials) {

@@ -1,3 +1,4 @@
+import type { SecurityScheme } from '../../common/http/describe-api.ts';
 import type { Actor } from '../authorize/actor.ts';
 import { hilErrors } from '../errors.ts';
 import type { Authenticator, Credentials } from './authenticator.ts';
@@ -8,6 +9,8 @@ export interface Authentication {
 	readonly extensions: readonly string[];
 	/** The value of WWW-Authenticate on a 401. */
 	readonly challenge: string;
+	/** How OpenAPI calls them. */
+	readonly schemes: Readonly<Record<string, SecurityScheme>>;
 	/** Throws AuthorizationError, ValidationError, TooBusyError or AuthenticatorAway: nobody is let in by any of them. */
 	authenticate(credentials: Credentials): Promise<Actor>;
 }
@@ -23,6 +26,7 @@ export function createAuthentication(backEnds: readonly Authenticator[]): Authen
 		extensions: backEnds.map(({ extension }) => extension),
 		// A 401 must have one, RFC 9110 section 15.5.2; HTTP has no scheme for certificates.
 		challenge: challenges.length > 0 ? challenges.join(', ') : 'Certificate realm="hil"',
+		schemes: Object.fromEntries(backEnds.map(({ scheme }) => scheme)),
 		async authenticate(credentials) {
 			const [first, ...others] = backEnds.filter(backEnd => backEnd.isFor(credentials));
 			if (!first) throw hilErrors.AuthorizationError(`Log in with ${ways}.`);

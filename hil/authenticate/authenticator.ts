@@ -1,3 +1,4 @@
+import type { SecurityScheme } from '../../common/http/describe-api.ts';
 import type { PeerSocket } from '../../common/identity/client-certificate.ts';
 import type { Actor } from '../authorize/actor.ts';
 
@@ -18,6 +19,8 @@ export interface Authenticator {
 	readonly extension: string;
 	/** What to bring, in words: `a user name and a password`. */
 	readonly asksFor: string;
+	/** How OpenAPI calls it, under a name of ours. */
+	readonly scheme: readonly [name: string, scheme: SecurityScheme];
 	/** For WWW-Authenticate (RFC 9110 section 11.6.1), where HTTP has a scheme for it. */
 	readonly challenge?: string;
 	/** Whether the credentials hold something of its kind, right or wrong: then it alone decides. */

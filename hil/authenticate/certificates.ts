@@ -48,6 +48,7 @@ export function createCertificateAuthenticator(deps: CertificateDeps): Authentic
 	return {
 		extension: 'hil.ext.auth.certificate',
 		asksFor: 'a client certificate',
+		scheme: ['certificate', { type: 'mutualTLS' }],
 		isFor: ({ socket }) => shownBy(socket).kind !== 'none',
 		async authenticate({ socket }) {
 			const shown = shownBy(socket);

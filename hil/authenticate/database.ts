@@ -57,6 +57,7 @@ export function createDatabaseAuthenticator({ store, clock }: DatabaseDeps): Aut
 	return {
 		extension: 'hil.ext.auth.database',
 		asksFor: 'a user name and a password',
+		scheme: ['basic', { type: 'http', scheme: 'basic' }],
 		challenge: 'Basic realm="hil", charset="UTF-8"',
 		isFor: ({ authorization }) => isBasic(authorization),
 		async authenticate({ authorization, address = '' }) {

@@ -20,7 +20,7 @@ export function withDescription(prefix: string, routes: readonly HilRoute[]): Hi
 		summary: 'This description',
 		answer: z.looseObject({ openapi: z.string() }),
 		verb: async () => undefined,
-		after: (_result, { version }) => {
+		after: (_result, { version, authentication: { schemes } }) => {
 			const description =
 				prefix === '/v0'
 					? "Allocation of nodes and networks: the Hardware Isolation Layer's own interface."
@@ -29,7 +29,7 @@ export function withDescription(prefix: string, routes: readonly HilRoute[]): Hi
 				...route,
 				...(route.mayWait && { others: waiting }),
 			}));
-			const api = { title: 'Bimetal hil', version, description, prefix, calls, failures };
+			const api = { title: 'Bimetal hil', version, description, prefix, calls, failures, schemes };
 			return new OtherAnswer(
 				200,
 				describeApi({ ...api, error: views.error, anyJson: ['value', 'metadata'] }),

@@ -1,4 +1,6 @@
 // How calls are read and refused, whatever they are about.
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import test from 'ava';
 import { startHil } from '../hil.fixture.ts';
 import { repeatedKey } from './read-arguments.ts';
@@ -108,6 +110,25 @@ test('nobody without a right password gets in, and unknown users look like wrong
 	}
 });
 
+test('pages of other sites cannot make a browser ask in the name of its reader', async t => {
+	const hil = await startHil(t);
+	const authorization = `Basic ${Buffer.from('root:root').toString('base64')}`;
+	const from = async (site: string) => {
+		const request = httpRequest(`${hil.url}/v0/project/red`, {
+			method: 'PUT',
+			headers: { authorization, 'sec-fetch-site': site },
+		});
+		request.end();
+		const [response] = (await once(request, 'response')) as [IncomingMessage];
+		response.resume();
+		return response.statusCode;
+	};
+	for (const site of ['cross-site', 'same-site']) t.is(await from(site), 401, site);
+	t.deepEqual(await hil.ok('GET', '/v0/projects'), []);
+	t.is(await from('same-origin'), 200);
+	t.is(await from('none'), 409, 'typed by hand: it is there already');
+});
+
 test('a path, a user or a network that looks like a part of the language is just a name', async t => {
 	const hil = await startHil(t, { pool: [10, 11, 12] });
 	for (const name of ['__proto__', 'constructor', 'toString']) {
@@ -128,6 +149,12 @@ test('the interface describes itself', async t => {
 	t.truthy(description.paths['/v0/switch/{switch}/port/{port}/revert']?.post);
 	t.is(Object.values(description.paths).flatMap(Object.keys).length, v0Routes().length);
 	t.is((await hil.call('GET', '/v0/openapi.json', undefined, null)).status, 401);
+	t.deepEqual(
+		(description as unknown as { components: { securitySchemes: object } }).components.securitySchemes,
+		{
+			basic: { type: 'http', scheme: 'basic' },
+		},
+	);
 });
 
 test('a key that a JSON object has twice is found wherever it is', t => {

@@ -53,6 +53,7 @@ export function createKeystoneAuthenticator(deps: KeystoneDeps): Authenticator {
 	return {
 		extension: 'hil.ext.auth.keystone',
 		asksFor: 'a Keystone token (X-Auth-Token)',
+		scheme: ['keystone', { type: 'apiKey', in: 'header', name: 'X-Auth-Token' }],
 		challenge: `Keystone uri="${url}"`,
 		isFor: ({ authToken }) => authToken !== undefined,
 		async authenticate({ authToken = '' }): Promise<Actor> {
