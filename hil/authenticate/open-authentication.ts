@@ -30,11 +30,12 @@ export function openAuthentication(
 	const opened: (() => Promise<void>)[] = [];
 	if (settings.database) backEnds.push(createDatabaseAuthenticator(deps));
 	if (settings.keystone) {
-		const { url, ca, account, remember, ...rules } = settings.keystone;
+		const { url, ca, account, remember, timeout, ...rules } = settings.keystone;
 		const client = createKeystoneClient({
 			url,
 			ca: ca && readFileSync(ca, 'utf8'),
 			account: accountOf(account),
+			timeout,
 		});
 		opened.push(client.close);
 		const tokens = createTokens({ ...deps, client, remember });

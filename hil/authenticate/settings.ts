@@ -65,6 +65,8 @@ const keystone = (folder: string) =>
 		remember: duration
 			.refine(ms => ms <= longestMemory, 'a revoked token must not be taken for longer than 5m')
 			.default(60_000),
+		/** For one question to Keystone. */
+		timeout: duration.default(5000),
 	});
 
 /** By what of a client's certificate a user is known. */

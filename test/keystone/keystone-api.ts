@@ -15,6 +15,8 @@ export interface KeystoneApi {
 	logIn(of: { user: string; password: string; scope?: object }): Promise<string>;
 	logInBy(identity: object, scope?: object): Promise<string>;
 	revoke(token: string): Promise<void>;
+	/** Whether it is a token that counts. */
+	isGood(token: string): Promise<boolean>;
 	close(): Promise<void>;
 }
 
@@ -88,6 +90,11 @@ export async function createKeystoneApi(of: {
 		async revoke(token) {
 			await send('DELETE', '/auth/tokens', { 'x-auth-token': admin, 'x-subject-token': token });
 		},
+		isGood: token =>
+			send('GET', '/auth/tokens?nocatalog', { 'x-auth-token': admin, 'x-subject-token': token }).then(
+				() => true,
+				() => false,
+			),
 		close: () => agent.destroy(),
 	};
 }

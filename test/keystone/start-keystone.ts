@@ -146,7 +146,7 @@ async function portOf(server: ChildProcess): Promise<number> {
 	if (!server.stdout) throw new Error('no standard output');
 	const lines = createInterface({ input: server.stdout });
 	const [line] = (await Promise.race([
-		once(lines, 'line', { signal: AbortSignal.timeout(60_000) }),
+		once(lines, 'line', { signal: AbortSignal.timeout(120_000) }),
 		once(server, 'exit').then(([code]) => {
 			throw new Error(`Keystone ended with ${code} before it listened`);
 		}),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
+import { Agent, request } from 'undici';
 import { z } from 'zod';
 import { systemClock } from '../../common/clock.ts';
 import { createAuthority } from '../../common/identity/site-ca.ts';
@@ -19,6 +20,7 @@ import { readHilSite } from '../../hil/site.ts';
 import { testNeeding } from '../debian/test-needing.ts';
 import { type RealKeystone, startKeystone } from '../keystone/start-keystone.ts';
 import { runProgram } from '../run-program.ts';
+import { until } from '../visitor.ts';
 
 const testKeystone = testNeeding('python3-keystone', 'python3-openstackclient');
 const password = 'not the bootstrap one';
@@ -76,7 +78,7 @@ async function withKeystone(
 ) {
 	const hil: HilBench = await startHil(t, {
 		backEnds: ({ store, clock }) => {
-			const client = createKeystoneClient({ url: keystone.url, ca, account: as });
+			const client = createKeystoneClient({ url: keystone.url, ca, account: as, timeout: 60_000 });
 			t.teardown(() => client.close());
 			const tokens = createTokens({ client, clock, logger: silentLogger, remember });
 			return [createKeystoneAuthenticator({ store, clock, tokens, rules, url: keystone.url })];
@@ -191,34 +193,32 @@ testKeystone('what Keystone takes is gone when its word is no longer taken from 
 	await furnish();
 	const { api } = keystone;
 	const { hil, call } = await withKeystone(t);
-	const dave = await api.make('user', { name: 'dave', password, domain_id: 'default' });
-	await api.grant(ids.red, dave, ids.member);
-	const cases: [what: string, take: (token: string) => Promise<unknown>, undo: () => Promise<unknown>][] = [
-		['the token', token => api.revoke(token), async () => undefined],
-		['the role', () => api.takeRole(ids.red, dave, ids.member), () => api.grant(ids.red, dave, ids.member)],
-		[
-			'the user',
-			() => api.call('PATCH', `/users/${dave}`, { user: { enabled: false } }),
-			() => api.call('PATCH', `/users/${dave}`, { user: { enabled: true } }),
-		],
-		[
-			'the project',
-			() => api.call('PATCH', `/projects/${ids.red}`, { project: { enabled: false } }),
-			() => api.call('PATCH', `/projects/${ids.red}`, { project: { enabled: true } }),
-		],
-	];
-	for (const [what, take, undo] of cases) {
-		const token = await logIn(dave, inProject(ids.red));
+	const takings: Readonly<
+		Record<string, (token: string, user: string, project: string) => Promise<unknown>>
+	> = {
+		token: token => api.revoke(token),
+		role: (_token, user, project) => api.takeRole(project, user, ids.member),
+		user: (_token, user) => api.call('PATCH', `/users/${user}`, { user: { enabled: false } }),
+		project: (_token, _user, project) =>
+			api.call('PATCH', `/projects/${project}`, { project: { enabled: false } }),
+	};
+	// Each has a user and a project of its own: Keystone takes a token for revoked that was issued in the second of a
+	// revocation before it.
+	for (const [what, take] of Object.entries(takings)) {
+		const user = await api.make('user', { name: `user of ${what}`, password, domain_id: 'default' });
+		const project = await api.make('project', { name: `project of ${what}`, domain_id: 'default' });
+		await api.grant(project, user, ids.member);
+		await hil.ok('PUT', `/v0/project/${project}`);
+		const token = await logIn(user, inProject(project));
 		t.is((await call(token, '/v1/me')).status, 200, what);
-		await take(token);
+		await take(token, user, project);
 		t.is((await call(token, '/v1/me')).status, 200, `${what}: remembered`);
 		hil.clock.advance(remember);
 		const refused = await call(token, '/v1/me');
 		t.is(refused.status, 401, what);
 		t.regex(refused.body.msg, /does not know this token/);
-		await undo();
 	}
-	const token = await logIn(dave, inProject(ids.red));
+	const token = await logIn(ids.alice, inProject(ids.red));
 	t.is((await call(token, '/v1/me')).status, 200);
 	await hil.ok('DELETE', `/v0/project/${ids.red}`);
 	t.is((await call(token, '/v1/me')).status, 401, "hil's own projects are read for each call");
@@ -243,12 +243,8 @@ testKeystone(
 
 		const own = await logIn(ids.alice, inProject(ids.red));
 		const make = async (name: string, rules?: object[]) => {
-			const answer = await fetchAsUser(own, `/users/${ids.alice}/application_credentials`, {
-				application_credential: { name, secret: password, ...(rules && { access_rules: rules }) },
-			});
-			const { id } = z
-				.looseObject({ application_credential: z.looseObject({ id: z.string() }) })
-				.parse(answer).application_credential;
+			const of = { name, ...(rules && { access_rules: rules }) };
+			const id = await makeApplicationCredential(own, ids.alice, of);
 			return api.logInBy({
 				methods: ['application_credential'],
 				application_credential: { id, secret: password },
@@ -260,21 +256,22 @@ testKeystone(
 	},
 );
 
-async function fetchAsUser(token: string, path: string, body: object): Promise<unknown> {
-	const { Agent, request } = await import('undici');
+/** Made by the user whose token it is; its secret is the password. The credential's id. */
+async function makeApplicationCredential(token: string, user: string, of: object): Promise<string> {
 	const agent = new Agent({ connect: { ca: keystone.ca } });
 	try {
-		const answer = await request(`${keystone.url}${path}`, {
+		const answer = await request(`${keystone.url}/users/${user}/application_credentials`, {
 			method: 'POST',
 			headers: { 'x-auth-token': token, 'content-type': 'application/json' },
-			body: JSON.stringify(body),
+			body: JSON.stringify({ application_credential: { ...of, secret: password } }),
 			dispatcher: agent,
 		});
-		return await answer.body.json();
+		return made.parse(await answer.body.json()).application_credential.id;
 	} finally {
 		await agent.destroy();
 	}
 }
+const made = z.looseObject({ application_credential: z.looseObject({ id: z.string() }) });
 
 testKeystone(
 	"hil's own account: renewed, an application credential, wrong, or without the right to ask",
@@ -287,8 +284,16 @@ testKeystone(
 		// Every token of the account is revoked by this.
 		await api.call('PATCH', `/users/${ids.hil}`, { user: { password: `${password}!` } });
 		await api.call('PATCH', `/users/${ids.hil}`, { user: { password } });
+		// Keystone takes what it issues within this second for revoked as well.
+		const service = { project: { name: 'service', domain: { id: 'default' } } };
+		const asHil = () => api.logIn({ user: ids.hil, password, scope: service });
+		await until(async () => api.isGood(await asHil()), Boolean);
 		hil.clock.advance(remember);
 		t.is((await call(token, '/v1/me')).status, 200, 'hil has logged in anew');
+
+		const applicationCredential = await makeApplicationCredential(await asHil(), ids.hil, { name: 'hil' });
+		const byCredential = await withKeystone(t, { as: { applicationCredential, secret: password } });
+		t.is((await byCredential.call(token, '/v1/me')).status, 200);
 
 		const wrong = await withKeystone(t, { as: { ...account, password: 'wrong' } });
 		const refused = await wrong.call(token, '/v1/me');
@@ -337,6 +342,7 @@ authenticate:
     ca: ${keystone.caFile}
     account: { user: hil, project: service, password: keystone.password }
     projects: { domain: Default }
+    timeout: 60s
     administrators: { in: { name: admin } }
 `,
 	);

@@ -1,10 +1,11 @@
 // Answers that Keystone would not give. What it does give is in test/system/hil-keystone.test.ts.
 import { createServer, type RequestListener } from 'node:http';
+import { inspect } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { listen } from '../../../common/http/listen.ts';
 import { createKeystoneClient } from './keystone-client.ts';
 
-const account = { applicationCredential: 'hil', secret: 'very secret' };
+const account = { applicationCredential: 'hil', secret: 'very-secret' };
 
 async function against(t: ExecutionContext, answer: RequestListener, timeout = 5000) {
 	const listening = await listen(createServer(answer), { host: '127.0.0.1', port: 0 });
@@ -105,7 +106,11 @@ test('garbage, half a description, redirects, faults and endless answers describ
 	};
 	for (const [name, answer] of Object.entries(answers)) {
 		const client = await against(t, answer);
-		await t.throwsAsync(client.describe('own', 'subject'), undefined, name);
+		const faults = [
+			await t.throwsAsync(client.describe('own-secret', 'subject-secret'), undefined, name),
+			await t.throwsAsync(client.logIn(), undefined, name),
+		];
+		t.false(inspect(faults, { depth: 20 }).includes('secret'), `${name}: no error tells a secret`);
 	}
 	const slow = await against(t, (_request, response) => void response.write('{'), 200);
 	await t.throwsAsync(slow.describe('own', 'subject'), { message: /does not answer/ });

@@ -28,8 +28,8 @@ export interface KeystoneClientOptions {
 	/** PEM of the certificate(s) to trust instead of the system's. */
 	readonly ca: string | undefined;
 	readonly account: KeystoneAccount;
-	/** Milliseconds for one exchange; 5,000 when absent. */
-	readonly timeout?: number;
+	/** Milliseconds for one exchange. */
+	readonly timeout: number;
 }
 
 interface KeystoneAnswer {
@@ -39,7 +39,7 @@ interface KeystoneAnswer {
 }
 
 export function createKeystoneClient(options: KeystoneClientOptions): KeystoneClient {
-	const { url, ca, account, timeout: longest = 5000 } = options;
+	const { url, ca, account, timeout: longest } = options;
 	const agent = new Agent({
 		headersTimeout: longest,
 		bodyTimeout: longest,
