@@ -230,7 +230,10 @@ test('what is so already is not sent again; adding a VLAN does not take the port
 		await driver.setPort(port, state, signal);
 		t.is(simulator.requests.filter(isChange).length, changes);
 	}
-	t.is(raw.switchport, null, 'whoever opens it by hand lets nothing pass');
+	t.like(raw, { isShut: true, switchport: { mode: 'trunk-no-default-native', allowed: new Set() } });
+	raw.isShut = false;
+	t.deepEqual(simulator.model.carries(port), nothing, 'whoever opens it by hand lets nothing pass');
+	t.deepEqual(await driver.readPort(port, signal), nothing);
 	await driver.setPort(port, { native: 7, tagged: [8] }, signal);
 	simulator.history.length = 0;
 	await driver.setPort(port, { native: 7, tagged: [8, 9] }, signal);

@@ -30,6 +30,7 @@ const settings = z.strictObject({
 const isPortName = (name: string): boolean => /^\d{1,3}\/\d{1,3}(\/\d{1,3})?$/.test(name);
 const largestAnswer = 1024 * 1024;
 const nothing: PortState = { native: null, tagged: [] };
+const nativeless = 'trunk-no-default-native';
 
 /** Brocade VDX switches with Network OS, by its REST interface. */
 export function createBrocade(https: Https): SwitchType {
@@ -71,8 +72,19 @@ function openBrocade(https: Https, given: z.output<typeof settings>): SwitchDriv
 		if (typeof state === 'string') throw device.refusal(port, state);
 		return state;
 	}
-	const shut = (port: string, signal: AbortSignal) =>
-		rest.put(`${pathOf(port)}/shutdown`, xml('shutdown', 'true'), signal);
+	/** Shuts a port and sees that it is. */
+	async function shut(port: string, signal: AbortSignal): Promise<PortConfig> {
+		await rest.put(`${pathOf(port)}/shutdown`, xml('shutdown', 'true'), signal);
+		const config = await readConfig(port, signal);
+		if (!config.isShut) throw device.refusal(port, 'the switch says that it is shut, and it is not');
+		return config;
+	}
+	const allow = (port: string, verb: 'add' | 'remove', vlans: readonly number[], signal: AbortSignal) =>
+		rest.put(
+			`${pathOf(port)}/switchport/trunk/allowed/vlan`,
+			xml('vlan', [xml(verb, formatVlanRanges(vlans))]),
+			signal,
+		);
 
 	/** A trunk of a mode that carries nothing but its native VLAN, if it has one, and is shut. */
 	async function makeTrunk(
@@ -91,6 +103,16 @@ function openBrocade(https: Https, given: z.output<typeof settings>): SwitchDriv
 		return readConfig(port, signal);
 	}
 
+	async function clear(port: string, found: PortConfig, signal: AbortSignal): Promise<void> {
+		if (!found.isShut) await shut(port, signal);
+		// Nothing passes any more. The rest is for whoever opens the port by hand.
+		if (found.isMember || !found.switchport) return;
+		if (!isTrunkOf(nativeless, found)) await makeTrunk(port, { ...found, isShut: true }, nativeless, signal);
+		else if (found.switchport.allowed.length > 0) {
+			await allow(port, 'remove', found.switchport.allowed, signal);
+		}
+	}
+
 	return {
 		async readPort(port, signal) {
 			const config = await readConfig(port, signal);
@@ -100,26 +122,14 @@ function openBrocade(https: Https, given: z.output<typeof settings>): SwitchDriv
 			const { native, tagged } = wanted;
 			const path = pathOf(port);
 			const found = await readConfig(port, signal);
-			if (native === null && tagged.length === 0) {
-				if (!found.isShut) await shut(port, signal);
-				// Nothing passes any more. The rest is for whoever opens the port by hand.
-				if (found.switchport && !found.isMember) await rest.remove(`${path}/switchport`, signal);
-				return;
-			}
+			if (native === null && tagged.length === 0) return clear(port, found, signal);
 			if (!found.isShut || found.isMember) stateOf(port, found);
-			const mode = native === null ? 'trunk-no-default-native' : 'trunk';
-			const isFit = isTrunkOf(mode, found);
-			const config = isFit ? found : await makeTrunk(port, found, mode, signal);
+			const mode = native === null ? nativeless : 'trunk';
+			const config = isTrunkOf(mode, found) ? found : await makeTrunk(port, found, mode, signal);
 			const { allowed = [], own = null } = config.switchport ?? {};
 
 			const goes = allowed.filter(vlan => !tagged.includes(vlan));
-			const allow = (verb: 'add' | 'remove', vlans: readonly number[]) =>
-				rest.put(
-					`${path}/switchport/trunk/allowed/vlan`,
-					xml('vlan', [xml(verb, formatVlanRanges(vlans))]),
-					signal,
-				);
-			if (goes.length > 0) await allow('remove', goes);
+			if (goes.length > 0) await allow(port, 'remove', goes, signal);
 			const comes = tagged.filter(vlan => !allowed.includes(vlan));
 			const isOther = native !== null && native !== own;
 			for (const vlan of [...comes, ...(isOther ? [native] : [])]) {
@@ -129,7 +139,7 @@ function openBrocade(https: Https, given: z.output<typeof settings>): SwitchDriv
 			const nativePath = `${path}/switchport/trunk/native-vlan`;
 			if (isOther && native === 1) await rest.remove(nativePath, signal);
 			else if (isOther) await rest.put(nativePath, xml('native-vlan', String(native)), signal);
-			if (comes.length > 0) await allow('add', comes);
+			if (comes.length > 0) await allow(port, 'add', comes, signal);
 
 			if (!config.isShut) return;
 			const opened = stateOf(port, await readConfig(port, signal));

@@ -140,6 +140,20 @@ test('a change that the switch does by half is told, harms nobody and can be und
 	}
 });
 
+test('a port that only seems to be disabled is not sent to the default VLAN', async t => {
+	const { simulator, driver, have } = await setUp(t);
+	have({ enabled: true, isTrunk: false, untagged: 5, tagged: [] });
+	simulator.fault = ({ method }) =>
+		method === 'PATCH' ? { kind: 'pretends', response: { status: 204 } } : undefined;
+	await fails(
+		t,
+		driver.setPort(port, nothing, signal),
+		'SwitchRefused',
+		/says that it is disabled, and it is not/,
+	);
+	t.deepEqual(simulator.carries(port), { native: 5, tagged: [] });
+});
+
 test('a configuration that somebody else has locked is waited for', async t => {
 	const { simulator, driver } = await setUp(t);
 	simulator.isLocked = true;

@@ -48,6 +48,13 @@ function openDellOs10(https: Https, account: z.output<typeof settings>): SwitchD
 		restconf.patch(root, { 'ietf-interfaces:interfaces': { interface: entries } }, signal);
 	const setEnabled = (port: string, enabled: boolean, signal: AbortSignal) =>
 		merge([{ name: port, type: 'iana-if-type:ethernetCsmacd', enabled }], signal);
+	/** Shuts a port and sees that it is. */
+	async function shut(port: string, signal: AbortSignal): Promise<void> {
+		await setEnabled(port, false, signal);
+		if ((await view(port, signal)).enabled) {
+			throw device.refusal(port, 'the switch says that it is disabled, and it is not');
+		}
+	}
 	const joining = (port: string, list: 'untagged' | 'tagged', vlan: number, { vlans }: PortView) => ({
 		name: `vlan${vlan}`,
 		type: 'iana-if-type:l2vlan',
@@ -61,7 +68,7 @@ function openDellOs10(https: Https, account: z.output<typeof settings>): SwitchD
 		);
 
 	async function clear(port: string, found: PortView, signal: AbortSignal): Promise<void> {
-		if (found.enabled) await setEnabled(port, false, signal);
+		if (found.enabled) await shut(port, signal);
 		// Nothing passes any more. The rest is for whoever enables the port by hand.
 		if (found.oddity !== null) return;
 		for (const vlan of found.tagged) await leave(port, 'tagged', vlan, signal);
@@ -86,7 +93,7 @@ function openDellOs10(https: Https, account: z.output<typeof settings>): SwitchD
 			assertOurs(port, found);
 			const isShut = !found.enabled || !found.isTrunk;
 			if (!found.isTrunk) {
-				if (found.enabled) await setEnabled(port, false, signal);
+				if (found.enabled) await shut(port, signal);
 				await merge([{ name: port, 'dell-interface:mode': 'MODE_L2HYBRID' }], signal);
 			}
 			// What goes, first. The untagged VLAN is left for the other one in one step, and may then come tagged.

@@ -27,7 +27,7 @@ export function portCommands(
 	const enter = ['configure terminal', `interface ${port}`];
 	const native = wanted.native ?? dummyVlan;
 	const vlans = wanted.native === null ? wanted.tagged : [wanted.native, ...wanted.tagged];
-	if (vlans.length === 0) return { off: shut(enter, config, dummyVlan), on: [], open: [] };
+	if (vlans.length === 0) return { ...shut(enter, config, dummyVlan), open: [] };
 
 	const isTrunk = config.isSwitchport && config.mode === 'trunk';
 	const stays = (vlan: number) => vlans.includes(vlan) && (vlan === config.native) === (vlan === native);
@@ -58,11 +58,15 @@ const allow = (vlans: readonly number[]): string =>
 	`switchport trunk allowed vlan ${vlans.length === 0 ? 'none' : formatVlanRanges(vlans)}`;
 
 /** Nothing passes a port that is shut. What it would carry is taken off as well, in case somebody opens it by hand. */
-function shut(enter: readonly string[], config: PortConfig, dummyVlan: number): readonly string[] {
-	const { isShut, isSwitchport, channel, mode, allowed, native } = config;
-	const isClean =
-		!isSwitchport || channel !== null || (mode === 'trunk' && allowed.length === 0 && native === dummyVlan);
-	if (isShut && isClean) return [];
+function shut(
+	enter: readonly string[],
+	{ isShut, isSwitchport, channel, mode, allowed, native }: PortConfig,
+	dummyVlan: number,
+): Omit<PortCommands, 'open'> {
+	const isClean = mode === 'trunk' && allowed.length === 0 && native === dummyVlan;
 	const clean = [`switchport trunk native vlan ${dummyVlan}`, allow([]), 'switchport mode trunk'];
-	return [...enter, 'shutdown', ...(isClean ? [] : clean)];
+	return {
+		off: isShut ? [] : [...enter, 'shutdown'],
+		on: isClean || !isSwitchport || channel !== null ? [] : [...enter, ...clean],
+	};
 }
