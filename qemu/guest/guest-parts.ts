@@ -50,9 +50,8 @@ export async function unpackGuestParts(debs: readonly string[], cache: string): 
 	const close = () => rm(folder, { recursive: true, force: true });
 	try {
 		const isKernel = (file: string) => path.basename(file).startsWith('linux-image-');
-		const modules = ['drivers', 'fs', 'lib', 'block', 'crypto', 'net/core'].map(
-			part => `./usr/lib/modules/*/kernel/${part}/*`,
-		);
+		const parts = ['drivers', 'fs', 'lib', 'block', 'crypto', 'net/core', 'net/802', 'net/8021q', 'net/llc'];
+		const modules = parts.map(part => `./usr/lib/modules/*/kernel/${part}/*`);
 		await unpackPackages(debs.filter(isKernel), folder, ['./boot/vmlinuz-*', ...modules]);
 		await unpackPackages(
 			debs.filter(file => !isKernel(file)),

@@ -16,6 +16,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
 	// After those that drive what the disks hang on: loading one waits for its devices to be looked through.
 	disks: ['sd_mod', 'sr_mod', 'isofs'],
 	efi: ['efivarfs'],
+	vlans: ['8021q'],
 };
 
 /** Where each of the guest's own files, which lie in system/, goes. */
