@@ -201,6 +201,27 @@ test('a session that a killed process left behind: away until the switch ends it
 	t.deepEqual(bench.carried('ge-0/0/5'), ['20t', '30t']);
 });
 
+test('a commit that was given up and goes on: nobody gets the lock before it is over, so it overtakes nothing', async t => {
+	const bench = await createJunosBench(t);
+	await bench.set(before);
+	const given = new AbortController();
+	bench.simulator.trouble.set('commit', { kind: 'late' });
+	const arrived = once(bench.simulator.arrivals, 'commit');
+	const change = faultOf(bench.set(wanted, thePort, given.signal));
+	await arrived;
+	given.abort(new Error('given up'));
+	await change;
+	t.deepEqual(await bench.read(), before, 'not yet');
+	const { code, message } = await faultOf(bench.set(nothing));
+	t.is(code, 'SwitchAway');
+	t.regex(message, /configuration database locked by: hil terminal/);
+	bench.simulator.finish();
+	t.deepEqual(bench.carried(), ['20t', '30t']);
+	await untilThere(() => bench.set(nothing));
+	t.deepEqual(bench.carried(), []);
+	t.true(bench.isClean());
+});
+
 test('sessions that the switch ends, one way or the other, are opened anew', async t => {
 	const bench = await createJunosBench(t);
 	await bench.set(before);

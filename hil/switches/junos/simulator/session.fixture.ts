@@ -9,8 +9,8 @@ import { type Complaint, Refusal } from './statements.fixture.ts';
 export type Trouble =
 	/** The connection breaks before the switch does it, or after it has done it. */
 	| { readonly kind: 'cut'; readonly when: 'before' | 'after' }
-	/** It is done, and not answered. */
-	| { readonly kind: 'silent' }
+	/** It is done, and not answered; or done and answered when the simulator is told to, whatever becomes of the session. */
+	| { readonly kind: 'silent' | 'late' }
 	/** It is done, and this is sent instead of an answer. */
 	| { readonly kind: 'raw'; readonly bytes: string | Buffer }
 	/** Nothing of it is done; or all of it, and the answer is no. */
@@ -27,6 +27,8 @@ export interface SessionDeps extends Operating {
 	readonly onOperation: (name: string) => Trouble | undefined;
 	/** Breaks the connection. */
 	readonly cut: () => void;
+	/** Takes what is to be done late. */
+	readonly onLate: (work: () => void) => void;
 }
 
 const base = 'urn:ietf:params:xml:ns:netconf:base:1.0';
@@ -85,6 +87,10 @@ export async function serveSession(channel: ServerChannel, deps: SessionDeps): P
 		}
 		if (trouble?.kind === 'refuse') {
 			refuse(trouble.complaint);
+			return true;
+		}
+		if (trouble?.kind === 'late') {
+			deps.onLate(() => send(operate(request, deps)));
 			return true;
 		}
 		try {

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { ServerChannel } from 'ssh2';
 import { parseXml } from '../../netconf/xml.ts';
 import { type SshServer, startSshServer } from '../../transport/ssh-server.fixture.ts';
-import { createJunosDevice, type JunosDevice } from './device.fixture.ts';
+import { createJunosDevice, type Editor, type JunosDevice } from './device.fixture.ts';
 import { serveSession, type Trouble } from './session.fixture.ts';
 
 export interface JunosSimulatorOptions {
@@ -37,6 +37,8 @@ export interface JunosSimulator {
 	readonly seen: string[];
 	/** Tells of each operation as it comes, by its name. */
 	readonly arrivals: EventEmitter;
+	/** Does what came with the trouble `late`. */
+	finish(): void;
 	/** What is committed stays; all else is lost, and connections end. */
 	restart(): void;
 	close(): Promise<void>;
@@ -57,6 +59,7 @@ export async function startJunosSimulator(options: JunosSimulatorOptions = {}): 
 	const channels = new Map<string, ServerChannel>();
 	let shown = device.forwarding;
 	let looks = 0;
+	let late: { readonly editor: Editor; readonly work: () => void } | undefined;
 
 	function look(): JunosDevice['forwarding'] {
 		if (shown !== device.forwarding && ++looks > lag) {
@@ -72,7 +75,8 @@ export async function startJunosSimulator(options: JunosSimulatorOptions = {}): 
 		channels.set(editor.id, channel);
 		channel.once('close', () => {
 			channels.delete(editor.id);
-			device.leave(editor);
+			// A process that is in the middle of a commit sees only afterwards that nobody is there any more.
+			if (late?.editor !== editor) device.leave(editor);
 		});
 		const session = serveSession(channel, {
 			device,
@@ -90,6 +94,9 @@ export async function startJunosSimulator(options: JunosSimulatorOptions = {}): 
 				return next;
 			},
 			cut: () => ssh.cut(),
+			onLate: work => {
+				late = { editor, work };
+			},
 		});
 		// What is no NETCONF, or a fault of the simulator, ends the session: whoever waits for an answer is told.
 		session.catch(() => channel.close());
@@ -107,6 +114,12 @@ export async function startJunosSimulator(options: JunosSimulatorOptions = {}): 
 		trouble,
 		seen,
 		arrivals,
+		finish() {
+			const { editor, work } = late ?? {};
+			late = undefined;
+			work?.();
+			if (editor && !channels.has(editor.id)) device.leave(editor);
+		},
 		restart() {
 			device.restart();
 			ssh.cut();
