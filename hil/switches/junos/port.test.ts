@@ -173,7 +173,7 @@ for (const [what, configuration] of [
 ] as const) {
 	test(`put right: ${what}`, async t => {
 		const bench = await createJunosBench(t, { configuration });
-		for (const wanted of [trunk, ten, { native: null, tagged: [20, 30] }, nothing]) {
+		for (const wanted of [trunk, ten, nothing, { native: null, tagged: [20, 30] }, nothing]) {
 			await bench.set(wanted);
 			t.deepEqual(await bench.read(), wanted);
 			const { native, tagged } = wanted;
