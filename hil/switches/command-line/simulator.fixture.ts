@@ -131,7 +131,7 @@ export async function startSimulator(
 			return;
 		}
 		sessions++;
-		channel.on('close', () => sessions--);
+		channel.once('close', () => sessions--);
 		void converse(terminal);
 	}
 
