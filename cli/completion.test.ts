@@ -68,6 +68,7 @@ test('names of hil, as far as its user may see them', async t => {
 	t.deepEqual(await complete(nowhere, 'node', 'show', ''), [], 'no hil, no candidates, no error');
 	t.deepEqual(await complete(nowhere, 'network', ''), [
 		'list',
+		'map',
 		'show',
 		'create',
 		'delete',

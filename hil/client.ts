@@ -10,6 +10,7 @@ export type {
 	DriftView,
 	HilAdministration,
 	SwitchHealth,
+	SwitchPorts,
 	SwitchStates,
 	SwitchView,
 	UserList,

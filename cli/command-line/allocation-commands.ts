@@ -26,6 +26,17 @@ function addNetworks(network: Command, { context, run }: Registration): void {
 		);
 	withExamples(withHilConnection(list), [`${bimetal} network list`]);
 
+	const map = network
+		.command('map')
+		.description('Show which NIC is on which networks, and in which port, for those who are told')
+		.option('--project <name>', 'only the nodes of this project')
+		.action(
+			run(async (options: HilOptions & { project?: string }) =>
+				(await import('../commands/hil-map.ts')).showMap(context, options),
+			),
+		);
+	withExamples(withHilConnection(map), [`${bimetal} network map --project red`]);
+
 	const show = network
 		.command('show')
 		.description('Show a network: VLAN, owner, who may use it, what is attached')

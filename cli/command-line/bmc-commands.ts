@@ -59,6 +59,25 @@ export function addBmcCommands(program: Command, { context, run }: Registration)
 		);
 	withExamples(withConnection(repair), [`${bimetal} bmcs`, `${bimetal} bmc repair node1 --as hso`]);
 
+	const describe = bmc
+		.command('describe')
+		.summary('Print what BMCs say of their servers, for a rack file of hil')
+		.description(
+			'Reads through the proxy what each BMC says of its server (processors, memory, TPM, network interfaces), as far as ' +
+				"you may see it, and prints it as the nodes of a rack file: add each NIC's switch and port, then 'hil register' it.",
+		)
+		.argument('[name...]', 'BMCs of the site (default: all)')
+		.action(
+			run(async (names: string[], options: RepairOptions) => {
+				const commands = await import('../commands/bmc-describe.ts');
+				return commands.describeBmcs(context, names, options);
+			}),
+		);
+	withExamples(withConnection(describe), [
+		`${bimetal} bmc describe --as hso > rack.yaml`,
+		`${bimetal} bmc describe node9 --as hso --json`,
+	]);
+
 	const release = bmc
 		.command('release')
 		.summary('Give a BMC back, or undo an enrolment')

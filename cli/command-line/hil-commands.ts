@@ -49,10 +49,13 @@ function addLogin(hil: Command, { context, run }: Registration): void {
 				'password that was typed is kept in a file beside the profile; one from --password-file stays where it is.',
 		)
 		.argument('<url>', 'for instance https://127.0.0.1:5000')
-		.requiredOption('--user <name>', 'user')
+		.option('--user <name>', 'user, with a password')
 		.option('--as, --profile <name>', "name to keep it under (default: 'default')")
 		.option('--password-stdin', 'read the password from standard input')
 		.option('--password-file <file>', 'its first line is the password; read at every call')
+		.option('--certificate <file>', 'log in with this client certificate (PEM)')
+		.option('--key <file>', 'its key (PEM)')
+		.option('--token-file <file>', 'its first line is a Keystone token; read at every call')
 		.option('--ca <file>', "trust this certificate of the site's CA (PEM)")
 		.addOption(
 			new Option(
@@ -66,6 +69,7 @@ function addLogin(hil: Command, { context, run }: Registration): void {
 	withExamples(withJson(login), [
 		`${bimetal} hil login https://127.0.0.1:5000 --user alice --ca site-ca.pem`,
 		`${bimetal} hil login https://127.0.0.1:5000 --user root --as admin --password-file root.password`,
+		`${bimetal} hil login https://hil.example:5000 --certificate alice.pem --key alice.key --ca site-ca.pem`,
 	]);
 
 	const logout = hil

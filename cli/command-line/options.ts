@@ -46,6 +46,9 @@ export function withHilConnection(command: Command): Command {
 	add('--url <url>', 'hil, when there is no profile', 'URL');
 	add('--user <name>', 'user', 'USER');
 	add('--password-file <file>', 'its first line is the password', 'PASSWORD_FILE');
+	add('--certificate <file>', 'client certificate (PEM) to log in with', 'CERTIFICATE');
+	add('--key <file>', 'its key (PEM)', 'KEY');
+	add('--token-file <file>', 'its first line is a Keystone token', 'TOKEN_FILE');
 	return add('--ca <file>', "certificate of the site's CA (PEM)", 'CA');
 }
 

@@ -78,7 +78,10 @@ async function candidatesFor(
 		const racks = await import('../../qemu/rack/rack-nodes.ts');
 		return command.name() === 'console' && positionals === 0 ? racks.nodesOfRacks(context.env) : [];
 	}
-	if (['repair', 'console'].includes(command.name()) && positionals === 0) {
+	if (
+		(['repair', 'console'].includes(command.name()) && positionals === 0) ||
+		command.name() === 'describe'
+	) {
 		return fromProxy(context, before, async client => (await client.bmcs()).map(bmc => bmc.name));
 	}
 	if (command.parent?.name() === 'policy' && positionals === 0) {

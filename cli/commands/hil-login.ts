@@ -5,49 +5,90 @@ import { createHilClient } from '../../hil/client.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { usageError } from '../failure.ts';
 import { checkedUrl, type HilOptions, withHil } from '../hil/hil-connection.ts';
+import { type HilCredentialFiles, readHilCredential } from '../hil/hil-credential.ts';
 import { hilProfiles, keptPassword } from '../hil/hil-profile.ts';
 import { painter, printFields, printJson, printLine } from '../output.ts';
 import { profileHome } from '../profile.ts';
 import { visible } from '../visible.ts';
-import { choosePassword, chooseTrust, type PasswordOptions, type TrustOptions } from './log-in-means.ts';
+import { choosePassword, chooseTrust, type PasswordOptions } from './log-in-means.ts';
 
-export interface HilLoginOptions extends PasswordOptions, TrustOptions {
+export interface HilLoginOptions extends HilCredentialFiles {
 	readonly profile?: string;
+	readonly passwordStdin?: boolean;
+	readonly ca?: string;
+	readonly trust?: string;
 	readonly json?: boolean;
 }
 
-/** `bimetal hil login`: sees that the password is right, and keeps who one is in a profile. */
+/** `bimetal hil login`: sees that it is let in, and keeps who one is in a profile. */
 export async function hilLogin(context: CliContext, url: string, options: HilLoginOptions): Promise<number> {
-	const user = options.user ?? '';
+	const { certificate, key, tokenFile } = options;
+	const isPassword = certificate === undefined && key === undefined && tokenFile === undefined;
+	if (isPassword && !options.user)
+		throw usageError('who logs in?', `${commandName(context)} hil login ${url} --user NAME`);
 	const home = profileHome(context);
 	const name = options.profile ?? context.env.BIMETAL_HIL_PROFILE ?? 'default';
 	const origin = checkedUrl(url);
-	const trust = { ...options, ca: options.ca ?? context.env.BIMETAL_HIL_CA };
-	const ca = origin.startsWith('https:') ? await chooseTrust(context, origin, trust) : undefined;
-	const password = await choosePassword(context, origin, options);
-	const client = createHilClient({ url: origin, ca, username: user, password, clock: context.clock });
-	let projects: readonly string[];
-	let isAdmin: boolean;
-	try {
-		const me = await client.me();
-		[projects, isAdmin] = [me.projects, me.is_admin];
-	} finally {
-		await client.close();
-	}
-	const given = options.passwordFile && path.resolve(context.cwd, options.passwordFile);
-	const passwordFile = given ?? keptPassword(home, name);
-	if (!given) {
-		await makeFolderDurably(path.dirname(passwordFile));
-		await writeFileDurably(passwordFile, `${password}\n`, 0o600);
-	}
-	await hilProfiles.save(home, { name, url: origin, ...(ca !== undefined && { ca }), user, passwordFile });
-	if (options.json) printJson(context, { profile: name, url: origin, user, isAdmin, projects });
+	const ca = origin.startsWith('https:')
+		? await chooseTrust(context, origin, {
+				ca: options.ca ?? context.env.BIMETAL_HIL_CA,
+				...(options.trust !== undefined && { trust: options.trust }),
+			})
+		: undefined;
+	const credential = isPassword
+		? {
+				username: options.user ?? '',
+				password: await choosePassword(context, origin, passwordMeans(options)),
+			}
+		: await readHilCredential(context, { certificate, key, tokenFile, passwordFile: options.passwordFile });
+	const client = createHilClient({ url: origin, ca, ...credential, clock: context.clock });
+	const me = await client.me().finally(() => client.close());
+	const files =
+		'password' in credential ? await passwordOf(context, home, name, options, credential.password) : {};
+	const absolute = (file: string | undefined) => file && path.resolve(context.cwd, file);
+	const kept = Object.entries({
+		certificate: absolute(certificate),
+		key: absolute(key),
+		tokenFile: absolute(tokenFile),
+		...files,
+	}).filter(([, file]) => file !== undefined);
+	const about = { name, url: origin, ...(ca !== undefined && { ca }), user: me.name };
+	await hilProfiles.save(home, { ...about, ...Object.fromEntries(kept) });
+	if (options.json)
+		printJson(context, {
+			profile: name,
+			url: origin,
+			user: me.name,
+			isAdmin: me.is_admin,
+			projects: me.projects,
+		});
 	else
 		printLine(
 			context,
-			`Logged in to ${origin} as ${visible(user)}, ${standing(isAdmin, projects)} (profile ${name}; the password is in ${visible(passwordFile)}).`,
+			`Logged in to ${origin} as ${visible(me.name)}, ${visible(standing(me.is_admin, me.projects))} (profile ${name}; read at each call: ${visible(kept.map(([, file]) => file).join(', '))}).`,
 		);
 	return 0;
+}
+
+const passwordMeans = ({ user, passwordFile, passwordStdin }: HilLoginOptions): PasswordOptions => ({
+	...(user !== undefined && { user }),
+	...(passwordFile !== undefined && { passwordFile }),
+	...(passwordStdin && { passwordStdin }),
+});
+
+/** The file that holds the password from now on: the one that was given, or one of the profile's own. */
+async function passwordOf(
+	context: CliContext,
+	home: string,
+	name: string,
+	options: HilLoginOptions,
+	password: string,
+): Promise<{ readonly passwordFile: string }> {
+	if (options.passwordFile) return { passwordFile: path.resolve(context.cwd, options.passwordFile) };
+	const passwordFile = keptPassword(home, name);
+	await makeFolderDurably(path.dirname(passwordFile));
+	await writeFileDurably(passwordFile, `${password}\n`, 0o600);
+	return { passwordFile };
 }
 
 /** `bimetal hil logout`: forgets the profile, and the password that was kept with it. */

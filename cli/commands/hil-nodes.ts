@@ -102,18 +102,20 @@ export const showNode = (context: CliContext, name: string, options: HilOptions)
 		const metadata = Object.fromEntries(
 			Object.entries(node.metadata).map(([label, text]) => [label, JSON.parse(text) as unknown]),
 		);
-		const lease =
-			node.project === null
-				? undefined
-				: (await client.project(node.project).catch(() => undefined))?.leases[name];
+		const project = node.project === null ? undefined : await client.project(node.project);
+		const lease = project?.leases[name];
+		const isManaged = project?.managed.includes(name) ?? false;
 		if (options.json) {
-			printJson(context, { ...node, metadata, lease: lease ?? null });
+			printJson(context, { ...node, metadata, managed: isManaged, lease: lease ?? null });
 			return 0;
 		}
 		const paint = painter(context);
 		printFields(context, [
 			['node', paint('bold', visible(node.name))],
 			['project', node.project === null ? paint('green', 'free') : visible(node.project)],
+			...(project
+				? [['managed', isManaged ? 'yes' : 'no: its management is off, or it is leaving'] as const]
+				: []),
 			...(lease === undefined ? [] : [['released', `on ${dateText(lease)}`] as const]),
 			...Object.entries(metadata).map(
 				([label, value]) => [visible(label), visible(valueText(value))] as const,

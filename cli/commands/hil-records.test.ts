@@ -89,7 +89,12 @@ test('switches: how they are, what drifted, and putting it right', async t => {
 	}
 	t.deepEqual(hil.mocks.at('tor').ports.get('gi1/0/1'), { native: 100, tagged: [] });
 	t.regex((await run('switch', 'list', '--as', 'admin')).out, /^tor +mock +yes +0 +3 /m);
-	t.regex((await run('switch', 'show', 'tor', '--as', 'admin')).out, /^gi1\/0\/1 +n1\/eth0 +inner$/m);
+	t.regex(
+		(await run('switch', 'show', 'tor', '--as', 'admin')).out,
+		/^gi1\/0\/1 +n1\/eth0 +red +inner \(100\)$/m,
+	);
+	t.snapshot((await run('network', 'map', '--as', 'red')).out, 'map of a project');
+	t.snapshot((await run('network', 'map', '--as', 'admin')).out, 'map');
 	t.is((await run('switch', 'list', '--as', 'red')).code, 3);
 });
 
@@ -102,7 +107,7 @@ test('logging in keeps who one is; a password only where it was typed or piped',
 	t.is(ran.code, 0, ran.err);
 	t.regex(
 		ran.out,
-		/Logged in to http:.* as alice, member of red \(profile me; the password is in .*me\.password\)/,
+		/Logged in to http:.* as alice, member of red \(profile me; read at each call: .*me\.password\)/,
 	);
 	t.is(await readFile(path.join(home, 'hil', 'me.password'), 'utf8'), 'alice\n');
 	t.false((await readFile(path.join(home, 'hil', 'me.json'), 'utf8')).includes('"alice\\n'));
@@ -161,4 +166,25 @@ test('a password is sent nowhere in the clear but to this machine', async t => {
 	);
 	t.is(away.code, 7);
 	t.regex(away.err, /hil at http:\/\/127\.0\.0\.1:1 does not answer\n {2}try: is hil running\?/);
+});
+
+test('a token is read from its file at each call; two ways at once are refused', async t => {
+	const { terminal, hil, home } = await startHilTerminal(t, 0);
+	await writeFile(path.join(home, 'token'), 'gAAAA-nobody-knows\n', { mode: 0o600 });
+	const login = ['hil', 'login', hil.url, '--as', 'me'];
+	const refused = await terminal().run(...login, '--token-file', 'token');
+	t.is(refused.code, 5, refused.err);
+	t.false(refused.err.includes('gAAAA'));
+	for (const more of [
+		['--token-file', 'token', '--password-file', 'alice.password', '--user', 'alice'],
+		['--certificate', 'token'],
+		[],
+	]) {
+		const ran = await terminal().run(...login, ...more);
+		t.is(ran.code, 2, ran.err);
+	}
+	const env = { BIMETAL_HIL_URL: hil.url, BIMETAL_HIL_TOKEN_FILE: 'token' };
+	const asked = await terminal({ env }).run('node', 'list');
+	t.is(asked.code, 5);
+	t.regex(asked.err, /try: another certificate, or another token/);
 });

@@ -1,8 +1,8 @@
-import type { DriftView, SwitchHealth, SwitchStates } from '../../hil/client.ts';
+import type { DriftView, SwitchHealth, SwitchPorts, SwitchStates } from '../../hil/client.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type HilOptions, withHil } from '../hil/hil-connection.ts';
-import { carries } from '../hil/port-text.ts';
+import { carries, networksText } from '../hil/port-text.ts';
 import { painter, printFields, printJson, printLine, printTable, relativeTime, short } from '../output.ts';
 import { visible } from '../visible.ts';
 
@@ -51,11 +51,15 @@ function portsText(context: CliContext, { last_check: check }: State): string {
 export const showSwitch = (context: CliContext, name: string, options: HilOptions): Promise<number> =>
 	withHil(context, options, async ({ client }) => {
 		const { administration: hil } = client;
-		const [health, recorded] = [await hil.switchHealth(name), await hil.switch(name)];
-		const ports: { label: string; holds: Awaited<ReturnType<typeof hil.port>> }[] = [];
-		for (const { label } of recorded.ports) ports.push({ label, holds: await hil.port(name, label) });
+		const health = await hil.switchHealth(name);
+		const ports: SwitchPorts['ports'][number][] = [];
+		for (let after: string | null | undefined; after !== null; ) {
+			const page = await hil.switchPorts(name, after);
+			ports.push(...page.ports);
+			after = page.next;
+		}
 		if (options.json) {
-			printJson(context, { ...health, ports: ports.map(({ label, holds }) => ({ port: label, ...holds })) });
+			printJson(context, { ...health, ports });
 			return 0;
 		}
 		printFields(context, [
@@ -70,11 +74,12 @@ export const showSwitch = (context: CliContext, name: string, options: HilOption
 			printLine(context);
 			await printTable(
 				context,
-				['PORT', 'NIC', 'NETWORKS'],
-				ports.map(({ label, holds }) => [
-					visible(label),
-					holds.node === undefined ? '-' : visible(`${holds.node}/${holds.nic}`),
-					visible(Object.values(holds.networks ?? {}).join(', ')) || '-',
+				['PORT', 'NIC', 'PROJECT', 'NETWORKS'],
+				ports.map(({ port, node, nic, project, ...carried }) => [
+					visible(port),
+					node === null ? '-' : visible(`${node}/${nic}`),
+					visible(project ?? '-'),
+					networksText(context, carried),
 				]),
 			);
 		}

@@ -1,17 +1,16 @@
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { createHilClient, type HilClient } from '../../hil/client.ts';
-import { readNamedFile, readPasswordFile } from '../connection.ts';
+import { readNamedFile } from '../connection.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { hinted, usageError } from '../failure.ts';
 import { profileHome } from '../profile.ts';
+import { type HilCredentialFiles, type ReadHilCredential, readHilCredential } from './hil-credential.ts';
 import { type HilProfile, hilProfiles, hilUrl } from './hil-profile.ts';
 
 /** The options that say which hil, and as whom; every command that talks to one takes them. */
-export interface HilOptions {
+export interface HilOptions extends HilCredentialFiles {
 	readonly profile?: string;
 	readonly url?: string;
-	readonly user?: string;
-	readonly passwordFile?: string;
 	readonly ca?: string;
 	readonly json?: boolean;
 }
@@ -19,7 +18,6 @@ export interface HilOptions {
 export interface HilConnection {
 	readonly client: HilClient;
 	readonly url: string;
-	readonly user: string;
 	/** What to add to a line for it to reach the same hil as the same user: ` --as red`, or nothing. */
 	readonly suffix: string;
 }
@@ -31,13 +29,13 @@ export async function withHil<R>(
 	work: (connection: HilConnection) => Promise<R>,
 	signal?: AbortSignal,
 ): Promise<R> {
-	const { url, user, password, ca, profile } = await chooseHil(context, options);
-	const client = createHilClient({ url, username: user, password, ca, clock: context.clock, signal });
+	const { url, credential, ca, profile } = await chooseHil(context, options);
+	const client = createHilClient({ url, ...credential, ca, clock: context.clock, signal });
 	const named = profile !== undefined && profile !== 'default' && !context.env.BIMETAL_HIL_PROFILE;
 	try {
-		return await work({ client, url, user, suffix: named ? ` --as ${profile}` : '' });
+		return await work({ client, url, suffix: named ? ` --as ${profile}` : '' });
 	} catch (error) {
-		throw await explained(context, error, client, user);
+		throw await explained(context, error, client, credential);
 	} finally {
 		await client.close();
 	}
@@ -48,21 +46,24 @@ async function explained(
 	context: CliContext,
 	error: unknown,
 	client: HilClient,
-	user: string,
+	credential: ReadHilCredential,
 ): Promise<unknown> {
 	if (!(error instanceof BimetalError)) return error;
 	if (error.code === 'Interrupted')
 		return hinted(error, `${commandName(context)} node list — what hil was asked already goes on`);
 	if (error.code !== 'AuthorizationError') return error;
 	const me = await client.me().catch(() => undefined);
-	if (me === undefined)
+	if (me === undefined) {
+		// hil says what is wrong with a certificate or a token; of a password only that it is.
+		const isPassword = 'username' in credential;
+		const message = isPassword ? `${credential.username} or the password was refused` : error.message;
 		return hinted(
-			new BimetalError('CredentialRefused', `${user} or the password was refused`, {
-				status: 401,
-				cause: error,
-			}),
-			`${commandName(context)} hil login URL --user NAME`,
+			new BimetalError('CredentialRefused', message, { status: 401, cause: error }),
+			isPassword
+				? `${commandName(context)} hil login URL --user NAME`
+				: 'another certificate, or another token',
 		);
+	}
 	const denied = new BimetalError('AuthorizationError', error.message, { status: 403, cause: error });
 	const projects = me.projects.length > 0 ? `in ${me.projects.join(', ')}` : 'in no project';
 	return hinted(denied, `you are ${me.name}, ${projects}; --as NAME acts as somebody else`);
@@ -70,8 +71,7 @@ async function explained(
 
 interface Chosen {
 	readonly url: string;
-	readonly user: string;
-	readonly password: string;
+	readonly credential: ReadHilCredential;
 	readonly ca: string | undefined;
 	readonly profile: string | undefined;
 }
@@ -81,25 +81,18 @@ async function chooseHil(context: CliContext, options: HilOptions): Promise<Chos
 	// A URL of one's own means a log-in of one's own: nothing of a profile is sent there.
 	const url = options.url ?? (options.profile ? undefined : env.BIMETAL_HIL_URL);
 	const profile = url ? undefined : await chooseProfile(context, options);
-	const fallback = url ? env : {};
-	const user = options.user ?? fallback.BIMETAL_HIL_USER ?? profile?.user;
-	const passwordFile =
-		options.passwordFile ??
-		fallback.BIMETAL_HIL_PASSWORD_FILE ??
-		// Another user's password is another one.
-		(options.user === undefined || options.user === profile?.user ? profile?.passwordFile : undefined);
-	if (user === undefined || passwordFile === undefined) {
-		const missing = user === undefined ? 'no user name' : `no password for ${user}`;
-		throw hinted(
-			new BimetalError('NotLoggedIn', `not logged in to hil: ${missing}`, { status: 401 }),
-			`${commandName(context)} hil login URL --user NAME, or --user NAME --password-file FILE here`,
-		);
-	}
-	const caFile = options.ca ?? fallback.BIMETAL_HIL_CA;
+	// Environment variables describe the hil of BIMETAL_HIL_URL; with a profile, options alone override.
+	const known: HilCredentialFiles = profile ?? {
+		user: env.BIMETAL_HIL_USER,
+		passwordFile: env.BIMETAL_HIL_PASSWORD_FILE,
+		certificate: env.BIMETAL_HIL_CERTIFICATE,
+		key: env.BIMETAL_HIL_KEY,
+		tokenFile: env.BIMETAL_HIL_TOKEN_FILE,
+	};
+	const caFile = options.ca ?? (url ? env.BIMETAL_HIL_CA : undefined);
 	return {
 		url: checkedUrl(url ?? profile?.url ?? ''),
-		user,
-		password: await readPasswordFile(context, passwordFile),
+		credential: await readHilCredential(context, options, known),
 		ca: caFile ? await readNamedFile(context, caFile, 'CA certificate') : profile?.ca,
 		profile: profile?.name,
 	};

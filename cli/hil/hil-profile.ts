@@ -19,8 +19,11 @@ const hilProfile = z.strictObject({
 	/** PEM of the site CA, or of the one certificate that was trusted at log-in; absent: the system's CAs. */
 	ca: z.string().optional(),
 	user: z.string(),
-	/** hil knows no sessions: the password comes with every call. */
-	passwordFile: z.string(),
+	/** hil knows no sessions: what one logs in with comes with every call. One of these kinds; all are names of files. */
+	passwordFile: z.string().optional(),
+	certificate: z.string().optional(),
+	key: z.string().optional(),
+	tokenFile: z.string().optional(),
 });
 export type HilProfile = z.infer<typeof hilProfile>;
 

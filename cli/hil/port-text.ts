@@ -1,4 +1,4 @@
-import type { ChangeView } from '../../hil/client.ts';
+import type { ChangeView, TopologyView } from '../../hil/client.ts';
 import type { CliContext } from '../context.ts';
 import { painter, printTable } from '../output.ts';
 import { visible } from '../visible.ts';
@@ -29,4 +29,18 @@ export async function printPortChanges(context: CliContext, ports: ChangeView['p
 			carries(before) === carries(after) ? carries(after) : paint('bold', carries(after)),
 		]),
 	);
+}
+
+/** `inner (100), store (101, tagged)`: what a NIC is on. */
+export function networksText(
+	context: CliContext,
+	{ networks, pending }: Pick<TopologyView['nodes'][number]['nics'][number], 'networks' | 'pending'>,
+): string {
+	const texts = [...networks]
+		.sort((a, b) => Number(a.channel !== 'vlan/native') - Number(b.channel !== 'vlan/native'))
+		.map(
+			({ network, channel, vlan }) => `${network} (${vlan}${channel === 'vlan/native' ? '' : ', tagged'})`,
+		);
+	const being = pending ? ` ${painter(context)('yellow', 'changing')}` : '';
+	return `${visible(texts.join(', ')) || '-'}${being}`;
 }

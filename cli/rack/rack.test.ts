@@ -34,10 +34,10 @@ nodes:
       eth0: { mac: "02:00:00:00:00:01", switch: tor, port: gi1/0/1 }
 `;
 
-async function start(t: ExecutionContext, text = rack) {
-	const bench = await startHilTerminal(t, 1);
+async function start(t: ExecutionContext, text = rack, nodes = 1) {
+	const bench = await startHilTerminal(t, nodes);
 	const { home } = bench;
-	for (const name of ['core', 'carol']) {
+	for (const name of ['core', 'carol', 'tor']) {
 		await writeFile(path.join(home, `${name}.password`), `${name} horse\n`, { mode: 0o600 });
 	}
 	const file = path.join(home, 'rack.yaml');
@@ -149,4 +149,16 @@ test('a file is read strictly: every problem with its place, and no secret in it
 	await writeFile(file, rack);
 	await chmod(path.join(home, 'carol.password'), 0o644);
 	t.regex(t.throws(() => readRackFile(file))?.message ?? '', /chmod 600/);
+});
+
+test('the rack file of docs/hil.md is registered as it stands', async t => {
+	const page = await readFile(new URL('../../docs/hil.md', import.meta.url), 'utf8');
+	const [, example = ''] = /```yaml\n(# rack\.yaml\n.*?)```/s.exec(page) ?? [];
+	const { register, hil } = await start(t, example, 0);
+	const made = await register();
+	t.is(made.code, 0, made.err);
+	t.like(await hil.ok('GET', '/v0/node/node1'), {
+		nics: [{ label: 'eth0', port: 'gi1/0/1', switch: 'tor' }],
+	});
+	t.is((await register()).out, 'All of it is recorded already.\n');
 });

@@ -8,12 +8,12 @@ import { createHilClient } from '../../hil/client.ts';
 import { openHil } from '../../hil/main.ts';
 import { readHilSite } from '../../hil/site.ts';
 import { createProxyClient } from '../../proxy/client.ts';
+import { describeServer } from '../rack/describe-server.ts';
 import { readRackFile } from '../rack/rack-file.ts';
 import { planRack } from '../rack/rack-plan.ts';
 import { openSecret } from './demo-people.ts';
 import { completeRackFile, demoProjects, demoSwitch } from './demo-rack.ts';
 import type { DemoHilUser, DemoSite } from './demo-site.ts';
-import { describeServer } from './describe-server.ts';
 import { openServiceAccount } from './service-account.ts';
 
 export interface DemoHil {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMap, parseDocument } from 'yaml';
 import { writeFileDurably } from '../../common/store/durable-file.ts';
-import type { ServerDescription } from './describe-server.ts';
+import type { ServerDescription } from '../rack/describe-server.ts';
 
 /** The one switch, and the projects that there are to begin with; each has one user. */
 export const demoSwitch = 'tor';

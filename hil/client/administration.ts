@@ -6,6 +6,7 @@ import { at, type HilTransport } from './transport.ts';
 export type SwitchView = z.output<typeof v0.device>;
 export type PortView = z.output<typeof v0.port>;
 export type DriftView = z.output<typeof v1.drift>;
+export type SwitchPorts = z.output<typeof v1.ports>;
 export type SwitchStates = z.output<typeof v1.switches>['switches'];
 export type SwitchHealth = z.output<typeof v1.switchWithDrift>;
 export type UserList = z.output<typeof v0.userList>;
@@ -32,6 +33,8 @@ export interface HilAdministration {
 	/** `settings`: what its driver takes, secrets among them. */
 	registerSwitch(name: string, type: string, settings: Readonly<Record<string, unknown>>): Promise<void>;
 	deleteSwitch(name: string): Promise<void>;
+	/** What is in the ports and what they carry; `after` is the `next` of the page before. */
+	switchPorts(of: string, after?: string): Promise<SwitchPorts>;
 	port(of: string, port: string): Promise<PortView>;
 	registerPort(of: string, port: string): Promise<void>;
 	deletePort(of: string, port: string): Promise<void>;
@@ -80,6 +83,10 @@ export function createAdministration({ call }: HilTransport): HilAdministration 
 		switchHealth: name => call(v1.switchWithDrift, 'GET', at`/v1/switch/${name}`),
 		registerSwitch: (name, type, settings) => tell('PUT', at`/v0/switch/${name}`, { ...settings, type }),
 		deleteSwitch: name => tell('DELETE', at`/v0/switch/${name}`),
+		switchPorts: (of, after) => {
+			const page = `limit=1000${after === undefined ? '' : `&after=${encodeURIComponent(after)}`}`;
+			return call(v1.ports, 'GET', `${at`/v1/switch/${of}/ports`}?${page}`);
+		},
 		port: (of, port) => call(v0.port, 'GET', at`/v0/switch/${of}/port/${port}`),
 		registerPort: (of, port) => tell('PUT', at`/v0/switch/${of}/port/${port}`),
 		deletePort: (of, port) => tell('DELETE', at`/v0/switch/${of}/port/${port}`),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { parse, stringify } from 'yaml';
+import { createTerminal } from '../../cli/test-terminal.ts';
 import { createHilClient, type HilClient } from '../../hil/client.ts';
 import { type Site, startSite } from '../site.ts';
 
@@ -39,6 +40,7 @@ const everything = (site: Site) =>
 	});
 
 test('servers are recorded as their BMCs describe them; what was done is found again, also at the switch', async t => {
+	t.timeout(300_000);
 	const state = await stateFolder(t);
 	const first = await startSite({ state, args: ['--servers', '2'] });
 	const before = await everything(first);
@@ -70,6 +72,14 @@ test('servers are recorded as their BMCs describe them; what was done is found a
 	const after = await everything(first);
 	const { body: asked } = await first.as('CP').get('/p2c/v1/requests?state=waiting');
 	t.deepEqual(asked.requests[0].requester, { name: 'hil', party: 'HSO' });
+	const terminal = createTerminal({ env: { BIMETAL_HOME: path.join(state, 'cli') } });
+	const described = await terminal.run('bmc', 'describe', 'node2', '--as', 'hso');
+	t.is(described.code, 0, described.err);
+	const { metadata, nics } = parse(described.out).nodes.node2;
+	const rack = parse(await readFile(path.join(state, 'rack.yaml'), 'utf8')).nodes.node2;
+	t.deepEqual(metadata, rack.metadata);
+	t.is(nics.nic0.mac, rack.nics.nic0.mac);
+	t.regex((await terminal.run('node', 'show', 'node2', '--as', 'red')).out, /^project +red$/m);
 	await first.stop('SIGINT');
 
 	const second = await startSite({ state, args: ['--servers', '3'] });
@@ -91,6 +101,7 @@ test('servers are recorded as their BMCs describe them; what was done is found a
 });
 
 test('an older state folder gets an account for hil, and keeps what people wrote into its files', async t => {
+	t.timeout(300_000);
 	const state = await stateFolder(t);
 	const first = await startSite({ state, args: ['--servers', '1'] });
 	await first.stop();

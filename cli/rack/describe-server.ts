@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { ProxyClient } from '../../proxy/client.ts';
 import { redfishMessages } from '../../proxy/client.ts';
 
@@ -32,8 +33,11 @@ export async function describeServer(client: ProxyClient, bmc: string): Promise<
 		const answer = await client.redfish({ bmc, method: 'GET', path: plain });
 		const parsed = schema.safeParse(answer.body);
 		if (answer.status === 200 && parsed.success) return parsed.data;
-		const said = redfishMessages(answer.body)[0]?.message ?? parsed.error?.message ?? '';
-		throw new Error(`${bmc} answered ${answer.status} to ${plain}: ${said}`);
+		const said = redfishMessages(answer.body)[0]?.message ?? 'it is not as Redfish has it';
+		const status = answer.status === 200 ? 502 : answer.status;
+		throw new BimetalError('ServerUnread', `${bmc} answered ${answer.status} to ${plain}: ${said}`, {
+			status,
+		});
 	};
 	const members = async (of: { '@odata.id': string } | null | undefined): Promise<string[]> =>
 		of ? (await read(collection, of['@odata.id'])).Members.map(member => member['@odata.id']) : [];
