@@ -4,11 +4,11 @@ import path from 'node:path';
 import type { Clock } from '../../../common/clock.ts';
 import type { Logger } from '../../../common/log/logger.ts';
 import { provisionerErrors } from '../../errors.ts';
+import { createTurns } from '../../turns.ts';
 import type { Backing, Storage, VolumeId, VolumeSource } from '../storage.ts';
 import { inspectImage, qemuImg } from './qemu-img.ts';
 import { unmountStale } from './stale-mounts.ts';
 import { type StorageDaemon, startStorageDaemon } from './storage-daemon.ts';
-import { createTurns } from './turns.ts';
 import { openVolumeFolder } from './volume-folder.ts';
 
 export interface Qcow2Options {

@@ -1,0 +1,232 @@
+import { mkdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { Clock } from '../../common/clock.ts';
+import type { Logger } from '../../common/log/logger.ts';
+import { type Child, startChild } from '../../common/processes/children.ts';
+import { provisionerErrors } from '../errors.ts';
+import { createTurns } from '../turns.ts';
+import type { TargetSession, TargetSpec, Targets } from './targets.ts';
+import { askTgt, type TgtRequest } from './tgt-ipc.ts';
+
+export interface TgtOptions {
+	/** Names the process; see common/processes/children.ts. */
+	readonly run: string;
+	/** For the control socket; made when it is not there. */
+	readonly folder: string;
+	/** `address:port` to listen on. */
+	readonly portals: readonly string[];
+	/** A network namespace to listen in, as nsenter(1) takes it; ours when absent. */
+	readonly network?: string | undefined;
+	readonly clock: Clock;
+	readonly logger: Logger;
+}
+
+interface Served {
+	readonly number: number;
+	spec: TargetSpec;
+}
+
+/** Milliseconds for tgtd to answer after its start, and between two starts of one that dies. */
+const patience = { start: 10_000, restart: 500 };
+
+/** Targets of a tgtd of our own, which is started again with all of them when it dies. */
+export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
+	const { run, folder, portals, network, clock, logger } = options;
+	await mkdir(folder, { recursive: true, mode: 0o700 });
+	const served = new Map<string, Served>();
+	const inTurn = createTurns();
+	let child: Child | undefined;
+	let lastNumber = 0;
+	let isClosed = false;
+	let cancelTimer: () => void = () => undefined;
+
+	// By whichever name is shorter: the path of a UNIX socket has room for 107 bytes only.
+	const absolute = path.join(path.resolve(folder), 'ctl.0');
+	const relative = path.relative(process.cwd(), absolute);
+	const ask = (request: TgtRequest): Promise<string> =>
+		askTgt(relative.length < absolute.length ? relative : absolute, request);
+
+	async function start(): Promise<void> {
+		await rm(absolute, { force: true });
+		const started = await startChild(
+			'tgtd',
+			// By default it starts hundreds of threads.
+			['-f', '-C', '0', '-t', '2', '--iscsi', portals.map(portal => `portal=${portal}`).join(',')],
+			{ run, folder, network, environment: { TGT_IPC_SOCKET: 'ctl' } },
+		);
+		let exit: { readonly code: number | null } | undefined;
+		void started.exited.then(code => {
+			exit = code;
+		});
+		for (const until = clock.elapsed() + patience.start; ; ) {
+			try {
+				await ask({ mode: 'target', operation: 'show' });
+				break;
+			} catch (cause) {
+				if (exit === undefined && clock.elapsed() < until) {
+					await new Promise<void>(resolve => clock.after(5, resolve));
+					continue;
+				}
+				await end(started);
+				const said = started.errorLines().slice(-3).join('; ') || 'it opened no socket';
+				throw provisionerErrors.StorageFault(`tgtd: ${said}`, { cause });
+			}
+		}
+		const listening = await ask({ mode: 'portal', operation: 'show' });
+		// It goes on without those that it could not listen on.
+		const missing = portals.filter(portal => !listening.includes(`Portal: ${portal},`));
+		if (missing.length > 0) {
+			await end(started);
+			throw provisionerErrors.StorageFault(`tgtd cannot listen on ${missing.join(', ')}: taken, or not here`);
+		}
+		child = started;
+		void started.exited.then(({ code, signal }) => {
+			child = undefined;
+			if (isClosed) return;
+			logger.error({ code, signal, said: started.errorLines() }, 'tgtd has ended; it is started again');
+			restart();
+		});
+	}
+
+	/** SIGTERM is nothing to it; what it was told to write is with the storage, and what was flushed on disk. */
+	async function end(of: Child): Promise<void> {
+		try {
+			process.kill(of.pid, 'SIGKILL');
+		} catch {
+			// It has ended by itself.
+		}
+		await of.exited;
+	}
+
+	function restart(): void {
+		cancelTimer = clock.after(patience.restart, async () => {
+			if (isClosed) return;
+			try {
+				await start();
+			} catch (fault) {
+				logger.error({ err: fault }, 'tgtd could not be started again');
+				if (!isClosed) restart();
+				return;
+			}
+			for (const [iqn, { number, spec }] of served) {
+				await inTurn(iqn, () => make(number, spec)).catch(fault =>
+					logger.error({ err: fault, target: iqn }, 'a target could not be served again'),
+				);
+			}
+		});
+	}
+
+	/** Its lock comes before its door: nobody is let in until the last calls, and then with the secret alone. */
+	async function make(target: number, spec: TargetSpec): Promise<void> {
+		await ask({ mode: 'target', operation: 'new', target, parameters: { targetname: spec.iqn } });
+		for (const { account, isOutgoing } of accountsOf(spec)) {
+			const { username: user, password } = account;
+			// One of an earlier target of this name has another password.
+			await ask({ mode: 'account', operation: 'delete', parameters: { user } }).catch(() => undefined);
+			await ask({ mode: 'account', operation: 'new', parameters: { user, password } });
+			await ask({ mode: 'account', operation: 'bind', target, isOutgoing, parameters: { user } });
+		}
+		await makeUnits(target, spec);
+		const doors = spec.addresses.map(address => ({ 'initiator-address': address }));
+		for (const parameters of doors.length > 0 ? doors : [{ 'initiator-name': spec.initiator }]) {
+			await ask({ mode: 'target', operation: 'bind', target, parameters });
+		}
+	}
+
+	async function makeUnits(target: number, { units }: TargetSpec): Promise<void> {
+		for (const [index, { backing, isReadOnly }] of units.entries()) {
+			const unit = index + 1;
+			const { type, path: file, options: bsopts } = backing;
+			const parameters = { path: file, bstype: type, ...(bsopts !== undefined && { bsopts }) };
+			await ask({ mode: 'unit', operation: 'new', target, unit, parameters });
+			if (isReadOnly) {
+				const update = { targetOps: 'readonly=1' };
+				await ask({ mode: 'unit', operation: 'update', target, unit, parameters: update });
+			}
+		}
+	}
+
+	/** Ends every session, then the target: tgtd refuses to take one away that is in use. */
+	async function unmake({ number: target, spec }: Served): Promise<void> {
+		if (!child) return;
+		await ask({ mode: 'target', operation: 'delete', target, isForced: true }).catch(fault => {
+			if (!/can't find the target/.test(String(fault))) throw fault;
+		});
+		for (const { account } of accountsOf(spec)) {
+			const parameters = { user: account.username };
+			await ask({ mode: 'account', operation: 'delete', parameters }).catch(() => undefined);
+		}
+	}
+
+	/** Other files behind the same door: sessions stay, and find the new ones. */
+	async function exchangeUnits(is: Served, spec: TargetSpec): Promise<void> {
+		for (const [index] of is.spec.units.entries()) {
+			await ask({ mode: 'unit', operation: 'delete', target: is.number, unit: index + 1 });
+		}
+		await makeUnits(is.number, spec);
+	}
+
+	await start();
+	return {
+		portals,
+		serve: spec =>
+			inTurn(spec.iqn, async () => {
+				const is = served.get(spec.iqn);
+				if (is && same(is.spec, spec)) return;
+				if (is && same({ ...is.spec, units: [] }, { ...spec, units: [] })) {
+					await exchangeUnits(is, spec);
+					is.spec = spec;
+					return;
+				}
+				if (is) await unmake(is);
+				const next = { number: ++lastNumber, spec };
+				served.delete(spec.iqn);
+				try {
+					await make(next.number, spec);
+				} catch (fault) {
+					await unmake(next).catch(() => undefined);
+					throw fault;
+				}
+				served.set(spec.iqn, next);
+			}),
+		drop: iqn =>
+			inTurn(iqn, async () => {
+				const is = served.get(iqn);
+				if (!is) return;
+				await unmake(is);
+				served.delete(iqn);
+			}),
+		async sessions(iqn) {
+			return readSessions(await ask({ mode: 'target', operation: 'show' }), iqn);
+		},
+		async close() {
+			isClosed = true;
+			cancelTimer();
+			const last = child;
+			if (last) await end(last);
+		},
+	};
+}
+
+const same = (a: TargetSpec, b: TargetSpec): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+const accountsOf = ({ chap, mutual }: TargetSpec) => [
+	{ account: chap, isOutgoing: false },
+	...(mutual ? [{ account: mutual, isOutgoing: true }] : []),
+];
+
+/** From tgt's description of all targets, which is written for people. */
+function readSessions(text: string, iqn: string): TargetSession[] {
+	const found: { initiator: string; addresses: string[] }[] = [];
+	let isHere = false;
+	for (const line of text.split('\n')) {
+		const [, name] = /^Target \d+: (.+)$/.exec(line) ?? [];
+		if (name !== undefined) isHere = name === iqn;
+		if (!isHere) continue;
+		const [, initiator] = /^\s+Initiator: (\S+)/.exec(line) ?? [];
+		if (initiator !== undefined) found.push({ initiator, addresses: [] });
+		const [, address] = /^\s+IP Address: (\S+)/.exec(line) ?? [];
+		if (address !== undefined) found.at(-1)?.addresses.push(address);
+	}
+	return found;
+}
