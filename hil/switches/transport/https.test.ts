@@ -87,11 +87,15 @@ test('nobody there, no TLS there, an answer cut off and one without an end: the 
 	simulator.fault = undefined;
 	t.is((await device.ask(read, signal)).body, 'hello', 'and back again');
 	const plain = await listen(createServer(), { host: '127.0.0.1', port: 0 });
-	const hostname = `127.0.0.1:${plain.port}`;
-	t.is((await failure(t, open({ hostname }).ask(read, signal))).code, 'SwitchAway');
-	await plain.close(0);
-	const gone = await failure(t, open({ hostname }).ask(read, signal));
-	t.regex(gone.message, /did not answer \(ECONNREFUSED\)/);
+	t.teardown(() => plain.close(0));
+	const noTls = open({ hostname: `127.0.0.1:${plain.port}` });
+	t.regex((await failure(t, noTls.ask(read, signal))).message, /does not speak TLS as it must/);
+	// Nobody is at port 1 (tcpmux).
+	const nobody = open({ hostname: '127.0.0.1:1' });
+	t.regex(
+		(await failure(t, nobody.ask(read, signal))).message,
+		/127\.0\.0\.1:1 did not answer \(ECONNREFUSED\)/,
+	);
 });
 
 test('nothing is sent while a change that was given up has no answer, by whomever', async t => {
