@@ -132,6 +132,25 @@ test('an answer about one token that is not understood keeps no other out', asyn
 	t.is(await tokens.describe('alice'), alice);
 });
 
+test('an odd answer that comes late does not shorten the rest after Keystone went away', async t => {
+	const clock = new FakeClock();
+	const faults: ((fault: Error) => void)[] = [];
+	const client: KeystoneClient = {
+		logIn: async () => ({ token: 'own', expiresAt: Number.MAX_SAFE_INTEGER }),
+		describe: () => new Promise((_resolve, reject) => faults.push(reject)),
+		close: async () => undefined,
+	};
+	const tokens = createTokens({ client, clock, logger: silentLogger, remember });
+	const both = [tokens.describe('gone'), tokens.describe('odd')];
+	const outcomes = Promise.allSettled(both);
+	while (faults.length < 2) await new Promise(resolve => setImmediate(resolve));
+	faults[0]?.(new KeystoneAway('away'));
+	faults[1]?.(new Error('no JSON'));
+	await outcomes;
+	await t.throwsAsync(tokens.describe('alice'), { code: 'AuthenticatorAway' });
+	t.is(faults.length, 2, 'nothing more was asked');
+});
+
 test('a flood of tokens waits in a queue that has an end', async t => {
 	const { keystone, tokens } = setUp();
 	let answer = (): void => undefined;

@@ -84,7 +84,8 @@ export function createTokens({ client, clock, logger, remember }: TokensDeps): T
 			logger.warn({ err: cause }, 'Keystone could not be asked');
 			// An answer that only this token gets keeps no others out.
 			const pause = isRefused ? rest.refused : cause instanceof KeystoneAway ? rest.away : 0;
-			resting = { until: clock.elapsed() + pause, why };
+			const until = clock.elapsed() + pause;
+			if (until > resting.until) resting = { until, why };
 			throw away(why, Math.max(pause, rest.away), cause);
 		}
 	}
