@@ -15,7 +15,7 @@ export type Outcome =
 export interface CarryOutDeps {
 	readonly driver: SwitchDriver;
 	readonly clock: Clock;
-	/** Milliseconds that one call of the driver may take. */
+	/** Milliseconds that one call of the driver may take; a change may have its driver's own patience. */
 	readonly timeout: number;
 	/** Ends what is under way. */
 	readonly signal: AbortSignal;
@@ -67,7 +67,10 @@ export async function readPort(port: string, deps: CarryOutDeps): Promise<PortSt
 export async function bringTo(port: string, wanted: PortState, deps: CarryOutDeps): Promise<void> {
 	if (isSameState(await readPort(port, deps), wanted)) return;
 	deps.onSet();
-	await withinTime(deps, signal => deps.driver.setPort(port, wanted, signal));
+	const { driver, timeout } = deps;
+	await withinTime({ ...deps, timeout: driver.patience ?? timeout }, signal =>
+		driver.setPort(port, wanted, signal),
+	);
 	const state = await readPort(port, deps);
 	if (isSameState(state, wanted)) return;
 	throw hilErrors.SwitchDeaf(

@@ -3,6 +3,8 @@ import { codeOf } from '../core/bench.fixture.ts';
 import { deleteNetwork } from '../core/networks.ts';
 import { detachNode } from '../core/projects.ts';
 import { nics } from '../model/node.ts';
+import type { SwitchDriver, SwitchType } from '../switches/driver.ts';
+import { createMockSwitches } from '../switches/mock.ts';
 import { createNetworkBench, portOf } from './network.fixture.ts';
 
 const nothing = { native: null, tagged: [] };
@@ -120,6 +122,32 @@ test('a call that hangs is given up; a fault of the driver ends no worker', asyn
 	mock.trouble = undefined;
 	await bench.pass(10_000);
 	t.is((await bench.action(id)).status, 'DONE');
+});
+
+test('a switch that needs longer for a change has its time, and a switch that does not answer has not', async t => {
+	const mocks = createMockSwitches();
+	const setPort: SwitchDriver['setPort'] = (_port, _wanted, signal) =>
+		new Promise((_, reject) => {
+			signal.addEventListener('abort', () => reject(signal.reason));
+		});
+	const open: SwitchType['open'] = given => ({ ...mocks.type.open(given), patience: 5000, setPort });
+	const bench = await createNetworkBench({ mocks, type: { ...mocks.type, open } });
+	const id = await bench.connect('n1', 'a');
+	const changing = bench.workers.idle();
+	await new Promise(resolve => setImmediate(resolve));
+	bench.clock.advance(4999);
+	await new Promise(resolve => setImmediate(resolve));
+	t.like(await bench.action(id), { attempts: 0 }, 'still under way');
+	bench.clock.advance(1);
+	await changing;
+	t.like(await bench.action(id), { status: 'PENDING', error: 'no answer within 5000 ms' });
+	mocks.at('s1').trouble = { kind: 'hangs' };
+	bench.clock.advance(1000);
+	const reading = bench.workers.idle();
+	await new Promise(resolve => setImmediate(resolve));
+	bench.clock.advance(1000);
+	await reading;
+	t.like(await bench.action(id), { status: 'PENDING', error: 'no answer within 1000 ms' });
 });
 
 test('a pending action whose NIC lost its port ends in ERROR, and the worker goes on', async t => {

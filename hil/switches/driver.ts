@@ -8,6 +8,8 @@ import type { SwitchKind } from '../model/switch-kind.ts';
 export interface SwitchDriver {
 	/** What the port carries, as the switch itself says now. */
 	readPort(port: string, signal: AbortSignal): Promise<PortState>;
+	/** Milliseconds that a change may take on a switch that needs longer than others. */
+	readonly patience?: number;
 	/** Makes the port carry exactly that and nothing else; the same again changes nothing. */
 	setPort(port: string, wanted: PortState, signal: AbortSignal): Promise<void>;
 	/**

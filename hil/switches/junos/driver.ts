@@ -37,6 +37,8 @@ export function createJunos(trust: Pick<SwitchTrust, 'knownHosts'>, clock: Clock
 }
 
 const nothing: PortState = { native: null, tagged: [] };
+/** In ms: the small ones of the line take half a minute for a commit alone. */
+const patience = 180_000;
 /** In ms: between two looks at the hardware, which follows a commit after a moment. */
 const betweenLooks = 250;
 /** Of the hardware, while it shows something else than what is configured. */
@@ -138,6 +140,7 @@ function openJunos(connection: JunosConnection, clock: Clock): SwitchDriver {
 				await pause(signal);
 			}
 		},
+		patience,
 		async setPort(port, wanted, signal) {
 			check(port);
 			const target = xml('target', [xml('candidate')]);
