@@ -24,6 +24,16 @@ export interface OpenVswitch {
 }
 
 const schema = '/usr/share/openvswitch/vswitch.ovsschema';
+/**
+ * As where the system itself runs it (ovs-ctl(8)): other machines may manage the switch, over TLS, when its database says
+ * so (`ovs-vsctl set-manager`, `set-ssl`). It does not at first.
+ */
+const managersOfDatabase = [
+	'--remote=db:Open_vSwitch,Open_vSwitch,manager_options',
+	'--private-key=db:Open_vSwitch,SSL,private_key',
+	'--certificate=db:Open_vSwitch,SSL,certificate',
+	'--ca-cert=db:Open_vSwitch,SSL,ca_cert',
+];
 /** Milliseconds for a daemon to open its socket. */
 const patience = 15_000;
 
@@ -76,6 +86,7 @@ export async function startOpenVswitch(options: {
 
 		const server = await start('ovsdb-server', [
 			...['conf.db', '--remote=punix:db.sock', '--unixctl=ovsdb.ctl', '--no-chdir', ...quiet],
+			...managersOfDatabase,
 		]);
 		// By the process's folder, for the path of a UNIX socket has room for 107 bytes only.
 		const ovsdb = await untilReady('ovsdb-server', server, () =>

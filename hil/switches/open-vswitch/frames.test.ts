@@ -11,6 +11,7 @@ import { frame, type Plug, plugIn } from '../../../qemu/switch/test-plug.ts';
 import { testNeeding } from '../../../test/debian/test-needing.ts';
 import type { SwitchDriver } from '../driver.ts';
 import { openVswitchType } from './driver.ts';
+import { listeningPort } from './open-vswitch.fixture.ts';
 
 const test = testNeeding('openvswitch-switch', 'qemu-system-x86');
 const { signal } = new AbortController();
@@ -178,10 +179,38 @@ test('where another port would hear them, those that carry nothing leave the bri
 
 test('once a port is said to be off a network, not one more frame passes', async t => {
 	const { driver, plugs } = await setUp(t);
-	const [a, b, c] = plugs;
+	await passesNoMore(t, driver, plugs, 60);
+});
+
+test('nor where the switch can only be given time to forget', async t => {
+	const { network, plugs } = await setUp(t);
+	const others = await otherThan(t, network);
+	await others.transact([
+		{ op: 'insert', table: 'Manager', 'uuid-name': 'manager', row: { target: 'ptcp:0:127.0.0.1' } },
+		{
+			op: 'update',
+			table: 'Open_vSwitch',
+			where: [],
+			row: { manager_options: ['named-uuid', 'manager'] },
+		},
+	]);
+	const driver = openVswitchType({ ca: undefined }).open({
+		hostname: 'ovs-connected',
+		isolated: 'ovs-isolated',
+		database: `tcp:127.0.0.1:${await listeningPort(others)}`,
+	});
+	t.teardown(() => driver.close());
+	await passesNoMore(t, driver, plugs, 4);
+});
+
+async function passesNoMore(
+	t: ExecutionContext,
+	driver: SwitchDriver,
+	[a, b, c]: readonly [Plug, Plug, Plug],
+	rounds: number,
+): Promise<void> {
 	await driver.setPort('b', untagged(10), signal);
 	await driver.setPort('c', untagged(30), signal);
-	const rounds = 60;
 	for (let round = 0; round < rounds; round++) {
 		await driver.setPort('a', untagged(10), signal);
 		a.send(frame(`on ${round}`, { from: 1 }));
@@ -196,4 +225,4 @@ test('once a port is said to be off a network, not one more frame passes', async
 		b.texts(),
 		Array.from({ length: rounds }, (_, round) => `on ${round}`),
 	);
-});
+}

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { addBridge, movePort } from '../../../common/ovsdb/bridges.ts';
-import type { Operation } from '../../../common/ovsdb/ovsdb-client.ts';
+import type { Operation, Ovsdb } from '../../../common/ovsdb/ovsdb-client.ts';
 import { parkedColumns } from '../../../common/ovsdb/port-vlans.ts';
 import { findChildren } from '../../../common/processes/children.ts';
 import { type OpenVswitch, startOpenVswitch } from '../../../qemu/switch/open-vswitch.ts';
@@ -92,5 +92,18 @@ export async function startTestVswitch(): Promise<TestVswitch> {
 	} catch (fault) {
 		await vswitch.close();
 		throw fault;
+	}
+}
+
+/** The port on which a database listens for managers, once it does. */
+export async function listeningPort(ovsdb: Ovsdb): Promise<number> {
+	for (;;) {
+		const [found] = await ovsdb.transact([
+			{ op: 'select', table: 'Manager', where: [], columns: ['status'] },
+		]);
+		const { rows } = found as { rows: [{ status: ['map', [string, string][]] }] };
+		const port = new Map(rows[0].status[1]).get('bound_port');
+		if (port !== undefined) return Number(port);
+		await new Promise(resolve => setTimeout(resolve, 20));
 	}
 }
