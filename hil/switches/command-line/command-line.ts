@@ -40,6 +40,8 @@ export interface CommandLine {
 	 * the signal's reason. After either of the last two no other command can be given.
 	 */
 	run(command: Command, signal: AbortSignal): Promise<readonly string[]>;
+	/** A command was sent whose prompt is not back. */
+	readonly isUnderWay: boolean;
 	/** Resolves when the command that was given up has come to its end, or none ever will. */
 	settle(signal: AbortSignal): Promise<void>;
 }
@@ -166,6 +168,9 @@ export async function openCommandLine(
 		},
 		get isOpen() {
 			return !isBroken && channel.isOpen;
+		},
+		get isUnderWay() {
+			return underWay !== undefined;
 		},
 		run,
 		async settle(until) {

@@ -1,3 +1,4 @@
+import type { Clock } from '../../../common/clock.ts';
 import { hilErrors } from '../../errors.ts';
 import { connectSsh, type SshConnection, type SshTarget } from '../transport/ssh.ts';
 import { type CommandLine, type CommandLineKind, openCommandLine } from './command-line.ts';
@@ -15,11 +16,16 @@ export interface Session {
 	close(): Promise<void>;
 }
 
-/**
- * By switch, the command that was given up and whose end has not been seen. Until then the switch may still do it, and
- * whoever looked at a port, or put it back, could be overtaken. Outlives a worker's session.
- */
-export type Unsettled = Map<string, Promise<void>>;
+export interface SessionDeps {
+	readonly clock: Clock;
+	/** Milliseconds that a switch has to end a command whose connection broke, before anything else is asked of it. */
+	readonly quiet: number;
+	/**
+	 * By address, when a command has ended whose end was not seen. Until then the switch may still do it, and whoever looked
+	 * at a port, or put it back, could be overtaken. Outlives a worker's session.
+	 */
+	readonly unsettled: Map<string, Promise<void>>;
+}
 
 /** How long, in ms, the end of a command is waited for that was given up. */
 const patience = 60_000;
@@ -32,7 +38,7 @@ interface Open {
 export function createSession(
 	settings: SessionSettings,
 	kind: CommandLineKind & { readonly unpaged: string },
-	unsettled: Unsettled,
+	{ clock, quiet, unsettled }: SessionDeps,
 ): Session {
 	const address = `${settings.host}:${settings.port}`;
 	let current: Open | undefined;
@@ -65,18 +71,32 @@ export function createSession(
 		}
 	}
 
-	/** Ends the connection, at once or when the command that is under way has ended. */
+	/** Ends the connection, and lets nobody in before what is under way has ended. */
 	async function leave({ line, connection }: Open, isGivenUp: boolean): Promise<void> {
-		if (!isGivenUp || !connection.isOpen) return connection.close();
+		if (!line.isUnderWay) return connection.close();
 		connection.unref();
-		const over = line
-			.settle(AbortSignal.timeout(patience))
+		const over = (isGivenUp && connection.isOpen ? settled(line) : someTime())
 			.then(() => connection.close())
 			.then(() => {
 				if (unsettled.get(address) === over) unsettled.delete(address);
 			});
 		unsettled.set(address, over);
+		if (!isGivenUp) await connection.close();
 	}
+
+	async function settled(line: CommandLine): Promise<void> {
+		const late = new AbortController();
+		const cancel = clock.after(patience, () => late.abort(new Error('it takes too long')));
+		await line.settle(late.signal);
+		cancel();
+		// It has not ended, but the connection has, or it never will.
+		if (line.isUnderWay) await someTime();
+	}
+
+	const someTime = (): Promise<void> =>
+		new Promise(resolve => {
+			clock.after(quiet, resolve);
+		});
 
 	return {
 		async use(work, signal) {

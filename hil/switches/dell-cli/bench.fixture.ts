@@ -1,12 +1,19 @@
 import type { ExecutionContext } from 'ava';
+import type { SessionDeps } from '../command-line/session.ts';
 import { account, type Device, type Simulator, startSimulator } from '../command-line/simulator.fixture.ts';
 import type { ContractSwitch } from '../contract.ts';
 import type { Settings, SwitchDriver, SwitchType } from '../driver.ts';
 import { createDellTypes } from './types.ts';
 
-/** By the end of its URI. */
-export function dellType(name: string, knownHosts: string): SwitchType {
-	const type = createDellTypes({ ca: undefined, knownHosts }).find(each => each.type.endsWith(`/${name}`));
+/** By the end of its URI; with a switch that needs no time after its connection broke. */
+export function dellType(
+	name: string,
+	knownHosts: string,
+	deps: Partial<SessionDeps> = { quiet: 0 },
+): SwitchType {
+	const type = createDellTypes({ ca: undefined, knownHosts }, deps).find(each =>
+		each.type.endsWith(`/${name}`),
+	);
 	if (!type) throw new TypeError(`no type ${name}`);
 	return type;
 }

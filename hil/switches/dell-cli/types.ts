@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { systemClock } from '../../../common/clock.ts';
 import { nativelessTrunk } from '../../model/switch-kind.ts';
 import type { Dialect } from '../command-line/dialect.ts';
 import { openPortDriver } from '../command-line/port-driver.ts';
-import { createSession, type Unsettled } from '../command-line/session.ts';
+import { createSession, type SessionDeps } from '../command-line/session.ts';
 import type { SwitchTrust, SwitchType } from '../driver.ts';
 import { parseKnownHosts } from '../transport/known-hosts.ts';
 import { sshAddress, sshHost } from '../transport/ssh-host.ts';
@@ -36,9 +37,12 @@ const slotPort = /^\d{1,2}\/\d{1,3}(?:\/\d{1,3})?$/;
 const portName = /^(?:gi|te)\d{1,2}\/\d{1,3}(?:\/\d{1,3})?$/;
 
 /** Dell switches of before OS10, by their command line over SSH. */
-export function createDellTypes(trust: SwitchTrust): readonly SwitchType[] {
+export function createDellTypes(
+	trust: SwitchTrust,
+	{ clock = systemClock, quiet = 5_000 }: Partial<SessionDeps> = {},
+): readonly SwitchType[] {
 	const knownHosts = parseKnownHosts(trust.knownHosts ?? '');
-	const unsettled: Unsettled = new Map();
+	const deps: SessionDeps = { clock, quiet, unsettled: new Map() };
 	const ports = {
 		capabilities: [nativelessTrunk],
 		secrets: ['password', 'enable_password'],
@@ -52,7 +56,7 @@ export function createDellTypes(trust: SwitchTrust): readonly SwitchType[] {
 	) {
 		const { hostname, username, password, enable_password: enablePassword } = given;
 		const target = { ...sshAddress(hostname), username, password, enablePassword, knownHosts, isOld: true };
-		return openPortDriver(createSession(target, dialect, unsettled), dialect, name => names.test(name));
+		return openPortDriver(createSession(target, dialect, deps), dialect, name => names.test(name));
 	}
 
 	const powerConnect55xx = z.strictObject(account);
