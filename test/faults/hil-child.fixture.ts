@@ -1,5 +1,6 @@
 // hil as a process of its own that can be killed at a named moment: `hil-child.fixture.ts hil.yaml [SWITCH-FILE]`. Between
 // hil and its store and switches stands what counts the moments; nothing of that is in hil itself.
+import { flushCompileCache } from 'node:module';
 import { createLogger } from '../../common/log/logger.ts';
 import type { Store } from '../../common/store/store.ts';
 import { openHil } from '../../hil/open-hil.ts';
@@ -67,4 +68,6 @@ const running = await openHil(readHilSite(config), {
 	},
 });
 process.on('SIGTERM', () => void running.close().then(() => process.disconnect()));
+// Whoever is killed writes nothing at its end.
+flushCompileCache();
 tell({ kind: 'up', url: running.url });

@@ -1,54 +1,16 @@
 // kill -9 of hil between any two steps of a move, and again while it comes up: looked at on the switch, no node is ever on a
 // network of others, and whoever asks again comes to what was wanted.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import test, { type ExecutionContext } from 'ava';
-import type { PortState } from '../../hil/core/actions.ts';
-import { type ChildHil, startChildHil } from './child-hil.ts';
-import { readSwitchFile } from './file-switch.fixture.ts';
-import { writeHilSite } from './hil-site.ts';
+import test from 'ava';
+import { createKillableSite, livesThrough } from './killed-hil.ts';
 import { atRest, createCaller, furnish, moveNode, nodeNames, type Team } from './moved-node.ts';
-import { readRecords, strayNodes } from './recorded-truth.ts';
+import { strayNodes } from './recorded-truth.ts';
 
-const nothing: PortState = { native: null, tagged: [] };
 const ports = ['p1', 'p2', 'p3'] as const;
-
-async function createSite(t: ExecutionContext) {
-	const folder = await mkdtemp(path.join(tmpdir(), 'hil-faults-'));
-	t.teardown(() => rm(folder, { recursive: true }));
-	const { config, store } = await writeHilSite(folder);
-	const switchFile = path.join(folder, 'switch.json');
-	const carried = (port: string): PortState => readSwitchFile(switchFile)[port] ?? nothing;
-	let running: ChildHil | undefined;
-	t.teardown(() => running?.end());
-	return {
-		carried,
-		records: () => readRecords(store),
-		/** Undefined when it was killed on the way up. */
-		async start(killAt?: number): Promise<ChildHil | undefined> {
-			running = await startChildHil(config, { switchFile, ...(killAt !== undefined && { killAt }) });
-			return running;
-		},
-	};
-}
-
-/** Whether hil is still there at the end of what was asked of it; false when it was killed meanwhile. */
-async function livesThrough(hil: ChildHil, asked: Promise<void>): Promise<boolean> {
-	try {
-		await asked;
-		return true;
-	} catch (fault) {
-		// It fails because hil is dead, or for a reason that the test should tell.
-		const late = new Promise<never>((_, reject) => setTimeout(reject, 10_000, fault).unref());
-		return (await Promise.race([hil.exit, late])) !== 'SIGKILL';
-	}
-}
 
 for (const how of ['calls', 'release'] as const) {
 	test.serial(`killed at each step of a move by ${how}, and again on the way up`, async t => {
 		t.timeout(300_000);
-		const site = await createSite(t);
+		const site = await createKillableSite(t);
 		let hil = await site.start();
 		if (!hil) return t.fail();
 		await furnish(createCaller(hil.url), { settings: { type: 'urn:test:file' }, ports });
