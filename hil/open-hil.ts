@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { systemClock } from '../common/clock.ts';
 import { createEndings } from '../common/endings.ts';
-import { listen } from '../common/http/listen.ts';
+import { listen, urlOf } from '../common/http/listen.ts';
 import { createOpsServer } from '../common/http/ops-server.ts';
 import { hashPassword } from '../common/identity/passwords.ts';
 import type { Logger } from '../common/log/logger.ts';
 import { createRegistry } from '../common/metrics/registry.ts';
 import { openStore } from '../common/store/open-store.ts';
 import type { Store } from '../common/store/store.ts';
+import { readVersion } from '../common/version.ts';
 import { createHil } from './app.ts';
 import { openAuthentication } from './authenticate/open-authentication.ts';
 import { createChanges } from './change/changes.ts';
@@ -171,7 +172,7 @@ export async function openHil(
 		leases.wake();
 		retention.wake();
 		announcer?.wake();
-		return { url: urlOf(main, site.tls ? 'https' : 'http'), ops: urlOf(ops, 'http'), close };
+		return { url: urlOf(site.tls ? 'https' : 'http', main), ops: urlOf('http', ops), close };
 	} catch (fault) {
 		await close();
 		throw fault;
@@ -206,13 +207,3 @@ const accountOf = ({ proxy, at, ca, username, password }: HilSite['obm'][number]
 
 /** HIL's name of the driver that a type of switch belongs to. */
 const extensionOf = (type: string): string => `hil.ext.switches.${type.split('/').at(-1)}`;
-
-const urlOf = ({ host, port }: { host: string; port: number }, scheme: string): string =>
-	`${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
-
-function readVersion(): string {
-	const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-		version: string;
-	};
-	return version;
-}

@@ -27,8 +27,9 @@ const authenticate =
 	({ authenticator }: ProvisionerDeps) =>
 	async (request: Request, response: Response, next: () => void): Promise<void> => {
 		const { authorization } = request.headers;
-		const actor =
-			authorization === undefined ? undefined : await authenticator.authenticate({ authorization });
+		const token = request.get('x-auth-token');
+		const shows = authorization !== undefined || token !== undefined;
+		const actor = shows ? await authenticator.authenticate({ authorization, token }) : undefined;
 		if (!actor) throw provisionerErrors.NotLoggedIn("Log in with hil's user name and password.");
 		response.locals.actor = actor;
 		next();

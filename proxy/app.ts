@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../common/clock.ts';
 import { createApp } from '../common/http/app.ts';
-import { type Listening, listen } from '../common/http/listen.ts';
+import { type Listening, listen, urlOf } from '../common/http/listen.ts';
 import { createOpsServer } from '../common/http/ops-server.ts';
 import { aggregateMetrics } from '../common/metrics/registry.ts';
 import { requestMetrics } from '../common/metrics/request-metrics.ts';
@@ -435,6 +435,3 @@ const pause = (clock: Clock, ms: number): Promise<void> =>
 
 /** Milliseconds between two looks for requests that have waited too long. */
 const expiryInterval = 5000;
-
-const urlOf = (scheme: string, { host, port }: Listening): string =>
-	`${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;

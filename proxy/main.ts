@@ -8,6 +8,7 @@ import { createLogger, type Logger } from '../common/log/logger.ts';
 import { createRegistry } from '../common/metrics/registry.ts';
 import { openStore } from '../common/store/open-store.ts';
 import type { Store } from '../common/store/store.ts';
+import { readVersion } from '../common/version.ts';
 import { createProxy } from './app.ts';
 import type { AuditLog } from './audit/audit-log.ts';
 import { openSignedLog } from './audit/signed-log.ts';
@@ -382,10 +383,3 @@ function depsOfSite(site: Site): SiteDeps {
 
 /** A secret is a file's one line. */
 const readSecret = (file: string): string => readFileSync(file, 'utf8').trim();
-
-function readVersion(): string {
-	const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-		version: string;
-	};
-	return version;
-}

@@ -35,6 +35,19 @@ export async function addServiceCommands(
 	withExamples(proxy, [`${bimetal} proxy -c site.yaml`]);
 
 	addHilCommands(program, registration);
+
+	const provisioner = program
+		.command('provisioner')
+		.description('Start the provisioner alone')
+		.requiredOption('-c, --config <file>', 'site file')
+		.action(
+			run(async (options: { config: string }) => {
+				const service = await import('../../provisioner/main.ts');
+				await service.main(options);
+				return 0;
+			}),
+		);
+	withExamples(provisioner, [`${bimetal} provisioner -c provisioner.yaml`]);
 }
 
 /** What needs neither a proxy nor a log-in. */

@@ -74,3 +74,7 @@ export async function listen(
 function endAfter(response: ServerResponse): void {
 	if (!response.headersSent) response.setHeader('Connection', 'close');
 }
+
+/** `https://127.0.0.1:8443`. */
+export const urlOf = (scheme: string, { host, port }: Pick<Listening, 'host' | 'port'>): string =>
+	`${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -5,7 +5,9 @@ import type { Actor } from '../authorize/actor.ts';
 /** What a request brings to prove who asks: shown to hil, which knows. */
 export interface Credentials {
 	/** The Authorization header. */
-	readonly authorization: string;
+	readonly authorization?: string | undefined;
+	/** The X-Auth-Token header: a token of Keystone's. */
+	readonly token?: string | undefined;
 }
 
 export interface AuthenticatorDeps {
@@ -46,7 +48,9 @@ export function createAuthenticator({ ask, clock }: AuthenticatorDeps): Authenti
 
 	return {
 		async authenticate(credentials) {
-			const digest = createHmac('sha256', key).update(credentials.authorization).digest('base64');
+			const digest = createHmac('sha256', key)
+				.update(JSON.stringify([credentials.authorization, credentials.token]))
+				.digest('base64');
 			const found = known.get(digest);
 			if (found && found.until > clock.elapsed()) return found.actor;
 			const under = asking.get(digest);

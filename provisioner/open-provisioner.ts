@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { systemClock } from '../common/clock.ts';
+import { createEndings } from '../common/endings.ts';
+import { listen, urlOf } from '../common/http/listen.ts';
+import { createOpsServer } from '../common/http/ops-server.ts';
+import type { Logger } from '../common/log/logger.ts';
+import { createRegistry } from '../common/metrics/registry.ts';
+import { openStore } from '../common/store/open-store.ts';
+import { readVersion } from '../common/version.ts';
+import { createProvisioner } from './app.ts';
+import { askHil } from './authenticate/ask-hil.ts';
+import { createAuthenticator } from './authenticate/authenticator.ts';
+import { operations } from './model/operation.ts';
+import { createRunner } from './operation/runner.ts';
+import type { ProvisionerSite } from './site.ts';
+import { openQcow2Storage } from './storage/qcow2/qcow2-storage.ts';
+import { volumeKinds } from './volume/kinds.ts';
+
+export interface RunningProvisioner {
+	readonly url: string;
+	readonly ops: string;
+	/** Ends what is under way where it is, and closes what was opened: the next start goes on there. */
+	close(): Promise<void>;
+}
+
+/** Opens what a site names, wires it and listens; what was opened is closed again when a later step fails. */
+export async function openProvisioner(
+	site: ProvisionerSite,
+	{ logger }: { readonly logger: Logger },
+): Promise<RunningProvisioner> {
+	const clock = systemClock;
+	const opened: (() => unknown)[] = [];
+	const close = async (): Promise<void> => {
+		for (const end of opened.splice(0).reverse()) await end();
+	};
+	try {
+		const store = await openStore(site.store);
+		opened.push(() => store.close());
+		const run = `provisioner-${randomUUID().slice(0, 8)}`;
+		const storage = await openQcow2Storage({ folder: site.storage.folder, run, clock, logger });
+		opened.push(() => storage.close());
+		const registry = createRegistry({ service: 'provisioner', process: true });
+		const endings = createEndings(clock);
+		const kinds = volumeKinds({ store, storage });
+		const shared = { store, clock, logger };
+		const onChange = (id: string): void => endings.tell(id);
+		const runner = createRunner({ ...shared, kinds, random: Math.random, onChange });
+		opened.push(() => runner.close());
+		const { url, ca } = site.hil;
+		const ask = askHil({ url, ca: ca && readFileSync(ca, 'utf8') });
+		const app = createProvisioner({
+			...shared,
+			registry,
+			storage,
+			kinds,
+			runner,
+			endings,
+			authenticator: createAuthenticator({ ask, clock }),
+			world: actor => ({ actor, now: clock.now(), newId: randomUUID }),
+			version: readVersion(),
+		});
+		const server = site.tls
+			? createTlsServer(
+					{
+						cert: readFileSync(site.tls.certificate, 'utf8'),
+						key: readFileSync(site.tls.key, 'utf8'),
+						minVersion: 'TLSv1.2',
+					},
+					app,
+				)
+			: createServer(app);
+		const main = await listen(server, { ...site.listen, clock });
+		opened.push(() => main.close());
+		// Whoever waits is answered before the listener closes.
+		opened.push(() => endings.close());
+		const checks = {
+			store: () => store.read(tx => tx.count(operations, { index: 'open', equals: 'yes' })),
+			storage: () => storage.usage(),
+		};
+		const ops = await listen(createOpsServer({ registry, checks, clock }), { ...site.ops, clock });
+		opened.push(() => ops.close());
+		await runner.start();
+		return { url: urlOf(site.tls ? 'https' : 'http', main), ops: urlOf('http', ops), close };
+	} catch (fault) {
+		await close();
+		throw fault;
+	}
+}
