@@ -5,22 +5,27 @@ import { type NetconfSession, openNetconf } from '../netconf/session.ts';
 import { childOf, type XmlElement } from '../netconf/xml.ts';
 import { connectSsh, type SshConnection, type SshTarget } from '../transport/ssh.ts';
 
-/** A NETCONF session with one Junos switch, opened when it is needed and again when it was lost. */
+/** A connection with one Junos switch, opened when it is needed and again when it was lost. */
 export interface JunosConnection {
-	/**
-	 * Asks the switch for an operation, and gives its reply.
-	 * @throws SwitchRefused with the switch's words; SwitchAway when there is no answer or somebody else is in the way
-	 */
-	ask(operation: XmlElement, signal: AbortSignal): Promise<XmlElement>;
-	/** The same, for operations whose only answer is that they are done. */
-	order(operation: XmlElement, signal: AbortSignal): Promise<void>;
-	/** False when the last session was lost, and with it its lock and what it had not committed. */
-	readonly isOpen: boolean;
+	/** The session that there is, or a new one. A change stays in one: another has neither its lock nor its edits. */
+	session(signal: AbortSignal): Promise<JunosSession>;
 	/** Ends it without a word: the switch gives up what the session held. */
 	drop(): Promise<void>;
 	close(): Promise<void>;
 	refusal(words: string): BimetalError;
 	away(words: string): BimetalError;
+}
+
+export interface JunosSession {
+	/** False once it is lost, and with it its lock and what it had not committed. */
+	readonly isOpen: boolean;
+	/**
+	 * Asks the switch for an operation, and gives its reply.
+	 * @throws SwitchRefused with the switch's words; SwitchAway when there is no answer or somebody else is in the way
+	 */
+	ask(operation: XmlElement): Promise<XmlElement>;
+	/** The same, for operations whose only answer is that they are done. */
+	order(operation: XmlElement): Promise<void>;
 }
 
 /** In ms, for a goodbye. */
@@ -57,27 +62,31 @@ export function createConnection(target: SshTarget): JunosConnection {
 		await last?.ssh.close();
 	}
 
-	async function ask(operation: XmlElement, signal: AbortSignal): Promise<XmlElement> {
-		const session = await open(signal);
-		const reply = await session.call(operation, signal);
-		if (reply.kind === 'done') return reply.reply;
-		const words = reply.errors.map(each => each.words).join('; ');
-		throw reply.errors.some(isInTheWay)
-			? away(`is being configured by somebody else: ${words}`)
-			: refusal(words);
+	function speak(session: NetconfSession, signal: AbortSignal): JunosSession {
+		async function ask(operation: XmlElement): Promise<XmlElement> {
+			const reply = await session.call(operation, signal);
+			if (reply.kind === 'done') return reply.reply;
+			const words = reply.errors.map(each => each.words).join('; ');
+			throw reply.errors.some(isInTheWay)
+				? away(`is being configured by somebody else: ${words}`)
+				: refusal(words);
+		}
+		return {
+			get isOpen() {
+				return session.isOpen;
+			},
+			ask,
+			async order(operation) {
+				const reply = await ask(operation);
+				if (childOf(reply, 'ok')) return;
+				await drop();
+				throw away(`does not say whether it has done <${operation.name}>`);
+			},
+		};
 	}
 
 	return {
-		ask,
-		async order(operation, signal) {
-			const reply = await ask(operation, signal);
-			if (childOf(reply, 'ok')) return;
-			await drop();
-			throw away(`does not say whether it has done <${operation.name}>`);
-		},
-		get isOpen() {
-			return Boolean(current?.ssh.isOpen && current.session.isOpen);
-		},
+		session: async signal => speak(await open(signal), signal),
 		drop,
 		async close() {
 			await current?.session.close(AbortSignal.timeout(patience));

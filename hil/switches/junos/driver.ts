@@ -12,7 +12,7 @@ import {
 import { childOf, type XmlElement, xml } from '../netconf/xml.ts';
 import { parseKnownHosts } from '../transport/known-hosts.ts';
 import { sshAddress } from '../transport/ssh-host.ts';
-import { createConnection, type JunosConnection } from './connection.ts';
+import { createConnection, type JunosConnection, type JunosSession } from './connection.ts';
 import { hardwareVlans } from './hardware-state.ts';
 import { portChange } from './port-change.ts';
 import { isShutWithUnits, portStateOf } from './port-configuration.ts';
@@ -37,6 +37,7 @@ export function createJunos(trust: Pick<SwitchTrust, 'knownHosts'>, clock: Clock
 }
 
 const nothing: PortState = { native: null, tagged: [] };
+const target = xml('target', [xml('candidate')]);
 /** In ms: the small ones of the line take half a minute for a commit alone. */
 const patience = 180_000;
 /** In ms: between two looks at the hardware, which follows a commit after a moment. */
@@ -62,23 +63,23 @@ function openJunos(connection: JunosConnection, clock: Clock): SwitchDriver {
 	const committed = { database: 'committed', inherit: 'inherit' };
 
 	async function configuration(
+		session: JunosSession,
 		port: string,
 		attributes: Readonly<Record<string, string>>,
-		signal: AbortSignal,
 	): Promise<XmlElement> {
 		const wanted = [xml('interfaces', [xml('interface', [xml('name', port)])]), xml('vlans')];
 		const request = xml('get-configuration', [xml('configuration', wanted)], attributes);
-		const found = childOf(await connection.ask(request, signal), 'configuration');
+		const found = childOf(await session.ask(request), 'configuration');
 		if (!found) throw connection.away('shows no configuration');
 		return found;
 	}
 
 	/** Undefined when the hardware does not show the port. */
-	async function hardware(port: string, signal: AbortSignal): Promise<ReadonlySet<number> | undefined> {
+	async function hardware(session: JunosSession, port: string): Promise<ReadonlySet<number> | undefined> {
 		let refused: unknown;
 		for (const request of hardwareRequests(`${port}.0`)) {
 			try {
-				const vlans = hardwareVlans(await connection.ask(request, signal), port);
+				const vlans = hardwareVlans(await session.ask(request), port);
 				if (typeof vlans === 'string') throw refusal(vlans);
 				return vlans;
 			} catch (fault) {
@@ -111,8 +112,8 @@ function openJunos(connection: JunosConnection, clock: Clock): SwitchDriver {
 	}
 
 	/** What is to be committed lets exactly that pass, with all that the port inherits. */
-	async function checkCandidate(port: string, wanted: PortState, signal: AbortSignal): Promise<void> {
-		const state = portStateOf(await configuration(port, { inherit: 'inherit' }, signal), port);
+	async function checkCandidate(session: JunosSession, port: string, wanted: PortState): Promise<void> {
+		const state = portStateOf(await configuration(session, port, { inherit: 'inherit' }), port);
 		if (typeof state === 'string') throw notOurs(port, state);
 		if (isSameState(state, wanted)) return;
 		throw refusal(
@@ -123,14 +124,15 @@ function openJunos(connection: JunosConnection, clock: Clock): SwitchDriver {
 	return {
 		async readPort(port, signal) {
 			check(port);
-			const config = await configuration(port, committed, signal);
+			const session = await connection.session(signal);
+			const config = await configuration(session, port, committed);
 			const state = portStateOf(config, port);
 			if (typeof state === 'string') throw notOurs(port, state);
 			// The hardware may go on showing VLANs of a port that somebody has only disabled.
 			if (isShutWithUnits(config, port)) return state;
 			const expected = [...(state.native === null ? [] : [state.native]), ...state.tagged];
 			for (let look = 1; ; look++) {
-				const vlans = await hardware(port, signal);
+				const vlans = await hardware(session, port);
 				if (vlans ? isSameSet(vlans, expected) : expected.length === 0 || look >= looksForPort) return state;
 				if (look >= looks) {
 					throw hilErrors.SwitchDeaf(
@@ -143,26 +145,26 @@ function openJunos(connection: JunosConnection, clock: Clock): SwitchDriver {
 		patience,
 		async setPort(port, wanted, signal) {
 			check(port);
-			const target = xml('target', [xml('candidate')]);
-			await connection.order(xml('lock', [target]), signal);
+			const session = await connection.session(signal);
+			await session.order(xml('lock', [target]));
 			try {
-				const own = await configuration(port, {}, signal);
-				const effective = await configuration(port, { inherit: 'inherit' }, signal);
+				const own = await configuration(session, port, {});
+				const effective = await configuration(session, port, { inherit: 'inherit' });
 				const state = portStateOf(effective, port);
 				// Whatever stands there: shut, it passes nothing.
 				if (typeof state === 'string' && !isSameState(wanted, nothing)) throw notOurs(port, state);
 				const change = portChange(own, effective, port, wanted);
 				if (typeof change === 'string') throw refusal(change);
 				const config = xml('config', [xml('configuration', change)]);
-				await connection.order(xml('edit-config', [target, config]), signal);
-				await checkCandidate(port, wanted, signal);
-				await connection.order(xml('commit'), signal);
+				await session.order(xml('edit-config', [target, config]));
+				await checkCandidate(session, port, wanted);
+				await session.order(xml('commit'));
 			} catch (fault) {
-				await giveBack(target, signal);
+				await giveBack(session);
 				throw fault;
 			}
 			try {
-				await connection.order(xml('unlock', [target]), signal);
+				await session.order(xml('unlock', [target]));
 			} catch (fault) {
 				// It is done. With the session ends its lock.
 				await connection.drop();
@@ -173,11 +175,10 @@ function openJunos(connection: JunosConnection, clock: Clock): SwitchDriver {
 	};
 
 	/** Leaves the candidate as it was. If that cannot be, the session ends, and the switch does it. */
-	async function giveBack(target: XmlElement, signal: AbortSignal): Promise<void> {
-		if (!connection.isOpen) return;
+	async function giveBack(session: JunosSession): Promise<void> {
 		try {
-			await connection.order(xml('discard-changes'), signal);
-			await connection.order(xml('unlock', [target]), signal);
+			await session.order(xml('discard-changes'));
+			await session.order(xml('unlock', [target]));
 		} catch {
 			await connection.drop();
 		}

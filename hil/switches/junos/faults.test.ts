@@ -81,6 +81,20 @@ for (const step of steps) {
 		t.deepEqual(bench.carried(), ['10']);
 	});
 
+	test(`the session ends behind <${step}>: nothing is edited in another one, which has no lock`, async t => {
+		const bench = await createJunosBench(t);
+		await bench.set(before);
+		bench.simulator.trouble.set(step, { kind: 'end' });
+		const { code } = await faultOf(bench.set(wanted));
+		const isDone = step === 'commit' || step === 'unlock';
+		t.is(code, isDone ? 'nothing was thrown' : 'SwitchAway');
+		t.is(bench.simulator.seen.at(-1), step);
+		t.deepEqual(bench.carried(), isDone ? ['20t', '30t'] : ['10']);
+		await untilThere(() => bench.set(wanted));
+		t.deepEqual(bench.carried(), ['20t', '30t']);
+		t.true(bench.isClean());
+	});
+
 	test(`<${step}> is never answered: given up, the driver changes nothing more`, async t => {
 		const bench = await createJunosBench(t);
 		await bench.set(before);

@@ -9,6 +9,8 @@ import { type Complaint, Refusal } from './statements.fixture.ts';
 export type Trouble =
 	/** The connection breaks before the switch does it, or after it has done it. */
 	| { readonly kind: 'cut'; readonly when: 'before' | 'after' }
+	/** It is done and answered, and the session ends, as when somebody logs it out. */
+	| { readonly kind: 'end' }
 	/** It is done, and not answered; or done and answered when the simulator is told to, whatever becomes of the session. */
 	| { readonly kind: 'silent' | 'late' }
 	/** It is done, and this is sent instead of an answer. */
@@ -103,6 +105,10 @@ export async function serveSession(channel: ServerChannel, deps: SessionDeps): P
 			else if (trouble?.kind === 'raw') channel.write(trouble.bytes);
 			else if (trouble?.kind === 'warn') send({ ...result, warnings: [warning(trouble.message)] });
 			else if (trouble?.kind !== 'silent') send(result);
+			if (trouble?.kind === 'end') {
+				channel.close();
+				return false;
+			}
 		} catch (fault) {
 			if (!(fault instanceof Refusal)) throw fault;
 			refuse(...fault.complaints);
