@@ -14,6 +14,7 @@ import { planRack } from '../rack/rack-plan.ts';
 import { openSecret } from './demo-people.ts';
 import { completeRackFile, demoProjects, demoSwitch } from './demo-rack.ts';
 import type { DemoHilUser, DemoSite } from './demo-site.ts';
+import { reachable } from './ports.ts';
 import { openServiceAccount } from './service-account.ts';
 
 export interface DemoHil {
@@ -59,8 +60,9 @@ export async function startDemoHil(options: {
 	const file = await writeHilFile(options);
 	const hil = await openHil(readHilSite(file), { logger });
 	try {
+		const url = reachable(hil.url);
 		const ca = site.authority.certificatePem;
-		const client = createHilClient({ url: hil.url, ca, username: admin.name, password: admin.password });
+		const client = createHilClient({ url, ca, username: admin.name, password: admin.password });
 		const credential = { username: account.username, password: account.password };
 		const proxy = createProxyClient({ url: options.proxyUrl, ca, credential, clock });
 		try {
@@ -77,7 +79,7 @@ export async function startDemoHil(options: {
 		} finally {
 			await Promise.all([client.close(), proxy.close()]);
 		}
-		return { url: hil.url, ops: hil.ops, users, close: () => hil.close() };
+		return { url, ops: hil.ops, users, close: () => hil.close() };
 	} catch (fault) {
 		await hil.close();
 		throw fault;

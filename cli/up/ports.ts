@@ -29,3 +29,9 @@ export async function choosePorts(
 	}
 	return ports;
 }
+
+/** The same from this machine: an address that stands for all of them is none that a certificate names. */
+export function reachable(url: string): string {
+	const { hostname, port } = new URL(url);
+	return ['0.0.0.0', '[::]'].includes(hostname) ? `https://127.0.0.1:${port}` : url;
+}

@@ -12,7 +12,7 @@ import { type DemoHil, openHilAccount, startDemoHil } from './demo-hil.ts';
 import { openSignedPolicies } from './demo-policies.ts';
 import { type DemoSite, openDemoSite, type UpLine, writeSiteFile } from './demo-site.ts';
 import type { MachineRoom } from './machine-room.ts';
-import { choosePorts, freeOr } from './ports.ts';
+import { choosePorts, freeOr, reachable } from './ports.ts';
 
 export interface SiteOptions {
 	/** Folder of the state; created when missing. */
@@ -148,12 +148,6 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 		await close();
 		throw fault;
 	}
-}
-
-/** From this machine: an address that stands for all of them is none that a certificate names. */
-function reachable(url: string): string {
-	const { hostname, port } = new URL(url);
-	return ['0.0.0.0', '[::]'].includes(hostname) ? `https://127.0.0.1:${port}` : url;
 }
 
 const signPolicies = (site: DemoSite, { state, policies }: SiteOptions): Promise<string> =>
