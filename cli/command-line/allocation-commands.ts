@@ -225,6 +225,21 @@ function addSwitches(device: Command, { context, run }: Registration): void {
 			);
 		withExamples(withHilConnection(command), [`${bimetal} switch ${name} tor --as admin`]);
 	}
+	const replace = device
+		.command('replace')
+		.summary('Say how a switch is reached now: a new device, address or password')
+		.description(
+			'Sets type and settings of a recorded switch anew, from a rack file. Its ports and what is recorded of them stay; ' +
+				'what is pending is done on the new device at once.',
+		)
+		.argument('<switch>', 'the switch')
+		.argument('<file>', 'the rack file that has it')
+		.action(
+			run(async (name: string, file: string, options: HilOptions) =>
+				(await load()).replaceSwitch(context, name, file, options),
+			),
+		);
+	withExamples(withHilConnection(replace), [`${bimetal} switch replace tor rack.yaml --as admin`]);
 }
 
 function bound(text: string): number | 'any' {

@@ -1,9 +1,13 @@
+import path from 'node:path';
 import type { DriftView, SwitchHealth, SwitchPorts, SwitchStates } from '../../hil/client.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { usageError } from '../failure.ts';
 import { type HilOptions, withHil } from '../hil/hil-connection.ts';
 import { carries, networksText } from '../hil/port-text.ts';
 import { painter, printFields, printJson, printLine, printTable, relativeTime, short } from '../output.ts';
+import { readRackFile } from '../rack/rack-file.ts';
+import { withSecrets } from '../rack/rack-plan.ts';
 import { visible } from '../visible.ts';
 
 type State = SwitchStates[number];
@@ -109,6 +113,26 @@ export const inspectSwitch = (
 				);
 		}
 		return left.length > 0 ? exitCodes.found.code : exitCodes.ok.code;
+	});
+
+/** `bimetal switch replace SWITCH FILE`: how it is reached from now on, as a rack file has it. */
+export const replaceSwitch = (
+	context: CliContext,
+	name: string,
+	file: string,
+	options: HilOptions,
+): Promise<number> =>
+	withHil(context, options, async ({ client, suffix }) => {
+		const given = readRackFile(path.resolve(context.cwd, file)).switches[name];
+		if (!given) throw usageError(`${file} has no switch ${name}`, 'the name that it is recorded by');
+		await client.administration.replaceSwitch(name, given.type, await withSecrets(given.settings));
+		if (options.json) printJson(context, { switch: name, type: given.type });
+		else
+			printLine(
+				context,
+				`${visible(name)} is reached as the file says. Next: ${commandName(context)} switch drift ${visible(name)}${suffix}`,
+			);
+		return exitCodes.ok.code;
 	});
 
 async function printDrift(

@@ -65,7 +65,8 @@ async function planSwitches(client: HilClient, rack: RackFile, { steps }: Growin
 	}
 }
 
-async function withSecrets(
+/** The settings of a switch, with what its files hold. */
+export async function withSecrets(
 	settings: RackFile['switches'][string]['settings'],
 ): Promise<Record<string, unknown>> {
 	const all = Object.entries(settings).map(async ([setting, value]) => [

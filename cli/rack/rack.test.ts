@@ -47,7 +47,7 @@ async function start(t: ExecutionContext, text = rack, nodes = 1) {
 }
 
 test('what is missing is said, recorded, and found again', async t => {
-	const { register, hil, home } = await start(t);
+	const { register, run, hil, home } = await start(t);
 	const tried = await register('--dry-run');
 	t.is(tried.code, 0, tried.err);
 	t.snapshot(tried.out, 'dry run');
@@ -76,6 +76,11 @@ test('what is missing is said, recorded, and found again', async t => {
 	const again = await register();
 	t.is(again.out, 'All of it is recorded already.\n');
 	t.is(hil.mocks.at('core').changes, changes);
+	await writeFile(path.join(home, 'new.yaml'), rack.replace('hostname: core', 'hostname: core2'));
+	const replaced = await run('switch', 'replace', 'core', 'new.yaml', '--as', 'admin');
+	t.is(replaced.code, 0, replaced.err);
+	t.is((await run('switch', 'drift', 'core', '--as', 'admin')).code, 0);
+	t.is((await run('switch', 'replace', 'tor', 'new.yaml', '--as', 'admin')).code, 2);
 	const password = await readFile(path.join(home, 'carol.password'), 'utf8');
 	t.false((tried.out + made.out).includes(password.trim()));
 });

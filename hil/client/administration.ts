@@ -32,6 +32,8 @@ export interface HilAdministration {
 	switchHealth(name: string): Promise<SwitchHealth>;
 	/** `settings`: what its driver takes, secrets among them. */
 	registerSwitch(name: string, type: string, settings: Readonly<Record<string, unknown>>): Promise<void>;
+	/** How it is reached from now on, all settings anew; its ports and what is recorded of them stay. */
+	replaceSwitch(name: string, type: string, settings: Readonly<Record<string, unknown>>): Promise<void>;
 	deleteSwitch(name: string): Promise<void>;
 	/** What is in the ports and what they carry; `after` is the `next` of the page before. */
 	switchPorts(of: string, after?: string): Promise<SwitchPorts>;
@@ -82,6 +84,7 @@ export function createAdministration({ call }: HilTransport): HilAdministration 
 		switchStates: async () => (await call(v1.switches, 'GET', '/v1/switches')).switches,
 		switchHealth: name => call(v1.switchWithDrift, 'GET', at`/v1/switch/${name}`),
 		registerSwitch: (name, type, settings) => tell('PUT', at`/v0/switch/${name}`, { ...settings, type }),
+		replaceSwitch: (name, type, settings) => tell('PUT', at`/v1/switch/${name}`, { ...settings, type }),
 		deleteSwitch: name => tell('DELETE', at`/v0/switch/${name}`),
 		switchPorts: (of, after) => {
 			const page = `limit=1000${after === undefined ? '' : `&after=${encodeURIComponent(after)}`}`;
