@@ -4,9 +4,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { type HilBench, startHil } from '../../hil/hil.fixture.ts';
 import { openVswitchType } from '../../hil/switches/open-vswitch/driver.ts';
+import type { HeldTransaction } from '../../hil/switches/open-vswitch/relay.fixture.ts';
 import { testNeeding } from '../debian/test-needing.ts';
 import { type Caller, furnish, moveNode, nodeNames, type Team } from './moved-node.ts';
-import type { HeldTransaction } from './ovsdb-relay.ts';
 import { recordsOf, strayNodes } from './recorded-truth.ts';
 import { startWatchedSwitch, type WatchedSwitch } from './watched-switch.ts';
 

@@ -1,11 +1,11 @@
 // kill -9 of hil at each message that it has for a real Open vSwitch, which then never comes, or comes true and is never
 // answered, or comes when another hil has long gone on. Frames are sent to see who reaches whom.
 import type { ExecutionContext } from 'ava';
+import type { HeldTransaction } from '../../hil/switches/open-vswitch/relay.fixture.ts';
 import { testNeeding } from '../debian/test-needing.ts';
 import { type ChildHil, startChildHil } from './child-hil.ts';
 import { writeHilSite } from './hil-site.ts';
 import { createCaller, furnish, moveNode, nodeNames, type Team } from './moved-node.ts';
-import type { HeldTransaction } from './ovsdb-relay.ts';
 import { readRecords, strayNodes } from './recorded-truth.ts';
 import { startWatchedSwitch } from './watched-switch.ts';
 

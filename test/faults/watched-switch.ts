@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { findChildren } from '../../common/processes/children.ts';
 import type { PortState } from '../../hil/core/actions.ts';
+import { type OvsdbRelay, startOvsdbRelay } from '../../hil/switches/open-vswitch/relay.fixture.ts';
 import { startSwitch } from '../../qemu/switch/switch.ts';
 import { frame, type Plug, plugIn } from '../../qemu/switch/test-plug.ts';
 import { nodeNames, type Team } from './moved-node.ts';
-import { type OvsdbRelay, startOvsdbRelay } from './ovsdb-relay.ts';
 
 /**
  * A real Open vSwitch behind a relay, with something plugged in that sends and hears: hil's three nodes, and a witness in

@@ -9,7 +9,7 @@ import { testNeeding } from '../../../test/debian/test-needing.ts';
 import type { Settings, SwitchDriver } from '../driver.ts';
 import { openVswitchType } from './driver.ts';
 import { startTestVswitch, type TestVswitch } from './open-vswitch.fixture.ts';
-import { isChange, type Relay, startRelay } from './relay.fixture.ts';
+import { type OvsdbRelay, startOvsdbRelay } from './relay.fixture.ts';
 
 const test = testNeeding('openvswitch-switch');
 const { signal } = new AbortController();
@@ -19,10 +19,15 @@ const untagged = (native: number) => ({ native, tagged: [] });
 async function setUp(t: ExecutionContext) {
 	const vswitch = await startTestVswitch();
 	t.teardown(() => vswitch.close());
-	const relay = await startRelay(vswitch.folder);
+	const relay = await startOvsdbRelay(join(vswitch.folder, 'relay.sock'), join(vswitch.folder, 'db.sock'));
 	t.teardown(() => relay.close());
 	/** By way of the relay, and directly. */
-	return { vswitch, relay, driver: open(t, vswitch, { database: relay.database }), other: open(t, vswitch) };
+	return {
+		vswitch,
+		relay,
+		driver: open(t, vswitch, { database: `unix:${relay.path}` }),
+		other: open(t, vswitch),
+	};
 }
 
 function open(
@@ -48,16 +53,23 @@ function signalOf(): { readonly came: Promise<void>; come(): void } {
 	return { came, come };
 }
 
-/** Holds the next change of a port back on its way. */
-function holdChange(relay: Relay) {
-	const [held, let_] = [signalOf(), signalOf()];
-	relay.onQuestion(async question => {
-		if (!isChange(question)) return 'pass';
+/** Holds the next change of a port back on its way; `pass` lets it through, and resolves when the switch has answered. */
+function holdChange(relay: OvsdbRelay) {
+	const [held, free, over] = [signalOf(), signalOf(), signalOf()];
+	relay.hold(async transaction => {
+		if (!transaction.isChange) return transaction.pass();
 		held.come();
-		await let_.came;
-		return 'pass';
+		await free.came;
+		await transaction.pass();
+		over.come();
 	});
-	return { held: held.came, pass: let_.come };
+	return {
+		held: held.came,
+		pass: (): Promise<void> => {
+			free.come();
+			return over.came;
+		},
+	};
 }
 
 test('a change that was given up does not come true later', async t => {
@@ -71,8 +83,7 @@ test('a change that was given up does not come true later', async t => {
 	await t.throwsAsync(change, { message: 'given up' });
 	// Whoever comes next only looks: all is as the change wants to find it.
 	t.deepEqual(await other.readPort('p1', signal), untagged(10));
-	pass();
-	await relay.answered();
+	await pass();
 	t.deepEqual(await other.readPort('p1', signal), untagged(10));
 	t.deepEqual(await open(t, vswitch).readPort('p1', signal), untagged(10));
 });
@@ -88,18 +99,18 @@ test('what others change in the middle of a change is not taken for what was loo
 	] as const) {
 		await driver.setPort('p1', untagged(10), signal);
 		let times = 0;
-		relay.onQuestion(async question => {
-			if (isChange(question) && ++times === 1) await meddle();
-			return 'pass';
+		relay.hold(async transaction => {
+			if (transaction.isChange && ++times === 1) await meddle();
+			await transaction.pass();
 		});
 		await driver.setPort('p1', { native: null, tagged: [11] }, signal);
 		t.is(times, 2, `${what}: looked at again`);
 		t.deepEqual(await driver.readPort('p1', signal), { native: null, tagged: [11] });
 	}
 	let vlan = 100;
-	relay.onQuestion(async question => {
-		if (isChange(question)) await byHand(vswitch, 'p1', { trunks: vlan++ });
-		return 'pass';
+	relay.hold(async transaction => {
+		if (transaction.isChange) await byHand(vswitch, 'p1', { trunks: vlan++ });
+		await transaction.pass();
 	});
 	await t.throwsAsync(driver.setPort('p1', untagged(10), signal), {
 		code: 'SwitchAway',
@@ -109,12 +120,15 @@ test('what others change in the middle of a change is not taken for what was loo
 
 test('a connection that is cut in the middle of a change: the next look says what became of it', async t => {
 	const { relay, driver } = await setUp(t);
-	relay.onQuestion(async question => (isChange(question) ? 'cut' : 'pass'));
+	relay.hold(async transaction => {
+		if (!transaction.isChange) return transaction.pass();
+		await transaction.carryOut();
+		transaction.cut();
+	});
 	await t.throwsAsync(driver.setPort('p1', untagged(10), signal), { code: 'SwitchAway' });
 	t.deepEqual(await driver.readPort('p1', signal), untagged(10));
-	relay.onQuestion(async question => (isChange(question) ? 'cut' : 'pass'));
 	await t.throwsAsync(driver.setPort('p1', nothing, signal), { code: 'SwitchAway' });
-	relay.onQuestion(undefined);
+	relay.hold();
 	await driver.setPort('p1', nothing, signal);
 	t.deepEqual(await driver.readPort('p1', signal), nothing);
 });

@@ -1,80 +1,117 @@
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
-import { join } from 'node:path';
 import { createJsonStream } from '../../../common/ovsdb/json-stream.ts';
 
-interface Question {
-	readonly method: string;
-	readonly params: readonly unknown[];
+/** One step of a transaction (RFC 7047 section 5.2). */
+type Operation = Readonly<Record<string, unknown>> & { readonly op: string; readonly table?: string };
+
+/** A transaction on its way from hil to the switch. What becomes of it is up to who holds it. */
+export interface HeldTransaction {
+	readonly operations: readonly Operation[];
+	/** Whether it would change the configuration of a port. */
+	readonly isChange: boolean;
+	/** Lets it through, or other operations in its place; resolves with the switch's results, which hil is not told. */
+	carryOut(instead?: readonly Operation[]): Promise<unknown>;
+	/** Lets it through, and the answer back. */
+	pass(): Promise<void>;
+	/** Tells hil that the switch refuses (section 4.1.3: an error in place of the results). */
+	refuse(words: string): void;
+	/** Ends the connection that it came over; the switch still has its own end. */
+	cut(): void;
 }
 
-/** Stands between hil and a switch's database, as whatever is on the way to it. */
-export interface Relay {
-	/** For the settings. */
-	readonly database: string;
-	/**
-	 * What happens with each question from now on: it passes when what is returned resolves. `cut` ends hil's connection
-	 * when the question has passed, before its answer.
-	 */
-	onQuestion(deal: ((question: Question) => Promise<'pass' | 'cut'>) | undefined): void;
-	/** Resolves when the database has answered everything that has passed. */
-	answered(): Promise<void>;
+/** Stands between hil and the database of an Open vSwitch. */
+export interface OvsdbRelay {
+	/** Path of its socket. */
+	readonly path: string;
+	/** What becomes of transactions from now on; absent: they pass. */
+	hold(by?: (transaction: HeldTransaction) => Promise<void> | void): void;
+	/** Nobody can connect, and nobody is connected; until it is back. */
+	goAway(): void;
+	comeBack(): void;
 	close(): Promise<void>;
 }
 
-export const isChange = ({ method, params }: Question): boolean =>
-	method === 'transact' && params.some(each => (each as { op?: string }).op === 'update');
+interface Message {
+	readonly id?: unknown;
+	readonly method?: string;
+	readonly params?: readonly unknown[];
+	readonly result?: unknown;
+}
 
-/** A relay to the database in `folder`. What hil has sent comes to the database even when hil has gone. */
-export async function startRelay(folder: string): Promise<Relay> {
-	const path = join(folder, 'relay.sock');
+export async function startOvsdbRelay(path: string, database: string): Promise<OvsdbRelay> {
 	const sockets = new Set<Socket>();
-	let deal: (question: Question) => Promise<'pass' | 'cut'> = async () => 'pass';
-	let open = 0;
-	const whenNoneIsOpen: (() => void)[] = [];
-	const server = createServer(ours => {
-		const theirs = connect(join(folder, 'db.sock'));
-		for (const socket of [ours, theirs]) sockets.add(socket.on('error', () => undefined));
-		let queue = Promise.resolve();
-		let isCut = false;
-		ours.on(
+	const callers = new Set<Socket>();
+	let holder: ((transaction: HeldTransaction) => Promise<void> | void) | undefined;
+	let isAway = false;
+	const keep = (socket: Socket): Socket => {
+		sockets.add(socket);
+		return socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
+	};
+
+	const server = createServer(caller => {
+		if (isAway) return void caller.on('error', () => undefined).destroy();
+		keep(caller).on('close', () => callers.delete(caller));
+		callers.add(caller);
+		const upstream = keep(connect(database)).on('close', () => caller.destroy());
+		/** By the number of a transaction, who waits for what came of it. */
+		const asked = new Map<unknown, (answer: Message) => void>();
+		const tell = (message: object): void => {
+			if (caller.writable) caller.write(JSON.stringify(message));
+		};
+		const carryOut = (message: Message, operations: readonly unknown[]): Promise<Message> =>
+			new Promise(resolve => {
+				asked.set(message.id, resolve);
+				upstream.write(JSON.stringify({ ...message, params: [message.params?.[0], ...operations] }));
+			});
+		upstream.on(
 			'data',
 			createJsonStream(value => {
-				const question = value as Question;
-				queue = queue.then(async () => {
-					const how = 'method' in question ? await deal(question) : 'pass';
-					if (how === 'cut') {
-						isCut = true;
-						// The switch has done it when it answers.
-						theirs.once('data', () => ours.destroy());
-					}
-					if ('method' in question) open++;
-					theirs.write(JSON.stringify(question));
-				});
+				const message = value as Message;
+				const waiting = message.method === undefined ? asked.get(message.id) : undefined;
+				asked.delete(message.id);
+				if (waiting) waiting(message);
+				// A switch gives up who does not say that it is there (section 4.1.11); the caller may be gone.
+				else if (message.method === 'echo')
+					upstream.write(JSON.stringify({ id: message.id, result: message.params, error: null }));
+				else tell(message);
 			}),
 		);
-		const listen = createJsonStream(value => {
-			if ('method' in (value as object) || --open > 0) return;
-			for (const resolve of whenNoneIsOpen.splice(0)) resolve();
-		});
-		theirs.on('data', bytes => {
-			if (!isCut) ours.write(bytes);
-			listen(bytes);
-		});
-		theirs.once('close', () => ours.destroy());
-	}).listen(path);
+		caller.on(
+			'data',
+			createJsonStream(value => {
+				const message = value as Message;
+				if (message.method !== 'transact') return void upstream.write(JSON.stringify(message));
+				const operations = (message.params ?? []).slice(1) as Operation[];
+				const held: HeldTransaction = {
+					operations,
+					isChange: operations.some(({ op, table }) => op !== 'select' && op !== 'wait' && table === 'Port'),
+					carryOut: async (instead = operations) => (await carryOut(message, instead)).result,
+					pass: async () => tell(await carryOut(message, operations)),
+					refuse: words => tell({ id: message.id, result: null, error: words }),
+					cut: () => void caller.destroy(),
+				};
+				void (holder ?? (each => each.pass()))(held);
+			}),
+		);
+	});
+	server.listen(path);
 	await once(server, 'listening');
 	return {
-		database: `unix:${path}`,
-		onQuestion(next) {
-			deal = next ?? (async () => 'pass');
+		path,
+		hold(by) {
+			holder = by;
 		},
-		answered: () => (open === 0 ? Promise.resolve() : new Promise(resolve => whenNoneIsOpen.push(resolve))),
+		goAway() {
+			isAway = true;
+			for (const caller of callers) caller.destroy();
+		},
+		comeBack() {
+			isAway = false;
+		},
 		async close() {
-			for (const socket of sockets) socket.destroy();
 			server.close();
-			await rm(path, { force: true });
+			for (const socket of sockets) socket.destroy();
 		},
 	};
 }
