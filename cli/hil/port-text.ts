@@ -1,3 +1,4 @@
+import { vlanRanges } from '../../common/vlan-ranges.ts';
 import type { ChangeView, TopologyView } from '../../hil/client.ts';
 import type { CliContext } from '../context.ts';
 import { painter, printTable } from '../output.ts';
@@ -9,7 +10,7 @@ type PortState = ChangeView['ports'][number]['before'];
 export function carries({ native, tagged }: PortState): string {
 	const parts = [
 		...(native === null ? [] : [String(native)]),
-		...(tagged.length === 0 ? [] : [`tagged ${tagged.join(' ')}`]),
+		...(tagged.length === 0 ? [] : [`tagged ${vlanRanges(tagged).join(' ')}`]),
 	];
 	return parts.join(', ') || 'nothing';
 }

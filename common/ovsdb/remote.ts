@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { BimetalError } from '../errors/bimetal-error.ts';
 
 /** Where a daemon of Open vSwitch listens, as its own programs write it (ovsdb(7), Active Connection Methods). */
 export type Remote =
@@ -32,7 +33,7 @@ export function parseRemote(text: string): Remote | undefined {
 }
 
 /**
- * A connection to it. Throws the error of connecting (ENOENT, ECONNREFUSED, CERT_HAS_EXPIRED …), or what `signal` was
+ * A connection to it. Throws the error of connecting (ENOENT, ECONNREFUSED, CERT_HAS_EXPIRED …), SwitchSilent, or what `signal` was
  * aborted with.
  */
 export async function openRemote(
@@ -59,7 +60,9 @@ export async function openRemote(
 	} catch (fault) {
 		socket.on('error', () => undefined).destroy();
 		signal?.throwIfAborted();
-		throw givenUp.aborted ? new Error(`no connection within ${patience / 1000} s`) : fault;
+		throw givenUp.aborted
+			? new BimetalError('SwitchSilent', `no connection within ${patience / 1000} s`)
+			: fault;
 	}
 	return socket.setKeepAlive(true);
 }

@@ -1,3 +1,4 @@
+import { vlanRanges } from '../../common/vlan-ranges.ts';
 import type { PortState } from '../core/actions.ts';
 import type { SwitchKind } from '../model/switch-kind.ts';
 
@@ -45,7 +46,7 @@ export const isSameState = (a: PortState, b: PortState): boolean =>
 export function describeState({ native, tagged }: PortState): string {
 	const parts = [
 		...(native === null ? [] : [`untagged ${native}`]),
-		...(tagged.length === 0 ? [] : [`tagged ${tagged.join(' and ')}`]),
+		...(tagged.length === 0 ? [] : [`tagged ${vlanRanges(tagged).join(' and ')}`]),
 	];
 	return parts.join(', ') || 'nothing';
 }

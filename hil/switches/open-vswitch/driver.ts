@@ -1,5 +1,5 @@
+import { ZodError } from 'zod';
 import { type Clock, systemClock } from '../../../common/clock.ts';
-import { BimetalError } from '../../../common/errors/bimetal-error.ts';
 import { hilErrors } from '../../errors.ts';
 import { nativelessTrunk } from '../../model/switch-kind.ts';
 import { isSameState, type SwitchDriver, type SwitchTrust, type SwitchType } from '../driver.ts';
@@ -48,7 +48,7 @@ function createDriver(place: OpenVswitchPlace, ca: string | undefined, clock: Cl
 		} catch (fault) {
 			signal.throwIfAborted();
 			const named = nameFault(fault);
-			if (named.code !== 'SwitchRefused') drop();
+			if (codeOf(named) !== 'SwitchRefused') drop();
 			throw named;
 		} finally {
 			signal.removeEventListener('abort', drop);
@@ -83,20 +83,27 @@ function createDriver(place: OpenVswitchPlace, ca: string | undefined, clock: Cl
 	};
 }
 
-const codeOf = (fault: unknown): string | undefined =>
-	fault instanceof BimetalError ? fault.code : undefined;
-
-/** Refused is what the database said no to; anything else is a switch that does not answer as one. */
-function nameFault(fault: unknown): BimetalError {
-	const cause = fault;
-	const message = fault instanceof Error ? fault.message : String(fault);
+/** Refused is what the database said no to; away is a switch that does not answer as one. A fault of ours stays what it is. */
+function nameFault(fault: unknown): Error {
+	if (!(fault instanceof Error)) return new Error(String(fault));
+	if (fault instanceof ZodError) {
+		const [issue] = fault.issues;
+		return hilErrors.SwitchAway(`its database says what no Open vSwitch says: ${issue?.message}`, {
+			cause: fault,
+		});
+	}
 	switch (codeOf(fault)) {
+		case undefined:
+		case 'SwitchAway':
+			return fault;
 		case 'SwitchRefused':
 		case 'VlanWrong':
-			return hilErrors.SwitchRefused(message, { cause });
-		case 'SwitchAway':
-			return fault as BimetalError;
+			return hilErrors.SwitchRefused(fault.message, { cause: fault });
 		default:
-			return hilErrors.SwitchAway(message, { cause });
+			return hilErrors.SwitchAway(fault.message, { cause: fault });
 	}
 }
+
+/** Of ours, or of Node's own errors of sockets and TLS. */
+const codeOf = (fault: unknown): string | undefined =>
+	fault instanceof Error && 'code' in fault && typeof fault.code === 'string' ? fault.code : undefined;

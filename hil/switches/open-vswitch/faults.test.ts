@@ -1,5 +1,6 @@
 // What goes wrong on the way to the switch, in it, and by the hands of others.
 import { once } from 'node:events';
+import { symlink, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -259,6 +260,21 @@ test('a port that somebody has just added carries all VLANs until it is set, and
 	t.deepEqual((bridge as { rows: unknown[] }).rows, [{ fail_mode: 'secure', datapath_type: 'netdev' }]);
 	await driver.setPort('new', { native: 10, tagged: [11] }, signal);
 	t.deepEqual(await driver.readPort('new', signal), { native: 10, tagged: [11] });
+});
+
+test('the control socket is found beside the database, where Open vSwitch puts it, or asked for', async t => {
+	const { vswitch } = await setUp(t);
+	const { hostname = '', database = '', control = '' } = vswitch.settings;
+	const reading = () => open(t, { settings: { hostname, database } }).readPort('p1', signal);
+	await t.throwsAsync(reading(), {
+		code: 'SwitchAway',
+		message: /ovs-vswitchd\.pid cannot be read.* name that as control/,
+	});
+	const pid = await vswitch.pidOf('ovs-vswitchd');
+	await writeFile(join(vswitch.folder, 'ovs-vswitchd.pid'), `${pid}\n`);
+	await t.throwsAsync(reading(), { code: 'SwitchAway', message: /ENOENT/ });
+	await symlink(control, join(vswitch.folder, `ovs-vswitchd.${pid}.ctl`));
+	t.deepEqual(await reading(), nothing);
 });
 
 test('answers that are garbage, endless or none are those of a switch that is away', async t => {

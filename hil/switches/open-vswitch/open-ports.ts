@@ -21,14 +21,15 @@ export const selectOpenPorts: readonly Operation[] = [
 const found = z.array(z.object({ rows: z.array(z.object({ _uuid: uuid })) }));
 const bridges = z.array(z.object({ rows: z.array(z.object({ name: z.string() })) }));
 
-/** Whether any of those that were found is on this bridge. */
+/** Whether any of those that were found is on this bridge, other than the port that is to be parked. */
 export async function hasOpenPort(
 	ovsdb: Ovsdb,
 	results: readonly unknown[],
-	bridge: string,
+	{ bridge, except }: { readonly bridge: string; readonly except: Uuid },
 ): Promise<boolean> {
 	const ports = new Map<string, Uuid>();
 	for (const { rows } of found.parse(results)) for (const { _uuid } of rows) ports.set(_uuid[1], _uuid);
+	ports.delete(except[1]);
 	if (ports.size === 0) return false;
 	const on = await ovsdb.transact(
 		[...ports.values()].map(port => ({

@@ -106,7 +106,8 @@ export async function seePort(
 			`port ${port} is on bridge ${places.join(' and ')}, not on ${bridges.connected} or ${bridges.isolated}`,
 		);
 	const canPark =
-		!connected.mcast_snooping_enable && !(await hasOpenPort(ovsdb, results.slice(5), connected.name));
+		!connected.mcast_snooping_enable &&
+		!(await hasOpenPort(ovsdb, results.slice(5), { bridge: connected.name, except: at.port }));
 	const isNothing = place === bridges.isolated || (isParked(row) && canPark);
 	const { untagged, tagged } = vlansOf(row);
 	return {
