@@ -2,12 +2,16 @@
 // ever on a network of a project that it does not belong to, and one that is free is on none.
 import test from 'ava';
 import fc from 'fast-check';
+import type { PortState } from '../core/actions.ts';
+import { recordedPort } from '../core/drift.ts';
 import { createNetwork, deleteNetwork } from '../core/networks.ts';
 import { connectNode, createProject, detachNode } from '../core/projects.ts';
 import { actions } from '../model/action.ts';
 import { networks } from '../model/network.ts';
 import { nodes } from '../model/node.ts';
+import { isSameState } from '../switches/driver.ts';
 import type { MockTrouble } from '../switches/mock.ts';
+import type { DriftChecks } from './drift-watch.ts';
 import { createNetworkBench, type NetworkBench, portOf } from './network.fixture.ts';
 
 type Step =
@@ -16,6 +20,7 @@ type Step =
 	| { readonly do: 'remake'; readonly network: string; readonly project: string }
 	| { readonly do: 'trouble'; readonly trouble: MockTrouble | undefined }
 	| { readonly do: 'pass'; readonly ms: number }
+	| { readonly do: 'by-hand'; readonly port: number; readonly state: PortState }
 	| { readonly do: 'crash' };
 
 const aNode = fc.constantFrom('n1', 'n2');
@@ -69,7 +74,7 @@ const tried = (promise: Promise<unknown>): Promise<boolean> =>
 		},
 	);
 
-async function take(bench: NetworkBench, step: Step): Promise<NetworkBench> {
+async function take(bench: NetworkBench, step: Step, checks?: DriftChecks): Promise<NetworkBench> {
 	switch (step.do) {
 		case 'take':
 			await tried(bench.do(connectNode, step));
@@ -96,9 +101,13 @@ async function take(bench: NetworkBench, step: Step): Promise<NetworkBench> {
 		case 'pass':
 			await bench.pass(step.ms);
 			break;
+		case 'by-hand':
+			bench.mocks.at('s1').ports.set(portOf(step.port), step.state);
+			break;
 		case 'crash': {
 			await bench.workers.close();
-			const next = await createNetworkBench({ store: bench.store, mocks: bench.mocks });
+			const { store, mocks } = bench;
+			const next = await createNetworkBench({ store, mocks, ...(checks && { checks }) });
 			await next.workers.start();
 			return next;
 		}
@@ -126,14 +135,20 @@ async function strayVlans(bench: NetworkBench): Promise<string[]> {
 	});
 }
 
+/** Project red with both nodes and network `a`; project blue with network `b`. */
+async function benchOfTwo(checks?: DriftChecks): Promise<NetworkBench> {
+	const bench = await createNetworkBench({ ...(checks && { checks }) });
+	await bench.do(createProject, { project: 'blue' });
+	await bench.do(deleteNetwork, { network: 'b' });
+	await bench.do(createNetwork, { network: 'b', owner: 'blue', access: 'blue', net_id: '' });
+	return bench;
+}
+
 test('no node is ever on a network of others, through any faults and restarts', async t => {
 	let attached = 0;
 	await fc.assert(
 		fc.asyncProperty(fc.array(aStep, { minLength: 10, maxLength: 60 }), async script => {
-			let bench = await createNetworkBench();
-			await bench.do(createProject, { project: 'blue' });
-			await bench.do(deleteNetwork, { network: 'b' });
-			await bench.do(createNetwork, { network: 'b', owner: 'blue', access: 'blue', net_id: '' });
+			let bench = await benchOfTwo();
 			for (const step of script) {
 				bench = await take(bench, step);
 				const stray = await strayVlans(bench);
@@ -151,4 +166,50 @@ test('no node is ever on a network of others, through any faults and restarts', 
 		{ numRuns: 200 },
 	);
 	t.true(attached > 100, `${attached}: too few were ever attached for this to mean anything`);
+});
+
+const byHand: fc.Arbitrary<Step> = fc.record({
+	do: fc.constant('by-hand' as const),
+	port: fc.constantFrom(1, 2),
+	state: fc.constantFrom<PortState>(
+		{ native: null, tagged: [] },
+		{ native: 10, tagged: [] },
+		{ native: 11, tagged: [10] },
+		{ native: null, tagged: [1, 99] },
+	),
+});
+
+test('whoever changes ports by hand in between: looks that put right end with what is recorded', async t => {
+	const checks: DriftChecks = { every: 30_000, repair: true };
+	let meddled = 0;
+	await fc.assert(
+		fc.asyncProperty(
+			fc.array(fc.oneof({ weight: 4, arbitrary: aStep }, { weight: 1, arbitrary: byHand }), {
+				minLength: 10,
+				maxLength: 40,
+			}),
+			async script => {
+				let bench = await benchOfTwo(checks);
+				await bench.workers.start();
+				for (const step of script) {
+					bench = await take(bench, step, checks);
+					if (step.do === 'by-hand') meddled++;
+				}
+				bench.mocks.at('s1').trouble = undefined;
+				// What is pending ends within a minute; then everything is looked at once more.
+				await bench.pass(100_000);
+				for (const port of [portOf(1), portOf(2)]) {
+					const expected = await bench.store.read(tx => recordedPort(tx, { switch: 's1', port }));
+					const carried = bench.mocks.at('s1').ports.get(port) ?? { native: null, tagged: [] };
+					if (!expected || !isSameState(carried, expected.recorded))
+						throw new Error(`${port}: ${JSON.stringify([carried, expected])}`);
+				}
+				const stray = await strayVlans(bench);
+				if (stray.length > 0) throw new Error(stray.join(', '));
+				await bench.workers.close();
+			},
+		),
+		{ numRuns: 30 },
+	);
+	t.true(meddled > 30, `${meddled}: too little was changed by hand`);
 });
