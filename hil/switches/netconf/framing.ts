@@ -40,9 +40,20 @@ export interface FrameReader {
 export function createFrameReader(limit: number): FrameReader {
 	const waiting = new Bytes();
 	let framing: Framing = 'marked';
-	/** Chunks of the message under way. */
-	let chunks: Buffer[] = [];
+	/** The message under way, in a buffer that grows: whoever sends chunks of one byte makes no millions of buffers. */
+	let message: Buffer = Buffer.alloc(0);
 	let length = 0;
+
+	function append(chunk: Buffer): void {
+		const needed = length + chunk.length;
+		if (needed > message.length) {
+			const larger = Buffer.alloc(Math.max(needed, Math.min(limit, 2 * message.length)));
+			message.copy(larger, 0, 0, length);
+			message = larger;
+		}
+		chunk.copy(message, length);
+		length = needed;
+	}
 
 	function nextMarked(): Buffer | undefined {
 		const end = waiting.find(endMark);
@@ -65,17 +76,16 @@ export function createFrameReader(limit: number): FrameReader {
 			if (digits === undefined) {
 				if (length === 0) throw new FramingError('a message without a chunk');
 				waiting.take(all.length);
-				const message = Buffer.concat(chunks);
-				chunks = [];
+				const whole = message.subarray(0, length);
+				message = Buffer.alloc(0);
 				length = 0;
-				return message;
+				return whole;
 			}
 			const size = Number(digits);
 			if (length + size > limit) throw tooLong(limit);
 			if (waiting.length < all.length + size) return undefined;
 			waiting.take(all.length);
-			chunks.push(waiting.take(size));
-			length += size;
+			append(waiting.take(size));
 		}
 	}
 
