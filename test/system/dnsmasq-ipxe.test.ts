@@ -116,24 +116,26 @@ test('a node boots from the dnsmasq of the tenant that has it, and from no other
 		users: ['alice', 'bob'],
 		limits: { bmcTimeout: '60s' },
 	});
-	const { hil } = site;
-	await writeNetrc(site.folder, ['alice', 'bob']);
+	const { hil, proxy } = site;
+	await writeNetrc(site.folder, ['root', 'alice', 'bob']);
 	const plug = [network.network, network.database];
 	const shared = { folder, plug, example: example.folder };
 	const red = await startBootServer(t, { ...shared, name: 'boot-red' });
 	const blue = await startBootServer(t, { ...shared, name: 'boot-blue' });
 
-	await hil.root('PUT', '/v0/switch/tor', {
-		type: 'http://schema.massopencloud.org/haas/v0/switches/ovs',
-		hostname: 'ovs-connected',
-		isolated: 'ovs-isolated',
-		database: `unix:${network.database}`,
-		control: path.join(path.dirname(network.database), 'vswitchd.ctl'),
-	});
-	await hil.register({ node: 'node1', port: 'node1.0', mac: '' });
-	for (const node of ['boot-red', 'boot-blue']) await hil.register({ node, port: node, mac: '' });
 	await hil.join('alice', 'red');
 	await hil.join('bob', 'blue');
+	const terminal = startTerminal(t, {
+		cwd: site.folder,
+		env: {
+			HIL: hil.url,
+			PROXY: proxy.url,
+			CA: path.join(site.folder, 'ca.pem'),
+			D: network.database,
+		},
+	});
+	const follow = (heading: string) => terminal.run(example.commands(heading), 120);
+	await follow('Once: the site');
 	// Blue's boot server is up, and on blue's network, all the time.
 	const take = async (steps: { do: string; [name: string]: string }[]) =>
 		hil.client.settled((await hil.client.change(steps)).actions, 30_000);
@@ -144,11 +146,6 @@ test('a node boots from the dnsmasq of the tenant that has it, and from no other
 		{ do: 'connect_network', node: 'boot-blue', ...eth0 },
 	]);
 
-	const terminal = startTerminal(t, {
-		cwd: site.folder,
-		env: { HIL: hil.url, CA: path.join(site.folder, 'ca.pem') },
-	});
-	const follow = (heading: string) => terminal.run(example.commands(heading), 120);
 	const console = async () => readFile(node.consoleFile, 'latin1').catch(() => '');
 	const booted = (from: string, times: number) =>
 		until(
