@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Clock } from '../../common/clock.ts';
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { openServerCertificate } from '../../common/identity/authority-store.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import { writeFileDurably } from '../../common/store/durable-file.ts';
@@ -48,7 +49,7 @@ export async function startDemoHil(options: {
 	readonly clock: Clock;
 	readonly logger: Logger;
 }): Promise<DemoHil> {
-	const { site, account, servers, clock, logger } = options;
+	const { logger, site } = options;
 	const { folder } = site;
 	const admin = { name: 'admin', project: null, password: await openSecret(folder, 'hil-admin') };
 	const members = demoProjects.map(async project => {
@@ -61,28 +62,45 @@ export async function startDemoHil(options: {
 	const hil = await openHil(readHilSite(file), { logger });
 	try {
 		const url = reachable(hil.url);
-		const ca = site.authority.certificatePem;
-		const client = createHilClient({ url, ca, username: admin.name, password: admin.password });
-		const credential = { username: account.username, password: account.password };
-		const proxy = createProxyClient({ url: options.proxyUrl, ca, credential, clock });
-		try {
-			const rack = await completeRackFile({
-				folder,
-				servers,
-				management: name => `${proxyName}/bmc/${name}`,
-				describe: name => describeServer(proxy, name),
-			});
-			const { steps, conflicts } = await planRack(client, readRackFile(rack));
-			for (const step of steps) await step.take();
-			if (conflicts.length > 0) logger.warn({ conflicts, file: rack }, 'hil has it otherwise than the file');
-			await client.administration.drift(demoSwitch, true);
-		} finally {
-			await Promise.all([client.close(), proxy.close()]);
-		}
+		await registerServers(options, url, admin);
 		return { url, ops: hil.ops, users, close: () => hil.close() };
 	} catch (fault) {
 		await hil.close();
 		throw fault;
+	}
+}
+
+/** What cannot be registered is told, and ends nothing: people may have changed more than a start can know. */
+async function registerServers(
+	{ site, account, proxyUrl, servers, clock, logger }: Parameters<typeof startDemoHil>[0],
+	url: string,
+	admin: { readonly name: string; readonly password: string },
+): Promise<void> {
+	const ca = site.authority.certificatePem;
+	const client = createHilClient({ url, ca, username: admin.name, password: admin.password, clock });
+	const credential = { username: account.username, password: account.password };
+	const proxy = createProxyClient({ url: proxyUrl, ca, credential, clock });
+	try {
+		const file = await completeRackFile({
+			folder: site.folder,
+			servers,
+			management: name => `${proxyName}/bmc/${name}`,
+			describe: name =>
+				describeServer(proxy, name).catch(fault => {
+					logger.warn({ err: fault, server: name }, 'a server could not be described: it is not registered');
+					return undefined;
+				}),
+		});
+		const { steps, conflicts } = await planRack(client, readRackFile(file));
+		for (const step of steps) await step.take();
+		if (conflicts.length > 0) logger.warn({ conflicts, file }, 'hil has it otherwise than the file');
+		const { administration: hil } = client;
+		if ((await hil.switches()).includes(demoSwitch)) await hil.drift(demoSwitch, true);
+	} catch (fault) {
+		if (!(fault instanceof BimetalError) || fault.code === 'ConfigInvalid') throw fault;
+		logger.warn({ err: fault }, 'hil runs, but not all of rack.yaml is registered');
+	} finally {
+		await Promise.all([client.close(), proxy.close()]);
 	}
 }
 

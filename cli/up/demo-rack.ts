@@ -29,7 +29,8 @@ export async function completeRackFile(options: {
 	readonly servers: readonly string[];
 	/** Where a server is managed. */
 	readonly management: (server: string) => string;
-	readonly describe: (server: string) => Promise<ServerDescription>;
+	/** Undefined: it cannot be, and is left out. */
+	readonly describe: (server: string) => Promise<ServerDescription | undefined>;
 }): Promise<string> {
 	const { folder, servers } = options;
 	const path = join(folder, 'rack.yaml');
@@ -45,7 +46,9 @@ export async function completeRackFile(options: {
 	const described = await Promise.all(
 		missing.map(async name => [name, await options.describe(name)] as const),
 	);
-	for (const [name, { metadata, nics }] of described) {
+	for (const [name, description] of described) {
+		if (!description) continue;
+		const { metadata, nics } = description;
 		const port = { switch: demoSwitch, port: `gi1/0/${servers.indexOf(name) + 1}` };
 		document.setIn(
 			['nodes', name],
@@ -58,6 +61,7 @@ export async function completeRackFile(options: {
 			}),
 		);
 	}
-	if (text === undefined || missing.length > 0) await writeFileDurably(path, document.toString(), 0o600);
+	if (text === undefined || described.some(([, description]) => description))
+		await writeFileDurably(path, document.toString(), 0o600);
 	return path;
 }

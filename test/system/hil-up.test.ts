@@ -126,7 +126,19 @@ test('an older state folder gets an account for hil, and keeps what people wrote
 	await asUser(second, null, async client => {
 		await client.setObm('node1', true);
 		t.is(await client.powerStatus('node1'), 'on');
+		// Somebody else takes over, and shuts hil's account out: a start registers nothing then, and goes on.
+		await client.administration.createUser('other', 'correct horse', true);
 	});
+	const { url } = second.line.hil;
+	const other = createHilClient({ url, ca: second.ca, username: 'other', password: 'correct horse' });
+	await other.administration.deleteUser('admin');
+	await other.close();
 	await second.stop();
+	const shut = (await readFile(operators, 'utf8')).replace('name: hil', 'name: hil\n    disabled: true');
+	await writeFile(operators, shut, { mode: 0o600 });
+	const third = await startSite({ state, args: ['--servers', '2'] });
+	t.regex(third.log(), /a server could not be described.*node2|node2.*a server could not be described/);
+	t.regex(third.log(), /not all of rack\.yaml is registered/);
+	await third.stop();
 	await rm(state, { recursive: true });
 });
