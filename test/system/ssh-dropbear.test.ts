@@ -125,21 +125,18 @@ testDropbear('dropbear with another key than the known one, or which does not le
 	await connection.close();
 });
 
-testDropbear(
-	'more than a gigabyte’s worth of keys is not needed: a connection outlives a new exchange of keys',
-	async t => {
-		const dropbear = await startDropbear(t, 'ed25519');
-		const connection = await connectSsh({ ...targetOf(dropbear), password }, signal);
-		const shell = await connection.shell(signal);
-		await shell.write('head -c 3000000 /dev/zero | tr "\\0" x; echo; echo done-$((1 + 1)); exit\n', signal);
-		let size = 0;
-		let last = '';
-		while (!last.includes('done-2')) {
-			const bytes = await shell.read(signal);
-			size += bytes.length;
-			last = (last + bytes.toString()).slice(-200);
-		}
-		t.true(size > 3_000_000);
-		await connection.close();
-	},
-);
+testDropbear('three megabytes come through the window of dropbear, which is small', async t => {
+	const dropbear = await startDropbear(t, 'ed25519');
+	const connection = await connectSsh({ ...targetOf(dropbear), password }, signal);
+	const shell = await connection.shell(signal);
+	await shell.write('head -c 3000000 /dev/zero | tr "\\0" x; echo; echo done-$((1 + 1)); exit\n', signal);
+	let size = 0;
+	let last = '';
+	while (!last.includes('done-2')) {
+		const bytes = await shell.read(signal);
+		size += bytes.length;
+		last = (last + bytes.toString()).slice(-200);
+	}
+	t.true(size > 3_000_000);
+	await connection.close();
+});

@@ -27,6 +27,8 @@ export interface Command {
 	readonly leaves: RegExp;
 	/** What it may ask; each is answered once. */
 	readonly questions?: readonly Question[];
+	/** Lines by which it says that it has failed, besides those that are always refusals. */
+	readonly fails?: RegExp;
 }
 
 /** A terminal at which commands are given one after the other. */
@@ -48,6 +50,8 @@ export interface CommandLine {
 
 /** Characters of one answer. */
 const largestAnswer = 1024 * 1024;
+/** Earlier prompts, and what the switch writes by itself. */
+const linesBeforeEcho = 50;
 const firstPrompt = /^([A-Za-z0-9][\w.@:/-]{0,62})([>#])$/;
 const asksUsername = /\b(?:user ?name|login|user)\s*:$/i;
 const asksPassword = /\bpassword\s*:$/i;
@@ -132,6 +136,8 @@ export async function openCommandLine(
 			const line = screen.current;
 			const mode = modeIn(line);
 			const question = questions.find(each => each.asks.test(line));
+			if (of.begin === undefined && screen.lines.length > linesBeforeEcho)
+				throw broken('does not echo commands');
 			if (of.begin === undefined) await more(until);
 			else if (kind.pager.test(line)) {
 				screen.clearCurrent();
@@ -150,8 +156,12 @@ export async function openCommandLine(
 		}
 	}
 
-	function answerOf({ text, leaves }: Command, mode: string, lines: readonly string[]): readonly string[] {
-		const refusals = lines.filter(line => kind.isRefusal(line));
+	function answerOf(
+		{ text, leaves, fails }: Command,
+		mode: string,
+		lines: readonly string[],
+	): readonly string[] {
+		const refusals = lines.filter(line => kind.isRefusal(line) || fails?.test(line));
 		if (refusals.length > 0) {
 			isBroken = false;
 			throw hilErrors.SwitchRefused(`the switch refused '${text}': ${speakable(refusals, account)}`);

@@ -18,6 +18,8 @@ export interface CommandLineContract {
 	readonly looks: RegExp;
 	/** How the device says no. */
 	readonly no: string;
+	/** What it says when it cannot save. */
+	readonly notSaved: string;
 	/** The command after which nothing is paged. */
 	readonly unpaged: string;
 }
@@ -323,6 +325,15 @@ export function commandLineContract(test: TestFn, name: string, given: CommandLi
 		await driver.readPort(shut, signal);
 		await driver.close();
 		for (const other of others) await other.close();
+	});
+
+	test(`${name}: a switch that could not save says so`, async t => {
+		const { simulator, driver } = await bench(t);
+		simulator.trouble = command =>
+			given.looks.test(command) ? undefined : { kind: 'says', lines: [given.notSaved], isDone: false };
+		await t.throwsAsync(driver.save?.(signal) ?? Promise.resolve(), { code: 'SwitchRefused' });
+		simulator.trouble = () => undefined;
+		await driver.save?.(signal);
 	});
 
 	test(`${name}: reads through pages, and past what the switch writes by itself`, async t => {

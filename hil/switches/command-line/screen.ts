@@ -64,7 +64,7 @@ export function createScreen(): Screen {
 		} else if (character === '\r') column = 0;
 		else if (character === '\b') column = Math.max(0, column - 1);
 		else if (character === '\t') put(' ');
-		else if (character >= ' ' && character !== '\u007f') put(character);
+		else if (!/[\p{Cc}\p{Cf}]/u.test(character)) put(character);
 	}
 
 	function put(character: string): void {

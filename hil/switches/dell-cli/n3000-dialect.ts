@@ -1,6 +1,7 @@
 import type { PortState } from '../../core/actions.ts';
 import { give } from '../command-line/command-line.ts';
 import type { Dialect } from '../command-line/dialect.ts';
+import { saveFailure } from './save-failure.ts';
 import {
 	allowedVlans,
 	configuring,
@@ -84,6 +85,7 @@ export function n3000Dialect(dummy: number): Dialect<TrunkPort> {
 			text: 'copy running-config startup-config',
 			leaves: /^#$/,
 			questions: [{ asks: /\(y\/n\)$/i, answer: 'y' }],
+			fails: saveFailure,
 		},
 	};
 }

@@ -16,6 +16,7 @@ commandLineContract(test, 'N3000', {
 	factory: { native: 1, tagged: [] },
 	looks: /^(show|terminal|enable)/,
 	no: "% Invalid input detected at '^' marker:",
+	notSaved: 'Configuration Not Saved!',
 	unpaged: 'terminal length 0',
 });
 

@@ -9,6 +9,7 @@ import {
 	parseNos9Interface,
 	parseNos9Membership,
 } from './nos9-port.ts';
+import { saveFailure } from './save-failure.ts';
 
 type Port = Nos9Port & { readonly defaultVlan: number };
 
@@ -143,6 +144,7 @@ export function nos9Dialect(type: string): Dialect<Port> {
 			text: 'write memory',
 			leaves: /^#$/,
 			questions: [{ asks: /\[confirm yes\/no\]\s*:?$/i, answer: 'yes' }],
+			fails: saveFailure,
 		},
 	};
 }

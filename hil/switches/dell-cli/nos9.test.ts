@@ -15,6 +15,7 @@ commandLineContract(test, 'OS 9', {
 	factory: { native: 1, tagged: [] },
 	looks: /^(show|terminal|enable)/,
 	no: '% Error: it cannot be,',
+	notSaved: 'Mar 13 01:02:03: %FILEMGR-5-FILESAVE: Copy of running-config failed',
 	unpaged: 'terminal length 0',
 });
 

@@ -1,6 +1,7 @@
 import type { PortState } from '../../core/actions.ts';
 import { give } from '../command-line/command-line.ts';
 import type { Dialect } from '../command-line/dialect.ts';
+import { saveFailure } from './save-failure.ts';
 import { allowedVlans, configuring, missingVlans, trunkDialect, vlansOf, within } from './trunk-dialect.ts';
 import type { TrunkPort } from './trunk-port.ts';
 
@@ -52,5 +53,6 @@ export const powerConnect55xxDialect: Dialect<TrunkPort> = {
 		text: 'copy running-config startup-config',
 		leaves: /^#$/,
 		questions: [{ asks: /\(y\/n\)\s*(\[n\])?\s*\??$/i, answer: 'y' }],
+		fails: saveFailure,
 	},
 };

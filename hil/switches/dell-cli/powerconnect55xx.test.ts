@@ -14,6 +14,7 @@ commandLineContract(test, 'PowerConnect 55xx', {
 	factory: { native: 1, tagged: [] },
 	looks: /^(show|terminal|enable)/,
 	no: '% bad parameter value',
+	notSaved: 'Copy failed: flash is full',
 	unpaged: 'terminal datadump',
 });
 

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect } from 'node:net';
 import { type Algorithms, Client, type ClientChannel, type ConnectConfig } from 'ssh2';
 import { hilErrors } from '../../errors.ts';
@@ -127,7 +126,7 @@ export async function connectSsh(target: SshTarget, signal: AbortSignal): Promis
 		unref: () => void socket.unref(),
 		async close() {
 			if (ended.signal.aborted) return;
-			const closed = once(socket, 'close');
+			const closed = new Promise(resolve => socket.once('close', resolve));
 			// Says goodbye, and does not wait for an answer.
 			client.end();
 			end(away('is no longer connected'));
