@@ -56,7 +56,7 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 	const saving = createSaving(deps);
 	const contact = createContact(deps);
 	const watch = createDriftWatch(deps);
-	let known: SwitchDriver | undefined;
+	let isMet = false;
 	/** By action, when it may be tried again; in time elapsed. */
 	const retryAt = new Map<string, number>();
 	const jobs: ((deps: () => Promise<CarryOutDeps>) => Promise<void>)[] = [];
@@ -82,8 +82,8 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 		const driver = await deps.driver();
 		const onSet = driver.save ? saving.changed : () => undefined;
 		// The process before this one may have been killed before the switch saved.
-		if (driver !== known) onSet();
-		known = driver;
+		if (!isMet) onSet();
+		isMet = true;
 		return { driver, clock, timeout: deps.timeout, signal: end.signal, onSet, onAnswer };
 	};
 

@@ -116,13 +116,13 @@ for (const [title, isDone] of [
 			t.like(await hil.ok('GET', '/v1/switch/s'), { queued: 1, reachable: false }, when);
 			for (const team of [from, to])
 				t.is((await hil.call('DELETE', `/v0/network/${team}net`)).status, 409, `${when}: it is in use`);
-			const { native } = (await rack.carried())('moved');
+			const { project } = (await hil.ok('GET', '/v0/node/moved')) as { project: string | null };
 			const text = rack.speak();
 			rack.relay.comeBack();
 			await site.drive(move);
 			await rack.assertTogether(to);
 			await site.assertNobodyStrays(when);
-			const may = native === site.vlans[from] ? [from, to] : [to];
+			const may = project === from ? [from, to] : [to];
 			const heard = rack.heardBy(text);
 			t.true(heard.length < 2 && heard.every(team => may.includes(team)), `${when}: heard by ${heard}`);
 		}
