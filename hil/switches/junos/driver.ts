@@ -146,7 +146,13 @@ function openJunos(connection: JunosConnection, clock: Clock): SwitchDriver {
 		async setPort(port, wanted, signal) {
 			check(port);
 			const session = await connection.session(signal);
-			await session.order(xml('lock', [target]));
+			try {
+				await session.order(xml('lock', [target]));
+			} catch (fault) {
+				// If it has the lock all the same, that ends with the session.
+				await connection.drop();
+				throw fault;
+			}
 			try {
 				const own = await configuration(session, port, {});
 				const effective = await configuration(session, port, { inherit: 'inherit' });
