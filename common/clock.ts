@@ -18,6 +18,21 @@ export const systemClock: Clock = {
 	},
 };
 
+/** Resolves after `ms` milliseconds; rejects with the signal's reason when that is aborted sooner. */
+export const pause = (clock: Clock, ms: number, signal?: AbortSignal): Promise<void> =>
+	new Promise((resolve, reject) => {
+		signal?.throwIfAborted();
+		const stop = (): void => {
+			cancel();
+			reject(signal?.reason);
+		};
+		const cancel = clock.after(ms, () => {
+			signal?.removeEventListener('abort', stop);
+			resolve();
+		});
+		signal?.addEventListener('abort', stop, { once: true });
+	});
+
 /** A clock that moves only when a test says so. */
 export class FakeClock implements Clock {
 	#wall: number;

@@ -9,6 +9,7 @@ export const provisionerErrorTable = {
 	Forbidden: { status: 403, meaning: 'This takes a right that the asker has not; the detail says which.' },
 	NotThere: { status: 404, meaning: 'There is no such thing, or it is not for the asker to see.' },
 	NameTaken: { status: 409, meaning: 'The project has one of this name already.' },
+	NameRefused: { status: 400, meaning: 'It cannot be called that.' },
 	InUse: {
 		status: 409,
 		meaning: 'Something else uses it: the detail says what has to be ended, detached or deleted first.',

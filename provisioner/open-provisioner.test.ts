@@ -18,10 +18,11 @@ async function siteFile(t: ExecutionContext, hil: string, more = ''): Promise<st
 	const text = `
 store: { file: state/provisioner.db }
 listen: { port: 0 }
-hil: { url: "${hil}" }
+hil: { url: "${hil}", username: root, password: hil.password }
 storage: { folder: volumes }
 ${more}`;
 	await writeFile(file, text);
+	await writeFile(path.join(folder, 'hil.password'), 'root\n', { mode: 0o600 });
 	return file;
 }
 

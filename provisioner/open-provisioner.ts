@@ -6,14 +6,20 @@ import { systemClock } from '../common/clock.ts';
 import { createEndings } from '../common/endings.ts';
 import { listen, urlOf } from '../common/http/listen.ts';
 import { createOpsServer } from '../common/http/ops-server.ts';
+import { createSecretBox, openSecretKey } from '../common/identity/secret-box.ts';
 import type { Logger } from '../common/log/logger.ts';
 import { createRegistry } from '../common/metrics/registry.ts';
 import { openStore } from '../common/store/open-store.ts';
 import { readVersion } from '../common/version.ts';
+import { createHilClient } from '../hil/client.ts';
 import { createProvisioner } from './app.ts';
 import { askHil } from './authenticate/ask-hil.ts';
 import { createAuthenticator } from './authenticate/authenticator.ts';
+import type { BootNetwork } from './boot/boot-network.ts';
 import { operations } from './model/operation.ts';
+import { createNodeAtHil } from './node/node-at-hil.ts';
+import { nodeKinds } from './node/node-kinds.ts';
+import { serveRecorded } from './node/serve-node.ts';
 import { createRunner } from './operation/runner.ts';
 import type { ProvisionerSite } from './site.ts';
 import { openQcow2Storage } from './storage/qcow2/qcow2-storage.ts';
@@ -44,17 +50,27 @@ export async function openProvisioner(
 		opened.push(() => storage.close());
 		const registry = createRegistry({ service: 'provisioner', process: true });
 		const endings = createEndings(clock);
-		const kinds = volumeKinds({ store, storage });
 		const shared = { store, clock, logger };
+		const { seal, unseal } = createSecretBox(await openSecretKey(site.key));
+		const { url, username, password } = site.hil;
+		const ca = site.hil.ca && readFileSync(site.hil.ca, 'utf8');
+		const own = { username, password: readFileSync(password, 'utf8').trim() };
+		const hil = createHilClient({ url, ca, ...own });
+		opened.push(() => hil.close());
+		const nodes = createNodeAtHil({ hil, clock });
+		const networks: ReadonlyMap<string, BootNetwork> = new Map();
+		const served = { ...shared, storage, networks, nodes, seal, unseal };
+		const kinds = {
+			...volumeKinds({ store, storage }),
+			...nodeKinds({ ...served, iqnPrefix: site.iqnPrefix }),
+		};
 		const onChange = (id: string): void => endings.tell(id);
 		const runner = createRunner({ ...shared, kinds, random: Math.random, onChange });
 		opened.push(() => runner.close());
-		const { url, ca } = site.hil;
-		const ask = askHil({ url, ca: ca && readFileSync(ca, 'utf8') });
+		const ask = askHil({ url, ca });
 		const app = createProvisioner({
-			...shared,
+			...served,
 			registry,
-			storage,
 			kinds,
 			runner,
 			endings,
@@ -82,6 +98,7 @@ export async function openProvisioner(
 		};
 		const ops = await listen(createOpsServer({ registry, checks, clock }), { ...site.ops, clock });
 		opened.push(() => ops.close());
+		opened.push(await serveRecorded(served));
 		await runner.start();
 		return { url: urlOf(site.tls ? 'https' : 'http', main), ops: urlOf('http', ops), close };
 	} catch (fault) {

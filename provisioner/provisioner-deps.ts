@@ -5,7 +5,9 @@ import type { Logger } from '../common/log/logger.ts';
 import type { Store } from '../common/store/store.ts';
 import type { Authenticator } from './authenticate/authenticator.ts';
 import type { Actor } from './authorize/actor.ts';
+import type { BootNetwork } from './boot/boot-network.ts';
 import type { World } from './core/world.ts';
+import type { NodeAtHil } from './node/node-at-hil.ts';
 import type { Kind } from './operation/kind.ts';
 import type { Runner } from './operation/runner.ts';
 import type { Storage } from './storage/storage.ts';
@@ -17,6 +19,11 @@ export interface ProvisionerDeps {
 	readonly authenticator: Authenticator;
 	readonly kinds: Readonly<Record<string, Kind>>;
 	readonly runner: Runner;
+	/** What hil is asked to do to nodes. */
+	readonly nodes: Pick<NodeAtHil, 'look'>;
+	/** Provisioning networks, by hil's names. */
+	readonly networks: ReadonlyMap<string, BootNetwork>;
+	readonly seal: (text: string) => string;
 	readonly endings: Pick<Endings, 'wait'>;
 	/** What a verb needs to know, for one who asks now. */
 	world(actor: Actor): World;

@@ -9,8 +9,13 @@ import type { Store } from '../common/store/store.ts';
 import { createMemoryStore } from '../proxy/approve/memory-store.fixture.ts';
 import { createProvisioner } from './app.ts';
 import type { Actor } from './authorize/actor.ts';
+import { createMemoryNetwork, type MemoryNetwork } from './boot/memory-network.fixture.ts';
 import { beginImage, completeImage } from './core/images.ts';
 import type { World } from './core/world.ts';
+import { provisionerErrors } from './errors.ts';
+import type { NodeAtHil } from './node/node-at-hil.ts';
+import { nodeKinds } from './node/node-kinds.ts';
+import { serveRecorded } from './node/serve-node.ts';
 import { createRunner, type Runner } from './operation/runner.ts';
 import type { ProvisionerDeps } from './provisioner-deps.ts';
 import { createMemoryStorage, type MemoryStorage } from './storage/memory-storage.fixture.ts';
@@ -26,6 +31,7 @@ export interface ProvisionerBench {
 	readonly store: Store;
 	readonly clock: FakeClock;
 	readonly storage: MemoryStorage;
+	readonly network: MemoryNetwork;
 	readonly runner: Runner;
 	/** As `alice`, who is of project red, when nobody is named; null: without a credential. */
 	call(method: string, path: string, body?: object, who?: string | null): Promise<Answer>;
@@ -51,12 +57,21 @@ const people: readonly Actor[] = [
 /** Users root (administrator), alice of red, bob of blue, carol of both; passwords are their names. */
 export async function startProvisioner(
 	t: Pick<ExecutionContext, 'teardown'>,
-	{ store = createMemoryStore(), storage = createMemoryStorage() } = {},
+	options: { store?: Store; storage?: MemoryStorage; nodes?: NodeAtHil; network?: MemoryNetwork } = {},
 ): Promise<ProvisionerBench> {
+	const { store = createMemoryStore(), storage = createMemoryStorage() } = options;
+	const { network = createMemoryNetwork('boot'), nodes = noNodes } = options;
 	const clock = new FakeClock();
 	const endings = createEndings(clock);
-	const kinds = volumeKinds({ store, storage });
 	const shared = { store, clock, logger: silentLogger };
+	const seal = (text: string): string => `sealed:${text}`;
+	const unseal = (sealed: string): string => sealed.slice('sealed:'.length);
+	const networks = new Map([[network.network, network]]);
+	const served = { ...shared, storage, networks, nodes, seal, unseal };
+	const kinds = {
+		...volumeKinds({ store, storage }),
+		...nodeKinds({ ...served, iqnPrefix: 'iqn.2026-11.test:' }),
+	};
 	const onChange = (id: string): void => endings.tell(id);
 	const runner = createRunner({ ...shared, kinds, random: () => 0.5, onChange });
 	const world = (who: Actor): World => ({ actor: who, now: clock.now(), newId: randomUUID });
@@ -64,9 +79,11 @@ export async function startProvisioner(
 		authenticate: async ({ authorization }) =>
 			people.find(({ name }) => credentialOf(name) === authorization),
 	};
-	const deps = { ...shared, storage, kinds, runner, endings, world, authenticator, version: '0.0.0' };
+	const deps = { ...served, kinds, runner, endings, world, authenticator, version: '0.0.0' };
 	const listening = await listen(createServer(createProvisioner(deps)), { host: '127.0.0.1', port: 0 });
+	const stopServing = await serveRecorded(served);
 	t.teardown(async () => {
+		stopServing();
 		endings.close();
 		await listening.close(0);
 		await runner.close();
@@ -89,6 +106,7 @@ export async function startProvisioner(
 		store,
 		clock,
 		storage,
+		network,
 		runner,
 		call,
 		async ok(method, path, body, who) {
@@ -105,5 +123,15 @@ export async function startProvisioner(
 		},
 	};
 }
+
+const noNodes: NodeAtHil = {
+	look: async node => {
+		throw provisionerErrors.NotThere(`There is no node ${node}.`);
+	},
+	attach: async () => undefined,
+	detach: async () => undefined,
+	bootFromNetwork: async () => undefined,
+	turnOff: async () => undefined,
+};
 
 const credentialOf = (name: string): string => `Basic ${Buffer.from(`${name}:${name}`).toString('base64')}`;

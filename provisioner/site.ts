@@ -26,14 +26,27 @@ const siteSchema = (folder: string) => {
 			ops: listenAddress.default({ host: '127.0.0.1', port: 0 }),
 			/** Without it, the provisioner listens on loopback only: passwords come with every call. */
 			tls: z.strictObject({ certificate: existingFile(folder), key: secretFile(folder) }).optional(),
-			/** Who knows users and projects. */
-			hil: z.strictObject({ url: hilUrl, ca: existingFile(folder).optional() }),
+			/** Who knows users, projects and nodes, and the provisioner's account there: an administrator, for it manages nodes. */
+			hil: z.strictObject({
+				url: hilUrl,
+				ca: existingFile(folder).optional(),
+				username: z.string().min(1),
+				password: secretFile(folder),
+			}),
+			/** What names of targets and initiators begin with: RFC 7143 section 4.2.7.3.1, a month and a domain of the site's. */
+			iqnPrefix: z
+				.string()
+				.regex(/^iqn\.\d{4}-(0[1-9]|1[0-2])\.[a-z0-9.-]{1,100}:$/, 'expected iqn.YYYY-MM.DOMAIN-BACKWARDS:')
+				.default('iqn.2026-11.localhost:'),
+			/** The key that nodes' secrets are sealed by; made when it is not there, beside the store when absent. */
+			key: path.optional(),
 			/** Where images and disks are kept. */
 			storage: z.strictObject({ engine: z.literal('qcow2').default('qcow2'), folder: path }),
 			log: z
 				.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
 				.default({ level: 'info' }),
 		})
+		.transform(site => ({ ...site, key: site.key ?? `${site.store.file}.key` }))
 		.superRefine(({ listen: { host }, tls }, context) => {
 			if (tls || isLoopback(host)) return;
 			const message =

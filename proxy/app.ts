@@ -1,6 +1,6 @@
 // Longer than most files: the one place where every stage is given what it needs, so that who uses what can be read here.
 import type { Socket } from 'node:net';
-import type { Clock } from '../common/clock.ts';
+import { pause } from '../common/clock.ts';
 import { createApp } from '../common/http/app.ts';
 import { type Listening, listen, urlOf } from '../common/http/listen.ts';
 import { createOpsServer } from '../common/http/ops-server.ts';
@@ -429,9 +429,6 @@ export async function createProxy(deps: ProxyDeps): Promise<P2cProxy> {
 
 /** Milliseconds that answers to reads may still take when there are no more changes to wait for. */
 const cutReadsAfter = 1000;
-
-const pause = (clock: Clock, ms: number): Promise<void> =>
-	new Promise(resolve => void clock.after(ms, resolve));
 
 /** Milliseconds between two looks for requests that have waited too long. */
 const expiryInterval = 5000;

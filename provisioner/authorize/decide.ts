@@ -2,6 +2,7 @@ import type { ReadTransaction } from '../../common/store/store.ts';
 import { findDisk } from '../core/find-disk.ts';
 import { findImage, isVisible } from '../core/find-image.ts';
 import { provisionerErrors } from '../errors.ts';
+import { bootings } from '../model/booting.ts';
 import { operations } from '../model/operation.ts';
 import { type Actor, isMember } from './actor.ts';
 import { type ActionName, rules } from './table.ts';
@@ -43,6 +44,11 @@ export async function authorize(
 			// One that is not the actor's own is not found.
 			await findDisk(tx, named('disk'), actor);
 			return;
+		case 'node': {
+			const found = await tx.get(bootings, named('node'));
+			if (found && isMember(actor, found.project)) return;
+			throw provisionerErrors.NotThere(`There is no node ${named('node')} of yours that boots from here.`);
+		}
 		case 'operation': {
 			const found = await tx.get(operations, named('operation'));
 			if (found && isMember(actor, found.project)) return;

@@ -5,6 +5,7 @@ import test from 'ava';
 import { createMemoryStore } from '../../proxy/approve/memory-store.fixture.ts';
 import { beginDisk } from '../core/disks.ts';
 import { beginImage, changeImage, completeImage } from '../core/images.ts';
+import { bootings } from '../model/booting.ts';
 import { begin } from '../operation/journal.ts';
 import { actor } from '../provisioner.fixture.ts';
 import { type Arguments, authorize } from './decide.ts';
@@ -43,6 +44,23 @@ async function furnished() {
 			{ newId: randomUUID, now: 1, firstStage: 'clone' },
 		),
 	);
+	await store.transact(tx =>
+		tx.insert(bootings, 'n1', {
+			node: 'n1',
+			project: 'red',
+			disk,
+			network: 'boot',
+			nic: 'eth0',
+			mac: '02:00:00:00:00:01',
+			iqn: 'iqn.2026-11.test:d',
+			initiator: 'iqn.2026-11.test:n1',
+			chap: '',
+			hostname: 'n1',
+			keys: [],
+			userData: null,
+			since: 1,
+		}),
+	);
 	const images = {
 		"red's private image": { image: closed },
 		"red's image, blue may see it": { image: shared },
@@ -55,6 +73,7 @@ async function furnished() {
 		project: { 'project red': { project: 'red' } },
 		'image-visible': images,
 		'image-own': images,
+		node: { "red's node": { node: 'n1' }, 'no such node': { node: 'none' } },
 		disk: { "red's disk": { disk }, 'no such disk': { disk: 'none' } },
 		operation: { "red's operation": { operation }, 'no such operation': { operation: 'none' } },
 	};

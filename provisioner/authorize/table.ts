@@ -11,6 +11,8 @@ export type Rule =
 	| 'image-own'
 	/** Members of the disk's project. */
 	| 'disk'
+	/** Members of the project that provisioned the node. */
+	| 'node'
 	/** Members of the project that the operation was asked for in. */
 	| 'operation';
 
@@ -30,6 +32,10 @@ export const rules = {
 	'disk.show': 'disk',
 	'disk.delete': 'disk',
 	'disk.snapshot': 'disk',
+	'node.list': 'any',
+	'node.show': 'node',
+	'node.provision': 'project',
+	'node.deprovision': 'node',
 	'operation.list': 'any',
 	'operation.show': 'operation',
 	'operation.cancel': 'operation',

@@ -11,6 +11,8 @@ export interface NewDisk {
 	readonly name: string;
 	/** What it is a clone of. */
 	readonly image: string;
+	/** The node that it is meant for. */
+	readonly node?: string | undefined;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface NewDisk {
  */
 export async function beginDisk(
 	tx: Transaction,
-	{ project, name, image }: NewDisk,
+	{ project, name, image, node }: NewDisk,
 	world: World,
 ): Promise<{ readonly id: string; readonly image: string }> {
 	const source = await findImage(tx, image, world.actor);
@@ -38,7 +40,7 @@ export async function beginDisk(
 		image: source.id,
 		state: 'making',
 		size,
-		node: null,
+		node: node ?? null,
 		madeAt: world.now,
 	});
 	return { id, image: source.id };
@@ -48,6 +50,23 @@ export async function beginDisk(
 export async function completeDisk(tx: Transaction, id: string): Promise<void> {
 	const found = await tx.get(disks, id);
 	if (found?.state === 'making') await tx.put(disks, id, { ...found, state: 'ready' });
+}
+
+/** Means a disk for a node: nobody else can have it. @throws as `findFreeDisk` */
+export async function claimDisk(
+	tx: Transaction,
+	{ disk, node }: { readonly disk: string; readonly node: string },
+	world: World,
+): Promise<string> {
+	const { id, document } = await findFreeDisk(tx, { disk }, world);
+	await tx.put(disks, id, { ...document, node });
+	return id;
+}
+
+/** No node has it any more. */
+export async function freeDisk(tx: Transaction, id: string): Promise<void> {
+	const found = await tx.get(disks, id);
+	if (found) await tx.put(disks, id, { ...found, node: null });
 }
 
 /** Nothing of it is left. */

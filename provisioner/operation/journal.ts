@@ -88,13 +88,13 @@ export async function recordTrouble(
 	tx: Transaction,
 	id: string,
 	reason: string,
-	givesUp: (attempts: number) => boolean,
+	givesUp: (operation: Pick<Operation, 'kind' | 'attempts'>) => boolean,
 ): Promise<{ readonly attempts: number; readonly isUndoing: boolean }> {
 	const found = await tx.get(operations, id);
 	if (found?.status !== 'PENDING' && found?.status !== 'UNDOING') return { attempts: 0, isUndoing: false };
 	const attempts = found.attempts + 1;
 	const error = reason.slice(0, 2000);
-	if (found.status === 'PENDING' && givesUp(attempts)) {
+	if (found.status === 'PENDING' && givesUp({ ...found, attempts })) {
 		await tx.put(operations, id, { ...found, status: 'UNDOING', reason: error, attempts: 0, error: null });
 		return { attempts: 0, isUndoing: true };
 	}

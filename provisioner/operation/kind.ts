@@ -26,4 +26,6 @@ export interface Stage {
 /** A kind of operation: its stages in order; undone from the last that was begun. */
 export interface Kind {
 	readonly stages: readonly Stage[];
+	/** What cannot be done now is tried again for as long as it takes, and only a person ends it. */
+	readonly neverGivesUp?: boolean;
 }

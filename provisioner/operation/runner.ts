@@ -113,7 +113,9 @@ export function createRunner(deps: RunnerDeps): Runner {
 		const isFinal = fault instanceof BimetalError && fault.status < 500;
 		try {
 			const { attempts, isUndoing } = await store.transact(tx =>
-				journal.recordTrouble(tx, id, reason, times => isFinal || times >= mostAttempts),
+				journal.recordTrouble(tx, id, reason, ({ kind, attempts: times }) =>
+					kinds[kind]?.neverGivesUp ? false : isFinal || times >= mostAttempts,
+				),
 			);
 			onChange(id);
 			if (attempts === 0 || (signal.aborted && isUndoing)) return 0;

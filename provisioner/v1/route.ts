@@ -89,10 +89,18 @@ export type Ask = (wanted: Omit<Wanted, 'asker'>) => Promise<string>;
  * A call that begins an operation, in the same transaction as what its verb records. Answered at once (202), or with
  * `wait` when the operation has ended or after so many milliseconds.
  */
-export function begins<const P extends string, B extends z.ZodRawShape = Record<never, never>>(
+export function begins<const P extends string, B extends z.ZodRawShape = Record<never, never>, W = undefined>(
 	method: ProvisionerRoute['method'],
 	spec: Omit<Spec<P, B, string>, 'answer' | 'status' | 'after'> & {
-		readonly verb: (tx: Transaction, args: ArgsOf<P, B>, world: World, ask: Ask) => Promise<string>;
+		/** What is asked of others before the transaction, for those who may make the call. */
+		readonly prepare?: (deps: ProvisionerDeps, args: ArgsOf<P, B>) => Promise<W>;
+		readonly verb: (
+			tx: Transaction,
+			args: ArgsOf<P, B>,
+			world: World,
+			ask: Ask,
+			prepared: W,
+		) => Promise<string>;
 	},
 ): ProvisionerRoute {
 	const body = { ...(spec.body as B), ...waitArgument };
@@ -102,12 +110,24 @@ export function begins<const P extends string, B extends z.ZodRawShape = Record<
 		run: async (deps, { wait, ...args }: ArgsOf<P, B> & { readonly wait?: number }, actor) => {
 			const world = deps.world(actor);
 			const { now, newId } = world;
+			let prepared = undefined as W;
+			if (spec.prepare) {
+				const given = args as unknown as ArgsOf<P, B>;
+				await look(deps.store, spec.action, async () => undefined, given, world);
+				prepared = await spec.prepare(deps, given);
+			}
 			const verb = (tx: Transaction, given: ArgsOf<P, B>): Promise<string> =>
-				spec.verb(tx, given, world, wanted => {
-					const firstStage = deps.kinds[wanted.kind]?.stages[0]?.name;
-					if (firstStage === undefined) throw new Error(`no operation is of kind ${wanted.kind}`);
-					return begin(tx, { ...wanted, asker: actor.name }, { newId, now, firstStage });
-				});
+				spec.verb(
+					tx,
+					given,
+					world,
+					wanted => {
+						const firstStage = deps.kinds[wanted.kind]?.stages[0]?.name;
+						if (firstStage === undefined) throw new Error(`no operation is of kind ${wanted.kind}`);
+						return begin(tx, { ...wanted, asker: actor.name }, { newId, now, firstStage });
+					},
+					prepared,
+				);
 			const id = await perform(deps.store, spec.action, verb, args as unknown as ArgsOf<P, B>, world);
 			deps.runner.wake(id);
 			return onceEnded(deps, id, wait, actor);

@@ -1,5 +1,6 @@
 import { diskRoutes } from './disk-routes.ts';
 import { imageRoutes } from './image-routes.ts';
+import { nodeRoutes } from './node-routes.ts';
 import { operationRoutes } from './operation-routes.ts';
 import { type ProvisionerRoute, reads } from './route.ts';
 import { storageRoutes } from './storage-routes.ts';
@@ -20,6 +21,7 @@ export const provisionerRoutes = (): readonly ProvisionerRoute[] => [
 	}),
 	...imageRoutes(),
 	...diskRoutes(),
+	...nodeRoutes(),
 	...operationRoutes(),
 	...storageRoutes(),
 ];

@@ -35,6 +35,17 @@ export const disk = z.strictObject({
 });
 export const disks = z.strictObject({ disks: z.array(disk) });
 
+export const node = z.strictObject({
+	node: z.string(),
+	project: z.string(),
+	disk: z.string(),
+	network: z.string(),
+	nic: z.string(),
+	hostname: z.string(),
+	since: z.string(),
+});
+export const nodes = z.strictObject({ nodes: z.array(node) });
+
 export const operation = z.strictObject({
 	id: z.string(),
 	kind: z.string(),

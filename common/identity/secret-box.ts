@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { makeFolderDurably, syncFolder } from '../../common/store/durable-file.ts';
+import { makeFolderDurably, syncFolder } from '../store/durable-file.ts';
 
 /** Keeps secrets in the store unreadable to whoever has the store's file but not the key's. */
 export interface SecretBox {

@@ -1,0 +1,42 @@
+import type { Chap, Targets } from '../target/targets.ts';
+
+/** What a node is told when it boots from the network. */
+export interface BootEntry {
+	readonly node: string;
+	/** Lower case, with colons. */
+	readonly mac: string;
+	/** The disk that it boots from: LUN 1 of a target, at any of its portals. */
+	readonly target: {
+		readonly portals: readonly string[];
+		readonly iqn: string;
+		readonly initiator: string;
+		readonly chap: Chap;
+	};
+	/** cloud-init's NoCloud data: a host name, public SSH keys, user data. */
+	readonly hostname: string;
+	readonly keys: readonly string[];
+	readonly userData: string | null;
+}
+
+/** What was seen of a node that boots, with the milliseconds since the epoch. */
+export interface BootEvent {
+	readonly mac: string;
+	readonly kind: 'dhcp' | 'script' | 'config';
+	readonly at: number;
+}
+
+/** One provisioning network: DHCP, boot scripts and configuration, and the iSCSI portals, all on the nodes' VLAN. */
+export interface BootNetwork {
+	/** hil's name of it. */
+	readonly network: string;
+	readonly targets: Targets;
+	/** The address that a NIC always gets here. */
+	addressOf(mac: string): string;
+	/** Makes it boot so; the same again changes nothing. */
+	set(entry: BootEntry): Promise<void>;
+	/** From now on it is not known here; one that is not is. */
+	remove(mac: string): Promise<void>;
+	/** The returned function ends it. */
+	onEvent(listener: (event: BootEvent) => void): () => void;
+	close(): Promise<void>;
+}

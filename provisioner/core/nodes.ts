@@ -1,0 +1,58 @@
+import type { ReadTransaction } from '../../common/store/store.ts';
+import { provisionerErrors } from '../errors.ts';
+import { type Booting, bootings } from '../model/booting.ts';
+import { disks } from '../model/disk.ts';
+import type { World } from './world.ts';
+
+export interface NodeView {
+	readonly node: string;
+	readonly project: string;
+	/** `project/name` of the disk that it boots from. */
+	readonly disk: string;
+	readonly network: string;
+	readonly nic: string;
+	readonly hostname: string;
+	/** ISO 8601. */
+	readonly since: string;
+}
+
+async function viewOf(tx: ReadTransaction, booting: Booting): Promise<NodeView> {
+	const { node, project, network, nic, hostname, since } = booting;
+	const disk = await tx.get(disks, booting.disk);
+	return {
+		node,
+		project,
+		disk: disk ? `${disk.project}/${disk.name}` : booting.disk,
+		network,
+		nic,
+		hostname,
+		since: new Date(since).toISOString(),
+	};
+}
+
+/** Nodes of the actor's projects that boot from disks here, by name. */
+export async function listNodes(tx: ReadTransaction, _: object, { actor }: World): Promise<NodeView[]> {
+	const found = actor.isAdmin
+		? await tx.list(bootings)
+		: (
+				await Promise.all(
+					[...actor.projects].map(equals => tx.list(bootings, { where: { index: 'project', equals } })),
+				)
+			).flat();
+	const views: NodeView[] = [];
+	for (const { document } of found) views.push(await viewOf(tx, document));
+	return views.sort((a, b) => (a.node < b.node ? -1 : 1));
+}
+
+/** @throws NotThere for a node that boots from no disk here */
+export async function findBooting(
+	tx: ReadTransaction,
+	{ node }: { readonly node: string },
+): Promise<Booting> {
+	const found = await tx.get(bootings, node);
+	if (!found) throw provisionerErrors.NotThere(`Node ${node} boots from no disk here.`);
+	return found;
+}
+
+export const showNode = async (tx: ReadTransaction, args: { readonly node: string }): Promise<NodeView> =>
+	viewOf(tx, await findBooting(tx, args));

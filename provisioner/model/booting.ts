@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { defineCollection } from '../../common/store/store.ts';
+import { hilName, moment } from './names.ts';
+
+const booting = z.strictObject({
+	node: hilName,
+	project: hilName,
+	/** The disk, by its id. */
+	disk: z.string(),
+	/** hil's name of the provisioning network, and of the NIC that is on it. */
+	network: hilName,
+	nic: hilName,
+	mac: z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/),
+	/** Names of its target and of itself there. */
+	iqn: z.string(),
+	initiator: z.string(),
+	/** What it proves itself by, sealed. */
+	chap: z.string(),
+	hostname: z.string(),
+	keys: z.array(z.string()),
+	/** Sealed: it may hold secrets. */
+	userData: z.string().nullable(),
+	since: moment,
+});
+/** A node that boots from a disk of ours: served as long as this is recorded. By the node's name. */
+export type Booting = z.output<typeof booting>;
+export const bootings = defineCollection('bootings', booting, {
+	project: ({ project }) => project,
+	disk: ({ disk }) => disk,
+});

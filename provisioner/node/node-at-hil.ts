@@ -1,0 +1,101 @@
+import { type Clock, pause } from '../../common/clock.ts';
+import type { HilClient, Managed } from '../../hil/client.ts';
+import { provisionerErrors } from '../errors.ts';
+
+export interface NodeAtHilDeps {
+	readonly hil: HilClient;
+	readonly clock: Clock;
+}
+
+/** A NIC that a node can boot by. */
+export interface BootNic {
+	readonly label: string;
+	/** Lower case, with colons. */
+	readonly mac: string;
+	/** The network that it carries untagged, if any. */
+	readonly network: string | null;
+}
+
+/** What the provisioner has hil do to a node. Each can be asked again, and ends up the same. */
+export interface NodeAtHil {
+	/** The project that a node belongs to, and the NIC of that name, or its first one that has an address. */
+	look(
+		node: string,
+		nic: string | undefined,
+	): Promise<{ readonly project: string | null; readonly nic: BootNic }>;
+	/** Resolves when the switch shows it. */
+	attach(node: string, nic: string, network: string): Promise<void>;
+	detach(node: string, nic: string, network: string): Promise<void>;
+	/** Boots it anew from the network; resolves when its BMC has taken it, also after another party's approval. */
+	bootFromNetwork(node: string, signal: AbortSignal): Promise<void>;
+	/** Resolves when its BMC says that it is off, and that it boots from nothing in particular. */
+	turnOff(node: string, signal: AbortSignal): Promise<void>;
+}
+
+/** Milliseconds between two looks at what others do, and for a machine to be off after it was told. */
+const look = 2000;
+const patience = 120_000;
+
+export function createNodeAtHil({ hil, clock }: NodeAtHilDeps): NodeAtHil {
+	/** Until what another party must agree to has been done. @throws Cancelled when it is not to be */
+	async function approved(what: string, managed: Managed, signal: AbortSignal): Promise<void> {
+		if (!managed.waiting) return;
+		for (;;) {
+			const { status } = await hil.queued(managed.id);
+			if (status === 'DONE') return;
+			if (status === 'ERROR') throw provisionerErrors.Cancelled(`${what} was not approved.`);
+			await pause(clock, look, signal);
+		}
+	}
+
+	async function nativeOf(node: string, nic: string): Promise<string | null> {
+		const { nics } = await hil.node(node);
+		return nics.find(({ label }) => label === nic)?.networks['vlan/native'] ?? null;
+	}
+
+	async function take(step: { readonly do: string } & Readonly<Record<string, string>>): Promise<void> {
+		const { id } = await hil.change([step]);
+		if (id !== null) await hil.changeDone(id);
+	}
+
+	return {
+		async look(node, wanted) {
+			const { project, nics } = await hil.node(node);
+			const nic = nics.find(({ label, macaddr }) =>
+				wanted === undefined ? macaddr !== '' : label === wanted,
+			);
+			const mac = nic?.macaddr.toLowerCase().replaceAll('-', ':') ?? '';
+			if (!nic || !/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac)) {
+				const which = wanted === undefined ? 'no NIC with an address' : `no NIC ${wanted} with an address`;
+				throw provisionerErrors.NotThere(`Node ${node} has ${which} that hil knows.`);
+			}
+			return { project, nic: { label: nic.label, mac, network: nic.networks['vlan/native'] ?? null } };
+		},
+		async attach(node, nic, network) {
+			const is = await nativeOf(node, nic);
+			if (is === network) return;
+			if (is !== null) throw provisionerErrors.InUse(`NIC ${nic} of node ${node} is on network ${is}.`);
+			await take({ do: 'connect_network', node, nic, network });
+		},
+		async detach(node, nic, network) {
+			if ((await nativeOf(node, nic)) === network) await take({ do: 'detach_network', node, nic, network });
+		},
+		async bootFromNetwork(node, signal) {
+			await hil.setObm(node, true);
+			await approved('The boot device', await hil.setBootDevice(node, 'pxe'), signal);
+			const isOff = (await hil.powerStatus(node)) === 'off';
+			await approved('The power-on', await hil.power(node, isOff ? 'on' : 'force-cycle'), signal);
+		},
+		async turnOff(node, signal) {
+			await hil.setObm(node, true);
+			if ((await hil.powerStatus(node)) !== 'off') {
+				await approved('The power-off', await hil.power(node, 'off'), signal);
+			}
+			for (const until = clock.elapsed() + patience; (await hil.powerStatus(node)) !== 'off'; ) {
+				if (clock.elapsed() > until) throw provisionerErrors.HilAway(`Node ${node} does not go off.`);
+				await pause(clock, look, signal);
+			}
+			await approved('The boot device', await hil.setBootDevice(node, 'none'), signal);
+		},
+	};
+}

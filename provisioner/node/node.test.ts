@@ -1,0 +1,196 @@
+// Nodes are provisioned at a real hil, with switches and BMCs in memory: what is done to them, in which order, and undone.
+import test, { type ExecutionContext } from 'ava';
+import { FakeClock } from '../../common/clock.ts';
+import { createHilClient } from '../../hil/client.ts';
+import { startHil } from '../../hil/hil.fixture.ts';
+import { createMemoryObm } from '../../hil/obm/memory-obm.fixture.ts';
+import { createMemoryStore } from '../../proxy/approve/memory-store.fixture.ts';
+import { createMemoryNetwork } from '../boot/memory-network.fixture.ts';
+import { provisionerErrors } from '../errors.ts';
+import { startProvisioner } from '../provisioner.fixture.ts';
+import { createMemoryStorage } from '../storage/memory-storage.fixture.ts';
+import { createNodeAtHil } from './node-at-hil.ts';
+
+const type = 'http://schema.massopencloud.org/haas/v0/switches/mock';
+const bmc = (node: string): string => `https://p/bmc/${node}`;
+
+/** Node n1 of project red, whose NIC is in a port of switch tor; a public network `boot` with VLAN 500. */
+async function start(t: ExecutionContext) {
+	const obm = createMemoryObm();
+	const hil = await startHil(t, { obm });
+	await hil.ok('PUT', '/v0/project/red');
+	await hil.ok('PUT', '/v0/network/boot', { owner: 'admin', access: '', net_id: '500' });
+	await hil.ok('PUT', '/v0/switch/tor', { type, hostname: 'tor', username: 'u', password: 'p' });
+	for (const index of [1, 2]) {
+		const node = `n${index}`;
+		await hil.ok('PUT', `/v0/node/${node}`, { obmd: { uri: bmc(node), admin_token: '' } });
+		await hil.ok('PUT', `/v0/node/${node}/nic/eth0`, { macaddr: `02:00:00:00:00:0${index}` });
+		await hil.ok('PUT', `/v0/switch/tor/port/gi1/0/${index}`);
+		await hil.ok('POST', `/v0/switch/tor/port/gi1/0/${index}/connect_nic`, { node, nic: 'eth0' });
+		await hil.ok('POST', '/v0/project/red/connect_node', { node });
+		obm.at(bmc(node)).power = 'off';
+	}
+	const client = createHilClient({ url: hil.url, username: 'root', password: 'root' });
+	t.teardown(() => client.close());
+	const clock = new FakeClock();
+	const nodes = createNodeAtHil({ hil: client, clock });
+	const [store, storage, network] = [createMemoryStore(), createMemoryStorage(), createMemoryNetwork('boot')];
+	const provisioner = await startProvisioner(t, { store, storage, network, nodes });
+	await provisioner.image('red', 'debian');
+	const port = (index: number) =>
+		hil.mocks.at('tor').ports.get(`gi1/0/${index}`) ?? { native: null, tagged: [] };
+	/** Lets time pass for both, until an operation is over. */
+	async function over(id: unknown): Promise<Record<string, unknown>> {
+		for (let turn = 0; turn < 400; turn++) {
+			const found = await provisioner.ok('GET', `/v1/operations/${id}`);
+			if (found.endedAt !== null) return found;
+			await new Promise(resolve => setImmediate(resolve));
+			provisioner.clock.advance(500);
+			clock.advance(500);
+		}
+		throw new Error(`it goes on: ${JSON.stringify(await provisioner.ok('GET', `/v1/operations/${id}`))}`);
+	}
+	/** The machine comes to its disk as soon as it is served and on. */
+	const comesUp = (): void => {
+		const { serve } = network.targets;
+		Object.assign(network.targets, {
+			async serve(spec: Parameters<typeof serve>[0]) {
+				await serve(spec);
+				network.loggedIn.set(spec.iqn, [{ initiator: spec.initiator, addresses: [...spec.addresses] }]);
+			},
+		});
+	};
+	return { hil, obm, provisioner, network, storage, store, port, over, comesUp };
+}
+
+test('a node is provisioned: cloned, connected, served, told, booted; and deprovisioned with its disk saved', async t => {
+	const { obm, provisioner, network, storage, port, over, comesUp } = await start(t);
+	comesUp();
+	const body = {
+		project: 'red',
+		image: 'debian',
+		hostname: 'web',
+		keys: ['ssh-ed25519 AAAA alice'],
+		userData: '#cloud-config',
+	};
+	const asked = await provisioner.ok('POST', '/v1/nodes/n1/provision', body);
+	const done = await over(asked.id);
+	t.is(done.status, 'DONE', JSON.stringify(done));
+	t.deepEqual(
+		(done.stages as { name: string }[]).map(({ name }) => name),
+		['disk', 'network', 'target', 'boot', 'power', 'login'],
+	);
+	t.deepEqual(port(1), { native: 500, tagged: [] });
+	t.like(obm.at(bmc('n1')), { power: 'on', bootDevice: 'pxe' });
+	const entry = network.entries.get('02:00:00:00:00:01');
+	t.like(entry, { node: 'n1', hostname: 'web', userData: '#cloud-config', keys: body.keys });
+	const spec = network.served.get(entry?.target.iqn ?? '');
+	t.deepEqual(spec?.addresses, ['10.0.0.1']);
+	t.is(spec?.chap.password, entry?.target.chap.password);
+	t.true((spec?.chap.password.length ?? 0) >= 16);
+	t.like(await provisioner.ok('GET', '/v1/nodes/n1'), { disk: 'red/n1', network: 'boot', hostname: 'web' });
+	t.like(await provisioner.ok('GET', '/v1/disks/n1'), { node: 'n1', image: 'red/debian@1' });
+	t.like(await provisioner.call('DELETE', '/v1/disks/n1'), { status: 409, body: { code: 'InUse' } });
+	t.like(await provisioner.call('POST', '/v1/nodes/n1/provision', body), { status: 409 });
+	t.is((await provisioner.call('GET', '/v1/nodes/n1', undefined, 'bob')).status, 404);
+	t.is((await provisioner.call('POST', '/v1/nodes/n1/deprovision', {}, 'bob')).status, 404);
+
+	const left = await over((await provisioner.ok('POST', '/v1/nodes/n1/deprovision', {})).id);
+	t.is(left.status, 'DONE', JSON.stringify(left));
+	t.like(obm.at(bmc('n1')), { power: 'off', bootDevice: 'none' });
+	t.deepEqual(port(1), { native: null, tagged: [] });
+	t.is(network.entries.size + network.served.size, 0);
+	t.like(await provisioner.ok('GET', '/v1/disks/n1'), { node: null, state: 'ready' });
+	t.false(storage.volumes.get(String((await provisioner.ok('GET', '/v1/disks/n1')).id))?.isAttached ?? true);
+
+	const again = await over(
+		(await provisioner.ok('POST', '/v1/nodes/n2/provision', { project: 'red', disk: 'n1' })).id,
+	);
+	t.is(again.status, 'DONE', JSON.stringify(again));
+	t.like(await provisioner.ok('GET', '/v1/disks/n1'), { node: 'n2' });
+	t.deepEqual(port(2), { native: 500, tagged: [] });
+});
+
+test('whichever stage is refused, everything is as before', async t => {
+	const { hil, obm, provisioner, network, storage, port, over, comesUp } = await start(t);
+	comesUp();
+	const refused = provisionerErrors.ImageRefused('no');
+	const troubles: [string, () => void, () => void][] = [
+		['clone', () => storage.faults.push(refused), () => undefined],
+		[
+			'switch',
+			() => {
+				hil.mocks.at('tor').trouble = { kind: 'refuses', reason: 'no such VLAN' };
+			},
+			() => {
+				hil.mocks.at('tor').trouble = undefined;
+			},
+		],
+		['target', () => network.faults.push(refused), () => undefined],
+		[
+			'BMC',
+			() => {
+				obm.at(bmc('n1')).mustWait = true;
+			},
+			() => {
+				obm.at(bmc('n1')).mustWait = false;
+			},
+		],
+	];
+	for (const [what, begin, end] of troubles) {
+		begin();
+		const { id } = await provisioner.ok('POST', '/v1/nodes/n1/provision', {
+			project: 'red',
+			image: 'debian',
+		});
+		if (what === 'BMC') {
+			while (obm.requests.size === 0) await new Promise(resolve => setImmediate(resolve));
+			end();
+			obm.decide('request-1', false);
+		}
+		const failed = await over(id);
+		end();
+		t.is(failed.status, 'FAILED', what);
+		t.deepEqual(port(1), { native: null, tagged: [] }, what);
+		t.is(network.entries.size + network.served.size, 0, what);
+		t.deepEqual(await provisioner.ok('GET', '/v1/disks'), { disks: [] }, what);
+		t.deepEqual(await provisioner.ok('GET', '/v1/nodes'), { nodes: [] }, what);
+		t.is(storage.volumes.size, 1, what);
+		t.is(obm.at(bmc('n1')).power, 'off', what);
+	}
+});
+
+test("only the project's own nodes, on NICs that are not elsewhere, on networks that there are", async t => {
+	const { hil, provisioner } = await start(t);
+	const call = (node: string, more: object, who?: string) =>
+		provisioner.call(
+			'POST',
+			`/v1/nodes/${node}/provision`,
+			{ project: 'red', image: 'debian', ...more },
+			who,
+		);
+	t.is((await call('n1', {}, 'bob')).status, 403);
+	t.is((await call('n1', { project: 'blue' }, 'bob')).status, 404, 'not a node of blue');
+	t.like(await call('n1', { network: 'other' }), { status: 404, body: { code: 'NotThere' } });
+	t.is((await call('n1', { nic: 'eth7' })).status, 404);
+	t.is((await call('n1', { hostname: 'a b' })).status, 400);
+	t.is((await call('n1', { keys: ['rm -rf'] })).status, 400);
+	await hil.ok('PUT', '/v0/network/inner', { owner: 'red', access: 'red', net_id: '' });
+	await hil.ok('POST', '/v0/node/n1/nic/eth0/connect_network', { network: 'inner' });
+	await hil.workers.idle();
+	t.like(await call('n1', {}), { status: 409, body: { code: 'InUse' } });
+	t.deepEqual(await provisioner.ok('GET', '/v1/disks'), { disks: [] });
+});
+
+test('after a start every node is served as before; what the storage opens anew as well', async t => {
+	const { provisioner, network, storage, store, over, comesUp } = await start(t);
+	comesUp();
+	await over(
+		(await provisioner.ok('POST', '/v1/nodes/n1/provision', { project: 'red', image: 'debian' })).id,
+	);
+	const [before] = network.served.values();
+	const fresh = createMemoryNetwork('boot');
+	await startProvisioner(t, { store, storage, network: fresh });
+	t.deepEqual([...fresh.served.values()], [before as never]);
+	t.is(fresh.entries.size, 1);
+});

@@ -1,0 +1,87 @@
+import type { Logger } from '../../common/log/logger.ts';
+import type { Store } from '../../common/store/store.ts';
+import type { BootNetwork } from '../boot/boot-network.ts';
+import { provisionerErrors } from '../errors.ts';
+import { type Booting, bootings } from '../model/booting.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { TargetSpec } from '../target/targets.ts';
+import { plainName } from './plain-name.ts';
+
+export interface ServeDeps {
+	readonly store: Store;
+	readonly storage: Storage;
+	/** By hil's name of the network. */
+	readonly networks: ReadonlyMap<string, BootNetwork>;
+	readonly unseal: (sealed: string) => string;
+	readonly logger: Logger;
+}
+
+/** The network that a node boots on. @throws NotThere when the site has none of that name any more */
+export function networkOf({ networks }: Pick<ServeDeps, 'networks'>, name: string): BootNetwork {
+	const found = networks.get(name);
+	if (!found) throw provisionerErrors.NotThere(`There is no provisioning network ${name}.`);
+	return found;
+}
+
+/** Serves a node its disk: attached, behind its own secret. Again: the same. */
+export async function serveDisk(deps: ServeDeps, booting: Booting): Promise<void> {
+	const { targets, addressOf } = networkOf(deps, booting.network);
+	const backing = await deps.storage.attach(booting.disk, { isReadOnly: false });
+	const spec: TargetSpec = {
+		iqn: booting.iqn,
+		units: [{ backing, isReadOnly: false }],
+		chap: { username: plainName(booting.node), password: deps.unseal(booting.chap) },
+		initiator: booting.initiator,
+		addresses: [addressOf(booting.mac)],
+	};
+	await targets.serve(spec);
+}
+
+/** Tells a node that boots where its disk is. Again: the same. */
+export async function tellNode(deps: ServeDeps, booting: Booting): Promise<void> {
+	const network = networkOf(deps, booting.network);
+	const { node, mac, iqn, initiator, hostname, keys, userData } = booting;
+	await network.set({
+		node,
+		mac,
+		target: {
+			portals: network.targets.portals,
+			iqn,
+			initiator,
+			chap: { username: plainName(node), password: deps.unseal(booting.chap) },
+		},
+		hostname,
+		keys,
+		userData: userData === null ? null : deps.unseal(userData),
+	});
+}
+
+/** Nobody gets at the disk any more, and it is closed. */
+export async function withdrawDisk(deps: ServeDeps, booting: Booting): Promise<void> {
+	await networkOf(deps, booting.network).targets.drop(booting.iqn);
+	await deps.storage.detach(booting.disk);
+}
+
+/** Serves every node that is recorded, as after a start; and again what the storage has opened anew. */
+export async function serveRecorded(deps: ServeDeps): Promise<() => void> {
+	const recorded = await deps.store.read(tx => tx.list(bootings));
+	for (const { id, document } of recorded) {
+		try {
+			await serveDisk(deps, document);
+			await tellNode(deps, document);
+		} catch (fault) {
+			// The others boot all the same.
+			deps.logger.error({ err: fault, node: id }, 'a node cannot be served its disk');
+		}
+	}
+	return deps.storage.onReattached(disk => void serveAgain(deps, disk));
+}
+
+async function serveAgain(deps: ServeDeps, disk: string): Promise<void> {
+	const where = { index: 'disk', equals: disk };
+	for (const { id, document } of await deps.store.read(tx => tx.list(bootings, { where }))) {
+		await serveDisk(deps, document).catch(fault =>
+			deps.logger.error({ err: fault, node: id }, 'a node cannot be served its disk again'),
+		);
+	}
+}

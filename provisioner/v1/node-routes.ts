@@ -1,0 +1,115 @@
+import { z } from 'zod';
+import { beginDisk, claimDisk } from '../core/disks.ts';
+import { findBooting, listNodes, showNode } from '../core/nodes.ts';
+import { provisionerErrors } from '../errors.ts';
+import { bootings } from '../model/booting.ts';
+import { hilName, name, reference } from '../model/names.ts';
+import type { ProvisionInput } from '../node/node-kinds.ts';
+import { begins, type ProvisionerRoute, reads } from './route.ts';
+import * as views from './views.ts';
+
+/** RFC 1123 section 2.1. */
+const hostname = z
+	.string()
+	.regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/);
+const publicKey = z
+	.string()
+	.regex(/^(ssh|ecdsa|sk)-[\w@.-]+ [A-Za-z0-9+/=]+( [^\n]*)?$/, 'expected a public SSH key');
+
+export const nodeRoutes = (): readonly ProvisionerRoute[] => [
+	reads({
+		path: '/nodes',
+		action: 'node.list',
+		summary: "Nodes of the asker's projects that boot from disks here",
+		answer: views.nodes,
+		verb: async (tx, args, world) => ({ nodes: await listNodes(tx, args, world) }),
+	}),
+	reads({
+		path: '/nodes/{node}',
+		action: 'node.show',
+		summary: 'What a node boots from',
+		answer: views.node,
+		verb: showNode,
+	}),
+	begins('POST', {
+		path: '/nodes/{node}/provision',
+		action: 'node.provision',
+		summary: 'Boot a node from a disk: a saved one, or a new clone of an image',
+		body: {
+			project: hilName,
+			/** Of a new disk: what it is cloned from. */
+			image: reference.optional(),
+			/** The disk: a saved one, or the name of the new one (the node's when absent). */
+			disk: reference.optional(),
+			nic: hilName.optional(),
+			network: hilName.optional(),
+			hostname: hostname.optional(),
+			keys: z.array(publicKey).max(100).default([]),
+			userData: z
+				.string()
+				.max(64 * 1024)
+				.optional(),
+		},
+		prepare: async ({ nodes, networks, seal }, { node, nic: wanted, network: named, userData, project }) => {
+			const network = named ?? [...networks.keys()][0];
+			if (network === undefined || !networks.has(network)) {
+				throw provisionerErrors.NotThere(
+					network === undefined
+						? 'This site has no provisioning network.'
+						: `There is no provisioning network ${network}.`,
+				);
+			}
+			const { project: owner, nic } = await nodes.look(node, wanted);
+			if (owner !== project) throw provisionerErrors.NotThere(`Node ${node} is not of project ${project}.`);
+			if (nic.network !== null && nic.network !== network) {
+				throw provisionerErrors.InUse(
+					`NIC ${nic.label} of node ${node} is on network ${nic.network}: detach it first.`,
+				);
+			}
+			const sealed = userData === undefined ? null : seal(userData);
+			return { nic: nic.label, mac: nic.mac, network, userData: sealed };
+		},
+		verb: async (tx, args, world, ask, prepared) => {
+			const { node, project, image, disk, keys } = args;
+			if (await tx.get(bootings, node)) {
+				throw provisionerErrors.InUse(`Node ${node} boots from a disk already: deprovision it first.`);
+			}
+			const input = { ...prepared, hostname: args.hostname ?? hostnameOf(node), keys };
+			const begin = (id: string, from: string | null) =>
+				ask({
+					kind: 'node.provision',
+					project,
+					node,
+					disk: id,
+					input: { ...input, image: from } satisfies ProvisionInput,
+				});
+			if (image === undefined) {
+				if (disk === undefined)
+					throw provisionerErrors.NotThere('Say which image or which disk it boots from.');
+				const id = await claimDisk(tx, { disk, node }, world);
+				return begin(id, null);
+			}
+			const fresh = name.safeParse(disk ?? hostnameOf(node));
+			if (!fresh.success) throw provisionerErrors.NameRefused(`A disk cannot be called ${disk ?? node}.`);
+			const made = await beginDisk(tx, { project, name: fresh.data, image, node }, world);
+			return begin(made.id, made.image);
+		},
+	}),
+	begins('POST', {
+		path: '/nodes/{node}/deprovision',
+		action: 'node.deprovision',
+		summary: 'Turn a node off and take it off its disk, which is saved',
+		verb: async (tx, args, _world, ask) => {
+			const { project, disk, node } = await findBooting(tx, args);
+			return ask({ kind: 'node.deprovision', project, node, disk });
+		},
+	}),
+];
+
+/** As close to the node's name as a host name can be. */
+const hostnameOf = (node: string): string =>
+	node
+		.toLowerCase()
+		.replace(/[^a-z0-9-]+/g, '-')
+		.replace(/^-+|-+$/g, '')
+		.slice(0, 63) || 'node';
