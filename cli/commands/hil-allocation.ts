@@ -1,5 +1,5 @@
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import type { ChangeStep, ChangeView, HilClient } from '../../hil/client.ts';
+import type { ChangeStep, ChangeView, HilClient, NodeView } from '../../hil/client.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { hinted, usageError } from '../failure.ts';
 import { type ChangeOptions, takeSteps } from '../hil/change.ts';
@@ -28,7 +28,7 @@ export const takeNodes = (
 			const fresh = nodes.filter(node => node.project !== project).map(({ name }) => name);
 			const steps = [
 				...fresh.map((node): ChangeStep => ({ do: 'connect_node', project, node })),
-				...fresh.flatMap(node => connections(node, options.network)),
+				...nodes.flatMap(node => connections(node, options.network)),
 			];
 			const change = steps.length > 0 ? await takeSteps(context, client, steps, options) : undefined;
 			if (!options.dryRun && options.manage !== false)
@@ -142,7 +142,7 @@ export const moveNode = (
 			const over: ChangeStep[] = [
 				{ do: 'detach_node', project: from, node: name },
 				{ do: 'connect_node', project: to, node: name },
-				...connections(name, options.network),
+				...connections({ ...node, nics: [] }, options.network),
 			];
 			if (options.dryRun) {
 				const change = off.length > 0 ? await client.change(off, { dryRun: true }) : noChange;
@@ -152,35 +152,67 @@ export const moveNode = (
 					printLine(context, `Then ${visible(to)} would have ${visible(name)}${visible(onto)}, if it may.`);
 				return 0;
 			}
+			const isManaged = (await client.project(from)).managed.includes(name);
 			if (off.length > 0) await takeSteps(context, client, off, {});
-			await client.setObm(name, false);
+			if (isManaged) await client.setObm(name, false);
 			let change: ChangeView;
 			try {
 				change = await takeSteps(context, client, over, {});
 			} catch (fault) {
-				const back = [...attached].reverse().map((of): ChangeStep => ({ do: 'connect_network', ...of }));
-				if (back.length > 0) await takeSteps(context, client, back, {});
-				await client.setObm(name, true);
+				await putBack(context, client, name, isManaged, [...attached].reverse(), fault);
 				throw fault;
 			}
-			await client.setObm(name, true);
+			if (isManaged) await client.setObm(name, true);
 			return report(context, change, options, `${name} is in ${to}`);
 		},
 		options.dryRun ? undefined : context.interruption(),
 	);
 
+/** @throws ChangeBroken with both reasons, when it does not get there either */
+async function putBack(
+	context: CliContext,
+	client: HilClient,
+	name: string,
+	isManaged: boolean,
+	attached: readonly {
+		readonly node: string;
+		readonly nic: string;
+		readonly network: string;
+		readonly channel: string;
+	}[],
+	why: unknown,
+): Promise<void> {
+	try {
+		const back = attached.map((of): ChangeStep => ({ do: 'connect_network', ...of }));
+		if (back.length > 0) await takeSteps(context, client, back, {});
+		if (isManaged) await client.setObm(name, true);
+	} catch (fault) {
+		const reasons = [why, fault].map(each => (each instanceof Error ? each.message : String(each)));
+		throw hinted(
+			new BimetalError('ChangeBroken', `${reasons[0]} And ${name} could not be put back: ${reasons[1]}`, {
+				status: 502,
+				cause: why,
+			}),
+			`${commandName(context)} node show ${name}`,
+		);
+	}
+}
+
 const noChange: ChangeView = { dry_run: true, id: null, ports: [], actions: [] };
 
-const connections = (node: string, networks: readonly string[] = []): ChangeStep[] =>
-	networks.map(text => {
+/** The steps that put NICs of a node onto networks on which they are not yet. */
+const connections = ({ name: node, nics }: NodeView, wanted: readonly string[] = []): ChangeStep[] =>
+	wanted.flatMap(text => {
 		const [nic = '', network = '', channel, ...rest] = text.split(':');
 		if (!nic || !network || rest.length > 0)
 			throw usageError(
 				`'${visible(text)}' names no network of a NIC`,
-				'--network eth0:inner, or eth0:store:tagged',
+				'--network eth0:inner, or eth0:store:101',
 			);
+		const attached = Object.values(nics.find(({ label }) => label === nic)?.networks ?? {});
+		if (attached.includes(network)) return [];
 		const on = channelOf(channel);
-		return { do: 'connect_network', node, nic, network, ...(on !== undefined && { channel: on }) };
+		return [{ do: 'connect_network', node, nic, network, ...(on !== undefined && { channel: on }) }];
 	});
 
 /** `native`, `vlan/101`, or as HIL has it. */

@@ -62,12 +62,17 @@ test('a release tells its steps, whom it waits for, and what came of it', async 
 	t.is(again.code, 8);
 	t.regex(again.err, /n1 is free already; nothing was released/);
 
-	await run('node', 'take', 'red', 'n1', '--as', 'red');
+	await run('node', 'take', 'red', 'n1', 'n2', '--as', 'red');
+	obm.at('https://p/bmc/n2').mustWait = true;
+	const partly = await run('node', 'release', 'n2', 'n2', '--as', 'red');
+	t.is(partly.code, 8);
+	t.regex(partly.err, /^bimetal: n2 leaves already; that goes on\nbimetal: Node n2 is leaving already\./);
+	while (obm.requests.size < 2) await new Promise(resolve => setImmediate(resolve));
 	machine.power = 'on';
 	machine.mustWait = true;
 	const denied = run('node', 'release', 'n1', '--as', 'red', '--json');
-	while (obm.requests.size === 1) await new Promise(resolve => setImmediate(resolve));
-	obm.decide('request-2', false);
+	while (obm.requests.size === 2) await new Promise(resolve => setImmediate(resolve));
+	obm.decide('request-3', false);
 	const answer = await denied;
 	t.is(answer.code, 3, answer.err);
 	const [departure] = JSON.parse(answer.out).departures;
@@ -91,4 +96,32 @@ test('whom a release waits for is shown while it waits', async t => {
 	t.regex(ran.err, /try: bimetal node list — what hil was asked already goes on/);
 	t.is(obm.requests.get('request-1'), 'waiting');
 	await hil.departures.idle();
+});
+
+test('a console is shown until it ends, or until Ctrl-C', async t => {
+	const isEnded: boolean[] = [];
+	const { hil, run, terminal } = await startHilTerminal(t, 1, {
+		openConsole: async (_uri, signal) => ({
+			kind: 'open',
+			output: (async function* () {
+				yield Buffer.from(`boot ${isEnded.length + 1}\r\n`);
+				if (isEnded.length > 0)
+					await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
+				isEnded.push(signal.aborted);
+			})(),
+		}),
+	});
+	await hil.ok('PUT', '/v0/node/n1/obm', { enabled: true });
+	const whole = await run('node', 'console', 'n1', '--as', 'admin');
+	t.is(whole.code, 0, whole.err);
+	t.is(whole.out, 'boot 1\r\n');
+	t.regex(whole.err, /what n1 shows from now on; Ctrl-C ends it\n\nbimetal: the console has ended\n$/);
+
+	const user = terminal();
+	user.context.stdout.on('data', () => user.interrupt.abort());
+	const cut = await user.run('node', 'console', 'n1', '--as', 'admin');
+	t.is(cut.code, 0, cut.err);
+	t.is(cut.out, 'boot 2\r\n');
+	while (isEnded.length < 2) await new Promise(resolve => setImmediate(resolve));
+	t.deepEqual(isEnded, [false, true], 'the service lets the console go when its reader has gone');
 });

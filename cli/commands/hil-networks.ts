@@ -1,5 +1,6 @@
 import { type CliContext, commandName } from '../context.ts';
 import { usageError } from '../failure.ts';
+import { takeSteps } from '../hil/change.ts';
 import { type HilOptions, withHil } from '../hil/hil-connection.ts';
 import { painter, printFields, printJson, printLine, printTable } from '../output.ts';
 import { visible } from '../visible.ts';
@@ -91,13 +92,17 @@ export const createNetwork = (
 		const { project, vlan } = options;
 		const isAdmins = options.public || options.for !== undefined;
 		if (isAdmins) {
-			const [first = null, ...others] = options.for ?? [];
-			await client.createNetwork(name, {
-				owner: null,
-				access: first,
-				vlan: vlan === undefined ? null : String(vlan),
-			});
-			for (const other of others) await client.grant(name, other);
+			const [first = '', ...others] = options.for ?? [];
+			const create = { do: 'create_network', network: name, owner: 'admin', access: first };
+			await takeSteps(
+				context,
+				client,
+				[
+					{ ...create, net_id: vlan === undefined ? '' : String(vlan) },
+					...others.map(other => ({ do: 'grant_access', network: name, project: other })),
+				],
+				{},
+			);
 		} else {
 			if (vlan !== undefined)
 				throw usageError(

@@ -55,6 +55,10 @@ test('nodes are taken with their networks, all or none, and once', async t => {
 	t.is(unmanaged.code, 8);
 	t.regex(unmanaged.err, /try: bimetal node manage n3 on --as red/);
 
+	const joined = await run('node', 'take', 'red', 'n1', 'n3', '--network', 'eth0:inner', '--as', 'red');
+	t.is(joined.code, 0, 'n1 is on it already');
+	t.deepEqual(hil.mocks.at('tor').ports.get('gi1/0/3'), { native: 100, tagged: [] });
+
 	const stolen = await run('node', 'take', 'blue', 'n1', '--as', 'blue');
 	t.is(stolen.code, 3, stolen.err);
 	t.regex(stolen.err, /^bimetal: node\.show takes.*\n {2}try: you are bob, in blue;/);

@@ -27,6 +27,8 @@ test('networks: own, public, and for some', async t => {
 		[['network', 'create', 'x', '--vlan', '300', '--as', 'red'], 2],
 		[['network', 'create', 'x', '--public', '--as', 'red'], 3],
 		[['network', 'create', 'inner', '--as', 'red'], 8],
+		[['network', 'create', 'half', '--for', 'red', '--for', 'nobody', '--as', 'admin'], 6],
+		[['network', 'show', 'half', '--as', 'admin'], 6],
 		[['network', 'show', 'inner', '--as', 'nobody'], 5],
 		[['network', 'show', 'nothing', '--as', 'red'], 6],
 	] as const) {

@@ -29,7 +29,15 @@ export const releaseNodes = (
 		async ({ client }) => {
 			const leaving = await projectsOf(context, client, names);
 			const ids: { readonly node: string; readonly id: string }[] = [];
-			for (const { node, project } of leaving) ids.push({ node, id: await client.release(project, node) });
+			for (const { node, project } of leaving) {
+				try {
+					ids.push({ node, id: await client.release(project, node) });
+				} catch (fault) {
+					for (const begun of ids)
+						context.stderr.write(`bimetal: ${visible(begun.node)} leaves already; that goes on\n`);
+					throw fault;
+				}
+			}
 			if (options.wait === false) {
 				if (options.json) printJson(context, { departures: ids });
 				else

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { type HilBench, startHil } from '../../hil/hil.fixture.ts';
 import { createMemoryObm } from '../../hil/obm/memory-obm.fixture.ts';
+import type { Obm } from '../../hil/obm/obm.ts';
 import { createTerminal, type Ran, type Terminal } from '../test-terminal.ts';
 import { hilProfiles } from './hil-profile.ts';
 
@@ -23,8 +24,10 @@ export interface HilTerminal {
 export async function startHilTerminal(
 	t: Pick<ExecutionContext, 'teardown'>,
 	count = 3,
+	/** How its machines are managed, where that is otherwise. */
+	own: Partial<Obm> = {},
 ): Promise<HilTerminal> {
-	const obm = createMemoryObm();
+	const obm = { ...createMemoryObm(), ...own };
 	const hil = await startHil(t, { obm });
 	await hil.ok('PUT', '/v0/switch/tor', { type: mock, hostname: 'tor', username: 'u', password: 'p' });
 	for (let index = 1; index <= count; index++) {
