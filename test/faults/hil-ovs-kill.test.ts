@@ -1,9 +1,9 @@
-// kill -9 of hil at each message that it has for a real Open vSwitch, which then never comes, or comes true and is never
+// kill -9 of `bimetal hil` at each message that it has for a real Open vSwitch, which then never comes, or comes true and is never
 // answered, or comes when another hil has long gone on. Frames are sent to see who reaches whom.
 import type { ExecutionContext } from 'ava';
 import type { HeldTransaction } from '../../hil/switches/open-vswitch/relay.fixture.ts';
 import { testNeeding } from '../debian/test-needing.ts';
-import { type ChildHil, startChildHil } from './child-hil.ts';
+import { type HilCommand, startHilCommand } from './hil-command.ts';
 import { writeHilSite } from './hil-site.ts';
 import { createCaller, furnish, moveNode, nodeNames, type Team } from './moved-node.ts';
 import { readRecords, strayNodes } from './recorded-truth.ts';
@@ -15,14 +15,13 @@ async function start(t: ExecutionContext) {
 	const rack = await startWatchedSwitch();
 	t.teardown(() => rack.close());
 	const { config, store } = await writeHilSite(rack.folder);
-	let hil: ChildHil | undefined;
+	let hil: HilCommand | undefined;
 	t.teardown(() => hil?.end());
 	return {
 		rack,
 		store,
-		async startHil(): Promise<ChildHil> {
-			hil = await startChildHil(config);
-			if (!hil) throw new Error('hil was killed on its way up');
+		async startHil(): Promise<HilCommand> {
+			hil = await startHilCommand(config);
 			return hil;
 		},
 	};
@@ -38,7 +37,7 @@ for (const [title, fate] of [
 		const { rack, store, startHil } = await start(t);
 		let hil = await startHil();
 		await furnish(createCaller(hil.url), { settings: rack.settings, ports: [...nodeNames] });
-		await hil.end();
+		await hil.stop();
 		const { vlans } = await readRecords(store);
 		await rack.place({ red: vlans.rednet ?? 0, blue: vlans.bluenet ?? 0 });
 		hil = await startHil();
@@ -52,7 +51,7 @@ for (const [title, fate] of [
 				if (++messages !== killAt) return transaction.pass();
 				held = transaction;
 				if (fate === 'unanswered') await transaction.carryOut();
-				hil.kill('SIGKILL');
+				hil.kill();
 			});
 			try {
 				await moveNode(createCaller(hil.url), to, 'calls');
