@@ -4,8 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { Agent, request } from 'undici';
-import { z } from 'zod';
 import { systemClock } from '../../common/clock.ts';
 import { createAuthority } from '../../common/identity/site-ca.ts';
 import { silentLogger } from '../../common/log/logger.ts';
@@ -18,6 +16,11 @@ import { type HilBench, startHil } from '../../hil/hil.fixture.ts';
 import { openHil } from '../../hil/open-hil.ts';
 import { readHilSite } from '../../hil/site.ts';
 import { testNeeding } from '../debian/test-needing.ts';
+import {
+	type FurnishedKeystone,
+	furnishKeystone,
+	makeApplicationCredential,
+} from '../keystone/furnish-keystone.ts';
 import { type RealKeystone, startKeystone } from '../keystone/start-keystone.ts';
 import { runProgram } from '../run-program.ts';
 import { until } from '../visitor.ts';
@@ -27,33 +30,16 @@ const password = 'not the bootstrap one';
 const remember = 60_000;
 
 let keystone: RealKeystone;
-/** Keystone's ids. `red` is in Default, `otherRed` of the same name in another domain; alice is a member of both. */
-let ids: Readonly<Record<'red' | 'otherRed' | 'other' | 'alice' | 'carol' | 'hil' | 'member', string>>;
+let ids: FurnishedKeystone['ids'];
 let account: KeystoneAccount;
 
 /** Runs once, before the first test that needs it: where a part is missing, none does. */
 let furnished: Promise<void> | undefined;
 const furnish = (): Promise<void> => {
-	furnished ??= (async () => {
-		keystone = await startKeystone();
-		const { api } = keystone;
-		const domain_id = 'default';
-		const other = await api.make('domain', { name: 'Other' });
-		const red = await api.make('project', { name: 'red', domain_id });
-		const otherRed = await api.make('project', { name: 'red', domain_id: other });
-		const service = await api.make('project', { name: 'service', domain_id });
-		const user = (name: string, domain: string) => api.make('user', { name, password, domain_id: domain });
-		const alice = await user('alice', domain_id);
-		const carol = await user('carol', domain_id);
-		const hil = await user('hil', domain_id);
-		const [member, admin] = [await api.find('role', 'member'), await api.find('role', 'admin')];
-		await api.grant(red, alice, member);
-		await api.grant(otherRed, alice, member);
-		await api.grant(red, carol, admin);
-		await api.grant(service, hil, await api.make('role', { name: 'service' }));
-		ids = { red, otherRed, other, alice, carol, hil, member };
-		account = { user: 'hil', domain: 'Default', project: 'service', projectDomain: 'Default', password };
-	})();
+	furnished ??= startKeystone().then(async started => {
+		keystone = started;
+		({ ids, account } = await furnishKeystone(started.api, password));
+	});
 	return furnished;
 };
 test.after.always(async () => {
@@ -244,7 +230,12 @@ testKeystone(
 		const own = await logIn(ids.alice, inProject(ids.red));
 		const make = async (name: string, rules?: object[]) => {
 			const of = { name, ...(rules && { access_rules: rules }) };
-			const id = await makeApplicationCredential(own, ids.alice, of);
+			const id = await makeApplicationCredential(keystone, {
+				token: own,
+				user: ids.alice,
+				secret: password,
+				...of,
+			});
 			return api.logInBy({
 				methods: ['application_credential'],
 				application_credential: { id, secret: password },
@@ -255,23 +246,6 @@ testKeystone(
 		t.is((await call(part, '/v1/me')).status, 401);
 	},
 );
-
-/** Made by the user whose token it is; its secret is the password. The credential's id. */
-async function makeApplicationCredential(token: string, user: string, of: object): Promise<string> {
-	const agent = new Agent({ connect: { ca: keystone.ca } });
-	try {
-		const answer = await request(`${keystone.url}/users/${user}/application_credentials`, {
-			method: 'POST',
-			headers: { 'x-auth-token': token, 'content-type': 'application/json' },
-			body: JSON.stringify({ application_credential: { ...of, secret: password } }),
-			dispatcher: agent,
-		});
-		return made.parse(await answer.body.json()).application_credential.id;
-	} finally {
-		await agent.destroy();
-	}
-}
-const made = z.looseObject({ application_credential: z.looseObject({ id: z.string() }) });
 
 testKeystone(
 	"hil's own account: renewed, an application credential, wrong, or without the right to ask",
@@ -291,7 +265,12 @@ testKeystone(
 		hil.clock.advance(remember);
 		t.is((await call(token, '/v1/me')).status, 200, 'hil has logged in anew');
 
-		const applicationCredential = await makeApplicationCredential(await asHil(), ids.hil, { name: 'hil' });
+		const applicationCredential = await makeApplicationCredential(keystone, {
+			token: await asHil(),
+			user: ids.hil,
+			secret: password,
+			name: 'hil',
+		});
 		const byCredential = await withKeystone(t, { as: { applicationCredential, secret: password } });
 		t.is((await byCredential.call(token, '/v1/me')).status, 200);
 
