@@ -4,6 +4,7 @@ import { BimetalError } from '../common/errors/bimetal-error.ts';
 import { type Credential, createProxyClient, type ProxyClient } from '../proxy/client.ts';
 import { type CliContext, commandName } from './context.ts';
 import { hinted, usageError } from './failure.ts';
+import { hilProfiles } from './hil/hil-profile.ts';
 import { listProfiles, loadProfile, type Profile, profileHome } from './profile.ts';
 
 /** The options that say which proxy, and as whom; every command that talks to a proxy takes them. */
@@ -136,7 +137,13 @@ async function chosenProfile(
 	if (name === undefined && known.length) {
 		throw usageError(`which operator? there are several profiles: ${known.join(', ')}`, `--as ${known[0]}`);
 	}
-	const message = name === undefined ? 'not logged in to a proxy' : `there is no profile '${name}'`;
+	const ofHil = name !== undefined && (await hilProfiles.list(home)).includes(name);
+	const message =
+		name === undefined
+			? 'not logged in to a proxy'
+			: ofHil
+				? `'${name}' is a user of hil, not an operator of a proxy`
+				: `there is no profile '${name}'`;
 	const tryNext = known.length
 		? `--as ${known.join(' or --as ')}`
 		: `${bimetal} login URL --user NAME${name === undefined ? '' : ` --profile ${name}`}, or '${bimetal} up' to start a site here`;

@@ -29,7 +29,7 @@ const hints: Readonly<Record<string, (bimetal: string) => string>> = {
 	ProxyNotTrusted: () =>
 		"give the site CA's certificate with --ca FILE; if the certificate changed unexpectedly, ask the site first",
 	NoAnswer: bimetal => `${bimetal} requests — the call may have been taken; look before you repeat it`,
-	BadAnswer: () => 'is this URL the proxy of this version of bimetal?',
+	BadAnswer: () => 'is this URL the proxy, or hil, of this version of bimetal?',
 	Interrupted: bimetal => `${bimetal} requests — what was asked already goes on`,
 	NoSuchConsole: bimetal => `${bimetal} console --list — those that your party has agreed to`,
 	EnrolmentBusy: () => 'wait until the other process has ended',

@@ -1,9 +1,10 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { makeFolderDurably, writeFileDurably } from '../../common/store/durable-file.ts';
 import { createHilClient } from '../../hil/client.ts';
 import { type CliContext, commandName } from '../context.ts';
-import { usageError } from '../failure.ts';
+import { hinted, usageError } from '../failure.ts';
 import { checkedUrl, type HilOptions, withHil } from '../hil/hil-connection.ts';
 import { type HilCredentialFiles, readHilCredential } from '../hil/hil-credential.ts';
 import { hilProfiles, keptPassword } from '../hil/hil-profile.ts';
@@ -42,7 +43,16 @@ export async function hilLogin(context: CliContext, url: string, options: HilLog
 			}
 		: await readHilCredential(context, { certificate, key, tokenFile, passwordFile: options.passwordFile });
 	const client = createHilClient({ url: origin, ca, ...credential, clock: context.clock });
-	const me = await client.me().finally(() => client.close());
+	const me = await client
+		.me()
+		.catch(fault => {
+			// What answers there may be a proxy: it knows nothing of hil's paths.
+			const isElsewhere = fault instanceof BimetalError && fault.status === 404;
+			throw isElsewhere
+				? hinted(fault, `is ${origin} hil? '${commandName(context)} login' logs in to a proxy`)
+				: fault;
+		})
+		.finally(() => client.close());
 	const files =
 		'password' in credential ? await passwordOf(context, home, name, options, credential.password) : {};
 	const absolute = (file: string | undefined) => file && path.resolve(context.cwd, file);

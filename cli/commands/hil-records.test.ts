@@ -3,6 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { startHilTerminal } from '../hil/test-hil.ts';
+import { saveProfile } from '../profile.ts';
 
 test('networks: own, public, and for some', async t => {
 	const { run } = await startHilTerminal(t);
@@ -133,6 +134,20 @@ test('logging in keeps who one is; a password only where it was typed or piped',
 	t.is(other.code, 5);
 	t.regex(other.err, /alice or the password was refused/);
 	t.false((wrong.err + other.err).includes('nonsense'));
+});
+
+test('who takes a hil for a proxy, or one user for another, is told', async t => {
+	const { terminal, home } = await startHilTerminal(t, 0);
+	await saveProfile(home, { name: 'hso', url: 'https://127.0.0.1:1', user: 'ann', passwordFile: 'x' });
+	const asOperator = await terminal().run('node', 'list', '--as', 'hso');
+	t.is(asOperator.code, 5);
+	t.regex(
+		asOperator.err,
+		/'hso' is an operator of a proxy, not a user of hil\n {2}try: --as admin or --as blue/,
+	);
+	const asUser = await terminal().run('bmcs', '--as', 'red');
+	t.is(asUser.code, 5);
+	t.regex(asUser.err, /'red' is a user of hil, not an operator of a proxy\n {2}try: --as hso/);
 });
 
 test('a password is sent nowhere in the clear but to this machine', async t => {

@@ -1,7 +1,8 @@
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { createProxyClient } from '../../proxy/client.ts';
 import type { ConnectionOptions } from '../connection.ts';
 import { type CliContext, commandName } from '../context.ts';
-import { usageError } from '../failure.ts';
+import { hinted, usageError } from '../failure.ts';
 import { painter, printFields, printJson, printLine } from '../output.ts';
 import { deleteProfile, loadProfile, profileHome, saveProfile } from '../profile.ts';
 import { visible } from '../visible.ts';
@@ -27,7 +28,11 @@ export async function login(context: CliContext, url: string, options: LoginOpti
 	const credential = { username: options.user, password };
 	const client = createProxyClient({ url: origin, ca, credential, clock: context.clock });
 	try {
-		const { token, session } = await client.login();
+		const { token, session } = await client.login().catch(fault => {
+			throw isElsewhere(fault)
+				? hinted(fault, `is ${origin} a proxy? '${commandName(context)} hil login' logs in to hil`)
+				: fault;
+		});
 		const me = await client.me();
 		const previous = await loadProfile(home, name).catch(() => undefined);
 		await saveProfile(home, {
@@ -54,6 +59,10 @@ export async function login(context: CliContext, url: string, options: LoginOpti
 	}
 	return 0;
 }
+
+/** Whatever answers there knows no Redfish sessions. */
+const isElsewhere = (fault: unknown): fault is BimetalError =>
+	fault instanceof BimetalError && fault.status === 404;
 
 /** `bimetal logout`: ends the session at the proxy and removes the profile. */
 export async function logout(

@@ -3,7 +3,7 @@ import { createHilClient, type HilClient } from '../../hil/client.ts';
 import { readNamedFile } from '../connection.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { hinted, usageError } from '../failure.ts';
-import { profileHome } from '../profile.ts';
+import { listProfiles, profileHome } from '../profile.ts';
 import { type HilCredentialFiles, type ReadHilCredential, readHilCredential } from './hil-credential.ts';
 import { type HilProfile, hilProfiles, hilUrl } from './hil-profile.ts';
 
@@ -118,7 +118,13 @@ async function chooseProfile(context: CliContext, options: HilOptions): Promise<
 			`which user of hil? there are several profiles: ${known.join(', ')}`,
 			`--as ${known[0]}`,
 		);
-	const message = name === undefined ? 'not logged in to hil' : `there is no profile '${name}' for hil`;
+	const ofProxy = name !== undefined && (await listProfiles(home)).includes(name);
+	const message =
+		name === undefined
+			? 'not logged in to hil'
+			: ofProxy
+				? `'${name}' is an operator of a proxy, not a user of hil`
+				: `there is no profile '${name}' for hil`;
 	const bimetal = commandName(context);
 	const tryNext = known.length
 		? `--as ${known.join(' or --as ')}`
