@@ -10,7 +10,7 @@ import { testNeeding } from '../../../test/debian/test-needing.ts';
 import type { Settings, SwitchDriver } from '../driver.ts';
 import { openVswitchType } from './driver.ts';
 import { startTestVswitch, type TestVswitch } from './open-vswitch.fixture.ts';
-import { type OvsdbRelay, startOvsdbRelay } from './relay.fixture.ts';
+import { type HeldTransaction, type OvsdbRelay, startOvsdbRelay } from './relay.fixture.ts';
 
 const test = testNeeding('openvswitch-switch');
 const { signal } = new AbortController();
@@ -55,10 +55,12 @@ function signalOf(): { readonly came: Promise<void>; come(): void } {
 }
 
 /** Holds the next change of a port back on its way; `pass` lets it through, and resolves when the switch has answered. */
-function holdChange(relay: OvsdbRelay) {
+const holdChange = (relay: OvsdbRelay) => holdFirst(relay, ({ isChange }) => isChange);
+
+function holdFirst(relay: OvsdbRelay, isIt: (transaction: HeldTransaction) => boolean = () => true) {
 	const [held, free, over] = [signalOf(), signalOf(), signalOf()];
 	relay.hold(async transaction => {
-		if (!transaction.isChange) return transaction.pass();
+		if (!isIt(transaction)) return transaction.pass();
 		held.come();
 		await free.came;
 		await transaction.pass();
@@ -87,6 +89,31 @@ test('a change that was given up does not come true later', async t => {
 	await pass();
 	t.deepEqual(await other.readPort('p1', signal), untagged(10));
 	t.deepEqual(await open(t, vswitch).readPort('p1', signal), untagged(10));
+});
+
+test('a call that is given up while it connects ends at once, and does nothing later', async t => {
+	const { vswitch, relay, driver, other } = await setUp(t);
+	const given = new AbortController();
+	const { held, pass } = holdFirst(relay);
+	const change = driver.setPort('p1', untagged(10), given.signal);
+	await held;
+	given.abort(new Error('given up'));
+	await t.throwsAsync(change, { message: 'given up' });
+	await pass();
+	t.deepEqual(await other.readPort('p1', signal), nothing);
+
+	// Before it has asked for anything, of a database that says nothing.
+	const path = join(vswitch.folder, 'silent.sock');
+	const server = createServer().listen(path);
+	t.teardown(() => server.close());
+	const again = new AbortController();
+	const connected = once(server, 'connection');
+	const reading = open(t, vswitch, { database: `unix:${path}` }).readPort('p1', again.signal);
+	const [socket] = (await connected) as [Socket];
+	await once(socket, 'data');
+	again.abort(new Error('given up'));
+	await t.throwsAsync(reading, { message: 'given up' });
+	await once(socket.resume(), 'close');
 });
 
 test('what others change in the middle of a change is not taken for what was looked at', async t => {

@@ -30,20 +30,20 @@ export async function openSession(
 	signal: AbortSignal,
 ): Promise<Session> {
 	const { certificate, key } = place;
-	const ovsdb = await speakOvsdb(await openRemote(place.remote, { ca, certificate, key }, signal), clock);
+	const socket = await openRemote(place.remote, { ca, certificate, key }, signal);
 	let flows: FlowMemory | undefined;
 	const close = (): void => {
 		flows?.close();
-		ovsdb.close();
-	};
-	/** By port, where its rows were. */
-	const known = new Map<string, PortRows>();
-	const inForce = async (configuration: number): Promise<void> => {
-		await ovsdb.takenOver(configuration);
-		await flows?.forgotten();
+		// And with it the database's client, to which it belongs.
+		socket.destroy();
 	};
 	signal.addEventListener('abort', close, { once: true });
 	try {
+		const ovsdb = await speakOvsdb(socket, clock);
+		const inForce = async (configuration: number): Promise<void> => {
+			await ovsdb.takenOver(configuration);
+			await flows?.forgotten();
+		};
 		const [, read] = await ovsdb.transact([
 			{ op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['next_cfg', '+=', 1]] },
 			{ op: 'select', table: 'Open_vSwitch', where: [], columns: ['next_cfg'] },
@@ -52,30 +52,32 @@ export async function openSession(
 		// Whoever waits for what the switch was told would wait in vain.
 		void flows.closed.then(close);
 		await inForce(counted.parse(read).rows[0].next_cfg);
+		signal.throwIfAborted();
+		return { ovsdb, see: createLook(ovsdb, place), inForce, close };
 	} catch (fault) {
 		close();
 		throw fault;
 	} finally {
 		signal.removeEventListener('abort', close);
 	}
-	return {
-		ovsdb,
-		async see(port) {
-			const last = known.get(port);
-			const seen = last && (await seePort(ovsdb, port, last, place));
-			if (seen) {
-				await ovsdb.takenOver(seen.configuration);
-				return seen;
-			}
-			const rows = await findRows(ovsdb, port);
-			known.set(port, rows);
-			const first = await seePort(ovsdb, port, rows, place);
-			if (!first)
-				throw new BimetalError('SwitchChanged', `port ${port} was made anew while it was looked at`);
-			await ovsdb.takenOver(first.configuration);
-			return first;
-		},
-		inForce,
-		close,
+}
+
+function createLook(ovsdb: Ovsdb, place: OpenVswitchPlace): Session['see'] {
+	/** By port, where its rows were. */
+	const known = new Map<string, PortRows>();
+	const look = async (port: string): Promise<SeenPort> => {
+		const last = known.get(port);
+		const seen = last && (await seePort(ovsdb, port, last, place));
+		if (seen) return seen;
+		const rows = await findRows(ovsdb, port);
+		known.set(port, rows);
+		const first = await seePort(ovsdb, port, rows, place);
+		if (first) return first;
+		throw new BimetalError('SwitchChanged', `port ${port} was made anew while it was looked at`);
+	};
+	return async port => {
+		const seen = await look(port);
+		await ovsdb.takenOver(seen.configuration);
+		return seen;
 	};
 }
