@@ -163,6 +163,7 @@ export async function openHil(
 		opened.push(() => main.close());
 		// Whoever waits is answered before the listener closes.
 		opened.push(() => endings.close());
+		opened.push(() => consoles.close());
 		const checks = { store: () => store.read(tx => tx.count(users)) };
 		const ops = await listen(createOpsServer({ registry, checks, clock }), { ...site.ops, clock });
 		opened.push(() => ops.close());

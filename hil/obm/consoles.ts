@@ -16,10 +16,13 @@ export interface Consoles {
 	open(begun: BegunObm): Promise<ReaderConsole | Extract<ObmOutcome, { kind: 'waiting' }>>;
 	/** The node's project may not look on any more. */
 	end(node: string): void;
+	/** Ends all readers, and those to come at once: the service ends. */
+	close(): void;
 }
 
 export function createConsoles({ store, obm }: { readonly store: Store; readonly obm: Obm }): Consoles {
 	const readers = new Map<string, AbortController>();
+	let isClosed = false;
 	return {
 		async open({ node, uri, id }) {
 			const own = new AbortController();
@@ -32,7 +35,7 @@ export function createConsoles({ store, obm }: { readonly store: Store; readonly
 			readers.set(node, own);
 			// Disabled meanwhile: whoever disabled it found no reader to end. The node itself could not leave.
 			const isStill = await store.read(async tx => (await tx.get(nodes, node))?.obmEnabled === true);
-			if (!isStill) own.abort();
+			if (!isStill || isClosed) own.abort();
 			await store.transact(tx => settleObm(tx, id, 'DONE'));
 			const end = (): void => {
 				own.abort();
@@ -41,5 +44,9 @@ export function createConsoles({ store, obm }: { readonly store: Store; readonly
 			return { kind: 'open', output: opened.output, end };
 		},
 		end: node => readers.get(node)?.abort(),
+		close() {
+			isClosed = true;
+			for (const reader of readers.values()) reader.abort();
+		},
 	};
 }
