@@ -57,6 +57,7 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 	const contact = createContact(deps);
 	const watch = createDriftWatch(deps);
 	let isMet = false;
+	let renewals = 0;
 	/** By action, when it may be tried again; in time elapsed. */
 	const retryAt = new Map<string, number>();
 	const jobs: ((deps: () => Promise<CarryOutDeps>) => Promise<void>)[] = [];
@@ -138,8 +139,11 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 			deps.onEnded(id);
 			return true;
 		}
+		const before = renewals;
 		const outcome = await carryOut(plan, await carryOutDeps());
 		if (end.signal.aborted && outcome.kind !== 'done') return false;
+		// Whatever came of it, it was another device.
+		if (renewals !== before) return false;
 		deps.onOutcome(outcome.kind);
 		if (outcome.kind !== 'done') contact.note(outcome.reason);
 		switch (outcome.kind) {
@@ -192,6 +196,7 @@ export function createSwitchWorker(deps: SwitchWorkerDeps): SwitchWorker {
 				turns.wake();
 			}),
 		renew() {
+			renewals++;
 			contact.forget();
 			watch.suspect();
 			turns.wake();

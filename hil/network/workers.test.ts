@@ -2,6 +2,7 @@ import test from 'ava';
 import { codeOf } from '../core/bench.fixture.ts';
 import { deleteNetwork } from '../core/networks.ts';
 import { detachNode } from '../core/projects.ts';
+import { changeSwitch } from '../core/switch-settings.ts';
 import { nics } from '../model/node.ts';
 import type { SwitchDriver, SwitchType } from '../switches/driver.ts';
 import { createMockSwitches } from '../switches/mock.ts';
@@ -201,4 +202,36 @@ test('what is pending at the start is taken up; what the switch has already is n
 	t.is((await second.action(id)).status, 'DONE');
 	t.is(mock.changes, 0);
 	await second.workers.close();
+});
+
+test('what was done on a device that is replaced meanwhile is done on the new one', async t => {
+	const mocks = createMockSwitches();
+	let release: () => void = () => undefined;
+	const isHeld = new Promise<void>(resolve => {
+		release = resolve;
+	});
+	const type: SwitchType = {
+		...mocks.type,
+		open(settings) {
+			const driver = mocks.type.open(settings);
+			return {
+				...driver,
+				async setPort(...args) {
+					if (settings.hostname === 's1') await isHeld;
+					return driver.setPort(...args);
+				},
+			};
+		},
+	};
+	const bench = await createNetworkBench({ mocks, type });
+	const id = await bench.connect('n1', 'a');
+	// It is being done on the old one.
+	for (let turn = 0; turn < 5; turn++) await new Promise(resolve => setImmediate(resolve));
+	const settings = { hostname: 'spare', username: 'u', password: 'p' };
+	await bench.do(changeSwitch, { switch: 's1', type: type.type, ...settings });
+	bench.workers.renew('s1');
+	release();
+	await bench.workers.idle();
+	t.is((await bench.action(id)).status, 'DONE');
+	t.deepEqual(mocks.at('spare').ports.get(portOf(1)), { native: 10, tagged: [] });
 });

@@ -84,7 +84,7 @@ async function ended(hil: Caller, id: string): Promise<void> {
 	}
 }
 
-/** Resolves when nothing waits for the switch and no node is on its way out. */
+/** Resolves when nothing waits for the switch. */
 export async function atRest(hil: Caller): Promise<void> {
 	for (;;) {
 		const { queued } = await hil.ok<{ queued: number }>('GET', '/v1/switch/s');
