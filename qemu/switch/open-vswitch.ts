@@ -1,11 +1,11 @@
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { createNetworkNamespace, type NetworkNamespace } from '../../common/network/network-namespace.ts';
 import { speakJsonRpc } from '../../common/ovsdb/json-rpc.ts';
 import { type Ovsdb, speakOvsdb } from '../../common/ovsdb/ovsdb-client.ts';
 import { openRemote } from '../../common/ovsdb/remote.ts';
 import { type Child, type Exit, startChild } from '../../common/processes/children.ts';
-import { createNetworkNamespace, type NetworkNamespace } from './network-namespace.ts';
 
 /** Open vSwitch's two daemons, and the network that its devices are in. */
 export interface OpenVswitch {

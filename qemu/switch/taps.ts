@@ -1,13 +1,9 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { findProgram } from '../../common/processes/programs.ts';
-import type { NetworkNamespace } from './network-namespace.ts';
+import { runIp } from '../../common/network/ip-commands.ts';
+import type { NetworkNamespace } from '../../common/network/network-namespace.ts';
 
 /** Characters of a device's name (IFNAMSIZ is 16, with the zero at its end). */
 const longestName = 15;
-/** Milliseconds for ip(8). */
-const patience = 10_000;
 
 /** The tap device of a port: the port's own name where that fits, else one made of it. */
 export function tapName(port: string): string {
@@ -17,10 +13,10 @@ export function tapName(port: string): string {
 
 /**
  * Makes a tap and switches it on. It gets no address, not even IPv6's automatic one, so that the kernel has nothing to
- * say on it. Throws TapFailed with ip's own words.
+ * say on it. Throws NetworkRefused with ip's own words.
  */
 export async function addTap(namespace: NetworkNamespace, tap: string): Promise<void> {
-	await ip(namespace, [
+	await runIp(namespace.path, [
 		`tuntap add dev ${tap} mode tap`,
 		`link set dev ${tap} addrgenmode none`,
 		`link set dev ${tap} up`,
@@ -28,23 +24,5 @@ export async function addTap(namespace: NetworkNamespace, tap: string): Promise<
 }
 
 export async function removeTap(namespace: NetworkNamespace, tap: string): Promise<void> {
-	await ip(namespace, [`link delete dev ${tap}`]);
-}
-
-/** Runs commands of ip(8) within the namespace, all in one process. */
-async function ip(namespace: NetworkNamespace, commands: readonly string[]): Promise<void> {
-	const [nsenter, program] = await Promise.all([findProgram('nsenter'), findProgram('ip')]);
-	await new Promise<void>((resolve, reject) => {
-		const child = execFile(
-			nsenter,
-			[`--net=${namespace.path}`, '--', program, '-batch', '-'],
-			{ timeout: patience, killSignal: 'SIGKILL' },
-			(cause, _out, words) => {
-				if (!cause) return resolve();
-				const said = words.trim().replaceAll('\n', '; ') || cause.message;
-				reject(new BimetalError('TapFailed', `ip ${commands[0]}: ${said}`, { cause }));
-			},
-		);
-		child.stdin?.on('error', () => undefined).end(`${commands.join('\n')}\n`);
-	});
+	await runIp(namespace.path, [`link delete dev ${tap}`]);
 }

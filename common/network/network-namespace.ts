@@ -1,6 +1,6 @@
 import { closeSync, openSync, readlinkSync } from 'node:fs';
-import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { startChild } from '../../common/processes/children.ts';
+import { BimetalError } from '../errors/bimetal-error.ts';
+import { startChild } from '../processes/children.ts';
 
 /** A network of its own in the kernel: no device of the machine is in it, and none of its devices is outside. */
 export interface NetworkNamespace {
