@@ -20,7 +20,7 @@ export interface ProvisionerDeps {
 	readonly kinds: Readonly<Record<string, Kind>>;
 	readonly runner: Runner;
 	/** What hil is asked to do to nodes. */
-	readonly nodes: Pick<NodeAtHil, 'look'>;
+	readonly nodes: Pick<NodeAtHil, 'look' | 'propertiesOf'>;
 	/** Provisioning networks, by hil's names. */
 	readonly networks: ReadonlyMap<string, BootNetwork>;
 	readonly seal: (text: string) => string;

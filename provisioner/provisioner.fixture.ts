@@ -128,6 +128,13 @@ const noNodes: NodeAtHil = {
 	look: async node => {
 		throw provisionerErrors.NotThere(`There is no node ${node}.`);
 	},
+	projectOf: async () => null,
+	findFree: async () => [],
+	take: async () => false,
+	giveBack: async () => undefined,
+	release: async () => '',
+	departure: async () => ({ status: 'DONE', error: null }),
+	propertiesOf: async () => ({}),
 	attach: async () => undefined,
 	detach: async () => undefined,
 	bootFromNetwork: async () => undefined,

@@ -48,7 +48,8 @@ async function furnished() {
 		tx.insert(bootings, 'n1', {
 			node: 'n1',
 			project: 'red',
-			disk,
+			disks: [disk],
+			rescued: null,
 			network: 'boot',
 			nic: 'eth0',
 			mac: '02:00:00:00:00:01',

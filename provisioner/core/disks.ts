@@ -1,6 +1,6 @@
 import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
 import { provisionerErrors } from '../errors.ts';
-import { type Disk, disks } from '../model/disk.ts';
+import { type Disk, disks, type Suspended } from '../model/disk.ts';
 import { images } from '../model/image.ts';
 import { findDisk } from './find-disk.ts';
 import { findImage, referenceOf } from './find-image.ts';
@@ -41,6 +41,7 @@ export async function beginDisk(
 		state: 'making',
 		size,
 		node: node ?? null,
+		suspended: null,
 		madeAt: world.now,
 	});
 	return { id, image: source.id };
@@ -63,6 +64,22 @@ export async function claimDisk(
 	return id;
 }
 
+/** It is this node's from now on. @throws InUse when it is another's */
+export async function claimFor(tx: Transaction, id: string, node: string): Promise<void> {
+	const found = await tx.get(disks, id);
+	if (!found) throw provisionerErrors.NotThere('The disk is gone.');
+	if (found.node !== null && found.node !== node) {
+		throw provisionerErrors.InUse(`Disk ${found.project}/${found.name} is node ${found.node}'s.`);
+	}
+	await tx.put(disks, id, { ...found, node });
+}
+
+/** Notes what a node is made again from that is being suspended. */
+export async function noteSuspended(tx: Transaction, id: string, suspended: Suspended): Promise<void> {
+	const found = await tx.get(disks, id);
+	if (found) await tx.put(disks, id, { ...found, suspended });
+}
+
 /** No node has it any more. */
 export async function freeDisk(tx: Transaction, id: string): Promise<void> {
 	const found = await tx.get(disks, id);
@@ -74,7 +91,9 @@ export const forgetDisk = async (tx: Transaction, id: string): Promise<void> => 
 	await tx.delete(disks, id);
 };
 
-export interface DiskView extends Omit<Disk, 'madeAt' | 'image'> {
+export interface DiskView extends Omit<Disk, 'madeAt' | 'image' | 'suspended'> {
+	/** Whether it can be resumed: the query for nodes of the kind that it had. */
+	readonly resumesOn: string | null;
 	readonly id: string;
 	/** `project/name@version` of what it was made of. */
 	readonly image: string;
@@ -82,10 +101,11 @@ export interface DiskView extends Omit<Disk, 'madeAt' | 'image'> {
 	readonly madeAt: string;
 }
 
-async function viewOf(tx: ReadTransaction, id: string, document: Disk): Promise<DiskView> {
+async function viewOf(tx: ReadTransaction, id: string, { suspended, ...document }: Disk): Promise<DiskView> {
 	const source = await tx.get(images, document.image);
 	return {
 		...document,
+		resumesOn: suspended?.where ?? null,
 		id,
 		image: source ? referenceOf(source) : document.image,
 		madeAt: new Date(document.madeAt).toISOString(),
@@ -122,7 +142,7 @@ export async function listDisks(
 }
 
 /** @throws NotReady while it is made or removed; InUse while a node has it, who is named */
-async function findFreeDisk(
+export async function findFreeDisk(
 	tx: ReadTransaction,
 	{ disk }: { readonly disk: string },
 	{ actor }: World,

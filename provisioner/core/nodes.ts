@@ -7,8 +7,9 @@ import type { World } from './world.ts';
 export interface NodeView {
 	readonly node: string;
 	readonly project: string;
-	/** `project/name` of the disk that it boots from. */
-	readonly disk: string;
+	/** `project/name` of its disks; it boots from the first. */
+	readonly disks: readonly string[];
+	readonly isRescued: boolean;
 	readonly network: string;
 	readonly nic: string;
 	readonly hostname: string;
@@ -18,11 +19,16 @@ export interface NodeView {
 
 async function viewOf(tx: ReadTransaction, booting: Booting): Promise<NodeView> {
 	const { node, project, network, nic, hostname, since } = booting;
-	const disk = await tx.get(disks, booting.disk);
+	const names: string[] = [];
+	for (const id of booting.disks) {
+		const disk = await tx.get(disks, id);
+		names.push(disk ? `${disk.project}/${disk.name}` : id);
+	}
 	return {
 		node,
 		project,
-		disk: disk ? `${disk.project}/${disk.name}` : booting.disk,
+		disks: names,
+		isRescued: booting.rescued !== null,
 		network,
 		nic,
 		hostname,

@@ -5,8 +5,10 @@ import { hilName, moment } from './names.ts';
 const booting = z.strictObject({
 	node: hilName,
 	project: hilName,
-	/** The disk, by its id. */
-	disk: z.string(),
+	/** Its disks, by their ids: LUN 1, from which it boots, LUN 2 and so on. */
+	disks: z.array(z.string()).min(1),
+	/** What it goes back to when its rescue is over; null: it is not being rescued. */
+	rescued: z.array(z.string()).nullable(),
 	/** hil's name of the provisioning network, and of the NIC that is on it. */
 	network: hilName,
 	nic: hilName,
@@ -26,5 +28,5 @@ const booting = z.strictObject({
 export type Booting = z.output<typeof booting>;
 export const bootings = defineCollection('bootings', booting, {
 	project: ({ project }) => project,
-	disk: ({ disk }) => disk,
+	disk: ({ disks }) => disks,
 });

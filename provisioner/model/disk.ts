@@ -2,6 +2,18 @@ import { z } from 'zod';
 import { defineCollection } from '../../common/store/store.ts';
 import { bytes, hilName, moment, name } from './names.ts';
 
+/** What a suspended node is made again from. */
+const suspended = z.strictObject({
+	/** hil's query for nodes of its kind. */
+	where: z.string(),
+	network: hilName,
+	hostname: z.string(),
+	keys: z.array(z.string()),
+	/** Sealed. */
+	userData: z.string().nullable(),
+});
+export type Suspended = z.output<typeof suspended>;
+
 const disk = z.strictObject({
 	project: hilName,
 	name,
@@ -13,6 +25,8 @@ const disk = z.strictObject({
 	size: bytes,
 	/** The node that it is meant for; null: saved, to be attached to any. */
 	node: hilName.nullable(),
+	/** How the node was that it was suspended with; null: it was not. */
+	suspended: suspended.nullable(),
 	madeAt: moment,
 });
 export type Disk = z.output<typeof disk>;

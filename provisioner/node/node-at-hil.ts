@@ -1,4 +1,5 @@
 import { type Clock, pause } from '../../common/clock.ts';
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { HilClient, Managed } from '../../hil/client.ts';
 import { provisionerErrors } from '../errors.ts';
 
@@ -23,6 +24,18 @@ export interface NodeAtHil {
 		node: string,
 		nic: string | undefined,
 	): Promise<{ readonly project: string | null; readonly nic: BootNic }>;
+	projectOf(node: string): Promise<string | null>;
+	/** Names of free nodes that fit hil's query, not all of them. */
+	findFree(where: string): Promise<readonly string[]>;
+	/** False when somebody else was faster. */
+	take(project: string, node: string): Promise<boolean>;
+	/** Out of the project at once: for a node that nothing was done to. */
+	giveBack(project: string, node: string): Promise<void>;
+	/** Begins to let a node leave its project the safe way; the departure's id. */
+	release(project: string, node: string): Promise<string>;
+	departure(id: string): Promise<{ readonly status: string; readonly error: string | null }>;
+	/** hil's properties of a node. */
+	propertiesOf(node: string): Promise<Readonly<Record<string, unknown>>>;
 	/** Resolves when the switch shows it. */
 	attach(node: string, nic: string, network: string): Promise<void>;
 	detach(node: string, nic: string, network: string): Promise<void>;
@@ -70,6 +83,30 @@ export function createNodeAtHil({ hil, clock }: NodeAtHilDeps): NodeAtHil {
 				throw provisionerErrors.NotThere(`Node ${node} has ${which} that hil knows.`);
 			}
 			return { project, nic: { label: nic.label, mac, network: nic.networks['vlan/native'] ?? null } };
+		},
+		projectOf: async node => (await hil.node(node)).project,
+		async findFree(where) {
+			const { nodes } = await hil.searchNodes({ free: true, limit: 100, ...(where !== '' && { where }) });
+			return nodes.map(({ name }) => name);
+		},
+		async take(project, node) {
+			try {
+				await hil.change([{ do: 'connect_node', project, node }]);
+				return true;
+			} catch (fault) {
+				if (fault instanceof BimetalError && fault.code === 'BlockedError') return false;
+				throw fault;
+			}
+		},
+		async giveBack(project, node) {
+			await hil.setObm(node, false);
+			await hil.change([{ do: 'detach_node', project, node }]);
+		},
+		release: (project, node) => hil.release(project, node),
+		departure: id => hil.departure(id),
+		async propertiesOf(node) {
+			const { metadata } = await hil.node(node);
+			return Object.fromEntries(Object.entries(metadata).map(([label, text]) => [label, JSON.parse(text)]));
 		},
 		async attach(node, nic, network) {
 			const is = await nativeOf(node, nic);

@@ -88,7 +88,11 @@ test('a node is provisioned: cloned, connected, served, told, booted; and deprov
 	t.deepEqual(spec?.addresses, ['10.0.0.1']);
 	t.is(spec?.chap.password, entry?.target.chap.password);
 	t.true((spec?.chap.password.length ?? 0) >= 16);
-	t.like(await provisioner.ok('GET', '/v1/nodes/n1'), { disk: 'red/n1', network: 'boot', hostname: 'web' });
+	t.like(await provisioner.ok('GET', '/v1/nodes/n1'), {
+		disks: ['red/n1'],
+		network: 'boot',
+		hostname: 'web',
+	});
 	t.like(await provisioner.ok('GET', '/v1/disks/n1'), { node: 'n1', image: 'red/debian@1' });
 	t.like(await provisioner.call('DELETE', '/v1/disks/n1'), { status: 409, body: { code: 'InUse' } });
 	t.like(await provisioner.call('POST', '/v1/nodes/n1/provision', body), { status: 409 });
@@ -193,4 +197,99 @@ test('after a start every node is served as before; what the storage opens anew 
 	await startProvisioner(t, { store, storage, network: fresh });
 	t.deepEqual([...fresh.served.values()], [before as never]);
 	t.is(fresh.entries.size, 1);
+});
+
+test('a node is made anew from another image, and back when that is refused', async t => {
+	const { obm, provisioner, network, storage, over, comesUp } = await start(t);
+	comesUp();
+	await provisioner.image('red', 'other', 'another image');
+	await over(
+		(await provisioner.ok('POST', '/v1/nodes/n1/provision', { project: 'red', image: 'debian' })).id,
+	);
+	const before = [...network.served.values()];
+	network.faults.push(provisionerErrors.ImageRefused('no'));
+	const failed = await over(
+		(await provisioner.ok('POST', '/v1/nodes/n1/reprovision', { image: 'other' })).id,
+	);
+	t.is(failed.status, 'FAILED', JSON.stringify(failed));
+	t.deepEqual([...network.served.values()], before);
+	t.like(await provisioner.ok('GET', '/v1/nodes/n1'), { disks: ['red/n1'] });
+	t.is(obm.at(bmc('n1')).power, 'on');
+	t.is(storage.volumes.size, 3, 'two images and the disk');
+
+	const body = { image: 'other', disk: 'fresh', discard: true };
+	const done = await over((await provisioner.ok('POST', '/v1/nodes/n1/reprovision', body)).id);
+	t.is(done.status, 'DONE', JSON.stringify(done));
+	t.like(await provisioner.ok('GET', '/v1/nodes/n1'), { disks: ['red/fresh'], isRescued: false });
+	t.is((await provisioner.call('GET', '/v1/disks/n1')).status, 404);
+	t.not([...network.served.values()][0]?.chap.password, before[0]?.chap.password, 'another secret');
+	t.is([...network.served.values()].length, 1);
+});
+
+test('a node is rescued with its own disk beside the rescue image, and goes back to it', async t => {
+	const { provisioner, network, over, comesUp } = await start(t);
+	comesUp();
+	await provisioner.image('red', 'rescue', 'tools');
+	await over(
+		(await provisioner.ok('POST', '/v1/nodes/n1/provision', { project: 'red', image: 'debian' })).id,
+	);
+	const rescued = await over((await provisioner.ok('POST', '/v1/nodes/n1/rescue', { image: 'rescue' })).id);
+	t.is(rescued.status, 'DONE', JSON.stringify(rescued));
+	t.like(await provisioner.ok('GET', '/v1/nodes/n1'), {
+		disks: ['red/rescue-n1', 'red/n1'],
+		isRescued: true,
+	});
+	t.is([...network.served.values()][0]?.units.length, 2);
+	t.like(await provisioner.call('POST', '/v1/nodes/n1/rescue', { image: 'rescue' }), { status: 409 });
+	t.like(await provisioner.call('DELETE', '/v1/disks/n1'), { status: 409 });
+	const back = await over((await provisioner.ok('POST', '/v1/nodes/n1/end-rescue', {})).id);
+	t.is(back.status, 'DONE', JSON.stringify(back));
+	t.like(await provisioner.ok('GET', '/v1/nodes/n1'), { disks: ['red/n1'], isRescued: false });
+	t.is((await provisioner.call('GET', '/v1/disks/rescue-n1')).status, 404);
+	t.like(await provisioner.ok('GET', '/v1/disks/n1'), { node: 'n1' });
+});
+
+test('a node is suspended: saved and free; it is resumed on another one of its kind', async t => {
+	const { hil, provisioner, network, over, comesUp } = await start(t);
+	comesUp();
+	for (const [node, ram] of [
+		['n1', 128],
+		['n2', 64],
+	] as const) {
+		await hil.ok('PUT', `/v0/node/${node}/metadata/ram`, { value: ram });
+	}
+	await over(
+		(
+			await provisioner.ok('POST', '/v1/nodes/n1/provision', {
+				project: 'red',
+				image: 'debian',
+				hostname: 'web',
+			})
+		).id,
+	);
+	const asked = await provisioner.ok('POST', '/v1/nodes/n1/suspend', {});
+	const settle = async () => {
+		for (let turn = 0; turn < 20; turn++) {
+			hil.clock.advance(5000);
+			await hil.departures.idle();
+			await hil.workers.idle();
+		}
+	};
+	const [saved] = await Promise.all([over(asked.id), settle()]).catch(async () => {
+		await settle();
+		return [await over(asked.id)];
+	});
+	t.is(saved?.status, 'DONE', JSON.stringify(saved));
+	t.like(await hil.ok('GET', '/v0/node/n1'), { project: null });
+	t.like(await provisioner.ok('GET', '/v1/disks/n1'), { node: null, resumesOn: 'ram = 128' });
+	await hil.ok('PUT', '/v0/project/blue');
+	await hil.ok('POST', '/v0/project/blue/connect_node', { node: 'n1' });
+	const none = await over((await provisioner.ok('POST', '/v1/disks/n1/resume', {})).id);
+	t.like(none, { status: 'FAILED', reason: 'No node is free that fits: ram = 128.' });
+	await hil.ok('POST', '/v0/project/red/detach_node', { node: 'n2' });
+	const done = await over((await provisioner.ok('POST', '/v1/disks/n1/resume', { where: 'ram = 64' })).id);
+	t.is(done.status, 'DONE', JSON.stringify(done));
+	t.like(await provisioner.ok('GET', '/v1/nodes/n2'), { disks: ['red/n1'], hostname: 'web' });
+	t.like(await hil.ok('GET', '/v0/node/n2'), { project: 'red' });
+	t.is(network.served.size, 1);
 });

@@ -23,18 +23,20 @@ export function networkOf({ networks }: Pick<ServeDeps, 'networks'>, name: strin
 	return found;
 }
 
-/** Serves a node its disk: attached, behind its own secret. Again: the same. */
-export async function serveDisk(deps: ServeDeps, booting: Booting): Promise<void> {
+/** Serves a node its disks: attached, behind its own secret. Again: the same. */
+export async function serveDisks(deps: ServeDeps, booting: Booting): Promise<void> {
 	const { targets, addressOf } = networkOf(deps, booting.network);
-	const backing = await deps.storage.attach(booting.disk, { isReadOnly: false });
-	const spec: TargetSpec = {
+	const units: TargetSpec['units'][number][] = [];
+	for (const disk of booting.disks) {
+		units.push({ backing: await deps.storage.attach(disk, { isReadOnly: false }), isReadOnly: false });
+	}
+	await targets.serve({
 		iqn: booting.iqn,
-		units: [{ backing, isReadOnly: false }],
+		units,
 		chap: { username: plainName(booting.node), password: deps.unseal(booting.chap) },
 		initiator: booting.initiator,
 		addresses: [addressOf(booting.mac)],
-	};
-	await targets.serve(spec);
+	});
 }
 
 /** Tells a node that boots where its disk is. Again: the same. */
@@ -56,10 +58,10 @@ export async function tellNode(deps: ServeDeps, booting: Booting): Promise<void>
 	});
 }
 
-/** Nobody gets at the disk any more, and it is closed. */
-export async function withdrawDisk(deps: ServeDeps, booting: Booting): Promise<void> {
+/** Nobody gets at the disks any more, and they are closed. */
+export async function withdrawDisks(deps: ServeDeps, booting: Booting): Promise<void> {
 	await networkOf(deps, booting.network).targets.drop(booting.iqn);
-	await deps.storage.detach(booting.disk);
+	for (const disk of booting.disks) await deps.storage.detach(disk);
 }
 
 /** Serves every node that is recorded, as after a start; and again what the storage has opened anew. */
@@ -67,7 +69,7 @@ export async function serveRecorded(deps: ServeDeps): Promise<() => void> {
 	const recorded = await deps.store.read(tx => tx.list(bootings));
 	for (const { id, document } of recorded) {
 		try {
-			await serveDisk(deps, document);
+			await serveDisks(deps, document);
 			await tellNode(deps, document);
 		} catch (fault) {
 			// The others boot all the same.
@@ -80,7 +82,7 @@ export async function serveRecorded(deps: ServeDeps): Promise<() => void> {
 async function serveAgain(deps: ServeDeps, disk: string): Promise<void> {
 	const where = { index: 'disk', equals: disk };
 	for (const { id, document } of await deps.store.read(tx => tx.list(bootings, { where }))) {
-		await serveDisk(deps, document).catch(fault =>
+		await serveDisks(deps, document).catch(fault =>
 			deps.logger.error({ err: fault, node: id }, 'a node cannot be served its disk again'),
 		);
 	}

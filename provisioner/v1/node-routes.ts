@@ -4,7 +4,7 @@ import { findBooting, listNodes, showNode } from '../core/nodes.ts';
 import { provisionerErrors } from '../errors.ts';
 import { bootings } from '../model/booting.ts';
 import { hilName, name, reference } from '../model/names.ts';
-import type { ProvisionInput } from '../node/node-kinds.ts';
+import type { ProvisionInput } from '../node/stages.ts';
 import { begins, type ProvisionerRoute, reads } from './route.ts';
 import * as views from './views.ts';
 
@@ -100,8 +100,8 @@ export const nodeRoutes = (): readonly ProvisionerRoute[] => [
 		action: 'node.deprovision',
 		summary: 'Turn a node off and take it off its disk, which is saved',
 		verb: async (tx, args, _world, ask) => {
-			const { project, disk, node } = await findBooting(tx, args);
-			return ask({ kind: 'node.deprovision', project, node, disk });
+			const { project, disks, node } = await findBooting(tx, args);
+			return ask({ kind: 'node.deprovision', project, node, disk: disks[0] ?? null });
 		},
 	}),
 ];

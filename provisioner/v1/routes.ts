@@ -1,4 +1,5 @@
 import { diskRoutes } from './disk-routes.ts';
+import { exchangeRoutes } from './exchange-routes.ts';
 import { imageRoutes } from './image-routes.ts';
 import { nodeRoutes } from './node-routes.ts';
 import { operationRoutes } from './operation-routes.ts';
@@ -22,6 +23,7 @@ export const provisionerRoutes = (): readonly ProvisionerRoute[] => [
 	...imageRoutes(),
 	...diskRoutes(),
 	...nodeRoutes(),
+	...exchangeRoutes(),
 	...operationRoutes(),
 	...storageRoutes(),
 ];

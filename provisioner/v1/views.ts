@@ -31,6 +31,7 @@ export const disk = z.strictObject({
 	state,
 	size: z.int(),
 	node: z.string().nullable(),
+	resumesOn: z.string().nullable(),
 	madeAt: z.string(),
 });
 export const disks = z.strictObject({ disks: z.array(disk) });
@@ -38,7 +39,8 @@ export const disks = z.strictObject({ disks: z.array(disk) });
 export const node = z.strictObject({
 	node: z.string(),
 	project: z.string(),
-	disk: z.string(),
+	disks: z.array(z.string()),
+	isRescued: z.boolean(),
 	network: z.string(),
 	nic: z.string(),
 	hostname: z.string(),

@@ -1,0 +1,269 @@
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { type Clock, pause } from '../../common/clock.ts';
+import { claimFor, completeDisk, forgetDisk, freeDisk } from '../core/disks.ts';
+import { provisionerErrors } from '../errors.ts';
+import { type Booting, bootings } from '../model/booting.ts';
+import type { Stage, StageContext } from '../operation/kind.ts';
+import type { NodeAtHil } from './node-at-hil.ts';
+import { plainName } from './plain-name.ts';
+import { networkOf, type ServeDeps, serveDisks, tellNode, withdrawDisks } from './serve-node.ts';
+
+export interface NodeKindDeps extends ServeDeps {
+	readonly nodes: NodeAtHil;
+	readonly seal: (text: string) => string;
+	readonly clock: Clock;
+	/** `iqn.2026-11.org.example:` names targets and initiators; RFC 7143 section 4.2.7.3.1. */
+	readonly iqnPrefix: string;
+}
+
+/** What a node is provisioned with; for one that is still to be found, as far as that is known. */
+export const provisionInput = z.object({
+	/** What the disk is cloned from; null: it is there already. */
+	image: z.string().nullable(),
+	nic: z.string(),
+	mac: z.string(),
+	network: z.string(),
+	hostname: z.string(),
+	keys: z.array(z.string()),
+	/** Sealed. */
+	userData: z.string().nullable(),
+});
+export type ProvisionInput = z.output<typeof provisionInput>;
+
+/** What a node that boots goes over to. */
+export const exchangeInput = z.object({
+	image: z.string().nullable(),
+	/** Its disks from then on, and what `rescued` of its record becomes. */
+	disks: z.array(z.string()).min(1),
+	rescued: z.array(z.string()).nullable(),
+	/** Disks that are deleted once it is up. */
+	discard: z.array(z.string()),
+});
+export type ExchangeInput = z.output<typeof exchangeInput>;
+
+/** Milliseconds for a node to come to its disk after power-on, and between two looks. */
+const patience = 20 * 60_000;
+const look = 1000;
+const former = z.object({ former: z.looseObject({}) });
+
+/** What an operation is about: as it was asked for, or as a stage before has found it. */
+export function subjectOf({ operation }: StageContext): { node: string; disk: string; project: string } {
+	const { disk, project, output } = operation;
+	const node = operation.node ?? output.node;
+	if (typeof node !== 'string' || disk === null)
+		throw new Error('an operation on a node names node and disk');
+	return { node, disk, project };
+}
+
+/** Each step that is taken with a node and its disks, and how it is taken back. */
+export function nodeStages(deps: NodeKindDeps) {
+	const { store, storage, nodes, clock } = deps;
+	const inputOf = ({ operation: { input, output } }: StageContext): ProvisionInput =>
+		provisionInput.parse({ ...input, ...output });
+	const bootingOf = (context: StageContext): Promise<Booting | undefined> =>
+		store.read(tx => tx.get(bootings, subjectOf(context).node));
+
+	async function forget(context: StageContext): Promise<void> {
+		const booting = await bootingOf(context);
+		if (!booting) return;
+		await withdrawDisks(deps, booting);
+		await store.transact(async tx => void (await tx.delete(bootings, booting.node)));
+	}
+
+	const clone: Stage = {
+		name: 'disk',
+		async run(context) {
+			const { input } = context.operation;
+			const { disk: id } = subjectOf(context);
+			if (typeof input.image !== 'string') return;
+			await storage.create(id, { from: 'image', image: input.image }, { signal: context.signal });
+			await store.transact(tx => completeDisk(tx, id));
+		},
+		async undo(context) {
+			const { disk: id } = subjectOf(context);
+			if (typeof context.operation.input.image !== 'string') return store.transact(tx => freeDisk(tx, id));
+			await storage.remove(id);
+			await store.transact(tx => forgetDisk(tx, id));
+		},
+	};
+	const connect: Stage = {
+		name: 'network',
+		async run(context) {
+			const { nic, network: to } = inputOf(context);
+			await nodes.attach(subjectOf(context).node, nic, to);
+		},
+		// Off a network of ours is safe, also where somebody had attached it to that before.
+		async undo(context) {
+			const { nic, network: from } = inputOf(context);
+			await nodes.detach(subjectOf(context).node, nic, from);
+		},
+	};
+	const serve: Stage = {
+		name: 'target',
+		async run(context) {
+			const { node, disk: id, project } = subjectOf(context);
+			const { image: _, ...input } = inputOf(context);
+			const booting = await store.transact(async tx => {
+				const known = await tx.get(bootings, node);
+				if (known?.disks[0] === id) return known;
+				if (known) throw provisionerErrors.InUse(`Node ${node} boots from another disk.`);
+				const fresh: Booting = {
+					...input,
+					node,
+					project,
+					disks: [id],
+					rescued: null,
+					iqn: `${deps.iqnPrefix}disk.${id}`,
+					initiator: `${deps.iqnPrefix}node.${plainName(node)}`,
+					chap: deps.seal(secret()),
+					since: clock.now(),
+				};
+				await tx.insert(bootings, node, fresh);
+				return fresh;
+			});
+			await serveDisks(deps, booting);
+		},
+		async undo(context) {
+			const booting = await bootingOf(context);
+			if (booting?.disks[0] === subjectOf(context).disk) await forget(context);
+		},
+	};
+	const tell: Stage = {
+		name: 'boot',
+		async run(context) {
+			const booting = await bootingOf(context);
+			if (booting) await tellNode(deps, booting);
+		},
+		async undo(context) {
+			const { network: at, mac } = inputOf(context);
+			await networkOf(deps, at).remove(mac);
+		},
+	};
+	const powerOn: Stage = {
+		name: 'power',
+		run: context => nodes.bootFromNetwork(subjectOf(context).node, context.signal),
+		undo: context => nodes.turnOff(subjectOf(context).node, context.signal),
+	};
+	const login: Stage = {
+		name: 'login',
+		async run(context) {
+			const booting = await bootingOf(context);
+			if (!booting) throw new Error('the node is not served any more');
+			const { targets } = networkOf(deps, booting.network);
+			for (const until = clock.elapsed() + patience; ; ) {
+				const sessions = await targets.sessions(booting.iqn);
+				if (sessions.some(({ initiator }) => initiator === booting.initiator)) return;
+				if (clock.elapsed() > until) {
+					throw provisionerErrors.Cancelled(
+						`Node ${booting.node} has not come to its disk in ${patience / 60_000} minutes: its console may say why.`,
+					);
+				}
+				await pause(clock, look, context.signal);
+			}
+		},
+	};
+
+	/** What takes a node off its disks, in the order in which nothing is lost; the disks are kept. */
+	const leave: readonly Stage[] = [
+		{ name: 'power', run: context => nodes.turnOff(subjectOf(context).node, context.signal) },
+		{
+			name: 'boot',
+			async run(context) {
+				const booting = await bootingOf(context);
+				if (booting) await networkOf(deps, booting.network).remove(booting.mac);
+			},
+		},
+		{
+			name: 'network',
+			async run(context) {
+				const booting = await bootingOf(context);
+				if (booting) await nodes.detach(booting.node, booting.nic, booting.network);
+			},
+		},
+		{
+			name: 'target',
+			async run(context) {
+				const booting = await bootingOf(context);
+				const disks = booting ? [...booting.disks, ...(booting.rescued ?? [])] : [];
+				await forget(context);
+				await store.transact(async tx => {
+					for (const id of new Set([subjectOf(context).disk, ...disks])) await freeDisk(tx, id);
+				});
+			},
+		},
+	];
+
+	/** The node goes over to other disks; taken back, it boots from those that it had. */
+	const exchange: readonly Stage[] = [
+		{
+			name: 'power-off',
+			run: context => nodes.turnOff(subjectOf(context).node, context.signal),
+			undo: context => nodes.bootFromNetwork(subjectOf(context).node, context.signal),
+		},
+		{
+			name: 'target',
+			async run(context) {
+				const { disks, rescued } = exchangeInput.parse(context.operation.input);
+				const is = await bootingOf(context);
+				if (!is) throw provisionerErrors.NotThere('The node boots from no disk here any more.');
+				if (JSON.stringify(is.disks) !== JSON.stringify(disks)) {
+					await context.keep({ former: z.record(z.string(), z.json()).parse({ ...is }) });
+					await withdrawDisks(deps, is);
+				}
+				const iqn = `${deps.iqnPrefix}disk.${disks[0]}`;
+				const next: Booting = { ...is, disks, rescued, iqn, chap: deps.seal(secret()) };
+				await store.transact(async tx => {
+					for (const id of disks) await claimFor(tx, id, is.node);
+					await tx.put(bootings, is.node, next);
+				});
+				await serveDisks(deps, next);
+			},
+			async undo(context) {
+				const kept = former.safeParse(context.operation.output);
+				const is = await bootingOf(context);
+				if (!kept.success || !is) return;
+				await withdrawDisks(deps, is);
+				const back = kept.data.former as unknown as Booting;
+				await store.transact(async tx => {
+					for (const id of is.disks) if (!back.disks.includes(id)) await freeDisk(tx, id);
+					await tx.put(bootings, is.node, back);
+				});
+				await serveDisks(deps, back);
+			},
+		},
+		{
+			name: 'boot',
+			async run(context) {
+				const booting = await bootingOf(context);
+				if (booting) await tellNode(deps, booting);
+			},
+			async undo(context) {
+				const kept = former.safeParse(context.operation.output);
+				if (kept.success) await tellNode(deps, kept.data.former as unknown as Booting);
+			},
+		},
+		{ ...powerOn },
+		login,
+		{
+			name: 'discard',
+			async run(context) {
+				const { discard, disks, rescued } = exchangeInput.parse(context.operation.input);
+				const kept = former.safeParse(context.operation.output);
+				const before = kept.success ? (kept.data.former as unknown as Booting).disks : [];
+				for (const id of discard) {
+					await storage.remove(id);
+					await store.transact(tx => forgetDisk(tx, id));
+				}
+				const stays = new Set([...disks, ...(rescued ?? []), ...discard]);
+				await store.transact(async tx => {
+					for (const id of before) if (!stays.has(id)) await freeDisk(tx, id);
+				});
+			},
+		},
+	];
+	return { clone, connect, serve, tell, powerOn, login, leave, exchange };
+}
+
+/** 20 letters and digits: 119 bits. */
+const secret = (): string => randomBytes(15).toString('base64').replaceAll('+', 'x').replaceAll('/', 'y');

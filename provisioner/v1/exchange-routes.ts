@@ -1,0 +1,119 @@
+import { z } from 'zod';
+import { beginDisk, findFreeDisk, noteSuspended } from '../core/disks.ts';
+import { findBooting } from '../core/nodes.ts';
+import type { World } from '../core/world.ts';
+import { provisionerErrors } from '../errors.ts';
+import type { Booting } from '../model/booting.ts';
+import { hilName, name, reference } from '../model/names.ts';
+import type { ExchangeInput } from '../node/stages.ts';
+import { type Ask, begins, type ProvisionerRoute } from './route.ts';
+
+/** Properties of hil's that make nodes be of one kind, as far as a node has them. */
+const kindLabels = ['model', 'cpu', 'cores', 'ram', 'gpu'] as const;
+
+/** What a node goes over to while it is its project's, and how it is saved and made again. */
+export const exchangeRoutes = (): readonly ProvisionerRoute[] => [
+	begins('POST', {
+		path: '/nodes/{node}/reprovision',
+		action: 'node.reprovision',
+		summary: 'Boot a node from a new clone of an image; the disk that it had is saved, or deleted',
+		body: { image: reference, disk: name.optional(), discard: z.boolean().default(false) },
+		verb: async (tx, args, world, ask) => {
+			const is = await findBooting(tx, args);
+			refuseRescued(is);
+			const fresh = await beginDisk(
+				tx,
+				{
+					project: is.project,
+					name: args.disk ?? `${is.hostname}-${stamp(world)}`,
+					image: args.image,
+					node: is.node,
+				},
+				world,
+			);
+			const discard = args.discard ? is.disks : [];
+			return exchange(ask, is, { image: fresh.image, disks: [fresh.id], rescued: null, discard });
+		},
+	}),
+	begins('POST', {
+		path: '/nodes/{node}/rescue',
+		action: 'node.rescue',
+		summary: 'Boot a node from a rescue image, its own disks beside it as LUN 2 and so on',
+		body: { image: reference },
+		verb: async (tx, args, world, ask) => {
+			const is = await findBooting(tx, args);
+			refuseRescued(is);
+			const wanted = {
+				project: is.project,
+				name: `rescue-${is.hostname}`.slice(0, 63),
+				image: args.image,
+				node: is.node,
+			};
+			const rescue = await beginDisk(tx, wanted, world);
+			const disks = [rescue.id, ...is.disks];
+			return exchange(ask, is, { image: rescue.image, disks, rescued: [...is.disks], discard: [] });
+		},
+	}),
+	begins('POST', {
+		path: '/nodes/{node}/end-rescue',
+		action: 'node.rescue',
+		summary: 'Boot a node from its own disks again; the rescue disk is deleted',
+		verb: async (tx, args, _world, ask) => {
+			const is = await findBooting(tx, args);
+			const { rescued, disks } = is;
+			if (!rescued) throw provisionerErrors.InUse(`Node ${is.node} is not being rescued.`);
+			const discard = disks.filter(id => !rescued.includes(id));
+			return exchange(ask, is, { image: null, disks: [...rescued], rescued: null, discard });
+		},
+	}),
+	begins('POST', {
+		path: '/nodes/{node}/suspend',
+		action: 'node.suspend',
+		summary: 'Save a node: turn it off, keep its disk, and let it leave its project',
+		prepare: async ({ nodes }, { node }) => {
+			const properties = await nodes.propertiesOf(node);
+			const known = kindLabels.filter(label => ['string', 'number'].includes(typeof properties[label]));
+			return known.map(label => `${label} = ${JSON.stringify(properties[label])}`).join(' and ');
+		},
+		verb: async (tx, args, _world, ask, where) => {
+			const is = await findBooting(tx, args);
+			refuseRescued(is);
+			const { network, hostname, keys, userData, project, node, disks } = is;
+			const [disk = ''] = disks;
+			await noteSuspended(tx, disk, { where, network, hostname, keys, userData });
+			return ask({ kind: 'node.suspend', project, node, disk });
+		},
+	}),
+	begins('POST', {
+		path: '/disks/{disk}/resume',
+		action: 'disk.resume',
+		summary: 'Boot a free node of the same kind from a suspended disk, as the node that it was of',
+		body: { where: z.string().max(2000).optional(), network: hilName.optional() },
+		verb: async (tx, args, world, ask) => {
+			const { id, document } = await findFreeDisk(tx, args, world);
+			const { suspended, project } = document;
+			if (!suspended)
+				throw provisionerErrors.NotReady('This disk was not suspended: provision a node with it.');
+			const { hostname, keys, userData } = suspended;
+			const input = {
+				image: null,
+				hostname,
+				keys,
+				userData,
+				where: args.where ?? suspended.where,
+				network: args.network ?? suspended.network,
+			};
+			return ask({ kind: 'node.resume', project, disk: id, input });
+		},
+	}),
+];
+
+const exchange = (ask: Ask, { project, node }: Booting, input: ExchangeInput): Promise<string> =>
+	ask({ kind: 'node.exchange', project, node, disk: input.disks[0] ?? null, input });
+
+function refuseRescued({ node, rescued }: Booting): void {
+	if (rescued) throw provisionerErrors.InUse(`Node ${node} is being rescued: end that first.`);
+}
+
+/** A name for another disk of the same node: seconds, in few letters. */
+const stamp = ({ now }: World): string => Math.floor(now / 1000).toString(36);
