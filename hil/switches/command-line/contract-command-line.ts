@@ -203,6 +203,44 @@ export function commandLineContract(test: TestFn, name: string, given: CommandLi
 	});
 	const isReserved = (vlan: number): boolean => vlansOf(given.factory).includes(vlan);
 
+	test(`${name}: whatever goes wrong one after the other, nothing else passes, and in the end all is as wanted`, async t => {
+		const { simulator, device, driver, check } = await bench(t, quick);
+		const aVlan = fc.constantFrom(10, 11, 12, 13, 20);
+		const aStep = fc.record({
+			state: fc
+				.record({ native: fc.option(aVlan), tagged: fc.uniqueArray(aVlan, { maxLength: 3 }) })
+				.map(({ native, tagged }) => ({ native, tagged: tagged.filter(vlan => vlan !== native) })),
+			at: fc.nat({ max: 15 }),
+			trouble: fc.constantFrom<Trouble>(
+				{ kind: 'cut before' },
+				{ kind: 'cut after' },
+				{ kind: 'strays', mode: 'exec' },
+				{ kind: 'strays', mode: 'config' },
+				{ kind: 'says', lines: [given.no], isDone: true },
+				{ kind: 'says', lines: [given.no], isDone: false },
+			),
+		});
+		let faults = 0;
+		await fc.assert(
+			fc.asyncProperty(fc.array(aStep, { minLength: 3, maxLength: 8 }), async script => {
+				for (const { state, at, trouble } of script) {
+					const before = device.carries(shut);
+					simulator.trouble = atCommand(at, trouble);
+					await driver.setPort(shut, state, signal).catch(() => faults++);
+					simulator.trouble = () => undefined;
+					check(shut, before, state);
+				}
+				const wanted = script.at(-1)?.state ?? nothing;
+				const before = device.carries(shut);
+				await driver.setPort(shut, wanted, signal);
+				check(shut, before, wanted);
+				if (!isSameState(device.carries(shut), wanted)) throw new Error(describeState(device.carries(shut)));
+			}),
+			{ numRuns: 12, endOnFailure: true },
+		);
+		t.true(faults > 10, `${faults} faults`);
+	});
+
 	test(`${name}: a port as it comes is read, and set without ever being on all VLANs`, async t => {
 		const { simulator, device, driver, check } = await bench(t);
 		t.deepEqual(await driver.readPort(factory, signal), given.factory);

@@ -11,7 +11,7 @@ import {
 	vlansOf,
 	within,
 } from './trunk-dialect.ts';
-import type { TrunkPort } from './trunk-port.ts';
+import { type TrunkPort, trunkPortState } from './trunk-port.ts';
 
 /** The highest that networks can have: 4094 is the switch's own. */
 const highestVlan = 4093;
@@ -56,6 +56,7 @@ export function n3000Dialect(dummy: number): Dialect<TrunkPort> {
 	}
 	return {
 		...trunkDialect(highestVlan),
+		carries: port => trunkPortState(port, 'carried if allowed'),
 		unpaged: 'terminal length 0',
 		objection(wanted) {
 			const vlans = vlansOf(wanted);

@@ -19,8 +19,11 @@ export interface PowerConnectDevice extends Device {
 	isSaved: boolean;
 }
 
-/** The first two ports are shut, as ports of nodes must be; the others are as they come. */
-export function createPowerConnect55xx(): PowerConnectDevice {
+/**
+ * The first two ports are shut, as ports of nodes must be; the others are as they come. `isListed`: whether the native
+ * VLAN of a trunk is one of those that are allowed, or a member by itself.
+ */
+export function createPowerConnect55xx(isListed = true): PowerConnectDevice {
 	let running = factoryConfig(names, highest);
 	for (const name of names.slice(0, 2)) Object.assign(running.ports.get(name) ?? {}, { isShut: true });
 	let startup = structuredClone(running);
@@ -119,7 +122,7 @@ export function createPowerConnect55xx(): PowerConnectDevice {
 					if (!vlans) return badVlans;
 					for (const vlan of vlans) how === 'add' ? port.allowed.add(vlan) : port.allowed.delete(vlan);
 					// User Guide: the PVID of a VLAN that is taken off the port reverts to 1, and the port is a member of the default VLAN.
-					if (port.native !== null && !port.allowed.has(port.native)) {
+					if (isListed && port.native !== null && !port.allowed.has(port.native)) {
 						port.native = 1;
 						port.allowed.add(1);
 					}
@@ -135,8 +138,10 @@ export function createPowerConnect55xx(): PowerConnectDevice {
 					if (vlan !== null && (vlan < 1 || vlan > highest)) return badVlans;
 					if (vlan !== null && !running.vlans.has(vlan))
 						return [`VLAN was not created by user.`].map(text => `% ${text}`);
-					if (vlan !== null && !port.allowed.has(vlan)) return [`% Port is not a member of VLAN ${vlan}`];
+					if (isListed && vlan !== null && !port.allowed.has(vlan))
+						return [`% Port is not a member of VLAN ${vlan}`];
 					port.native = vlan;
+					if (!isListed && vlan !== null) port.allowed.delete(vlan);
 					return undefined;
 				}),
 		},
@@ -257,7 +262,9 @@ export function createPowerConnect55xx(): PowerConnectDevice {
 		carries: name => {
 			const port = running.ports.get(name);
 			if (!port) throw new TypeError(`no port ${name}`);
-			return passing(running, port);
+			const { native } = port;
+			const allowed = native === null || isListed ? port.allowed : new Set([...port.allowed, native]);
+			return passing(running, { ...port, allowed });
 		},
 		ports: names,
 		get running() {

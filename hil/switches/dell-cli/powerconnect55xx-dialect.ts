@@ -3,7 +3,7 @@ import { give } from '../command-line/command-line.ts';
 import type { Dialect } from '../command-line/dialect.ts';
 import { saveFailure } from './save-failure.ts';
 import { allowedVlans, configuring, missingVlans, trunkDialect, vlansOf, within } from './trunk-dialect.ts';
-import type { TrunkPort } from './trunk-port.ts';
+import { type TrunkPort, trunkPortState } from './trunk-port.ts';
 
 const inInterface = /^\(config-if\)#$/;
 const inVlans = /^\(config-vlan\)#$/;
@@ -15,6 +15,7 @@ const inVlans = /^\(config-vlan\)#$/;
 function trunkCommands({ native, allowed }: TrunkPort, wanted: PortState): string[] {
 	const vlans = vlansOf(wanted);
 	const isSameNative = native === wanted.native;
+	const there = isSameNative ? vlansOf({ native, tagged: allowed }) : allowed;
 	return [
 		...(isSameNative || native === null ? [] : ['switchport trunk native vlan none']),
 		...allowedVlans(
@@ -23,7 +24,7 @@ function trunkCommands({ native, allowed }: TrunkPort, wanted: PortState): strin
 		),
 		...allowedVlans(
 			'add',
-			vlans.filter(vlan => !allowed.includes(vlan)),
+			vlans.filter(vlan => !there.includes(vlan)),
 		),
 		...(isSameNative || wanted.native === null ? [] : [`switchport trunk native vlan ${wanted.native}`]),
 	];
@@ -31,6 +32,8 @@ function trunkCommands({ native, allowed }: TrunkPort, wanted: PortState): strin
 
 export const powerConnect55xxDialect: Dialect<TrunkPort> = {
 	...trunkDialect(4094),
+	// Whether the list has the native VLAN as well is not documented: it counts wherever it stands.
+	carries: port => trunkPortState(port, 'carried always'),
 	unpaged: 'terminal datadump',
 	objection: () => undefined,
 	async prepare(line, port, wanted, signal) {

@@ -7,7 +7,7 @@ import { createPowerConnect55xx } from './powerconnect55xx-device.fixture.ts';
 const { signal } = new AbortController();
 
 commandLineContract(test, 'PowerConnect 55xx', {
-	device: createPowerConnect55xx,
+	device: () => createPowerConnect55xx(),
 	type: knownHosts => dellType('powerconnect55xx', knownHosts),
 	settings: {},
 	ports: { shut: 'gi1/0/1', factory: 'gi1/0/3' },
@@ -20,6 +20,13 @@ commandLineContract(test, 'PowerConnect 55xx', {
 
 driverContract(test, 'PowerConnect 55xx', () =>
 	contractDell(createPowerConnect55xx(), 'powerconnect55xx', {
+		ports: ['gi1/0/1', 'gi1/0/2'],
+		noPort: 'gi1/0/48',
+	}),
+);
+
+driverContract(test, 'PowerConnect 55xx that does not list native VLANs', () =>
+	contractDell(createPowerConnect55xx(false), 'powerconnect55xx', {
 		ports: ['gi1/0/1', 'gi1/0/2'],
 		noPort: 'gi1/0/48',
 	}),

@@ -3,10 +3,10 @@ import { hilErrors } from '../../errors.ts';
 import type { Command, CommandLine } from '../command-line/command-line.ts';
 import type { Dialect } from '../command-line/dialect.ts';
 import { formatVlanRanges } from '../vlan-ranges.ts';
-import { parseIsShut, parseTrunkPort, parseVlanTable, type TrunkPort, trunkPortState } from './trunk-port.ts';
+import { parseIsShut, parseTrunkPort, parseVlanTable, type TrunkPort } from './trunk-port.ts';
 
 /** What PowerConnect and N-Series do alike, of a dialect: ports are trunks, and trunks have a list of VLANs. */
-type Shared = Pick<Dialect<TrunkPort>, 'pager' | 'isRefusal' | 'read' | 'isShut' | 'carries'>;
+type Shared = Pick<Dialect<TrunkPort>, 'pager' | 'isRefusal' | 'read' | 'isShut'>;
 
 /** Behind the sign stands a blank; where none does, as in `%LINK-I-Up`, it is the log. */
 const refusal =
@@ -26,7 +26,6 @@ export const trunkDialect = (highest: number): Shared => ({
 		throw hilErrors.SwitchAway(`what the switch shows of port ${name} is not what such a switch shows`);
 	},
 	isShut: port => port.isShut,
-	carries: trunkPortState,
 });
 
 export const vlansOf = ({ native, tagged }: PortState): number[] =>

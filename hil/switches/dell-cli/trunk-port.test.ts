@@ -26,9 +26,13 @@ const fields = (changes: Readonly<Record<string, string>>): string[] =>
 		'Trunking VLANs Enabled': 'none',
 		...changes,
 	}).map(([key, value]) => `${key}: ${value}`);
-const stateOf = (lines: readonly string[], name = 'gi1/0/1') => {
+const stateOf = (
+	lines: readonly string[],
+	name = 'gi1/0/1',
+	nativeIs: 'carried always' | 'carried if allowed' = 'carried if allowed',
+) => {
 	const port = parseTrunkPort(name, lines, of);
-	return port && trunkPortState(port);
+	return port && trunkPortState(port, nativeIs);
 };
 
 test('a trunk of the N-Series', t => {
@@ -46,11 +50,10 @@ test('lists in several lines, with blanks, and of VLANs that are not there yet',
 	t.deepEqual(stateOf(lists), { native: 3, tagged: [10, 23, 24, 25, 2000] });
 });
 
-test('a native VLAN that is not allowed is not carried', t => {
-	t.deepEqual(stateOf(fields({ 'Trunking Native Mode VLAN': '7', 'Trunking VLANs Enabled': '8' })), {
-		native: null,
-		tagged: [8],
-	});
+test('a native VLAN that is not allowed is carried or not', t => {
+	const lines = fields({ 'Trunking Native Mode VLAN': '7', 'Trunking VLANs Enabled': '8' });
+	t.deepEqual(stateOf(lines), { native: null, tagged: [8] });
+	t.deepEqual(stateOf(lines, 'gi1/0/1', 'carried always'), { native: 7, tagged: [8] });
 });
 
 test('ports in access mode, and what hil does not know', t => {

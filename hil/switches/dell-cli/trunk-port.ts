@@ -39,11 +39,18 @@ export function parseTrunkPort(
 	return { isShut, mode: known ?? 'other', modeName, access, native, allowed };
 }
 
-/** What it carries when it is not shut, or why that cannot be told. */
-export function trunkPortState({ mode, modeName, access, native, allowed }: TrunkPort): PortState | string {
+/**
+ * What it carries when it is not shut, or why that cannot be told. `nativeIs`: whether a native VLAN is carried always, or
+ * only where it is allowed as well.
+ */
+export function trunkPortState(
+	{ mode, modeName, access, native, allowed }: TrunkPort,
+	nativeIs: 'carried always' | 'carried if allowed',
+): PortState | string {
 	if (mode === 'access') return { native: access, tagged: [] };
 	if (mode === 'other') return `its mode is '${modeName}', which hil does not set`;
-	const carried = native !== null && allowed.includes(native) ? native : null;
+	const isCarried = native !== null && (nativeIs === 'carried always' || allowed.includes(native));
+	const carried = isCarried ? native : null;
 	return { native: carried, tagged: allowed.filter(vlan => vlan !== carried) };
 }
 
