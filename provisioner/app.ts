@@ -6,16 +6,23 @@ import { parse } from '../common/http/parse.ts';
 import type { Actor } from './authorize/actor.ts';
 import { provisionerErrors } from './errors.ts';
 import type { ProvisionerDeps } from './provisioner-deps.ts';
+import { contentRoutes } from './v1/image-content.ts';
 import { type ProvisionerRoute, reads } from './v1/route.ts';
 import { provisionerRoutes } from './v1/routes.ts';
+import { isUploadBody, tusHeaders, uploadRoutes } from './v1/upload-routes.ts';
 import * as views from './v1/views.ts';
 
 /** The service's interface as an application; it never listens. */
 export function createProvisioner(deps: ProvisionerDeps): Express {
 	const { logger, registry, clock } = deps;
 	return createApp({
-		routes: withDescription(provisionerRoutes(), deps.version).map(route => serve(route, deps)),
-		before: [authenticate(deps)],
+		routes: [
+			...withDescription(provisionerRoutes(), deps.version).map(route => serve(route, deps)),
+			...uploadRoutes(deps),
+			...contentRoutes(deps),
+		],
+		before: [tusHeaders(deps), authenticate(deps)],
+		isStreamed: isUploadBody,
 		logger,
 		clock,
 		...(registry && { registry }),

@@ -28,6 +28,22 @@ export const provisionerErrorTable = {
 		meaning: 'The bytes are no image that can be taken: the detail says what is wrong with them.',
 	},
 	ChecksumWrong: { status: 422, meaning: 'The bytes that came are not those that the checksum is of.' },
+	ImageTooLarge: { status: 413, meaning: 'It is larger than this site takes, or than was said.' },
+	UploadMoved: {
+		status: 409,
+		meaning: 'The upload stands elsewhere than the call says: ask where (HEAD), and go on from there.',
+	},
+	UploadTaken: { status: 409, meaning: 'The call was ended by another one that goes on with the upload.' },
+	UploadVersion: { status: 412, meaning: 'Tus-Resumable is not 1.0.0, which this service speaks.' },
+	SourceRefused: {
+		status: 422,
+		meaning: 'The URL is not one to fetch from, or its server refuses; the detail says why.',
+	},
+	SourceAway: {
+		status: 502,
+		expose: true,
+		meaning: 'The server of the URL does not answer, or broke off; it is tried again from there.',
+	},
 	Cancelled: { status: 409, meaning: 'The operation was ended by somebody before it was done.' },
 	StorageFull: { status: 507, expose: true, meaning: 'There is no room for it: delete or export something.' },
 	StorageFault: {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import path from 'node:path';
 import { systemClock } from '../common/clock.ts';
 import { createEndings } from '../common/endings.ts';
 import { listen, urlOf } from '../common/http/listen.ts';
@@ -16,6 +17,10 @@ import { createProvisioner } from './app.ts';
 import { askHil } from './authenticate/ask-hil.ts';
 import { createAuthenticator } from './authenticate/authenticator.ts';
 import type { BootNetwork } from './boot/boot-network.ts';
+import { createDownload } from './image/download.ts';
+import { importKinds } from './image/import-kinds.ts';
+import { openStagedFiles } from './image/staged-files.ts';
+import { createUploads } from './image/uploads.ts';
 import { operations } from './model/operation.ts';
 import { createNodeAtHil } from './node/node-at-hil.ts';
 import { nodeKinds } from './node/node-kinds.ts';
@@ -60,17 +65,26 @@ export async function openProvisioner(
 		const nodes = createNodeAtHil({ hil, clock });
 		const networks: ReadonlyMap<string, BootNetwork> = new Map();
 		const served = { ...shared, storage, networks, nodes, seal, unseal };
+		const { largest, allowHosts, ca: importCa } = site.import;
+		const staged = await openStagedFiles(path.join(site.storage.folder, 'incoming'), largest);
+		const trusted = importCa && readFileSync(importCa, 'utf8');
+		const download = createDownload({ staged, allowHosts, ca: trusted });
 		const kinds = {
 			...volumeKinds({ store, storage }),
 			...nodeKinds({ ...served, iqnPrefix: site.iqnPrefix }),
+			...importKinds({ store, storage, staged, download }),
 		};
 		const onChange = (id: string): void => endings.tell(id);
 		const runner = createRunner({ ...shared, kinds, random: Math.random, onChange });
 		opened.push(() => runner.close());
+		const uploads = createUploads({ ...shared, staged, runner, newId: randomUUID });
+		opened.push(() => uploads.close());
 		const ask = askHil({ url, ca });
 		const app = createProvisioner({
 			...served,
 			registry,
+			uploads,
+			largestUpload: largest,
 			kinds,
 			runner,
 			endings,
@@ -98,6 +112,7 @@ export async function openProvisioner(
 		};
 		const ops = await listen(createOpsServer({ registry, checks, clock }), { ...site.ops, clock });
 		opened.push(() => ops.close());
+		await uploads.start();
 		opened.push(await serveRecorded(served));
 		await runner.start();
 		return { url: urlOf(site.tls ? 'https' : 'http', main), ops: urlOf('http', ops), close };

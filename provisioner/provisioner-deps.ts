@@ -7,6 +7,7 @@ import type { Authenticator } from './authenticate/authenticator.ts';
 import type { Actor } from './authorize/actor.ts';
 import type { BootNetwork } from './boot/boot-network.ts';
 import type { World } from './core/world.ts';
+import type { Uploads } from './image/uploads.ts';
 import type { NodeAtHil } from './node/node-at-hil.ts';
 import type { Kind } from './operation/kind.ts';
 import type { Runner } from './operation/runner.ts';
@@ -17,6 +18,9 @@ export interface ProvisionerDeps {
 	readonly store: Store;
 	readonly storage: Storage;
 	readonly authenticator: Authenticator;
+	readonly uploads: Uploads;
+	/** Bytes that one upload may have. */
+	readonly largestUpload: number;
 	readonly kinds: Readonly<Record<string, Kind>>;
 	readonly runner: Runner;
 	/** What hil is asked to do to nodes. */

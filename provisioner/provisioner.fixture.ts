@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { FakeClock } from '../common/clock.ts';
 import { createEndings } from '../common/endings.ts';
@@ -13,6 +16,10 @@ import { createMemoryNetwork, type MemoryNetwork } from './boot/memory-network.f
 import { beginImage, completeImage } from './core/images.ts';
 import type { World } from './core/world.ts';
 import { provisionerErrors } from './errors.ts';
+import { createDownload } from './image/download.ts';
+import { importKinds } from './image/import-kinds.ts';
+import { openStagedFiles, type StagedFiles } from './image/staged-files.ts';
+import { createUploads } from './image/uploads.ts';
 import type { NodeAtHil } from './node/node-at-hil.ts';
 import { nodeKinds } from './node/node-kinds.ts';
 import { serveRecorded } from './node/serve-node.ts';
@@ -33,6 +40,9 @@ export interface ProvisionerBench {
 	readonly storage: MemoryStorage;
 	readonly network: MemoryNetwork;
 	readonly runner: Runner;
+	readonly staged: StagedFiles;
+	/** Where those lie. */
+	readonly folder: string;
 	/** As `alice`, who is of project red, when nobody is named; null: without a credential. */
 	call(method: string, path: string, body?: object, who?: string | null): Promise<Answer>;
 	/** The same; throws unless it is a success. */
@@ -57,36 +67,54 @@ const people: readonly Actor[] = [
 /** Users root (administrator), alice of red, bob of blue, carol of both; passwords are their names. */
 export async function startProvisioner(
 	t: Pick<ExecutionContext, 'teardown'>,
-	options: { store?: Store; storage?: MemoryStorage; nodes?: NodeAtHil; network?: MemoryNetwork } = {},
+	options: {
+		store?: Store;
+		storage?: MemoryStorage;
+		nodes?: NodeAtHil;
+		network?: MemoryNetwork;
+		allowHosts?: readonly string[];
+		largestUpload?: number;
+		folder?: string;
+	} = {},
 ): Promise<ProvisionerBench> {
 	const { store = createMemoryStore(), storage = createMemoryStorage() } = options;
 	const { network = createMemoryNetwork('boot'), nodes = noNodes } = options;
 	const clock = new FakeClock();
 	const endings = createEndings(clock);
 	const shared = { store, clock, logger: silentLogger };
+	const { allowHosts = [], largestUpload = 2 ** 30 } = options;
+	const folder = options.folder ?? (await mkdtemp(path.join(tmpdir(), 'bimetal-incoming-')));
+	const staged = await openStagedFiles(folder, largestUpload);
+	const download = createDownload({ staged, allowHosts });
 	const seal = (text: string): string => `sealed:${text}`;
 	const unseal = (sealed: string): string => sealed.slice('sealed:'.length);
 	const networks = new Map([[network.network, network]]);
 	const served = { ...shared, storage, networks, nodes, seal, unseal };
 	const kinds = {
 		...volumeKinds({ store, storage }),
+		...importKinds({ store, storage, staged, download }),
 		...nodeKinds({ ...served, iqnPrefix: 'iqn.2026-11.test:' }),
 	};
 	const onChange = (id: string): void => endings.tell(id);
 	const runner = createRunner({ ...shared, kinds, random: () => 0.5, onChange });
+	const uploads = createUploads({ ...shared, staged, runner, newId: randomUUID });
+	await uploads.start();
 	const world = (who: Actor): World => ({ actor: who, now: clock.now(), newId: randomUUID });
 	const authenticator: ProvisionerDeps['authenticator'] = {
 		authenticate: async ({ authorization }) =>
 			people.find(({ name }) => credentialOf(name) === authorization),
 	};
-	const deps = { ...served, kinds, runner, endings, world, authenticator, version: '0.0.0' };
+	const own = { uploads, largestUpload, kinds, runner, endings, world, authenticator };
+	const deps = { ...served, ...own, version: '0.0.0' };
 	const listening = await listen(createServer(createProvisioner(deps)), { host: '127.0.0.1', port: 0 });
 	const stopServing = await serveRecorded(served);
 	t.teardown(async () => {
 		stopServing();
 		endings.close();
 		await listening.close(0);
+		await uploads.close();
 		await runner.close();
+		await rm(folder, { recursive: true, force: true });
 	});
 	const url = `http://127.0.0.1:${listening.port}`;
 	const call: ProvisionerBench['call'] = async (method, path, body, who = 'alice') => {
@@ -108,6 +136,8 @@ export async function startProvisioner(
 		storage,
 		network,
 		runner,
+		staged,
+		folder,
 		call,
 		async ok(method, path, body, who) {
 			const answer = await call(method, path, body, who);

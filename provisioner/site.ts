@@ -42,6 +42,20 @@ const siteSchema = (folder: string) => {
 			key: path.optional(),
 			/** Where images and disks are kept. */
 			storage: z.strictObject({ engine: z.literal('qcow2').default('qcow2'), folder: path }),
+			/** What comes from outside to become an image. */
+			import: z
+				.strictObject({
+					/** Bytes that a file may have. */
+					largest: z
+						.int()
+						.min(1)
+						.default(256 * 2 ** 30),
+					/** Hosts of the site's own networks that images may be fetched from: `mirror.lab`, `10.0.0.7:8080`. */
+					allowHosts: z.array(z.string().min(1)).default([]),
+					/** PEM of what is trusted of them instead of the system's CAs. */
+					ca: existingFile(folder).optional(),
+				})
+				.prefault({}),
 			log: z
 				.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
 				.default({ level: 'info' }),

@@ -36,6 +36,8 @@ export interface AppDeps {
 	readonly bodyLimit?: number;
 	/** Reads bodies, instead of taking JSON and nothing else; for wire formats that are not ours to choose. */
 	readonly readBody?: readonly RequestHandler[];
+	/** Requests whose body the route itself reads, as it comes: nothing is read before. */
+	readonly isStreamed?: (request: Request) => boolean;
 	/** Writes an error's status and body, instead of a problem document; the headers that belong to it are set. */
 	readonly renderError?: (error: BimetalError, response: Response) => void;
 	/** The value of WWW-Authenticate on a 401, RFC 9110 section 11.6.1; `Basic realm="bimetal"` when absent. */
@@ -61,7 +63,11 @@ export function createApp(deps: AppDeps): Express {
 
 	app.use(accompany(deps, logger));
 	const readJson = express.json({ limit: bodyLimit, inflate: false, strict: true, reviver: refusePrototype });
-	for (const handler of deps.readBody ?? [refuseOtherBodies, readJson]) app.use(handler);
+	for (const handler of deps.readBody ?? [refuseOtherBodies, readJson]) {
+		app.use((request, response, next) =>
+			deps.isStreamed?.(request) ? next() : handler(request, response, next),
+		);
+	}
 	for (const handler of deps.before ?? []) app.use(handler);
 	for (const [path, routes] of groupByPath(deps.routes)) {
 		const route = app.route(path);

@@ -1,6 +1,7 @@
 import type { ReadTransaction } from '../../common/store/store.ts';
 import { findDisk } from '../core/find-disk.ts';
 import { findImage, isVisible } from '../core/find-image.ts';
+import { findUpload } from '../core/uploads.ts';
 import { provisionerErrors } from '../errors.ts';
 import { bootings } from '../model/booting.ts';
 import { operations } from '../model/operation.ts';
@@ -54,6 +55,9 @@ export async function authorize(
 			if (found && isMember(actor, found.project)) return;
 			throw provisionerErrors.NotThere(`There is no operation ${named('operation')}.`);
 		}
+		case 'upload':
+			await findUpload(tx, { upload: named('upload') }, { actor });
+			return;
 		default:
 			rule satisfies never;
 	}

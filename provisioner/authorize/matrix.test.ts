@@ -5,6 +5,7 @@ import test from 'ava';
 import { createMemoryStore } from '../../proxy/approve/memory-store.fixture.ts';
 import { beginDisk } from '../core/disks.ts';
 import { beginImage, changeImage, completeImage } from '../core/images.ts';
+import { beginUpload } from '../core/uploads.ts';
 import { bootings } from '../model/booting.ts';
 import { begin } from '../operation/journal.ts';
 import { actor } from '../provisioner.fixture.ts';
@@ -62,6 +63,13 @@ async function furnished() {
 			since: 1,
 		}),
 	);
+	const upload = await store.transact(tx =>
+		beginUpload(
+			tx,
+			{ project: 'red', name: 'u', format: 'raw', origin: { from: 'upload' }, length: 1 },
+			world,
+		),
+	);
 	const images = {
 		"red's private image": { image: closed },
 		"red's image, blue may see it": { image: shared },
@@ -77,6 +85,7 @@ async function furnished() {
 		node: { "red's node": { node: 'n1' }, 'no such node': { node: 'none' } },
 		disk: { "red's disk": { disk }, 'no such disk': { disk: 'none' } },
 		operation: { "red's operation": { operation }, 'no such operation': { operation: 'none' } },
+		upload: { "red's upload": { upload }, 'no such upload': { upload: 'none' } },
 	};
 	return { store, situations };
 }

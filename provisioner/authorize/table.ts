@@ -14,7 +14,9 @@ export type Rule =
 	/** Members of the project that provisioned the node. */
 	| 'node'
 	/** Members of the project that the operation was asked for in. */
-	| 'operation';
+	| 'operation'
+	/** Members of the project that the upload is for. */
+	| 'upload';
 
 /** Every action of the interface. A route names one of them, or it does not compile. */
 export const rules = {
@@ -27,6 +29,10 @@ export const rules = {
 	'image.change': 'image-own',
 	'image.delete': 'image-own',
 	'image.export': 'image-visible',
+	'upload.list': 'any',
+	'upload.show': 'upload',
+	'upload.write': 'upload',
+	'upload.delete': 'upload',
 	'disk.list': 'any',
 	'disk.create': 'project',
 	'disk.show': 'disk',

@@ -206,9 +206,24 @@ export function storageContract(
 		header.write(file, 512, 'utf8');
 		await writeFile(qcow2, header);
 		const before = [...(await at.storage.usage()).volumes.keys()];
+		const refusal = async (content: Buffer, format: 'raw' | 'qcow2'): Promise<string> => {
+			const given = path.join(at.folder, 'given.other');
+			await writeFile(given, content);
+			const source = { from: 'file', file: given, format } as const;
+			const fault = await t.throwsAsync(at.storage.create(randomUUID(), source, { signal }), {
+				code: 'ImageRefused',
+			});
+			return fault?.message ?? '';
+		};
+		const whole = await buffer(await at.storage.read(await takeIn(at, 'x'), 'qcow2', signal));
+		t.regex(await refusal(whole.subarray(0, whole.length - 65_536), 'qcow2'), /cut off/);
+		t.regex(await refusal(whole, 'raw'), /say that its format is qcow2/);
+		t.regex(await refusal(Buffer.alloc(1000, 1), 'raw'), /no whole sectors/);
+		t.regex(await refusal(Buffer.from('1f8b0800', 'hex'), 'raw'), /gzip/);
+		t.regex(await refusal(Buffer.alloc(0), 'raw'), /empty/);
 		const forged = { from: 'file', file: qcow2, format: 'qcow2' } as const;
 		await t.throwsAsync(at.storage.create(randomUUID(), forged, { signal }), { code: 'ImageRefused' });
-		t.deepEqual([...(await at.storage.usage()).volumes.keys()], before);
+		t.deepEqual((await at.storage.usage()).volumes.size, before.length + 1, 'only the one that was good');
 	});
 
 	test(`${engine}: what is given up leaves nothing, and can be done again`, async t => {

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { changeImage, leaveImage, listImages, showImage } from '../core/images.ts';
+import { beginImage, changeImage, leaveImage, listImages, showImage } from '../core/images.ts';
+import { checkedSource, shownSource } from '../image/download.ts';
 import { visibility } from '../model/image.ts';
-import { hilName } from '../model/names.ts';
+import { hilName, name } from '../model/names.ts';
+import { format, sha256 } from '../model/upload.ts';
 import { begins, changes, type ProvisionerRoute, reads } from './route.ts';
 import * as views from './views.ts';
 
@@ -20,6 +22,25 @@ export const imageRoutes = (): readonly ProvisionerRoute[] => [
 		summary: 'An image by its id, or by [project/]name[@version] with the slash encoded',
 		answer: views.image,
 		verb: showImage,
+	}),
+	begins('POST', {
+		path: '/images',
+		action: 'image.import',
+		summary: 'Fetch an image from a URL, which says what its SHA-256 is; files are uploaded (see /uploads)',
+		body: {
+			project: hilName,
+			name,
+			format,
+			url: z.string().max(4096),
+			sha256,
+			description: z.string().max(1000).optional(),
+		},
+		verb: async (tx, { url, sha256: digest, format: of, ...wanted }, world, ask) => {
+			const origin = { from: 'url', url: shownSource(checkedSource(url)) } as const;
+			const image = await beginImage(tx, { ...wanted, origin }, world);
+			const input = { url, staged: image, format: of, sha256: digest };
+			return ask({ kind: 'image.fetch', project: wanted.project, image, input });
+		},
 	}),
 	changes('PATCH', {
 		path: '/images/{image}',

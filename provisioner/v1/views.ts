@@ -67,6 +67,19 @@ export const operation = z.strictObject({
 });
 export const operations = z.strictObject({ operations: z.array(operation) });
 
+export const upload = z.strictObject({
+	id: z.string(),
+	project: z.string(),
+	name: z.string(),
+	format: z.enum(['raw', 'qcow2']),
+	length: z.int(),
+	/** Bytes that are there. */
+	offset: z.int(),
+	operation: z.string().nullable(),
+	expiresAt: z.string(),
+});
+export type UploadView = z.output<typeof upload>;
+
 export const problem = z.strictObject({
 	type: z.string(),
 	title: z.string(),
