@@ -105,10 +105,11 @@ async function report(
 		return 0;
 	}
 	const paint = painter(context);
-	if (options.dryRun) printLine(context, paint('yellow', 'Nothing was changed. It would become:'));
+	const none = change.ports.length === 0 ? 'Nothing was changed; no port would be.' : undefined;
+	if (options.dryRun) printLine(context, paint('yellow', none ?? 'Nothing was changed. It would become:'));
 	else if (options.wait === false) printLine(context, 'Recorded; the switch follows.');
 	else printLine(context, `${paint('green', 'Done')}: ${visible(done)}.`);
-	await printPortChanges(context, change.ports);
+	if (change.ports.length > 0) await printPortChanges(context, change.ports);
 	return 0;
 }
 

@@ -123,6 +123,10 @@ test('a node moves to another project, onto its network; what cannot be is put b
 	t.snapshot(moved.out, 'move');
 	t.deepEqual(hil.mocks.at('tor').ports.get('gi1/0/1'), { native: 101, tagged: [] });
 	t.is((await run('node', 'power', 'n1', 'status', '--as', 'blue')).code, 0);
+	const bare = await run('node', 'take', 'red', 'n2', '--as', 'red');
+	t.is(bare.code, 0);
+	const nothing = await run('node', 'move', 'n2', 'red', 'blue', '--dry-run', '--as', 'admin');
+	t.is(nothing.out, 'Nothing was changed; no port would be.\nThen blue would have n2, if it may.\n');
 	const gone = await move();
 	t.is(gone.code, 8);
 	t.regex(gone.err, /n1 is in blue, not in red/);
