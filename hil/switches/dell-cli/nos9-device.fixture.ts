@@ -64,7 +64,7 @@ export function createNos9(): Nos9Device {
 		const { isShut, isHybrid } = portOf(name);
 		if (isShut) return { native: null, tagged: [] };
 		const { native, tagged } = membership(name);
-		// Configuration Guide: when a hybrid port is untagged in a VLAN but it receives tagged traffic, all traffic is accepted.
+		// By a note on native VLANs in the Configuration Guide, such a port lets in whatever is tagged.
 		if (!isHybrid || tagged.length > 0) return { native, tagged };
 		return {
 			native,

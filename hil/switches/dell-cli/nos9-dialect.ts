@@ -44,8 +44,8 @@ const vlanBlock = (vlan: number, text: string): Block => ({
 
 /**
  * Ports of Dell Networking OS 9 (FTOS). There a port in Layer 2 mode that is in no VLAN is in the default one, so it gets
- * into that mode, and out of its last VLAN, only while it is shut. A hybrid port that is only untagged "accepts all
- * tagged traffic" (Configuration Guide, "Configuring Native VLANs"), so ports are hybrid only while they have both.
+ * into that mode, and out of its last VLAN, only while it is shut. A hybrid port that has no tagged VLANs lets in frames of
+ * all (Configuration Guide, section on native VLANs), so ports are hybrid only while they have both kinds.
  * `type`: as commands call such ports, for instance `GigabitEthernet`.
  */
 export function nos9Dialect(type: string): Dialect<Port> {

@@ -121,7 +121,7 @@ export function createPowerConnect55xx(isListed = true): PowerConnectDevice {
 					const vlans = givenVlans(list, highest);
 					if (!vlans) return badVlans;
 					for (const vlan of vlans) how === 'add' ? port.allowed.add(vlan) : port.allowed.delete(vlan);
-					// User Guide: the PVID of a VLAN that is taken off the port reverts to 1, and the port is a member of the default VLAN.
+					// User Guide, trunk ports: one that loses the VLAN of its untagged frames gets the default one for them.
 					if (isListed && port.native !== null && !port.allowed.has(port.native)) {
 						port.native = 1;
 						port.allowed.add(1);
