@@ -33,8 +33,8 @@ export function parseRemote(text: string): Remote | undefined {
 }
 
 /**
- * A connection to it. Throws the error of connecting (ENOENT, ECONNREFUSED, CERT_HAS_EXPIRED …), SwitchSilent, or what `signal` was
- * aborted with.
+ * A connection to it. Throws the error of connecting (ENOENT, ECONNREFUSED, CERT_HAS_EXPIRED …), SwitchSilent, or what
+ * `signal` was aborted with.
  */
 export async function openRemote(
 	remote: Remote,
@@ -53,6 +53,8 @@ export async function openRemote(
 						cert: certificate,
 						key,
 						minVersion: 'TLSv1.2',
+						// Also where the environment says otherwise.
+						rejectUnauthorized: true,
 					}).setNoDelay();
 	const givenUp = AbortSignal.any([AbortSignal.timeout(patience), ...(signal ? [signal] : [])]);
 	try {
