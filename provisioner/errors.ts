@@ -51,6 +51,12 @@ export const provisionerErrorTable = {
 		expose: true,
 		meaning: 'The storage failed; operations are tried again a few times. The detail has its words.',
 	},
+	NetworkFault: {
+		status: 502,
+		expose: true,
+		meaning:
+			'A provisioning network cannot be used; the detail says why. Operations are tried again a few times.',
+	},
 	HilAway: { status: 503, expose: true, meaning: 'hil does not answer: who asks cannot be known.' },
 } as const;
 

@@ -17,6 +17,7 @@ import { createProvisioner } from './app.ts';
 import { askHil } from './authenticate/ask-hil.ts';
 import { createAuthenticator } from './authenticate/authenticator.ts';
 import type { BootNetwork } from './boot/boot-network.ts';
+import { openBootNetwork } from './boot/open-boot-network.ts';
 import { createDownload } from './image/download.ts';
 import { importKinds } from './image/import-kinds.ts';
 import { openStagedFiles } from './image/staged-files.ts';
@@ -63,7 +64,14 @@ export async function openProvisioner(
 		const hil = createHilClient({ url, ca, ...own });
 		opened.push(() => hil.close());
 		const nodes = createNodeAtHil({ hil, clock });
-		const networks: ReadonlyMap<string, BootNetwork> = new Map();
+		const networks = new Map<string, BootNetwork>();
+		for (const settings of site.networks) {
+			const { network } = settings;
+			const folder = path.join(site.boot, Buffer.from(network).toString('hex'));
+			const open = await openBootNetwork({ ...shared, settings, run, folder });
+			opened.push(() => open.close());
+			networks.set(network, open);
+		}
 		const served = { ...shared, storage, networks, nodes, seal, unseal };
 		const { largest, allowHosts, ca: importCa } = site.import;
 		const staged = await openStagedFiles(path.join(site.storage.folder, 'incoming'), largest);

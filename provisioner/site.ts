@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '../common/config/read-config.ts';
 import { existingFile, secretFile } from '../common/config/values.ts';
+import { planNetwork } from './boot/network-plan.ts';
 
 const port = z.int().min(0).max(65535);
 const listenAddress = z.strictObject({ host: z.string().default('127.0.0.1'), port });
@@ -14,6 +15,30 @@ const hilUrl = z
 		text => new URL(text).protocol === 'https:' || isLoopback(new URL(text).hostname),
 		'passwords would cross the network: give https, or an address of loopback',
 	);
+
+/** One provisioning network: where nodes get their addresses, boot scripts and disks. */
+const bootNetwork = z
+	.strictObject({
+		/** hil's name of it. */
+		network: z.string().min(1).max(128),
+		/** The device of this machine that is on its VLAN. */
+		interface: z
+			.string()
+			.regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/, 'expected the name of a network device'),
+		/** The provisioner's own address there, with the length of the network's prefix. */
+		address: z.string(),
+		/** What nodes are given: `10.64.0.10-10.64.0.250`. */
+		range: z.string().optional(),
+		/** `address:port` of each iSCSI portal. */
+		portals: z.array(z.string()).min(1).max(8).optional(),
+	})
+	.superRefine((settings, context) => {
+		try {
+			planNetwork(settings);
+		} catch (fault) {
+			context.addIssue({ code: 'custom', message: (fault as Error).message });
+		}
+	});
 
 /** `provisioner.yaml`: everything that the provisioner is told. Relative paths count from the file's folder. */
 const siteSchema = (folder: string) => {
@@ -56,11 +81,25 @@ const siteSchema = (folder: string) => {
 					ca: existingFile(folder).optional(),
 				})
 				.prefault({}),
+			/** Networks that nodes boot on; the first is used where none is named. */
+			networks: z
+				.array(bootNetwork)
+				.default([])
+				.refine(
+					networks => new Set(networks.map(({ network }) => network)).size === networks.length,
+					'two of them are the same network of hil',
+				),
+			/** What is kept for them: authorities, configurations; beside the store when absent. */
+			boot: path.optional(),
 			log: z
 				.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
 				.default({ level: 'info' }),
 		})
-		.transform(site => ({ ...site, key: site.key ?? `${site.store.file}.key` }))
+		.transform(site => ({
+			...site,
+			key: site.key ?? `${site.store.file}.key`,
+			boot: site.boot ?? `${site.store.file}.boot`,
+		}))
 		.superRefine(({ listen: { host }, tls }, context) => {
 			if (tls || isLoopback(host)) return;
 			const message =

@@ -28,6 +28,8 @@ export interface ChildOptions {
 	readonly niceness?: number | undefined;
 	/** Takes what it writes to standard output; without it that is thrown away. */
 	readonly onOutput?: (bytes: Buffer) => void;
+	/** Takes what it writes to standard error, of which the last lines are kept as well. */
+	readonly onErrorOutput?: (bytes: Buffer) => void;
 }
 
 /** A program that lives no longer than this process. */
@@ -79,6 +81,7 @@ export async function startChild(
 			.split('\n')
 			.slice(-keptLines - 1)
 			.join('\n');
+		options.onErrorOutput?.(bytes);
 	});
 	child.stdout.on('data', (bytes: Buffer) => options.onOutput?.(bytes));
 	// It may end while we write: `exited` tells.

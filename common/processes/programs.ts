@@ -11,6 +11,7 @@ const packages: Readonly<Record<string, string>> = {
 	'qemu-storage-daemon': 'qemu-system-common',
 	fusermount3: 'fuse3',
 	umount: 'mount',
+	dnsmasq: 'dnsmasq-base',
 	tgtd: 'tgt',
 	tgtadm: 'tgt',
 	xz: 'xz-utils',

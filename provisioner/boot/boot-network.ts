@@ -30,8 +30,8 @@ export interface BootNetwork {
 	/** hil's name of it. */
 	readonly network: string;
 	readonly targets: Targets;
-	/** The address that a NIC always gets here. */
-	addressOf(mac: string): string;
+	/** The address that a NIC always gets here, and no other one while it boots. */
+	addressOf(mac: string): Promise<string>;
 	/** Makes it boot so; the same again changes nothing. */
 	set(entry: BootEntry): Promise<void>;
 	/** From now on it is not known here; one that is not is. */

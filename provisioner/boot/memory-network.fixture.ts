@@ -26,7 +26,7 @@ export function createMemoryNetwork(network: string): MemoryNetwork {
 		served,
 		loggedIn,
 		faults,
-		addressOf: mac => `10.0.0.${Number.parseInt(mac.slice(-2), 16)}`,
+		addressOf: async mac => `10.0.0.${Number.parseInt(mac.slice(-2), 16)}`,
 		async set(entry) {
 			fail();
 			entries.set(entry.mac, entry);

@@ -25,17 +25,17 @@ export function networkOf({ networks }: Pick<ServeDeps, 'networks'>, name: strin
 
 /** Serves a node its disks: attached, behind its own secret. Again: the same. */
 export async function serveDisks(deps: ServeDeps, booting: Booting): Promise<void> {
-	const { targets, addressOf } = networkOf(deps, booting.network);
+	const network = networkOf(deps, booting.network);
 	const units: TargetSpec['units'][number][] = [];
 	for (const disk of booting.disks) {
 		units.push({ backing: await deps.storage.attach(disk, { isReadOnly: false }), isReadOnly: false });
 	}
-	await targets.serve({
+	await network.targets.serve({
 		iqn: booting.iqn,
 		units,
 		chap: { username: plainName(booting.node), password: deps.unseal(booting.chap) },
 		initiator: booting.initiator,
-		addresses: [addressOf(booting.mac)],
+		addresses: [await network.addressOf(booting.mac)],
 	});
 }
 

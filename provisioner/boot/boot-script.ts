@@ -1,0 +1,38 @@
+import { provisionerErrors } from '../errors.ts';
+import type { BootEntry } from './boot-network.ts';
+
+/** LUN of the disk; 0 is the target's controller. */
+const unit = 1;
+/** Seconds until a node that cannot reach its disk tries again. */
+const again = 5;
+
+/**
+ * What iPXE does to boot a node from its disk, by whichever portal answers (https://ipxe.org/cmd/sanboot): the secret goes on
+ * to the operating system by the firmware's table (iBFT). @throws NameRefused for what iPXE would take for something else
+ */
+export function bootScript({ target, hostname }: Pick<BootEntry, 'target' | 'hostname'>): string {
+	const { portals, iqn, initiator, chap } = target;
+	const disks = portals.map(portal => {
+		const [host, port] = portal.split(':');
+		return `iscsi:${plain(`${host}`)}::${plain(`${port}`)}:${unit}:${plain(iqn)}`;
+	});
+	return [
+		'#!ipxe',
+		`set hostname ${plain(hostname)}`,
+		`set initiator-iqn ${plain(initiator)}`,
+		`set username ${plain(chap.username)}`,
+		`set password ${plain(chap.password)}`,
+		'set keep-san 1',
+		':boot',
+		`sanboot ${disks.join(' ')} || echo No disk yet: again in ${again} seconds`,
+		`sleep ${again}`,
+		'goto boot',
+		'',
+	].join('\n');
+}
+
+/** Nothing that separates, comments or expands there. */
+function plain(text: string): string {
+	if (/^[A-Za-z0-9.:_-]{1,255}$/.test(text)) return text;
+	throw provisionerErrors.NameRefused('A name or secret of the node cannot stand in a boot script.');
+}

@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Clock } from '../../common/clock.ts';
+import type { Logger } from '../../common/log/logger.ts';
+import { type Child, startChild } from '../../common/processes/children.ts';
+import { provisionerErrors } from '../errors.ts';
+import { createTurns } from '../turns.ts';
+import {
+	acknowledged,
+	type DhcpHost,
+	dnsmasqConfiguration,
+	hostLines,
+	optionLines,
+} from './dnsmasq-files.ts';
+import type { NetworkPlan } from './network-plan.ts';
+
+export interface DnsmasqOptions {
+	readonly plan: NetworkPlan;
+	/** The namespace that it runs in. */
+	readonly network: string;
+	readonly run: string;
+	/** For its configuration; made when it is not there. */
+	readonly folder: string;
+	readonly clock: Clock;
+	readonly logger: Logger;
+	/** A NIC was given its address. */
+	readonly onAddress: (mac: string) => void;
+}
+
+export interface Dnsmasq {
+	/** Answers these from now on, and nobody else; resolves when dnsmasq has read it. */
+	answer(hosts: readonly DhcpHost[]): Promise<void>;
+	/** Its process's number; undefined between two. */
+	pid(): number | undefined;
+	close(): Promise<void>;
+}
+
+/** Who dnsmasq goes on as, once it has its sockets: Debian's dnsmasq-base makes the user. */
+const user = 'dnsmasq';
+/** Debian's package ipxe, for network cards that do not run iPXE themselves. */
+const tftpRoot = '/usr/lib/ipxe';
+/** Milliseconds for it to have read its files, and between two starts of one that dies. */
+const patience = { read: 15_000, restart: 500 };
+
+/** A dnsmasq of our own, which is started again when it dies. Throws PartMissing; NetworkFault with its words. */
+export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
+	const { plan, network, run, folder, clock, logger } = options;
+	const owner = await userNumber();
+	await mkdir(folder, { recursive: true, mode: 0o700 });
+	// It reads hosts and options anew as its own user, who cannot come by our folder.
+	const name = createHash('sha256').update(path.resolve(folder)).digest('hex').slice(0, 16);
+	const shared = path.join('/run', `bimetal-dnsmasq-${name}`);
+	await rm(shared, { recursive: true, force: true });
+	await mkdir(shared, { mode: 0o700 });
+	await chown(shared, owner, -1);
+	const paths = {
+		hosts: path.join(shared, 'hosts'),
+		options: path.join(shared, 'options'),
+		leases: path.join(shared, 'leases'),
+	};
+	const configuration = path.join(path.resolve(folder), 'dnsmasq.conf');
+	const hasLoaders = existsSync(path.join(tftpRoot, 'undionly.kpxe'));
+	const text = dnsmasqConfiguration(plan, paths, { user, tftpRoot: hasLoaders ? tftpRoot : undefined });
+	await writeFile(configuration, text, { mode: 0o600 });
+
+	const inTurn = createTurns();
+	const readers = new Set<() => void>();
+	let child: Child | undefined;
+	let isClosed = false;
+	let cancelTimer: () => void = () => undefined;
+
+	async function write(file: string, content: string): Promise<void> {
+		const fresh = `${file}.new`;
+		await writeFile(fresh, content, { mode: 0o600 });
+		await chmod(fresh, 0o600);
+		await chown(fresh, owner, -1);
+		await rename(fresh, file);
+	}
+
+	function hear(line: string): void {
+		const mac = acknowledged(line);
+		if (mac !== undefined) options.onAddress(mac);
+		// It reads the options last.
+		if (line.endsWith(`read ${paths.options}`)) for (const tell of [...readers]) tell();
+	}
+
+	/** Resolves when it says that it has read its files; rejects when it ends instead, or says nothing. */
+	const hasRead = (of: Child | Promise<Child>): Promise<void> =>
+		new Promise((resolve, reject) => {
+			const over = (how: () => void): void => {
+				cancel();
+				readers.delete(tell);
+				how();
+			};
+			const tell = (): void => over(resolve);
+			const refuse = (what: string) => over(() => reject(provisionerErrors.NetworkFault(`dnsmasq: ${what}`)));
+			readers.add(tell);
+			const cancel = clock.after(patience.read, () => refuse('it does not read what it is to answer'));
+			Promise.resolve(of).then(
+				started =>
+					started.exited.then(() => refuse(started.errorLines().slice(-3).join('; ') || 'it has ended')),
+				fault => over(() => reject(fault)),
+			);
+		});
+
+	async function start(): Promise<void> {
+		let rest = '';
+		const starting = startChild('dnsmasq', [`--conf-file=${configuration}`, ...foreground], {
+			run,
+			folder,
+			network,
+			onErrorOutput: bytes => {
+				const lines = (rest + bytes.toString('utf8')).split('\n');
+				rest = (lines.pop() ?? '').slice(-1000);
+				for (const line of lines) hear(line);
+			},
+		});
+		try {
+			await hasRead(starting);
+		} catch (fault) {
+			await (await starting).stop();
+			throw fault;
+		}
+		const started = await starting;
+		child = started;
+		void started.exited.then(({ code, signal }) => {
+			child = undefined;
+			if (isClosed) return;
+			logger.error(
+				{ code, signal, network: plan.name, said: started.errorLines().slice(-3) },
+				'dnsmasq has ended; it is started again',
+			);
+			restart();
+		});
+	}
+
+	function restart(): void {
+		cancelTimer = clock.after(patience.restart, () => {
+			inTurn('dnsmasq', async () => {
+				if (!isClosed) await start();
+			}).catch(fault => {
+				logger.error({ err: fault, network: plan.name }, 'dnsmasq could not be started again');
+				if (!isClosed) restart();
+			});
+		});
+	}
+
+	const end = (): Promise<void> => rm(shared, { recursive: true, force: true });
+	await write(paths.hosts, '');
+	await write(paths.options, '');
+	try {
+		await start();
+	} catch (fault) {
+		await end();
+		throw fault;
+	}
+	return {
+		answer: hosts =>
+			inTurn('dnsmasq', async () => {
+				await write(paths.hosts, hostLines(hosts));
+				await write(paths.options, optionLines(hosts));
+				// The next one reads it when it starts.
+				if (!child) return;
+				const read = hasRead(child);
+				process.kill(child.pid, 'SIGHUP');
+				await read;
+			}),
+		pid: () => child?.pid,
+		async close() {
+			isClosed = true;
+			cancelTimer();
+			await inTurn('dnsmasq', async () => void (await child?.stop()));
+			await end();
+		},
+	};
+}
+
+const foreground = ['--keep-in-foreground', '--log-facility=-', '--pid-file='];
+
+async function userNumber(): Promise<number> {
+	const line = (await readFile('/etc/passwd', 'utf8')).split('\n').find(each => each.startsWith(`${user}:`));
+	if (line !== undefined) return Number(line.split(':')[2]);
+	throw provisionerErrors.NetworkFault(`There is no user ${user}: apt-get install dnsmasq-base.`);
+}
