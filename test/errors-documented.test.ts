@@ -5,6 +5,7 @@ import type { ErrorTable } from '../common/errors/error-table.ts';
 import { eventErrorTable } from '../common/events/errors.ts';
 import { httpErrorTable } from '../common/http/errors.ts';
 import { hilErrorTable } from '../hil/errors.ts';
+import { marketErrorTable } from '../market/errors.ts';
 import { provisionerErrorTable } from '../provisioner/errors.ts';
 import { enrolErrorTable } from '../proxy/enrol/errors.ts';
 import { proxyErrorTable } from '../proxy/errors.ts';
@@ -24,6 +25,7 @@ const tables: Readonly<Record<string, ErrorTable>> = {
 	Governance: governanceErrorTable,
 	'Allocating nodes and networks': hilErrorTable,
 	'Images, disks and booting from them': provisionerErrorTable,
+	'The market': marketErrorTable,
 };
 
 test('docs/errors.md lists each error code with its status and meaning, and no other', t => {
