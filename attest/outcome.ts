@@ -1,0 +1,49 @@
+/**
+ * Why evidence is refused: each code, and what it means. docs/attestation.md lists them, and a test compares.
+ * A code is for programs and never changes its meaning; the reason beside it is for people.
+ */
+export const refusalMeanings = {
+	Malformed:
+		'The bytes are not what they should be: cut short, too long, or with a value that makes no sense.',
+	Unsupported:
+		'A key type, algorithm, curve or structure that is not verified here; nothing unknown is let through.',
+	CertificateUntrusted: 'The endorsement key’s certificate does not lead to a root that is trusted.',
+	CertificateNotInForce: 'A certificate of the chain is not yet valid, or no longer.',
+	CertificateUnfit:
+		'A certificate of the chain is not made for this: its basic constraints, key usage or a critical extension.',
+	KeyMismatch: 'Two keys that must be the same are not.',
+	KeyUnfit: 'A key’s attributes or scheme do not make it what it must be.',
+	SignatureWrong: 'The signature was not made by this key over these bytes.',
+	NotQuote: 'The signed structure was not made by a TPM, or is none of PCRs.',
+	NonceWrong: 'The quote does not carry the data that was asked for: it is old, or made for another request.',
+	SelectionWrong: 'The quote covers other PCRs than those that were asked for.',
+	DigestWrong: 'The PCR values shown are not those that the TPM signed.',
+	EventUnknown: 'The boot log has a type of event that is not known; nobody has said what it would mean.',
+	EventMismatch: 'An event’s data does not have the digest that was measured.',
+	LogMismatch:
+		'The log does not lead to the PCR values quoted: it was cut, changed, or belongs to another boot.',
+	FileNotAllowed: 'A file was measured that the allow-list does not have with that digest.',
+	FileSignatureWrong: 'A file’s signature is not one of a key of the keyring over that digest.',
+	KeyringWrong: 'A key was loaded into a keyring of the kernel that the policy does not allow there.',
+	PolicyEmpty: 'The policy would check nothing.',
+} as const;
+
+export type RefusalCode = keyof typeof refusalMeanings;
+
+export interface Refusal {
+	readonly code: RefusalCode;
+	/** What is wrong, where, and what was expected: for people. Holds values of the evidence, but no secret. */
+	readonly reason: string;
+}
+
+/** What a check comes to. A refusal is an answer, not a fault: nothing here throws because evidence is bad. */
+export type Outcome<T> =
+	| { readonly ok: true; readonly value: T }
+	| { readonly ok: false; readonly refusal: Refusal };
+
+export const accept = <T>(value: T): Outcome<T> => ({ ok: true, value });
+
+export const refuse = (code: RefusalCode, reason: string): Outcome<never> => ({
+	ok: false,
+	refusal: { code, reason },
+});

@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import { readAll } from '../bytes/byte-reader.ts';
+import { accept, type Outcome, refuse } from '../outcome.ts';
+import { HASH_SIZES, type HashName } from './algorithms.ts';
+import { checkAttestationKey } from './key-attributes.ts';
+import { type PcrBank, readPcrSelection, selectionText } from './pcr-selection.ts';
+import { hex, type PublicArea } from './public-area.ts';
+import { verifySignature } from './signature.ts';
+
+/** TPM_GENERATED_VALUE: stands first in what a TPM makes, and a restricted key signs nothing else that begins so. */
+const MAGIC = 0xff544347;
+const QUOTE = 0x8018;
+
+/** PCR values by bank and number. */
+export type PcrValues = Partial<Record<HashName, ReadonlyMap<number, Buffer>>>;
+
+export interface QuoteRequest {
+	/** What was asked to stand in the quote: a nonce, or a hash that binds one to something else. */
+	readonly qualifyingData: Buffer;
+	/** The PCRs asked for: in the order of the request, each bank's ascending. */
+	readonly selection: readonly PcrBank[];
+}
+
+export interface QuoteEvidence {
+	/** TPMS_ATTEST, as the TPM signed it. */
+	readonly message: Buffer;
+	/** TPMT_SIGNATURE. */
+	readonly signature: Buffer;
+	/** Of the PCRs quoted; what else is there is not looked at. */
+	readonly pcrs: PcrValues;
+}
+
+/** TPMS_CLOCK_INFO: compared from one quote to the next. */
+export interface TpmClock {
+	/** Milliseconds that the TPM was powered. */
+	readonly clock: bigint;
+	/** How often it was reset: another number means another boot. */
+	readonly resetCount: number;
+	readonly restartCount: number;
+	/** False after a power loss, until `clock` is beyond every value it can have reported. */
+	readonly safe: boolean;
+}
+
+export interface Quote {
+	/** The AK's qualified name. */
+	readonly signer: Buffer;
+	readonly clock: TpmClock;
+	readonly firmwareVersion: bigint;
+	/** The PCR values that the TPM vouches for: exactly those asked for. */
+	readonly pcrs: PcrValues;
+}
+
+/** Whether this TPM's key signed these values of exactly these PCRs for this request. The order is docs/attestation.md's. */
+export function verifyQuote(ak: PublicArea, request: QuoteRequest, evidence: QuoteEvidence): Outcome<Quote> {
+	if (!request.selection.some(bank => bank.pcrs.length > 0))
+		return refuse('PolicyEmpty', 'no PCR was asked for');
+	const fit = checkAttestationKey(ak);
+	if (!fit.ok) return fit;
+	const signed = verifySignature(ak, evidence.message, evidence.signature);
+	if (!signed.ok) return signed;
+	const parsed = parseAttest(evidence.message);
+	if (!parsed.ok) return parsed;
+	const attest = parsed.value;
+	if (!attest.extraData.equals(request.qualifyingData))
+		return refuse('NonceWrong', 'the quote was not made for this request: it carries other data');
+	const [asked, quoted] = [selectionText(request.selection), selectionText(attest.selection)];
+	if (asked !== quoted) return refuse('SelectionWrong', `${asked} was asked for, ${quoted} is quoted`);
+	const shown = selectPcrs(attest.selection, evidence.pcrs);
+	if (!shown.ok) return shown;
+	// A scheme there is: checkAttestationKey has seen it.
+	const hash = ak.scheme?.hash ?? 'sha256';
+	if (!createHash(hash).update(shown.value.bytes).digest().equals(attest.pcrDigest))
+		return refuse('DigestWrong', `the values shown of ${quoted} are not those that the TPM signed`);
+	const { signer, clock, firmwareVersion } = attest;
+	return accept({ signer, clock, firmwareVersion, pcrs: shown.value.pcrs });
+}
+
+function parseAttest(message: Uint8Array) {
+	return readAll(message, 'the quote', reader => {
+		const magic = reader.u32();
+		if (magic !== MAGIC) reader.fail('was not made by a TPM: it has another magic number', 'NotQuote');
+		const type = reader.u16();
+		if (type !== QUOTE) reader.fail(`is an attestation of type ${hex(type)}, not of PCRs`, 'NotQuote');
+		const signer = reader.sized16();
+		const extraData = reader.sized16();
+		const clock = reader.u64();
+		const [resetCount, restartCount, safe] = [reader.u32(), reader.u32(), reader.u8()];
+		if (safe > 1) reader.fail('says neither yes nor no of its clock');
+		const firmwareVersion = reader.u64();
+		const selection = readPcrSelection(reader);
+		const pcrDigest = reader.sized16();
+		const info: TpmClock = { clock, resetCount, restartCount, safe: safe === 1 };
+		return { signer, extraData, clock: info, firmwareVersion, selection, pcrDigest };
+	});
+}
+
+/** The values in the order in which the TPM hashed them; each must be there. */
+function selectPcrs(
+	selection: readonly PcrBank[],
+	values: PcrValues,
+): Outcome<{ bytes: Buffer; pcrs: PcrValues }> {
+	const parts: Buffer[] = [];
+	const pcrs: Partial<Record<HashName, Map<number, Buffer>>> = {};
+	for (const { hash, pcrs: numbers } of selection) {
+		const bank = new Map<number, Buffer>();
+		for (const pcr of numbers) {
+			const value = values[hash]?.get(pcr);
+			if (value?.length !== HASH_SIZES[hash])
+				return refuse('DigestWrong', `there is no value of PCR ${pcr} in bank ${hash}`);
+			parts.push(value);
+			bank.set(pcr, value);
+		}
+		pcrs[hash] = bank;
+	}
+	return accept({ bytes: Buffer.concat(parts), pcrs });
+}
