@@ -2,6 +2,7 @@ import { BimetalError } from '../common/errors/bimetal-error.ts';
 import { type CliContext, commandName } from './context.ts';
 import { exitCodes, exitOfError } from './exit-codes.ts';
 import { hilHints } from './hil/hints.ts';
+import { provisionerHints } from './provisioner/hints.ts';
 import { visible } from './visible.ts';
 
 /** An error that knows what the user can do next. */
@@ -63,6 +64,7 @@ const hints: Readonly<Record<string, (bimetal: string) => string>> = {
 	DiskDiffers: () => 'the disk is kept until you delete it yourself',
 	PartMissing: bimetal => `${bimetal} qemu parts — lists what else is missing`,
 	...hilHints,
+	...provisionerHints,
 	StoreLocked: () => 'stop the process that has the store open, or let it give a snapshot (snapshot.sock)',
 };
 

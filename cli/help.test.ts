@@ -38,6 +38,9 @@ const groups = [
 	'network',
 	'project',
 	'switch',
+	'image',
+	'disk',
+	'operation',
 ];
 
 test('golden help', async t => {

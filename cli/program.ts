@@ -2,6 +2,7 @@ import { type Argument, Command } from 'commander';
 import { addAllocationCommands } from './command-line/allocation-commands.ts';
 import { addBmcCommands } from './command-line/bmc-commands.ts';
 import { addGovernanceCommands } from './command-line/governance-commands.ts';
+import { addImageCommands } from './command-line/image-commands.ts';
 import { addNodeCommands } from './command-line/node-commands.ts';
 import { addQemuCommands } from './command-line/qemu-commands.ts';
 import { addRecoveryCommands } from './command-line/recovery-commands.ts';
@@ -77,6 +78,8 @@ Every command takes --help. '${bimetal} help exit-codes' tells what exit codes m
 	program.commandsGroup('Servers and their networks (hil):');
 	addNodeCommands(program, registration);
 	addAllocationCommands(program, registration);
+	program.commandsGroup('Images and disks (provisioner):');
+	addImageCommands(program, registration);
 	addOfflineCommands(program, registration);
 	addGovernanceCommands(program, registration);
 	addBmcCommands(program, registration);

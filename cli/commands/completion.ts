@@ -3,6 +3,7 @@ import { type ConnectionOptions, withConnection } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 import { hilCandidates, isOfHil } from '../hil/completion.ts';
 import { listProfiles, profileHome } from '../profile.ts';
+import { isOfProvisioner, provisionerCandidates } from '../provisioner/completion.ts';
 import { visible } from '../visible.ts';
 
 /** Milliseconds that a Tab may ask the proxy. */
@@ -48,6 +49,7 @@ async function candidatesFor(
 		if (taking.argChoices) return taking.argChoices;
 		const kind = valueKinds[before.at(-1) ?? ''];
 		if (isOfHil(command)) return hilCandidates(context, kind ?? taking.name(), before);
+		if (isOfProvisioner(command)) return provisionerCandidates(context, kind ?? taking.name(), before);
 		if (kind === 'profile') return listProfiles(profileHome(context));
 		if (kind === 'console') {
 			return fromProxy(context, before, async client =>
@@ -65,11 +67,12 @@ async function candidatesFor(
 		return [...flags.filter(flag => flag?.startsWith('--')), '--help'] as string[];
 	}
 	if (positionals === 0 && command.commands.length) return subcommands(command);
-	if (isOfHil(command)) {
+	if (isOfHil(command) || isOfProvisioner(command)) {
 		const { registeredArguments: all } = command;
 		const last = all.at(-1);
 		const argument = all[positionals] ?? (last?.variadic ? last : undefined);
-		return argument?.argChoices ?? hilCandidates(context, argument?.name() ?? '', before);
+		const candidates = isOfHil(command) ? hilCandidates : provisionerCandidates;
+		return argument?.argChoices ?? candidates(context, argument?.name() ?? '', before);
 	}
 	if (command.name() === 'help') return [...subcommands(program), 'exit-codes'];
 	if (command.name() === 'explain' && positionals === 0) return ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'];

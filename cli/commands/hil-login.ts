@@ -18,6 +18,7 @@ export interface HilLoginOptions extends HilCredentialFiles {
 	readonly passwordStdin?: boolean;
 	readonly ca?: string;
 	readonly trust?: string;
+	readonly provisioner?: string;
 	readonly json?: boolean;
 }
 
@@ -62,7 +63,13 @@ export async function hilLogin(context: CliContext, url: string, options: HilLog
 		tokenFile: absolute(tokenFile),
 		...files,
 	}).filter(([, file]) => file !== undefined);
-	const about = { name, url: origin, ...(ca !== undefined && { ca }), user: me.name };
+	const about = {
+		name,
+		url: origin,
+		...(ca !== undefined && { ca }),
+		...(options.provisioner !== undefined && { provisioner: checkedUrl(options.provisioner) }),
+		user: me.name,
+	};
 	await hilProfiles.save(home, { ...about, ...Object.fromEntries(kept) });
 	if (options.json)
 		printJson(context, {

@@ -74,9 +74,12 @@ interface Chosen {
 	readonly credential: ReadHilCredential;
 	readonly ca: string | undefined;
 	readonly profile: string | undefined;
+	/** That of the profile. */
+	readonly provisioner: string | undefined;
 }
 
-async function chooseHil(context: CliContext, options: HilOptions): Promise<Chosen> {
+/** Which hil, and who one is there: by options, environment or profile, in this order. */
+export async function chooseHil(context: CliContext, options: HilOptions): Promise<Chosen> {
 	const { env } = context;
 	// A URL of one's own means a log-in of one's own: nothing of a profile is sent there.
 	const url = options.url ?? (options.profile ? undefined : env.BIMETAL_HIL_URL);
@@ -95,6 +98,7 @@ async function chooseHil(context: CliContext, options: HilOptions): Promise<Chos
 		credential: await readHilCredential(context, options, known),
 		ca: caFile ? await readNamedFile(context, caFile, 'CA certificate') : profile?.ca,
 		profile: profile?.name,
+		provisioner: profile?.provisioner,
 	};
 }
 

@@ -19,6 +19,8 @@ const hilProfile = z.strictObject({
 	/** PEM of the site CA, or of the one certificate that was trusted at log-in; absent: the system's CAs. */
 	ca: z.string().optional(),
 	user: z.string(),
+	/** The provisioner that goes by this hil's users, if one was named. */
+	provisioner: hilUrl.optional(),
 	/** hil knows no sessions: what one logs in with comes with every call. One of these kinds; all are names of files. */
 	passwordFile: z.string().optional(),
 	certificate: z.string().optional(),

@@ -152,9 +152,9 @@ function tell(response: Response, { document, offset, expiresAt }: UploadState):
 }
 
 function viewOf({ id, document, offset, expiresAt }: UploadState): UploadView {
-	const { project, name: of, format: as, length, operation } = document;
+	const { project, name: of, format: as, length, operation, sha256: digest } = document;
 	const expires = new Date(expiresAt).toISOString();
-	return { id, project, name: of, format: as, length, offset, operation, expiresAt: expires };
+	return { id, project, name: of, format: as, length, offset, sha256: digest, operation, expiresAt: expires };
 }
 
 /** `key base64, key base64`; a key without a value has an empty one. */

@@ -75,6 +75,8 @@ export const upload = z.strictObject({
 	length: z.int(),
 	/** Bytes that are there. */
 	offset: z.int(),
+	/** What it must be in the end, if that was said. */
+	sha256: z.string().nullable(),
 	operation: z.string().nullable(),
 	expiresAt: z.string(),
 });

@@ -1,0 +1,196 @@
+import { type Command, Option } from 'commander';
+import type { ImportOptions } from '../commands/image-import.ts';
+import type { ExportOptions, ShareOptions } from '../commands/images.ts';
+import { commandName } from '../context.ts';
+import type { ProvisionerOptions } from '../provisioner/provisioner-connection.ts';
+import { collect, group, withExamples, withHilConnection } from './options.ts';
+import type { Registration } from './registration.ts';
+
+type Of<T> = ProvisionerOptions & T;
+const onlyProject = 'only those of this project';
+const forProject = 'for this project (your only one, when absent)';
+
+/** Images and disks, and what the provisioner is doing with them. */
+export function addImageCommands(program: Command, registration: Registration): void {
+	addImages(program, registration);
+	addDisks(program, registration);
+	addOperations(program, registration);
+}
+
+/** Which provisioner, and as which user of hil. */
+function withProvisioner(command: Command): Command {
+	return withHilConnection(command).addOption(
+		new Option('--provisioner <url>', 'the provisioner (or BIMETAL_PROVISIONER_URL)').helpGroup(
+			'hil and user:',
+		),
+	);
+}
+
+const format = () => new Option('--format <format>', 'of the file').choices(['raw', 'qcow2']);
+
+function addImages(program: Command, { context, run }: Registration): void {
+	const bimetal = commandName(context);
+	const load = () => import('../commands/images.ts');
+	const image = group(program, 'image', 'Import, build, share and export what disks are cloned from');
+	const list = image
+		.command('list')
+		.description('List images: those of your projects, shared ones, public ones')
+		.option('--project <name>', onlyProject)
+		.action(run(async (options: Of<{ project?: string }>) => (await load()).listImages(context, options)));
+	withExamples(withProvisioner(list), [`${bimetal} image list --project red`]);
+
+	const show = image
+		.command('show')
+		.description('Show an image: size, origin, checksum, who sees it')
+		.argument('<image>', '[PROJECT/]NAME[@VERSION], or its id')
+		.action(run(async (name: string, o: ProvisionerOptions) => (await load()).showImage(context, name, o)));
+	withExamples(withProvisioner(show), [`${bimetal} image show debian@2`]);
+
+	const take = image
+		.command('import')
+		.summary('Make an image of a file or of what a URL names')
+		.description(
+			'Uploads a file, or has the provisioner fetch a URL, as the next version of a name. After Ctrl-C or a cut the same ' +
+				'command goes on with the upload where it was, for a day.',
+		)
+		.argument('<source>', 'a file, or an http(s) URL')
+		.option('--name <name>', "the image's name (the file's, when absent)")
+		.option('--project <name>', forProject)
+		.addOption(format())
+		.option('--sha256 <hex>', 'of a URL: what its content must be')
+		.option('--description <text>', 'what it is')
+		.action(
+			run(async (source: string, options: ImportOptions) =>
+				(await import('../commands/image-import.ts')).importImage(context, source, options),
+			),
+		);
+	withExamples(withProvisioner(take), [
+		`${bimetal} image import debian.qcow2`,
+		`${bimetal} image import https://cloud.example/debian-13.qcow2 --sha256 HEX --name debian --project red`,
+	]);
+
+	const give = image
+		.command('export')
+		.description('Write what an image holds to a file, and see that it came whole')
+		.argument('<image>', 'the image')
+		.addOption(format().default('qcow2'))
+		.option('-o, --out <file>', 'the file (NAME-VERSION.qcow2 here, when absent)')
+		.action(
+			run(async (name: string, options: ExportOptions) => (await load()).exportImage(context, name, options)),
+		);
+	withExamples(withProvisioner(give), [`${bimetal} image export debian@2 --format raw --out debian.img`]);
+
+	const share = image
+		.command('share')
+		.description('Say who sees an image, and may clone it')
+		.argument('<image>', 'the image')
+		.option('--with <project>', 'these projects and its own (repeatable)', collect)
+		.option('--public', 'everybody')
+		.option('--private', 'its project alone')
+		.action(run(async (name: string, o: ShareOptions) => (await load()).shareImage(context, name, o)));
+	withExamples(withProvisioner(share), [
+		`${bimetal} image share debian --with blue --with green`,
+		`${bimetal} image share debian --public`,
+	]);
+
+	const protect = image
+		.command('protect')
+		.description('Keep an image from being deleted or hidden')
+		.argument('<image>', 'the image')
+		.option('--off', 'protect it no more')
+		.action(
+			run(async (name: string, o: Of<{ off?: boolean }>) => (await load()).protectImage(context, name, o)),
+		);
+	withExamples(withProvisioner(protect), [`${bimetal} image protect debian@2`]);
+
+	const remove = image
+		.command('delete')
+		.description('Delete an image; refused while it is protected or disks are made of it')
+		.argument('<image>', 'the image')
+		.action(run(async (name: string, o: ProvisionerOptions) => (await load()).deleteImage(context, name, o)));
+	withExamples(withProvisioner(remove), [`${bimetal} image delete debian@1`]);
+}
+
+function addDisks(program: Command, { context, run }: Registration): void {
+	const bimetal = commandName(context);
+	const load = () => import('../commands/disks.ts');
+	const disk = group(program, 'disk', 'Clone images to disks, snapshot them, delete them');
+	const list = disk
+		.command('list')
+		.description('List the disks of your projects')
+		.option('--project <name>', onlyProject)
+		.action(run(async (options: Of<{ project?: string }>) => (await load()).listDisks(context, options)));
+	withExamples(withProvisioner(list), [`${bimetal} disk list`]);
+	const show = disk
+		.command('show')
+		.description('Show a disk: what it is made of, and which node has it')
+		.argument('<disk>', '[PROJECT/]NAME, or its id')
+		.action(run(async (name: string, o: ProvisionerOptions) => (await load()).showDisk(context, name, o)));
+	withExamples(withProvisioner(show), [`${bimetal} disk show web`]);
+	const create = disk
+		.command('create')
+		.description('Make a disk: a clone of an image, which copies nothing')
+		.argument('<new-disk>', 'its name')
+		.argument('<image>', 'what it is a clone of')
+		.option('--project <name>', forProject)
+		.action(
+			run(async (name: string, of: string, o: Of<{ project?: string }>) =>
+				(await load()).createDisk(context, [name, of], o),
+			),
+		);
+	withExamples(withProvisioner(create), [`${bimetal} disk create web debian@2`]);
+	const remove = disk
+		.command('delete')
+		.description('Delete a disk; refused while a node has it')
+		.argument('<disk>', 'the disk')
+		.action(run(async (name: string, o: ProvisionerOptions) => (await load()).deleteDisk(context, name, o)));
+	withExamples(withProvisioner(remove), [`${bimetal} disk delete web`]);
+	const snapshot = disk
+		.command('snapshot')
+		.summary('Make an image of what a disk holds now')
+		.description(
+			'Makes an image of what a disk holds at one moment, also while a node writes to it: what a power cut would leave.',
+		)
+		.argument('<disk>', 'the disk')
+		.argument('<new-image>', "the image's name: its next version")
+		.option('--description <text>', 'what it is')
+		.action(
+			run(async (name: string, as: string, o: Of<{ description?: string }>) =>
+				(await load()).snapshotDisk(context, [name, as], o),
+			),
+		);
+	withExamples(withProvisioner(snapshot), [`${bimetal} disk snapshot web web-configured`]);
+
+	const usage = program
+		.command('usage')
+		.description('Show what images and disks really take, and share')
+		.action(run(async (options: ProvisionerOptions) => (await load()).showUsage(context, options)));
+	withExamples(withProvisioner(usage), [`${bimetal} usage`]);
+}
+
+function addOperations(program: Command, { context, run }: Registration): void {
+	const bimetal = commandName(context);
+	const load = () => import('../commands/operations.ts');
+	const operation = group(program, 'operation', 'See what the provisioner is doing, and end it');
+	const list = operation
+		.command('list')
+		.description('List what is under way in your projects')
+		.option('--all', 'and what has ended')
+		.action(run(async (options: Of<{ all?: boolean }>) => (await load()).listOperations(context, options)));
+	withExamples(withProvisioner(list), [`${bimetal} operation list --all`]);
+	const show = operation
+		.command('show')
+		.description('Show an operation: its stages and their times, and what went wrong')
+		.argument('<operation>', 'its id')
+		.option('--follow', 'until it has ended')
+		.action(
+			run(async (id: string, o: Of<{ follow?: boolean }>) => (await load()).showOperation(context, id, o)),
+		);
+	withExamples(withProvisioner(show), [`${bimetal} operation show ID --follow`]);
+	const cancel = operation
+		.command('cancel')
+		.description('End an operation: what it did is undone')
+		.argument('<operation>', 'its id')
+		.action(run(async (id: string, o: ProvisionerOptions) => (await load()).cancelOperation(context, id, o)));
+	withExamples(withProvisioner(cancel), [`${bimetal} operation cancel ID`]);
+}

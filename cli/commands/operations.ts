@@ -1,0 +1,97 @@
+import type { OperationView } from '../../provisioner/client.ts';
+import type { CliContext } from '../context.ts';
+import { dateText, painter, printFields, printJson, printLine, printTable, relativeTime } from '../output.ts';
+import { operationEnd } from '../provisioner/operation-end.ts';
+import { bytesText } from '../provisioner/progress-bar.ts';
+import { type ProvisionerOptions, withProvisioner } from '../provisioner/provisioner-connection.ts';
+import { visible } from '../visible.ts';
+
+const colours = { PENDING: 'yellow', UNDOING: 'yellow', DONE: 'green', FAILED: 'red' } as const;
+
+const statusText = (context: CliContext, { status }: OperationView): string =>
+	painter(context)(colours[status], status.toLowerCase());
+
+/** `bimetal operation list` */
+export const listOperations = (
+	context: CliContext,
+	options: ProvisionerOptions & { readonly all?: boolean },
+): Promise<number> =>
+	withProvisioner(context, options, async ({ client }) => {
+		const operations = await client.operations(options.all);
+		if (options.json) printJson(context, { operations });
+		else if (operations.length === 0)
+			printLine(
+				context,
+				options.all ? 'No operations.' : 'Nothing is under way; --all shows what has ended.',
+			);
+		else
+			await printTable(
+				context,
+				['OPERATION', 'KIND', 'PROJECT', 'STATUS', 'STAGE', 'ASKED', 'BY'],
+				operations.map(each => [
+					visible(each.id),
+					visible(each.kind),
+					visible(each.project),
+					statusText(context, each),
+					visible(each.stages.at(-1)?.name ?? '-'),
+					relativeTime(Date.parse(each.askedAt), context.clock.now()),
+					visible(each.asker),
+				]),
+			);
+		return 0;
+	});
+
+/** `bimetal operation show OPERATION`; with `follow` until it has ended. */
+export const showOperation = (
+	context: CliContext,
+	id: string,
+	options: ProvisionerOptions & { readonly follow?: boolean },
+): Promise<number> =>
+	withProvisioner(context, options, async ({ client }) => {
+		const operation = options.follow
+			? await operationEnd(context, client, { id })
+			: await client.operation(id);
+		return printOperation(context, options, operation);
+	});
+
+/** `bimetal operation cancel OPERATION` */
+export const cancelOperation = (
+	context: CliContext,
+	id: string,
+	options: ProvisionerOptions,
+): Promise<number> =>
+	withProvisioner(context, options, async ({ client }) =>
+		printOperation(context, options, await client.cancel(id)),
+	);
+
+function printOperation(context: CliContext, { json }: ProvisionerOptions, operation: OperationView): number {
+	if (json) {
+		printJson(context, operation);
+		return 0;
+	}
+	const { progress, error, reason, attempts } = operation;
+	const subject = [operation.image, operation.disk, operation.node].filter(each => each !== null);
+	printFields(context, [
+		['operation', painter(context)('bold', visible(operation.id))],
+		['kind', visible(operation.kind)],
+		['status', statusText(context, operation)],
+		['project', visible(operation.project)],
+		['about', visible(subject.join(', ')) || '-'],
+		['asked', visible(`${dateText(operation.askedAt)} by ${operation.asker}`)],
+		['stages', operation.stages.map(stageText).join('\n') || '-'],
+		...(progress ? [['progress', progressText(progress.done, progress.total)] as const] : []),
+		...(error === null ? [] : [['trouble', visible(`${error} (tried ${attempts} times)`)] as const]),
+		...(reason === null ? [] : [['reason', visible(reason)] as const]),
+	]);
+	return 0;
+}
+
+const stageText = ({ name, ms, isOver }: OperationView['stages'][number]): string =>
+	visible(
+		`${name}  ${ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`}${isOver ? '' : ', under way'}`,
+	);
+
+function progressText(done: number, total: number | null): string {
+	if (total === 100) return `${Math.round(done)} %`;
+	return total === null ? bytesText(done) : `${bytesText(done)} of ${bytesText(total)}`;
+}
