@@ -112,7 +112,11 @@ async function cuttingRelay(t: ExecutionContext, { url }: ProvisionerBench, afte
 			if (isOver) return;
 			isOver = left > 0 && left <= chunk.length;
 			left -= chunk.length;
-			if (isOver) onward.write(chunk.subarray(0, 1000), () => onward.destroy());
+			if (isOver)
+				onward.write(chunk.subarray(0, 1000), () => {
+					onward.destroy();
+					asked.socket.destroy();
+				});
 			else onward.write(chunk);
 		});
 		asked.on('end', () => onward.end());
@@ -148,7 +152,15 @@ test('an upload that is cut on its way goes on by itself; after Ctrl-C the same 
 	await writeFile(bench.staged.pathOf(id), bytes.subarray(0, 123_456));
 	const stopped = terminal();
 	stopped.interrupt.abort();
-	const interrupted = await stopped.run('image', 'import', 'debian.img', '--name', 'half', '--project', 'red');
+	const interrupted = await stopped.run(
+		'image',
+		'import',
+		'debian.img',
+		'--name',
+		'half',
+		'--project',
+		'red',
+	);
 	t.is(interrupted.code, 130);
 	t.regex(interrupted.err, /the same command again/);
 	const again = await run('image', 'import', 'debian.img', '--name', 'half');
