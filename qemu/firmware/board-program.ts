@@ -14,10 +14,13 @@ export interface BoardProgram {
 }
 
 /**
- * Data of packages that nothing of ours can come to, and that would have to be read through at each start: character
- * sets that body-parser never asks for (it refuses JSON in any other than UTF), and messages of zod's in other languages.
+ * What of packages stays out: add-ons, and data that nothing of ours can come to and that would have to be read through at
+ * each start (character sets that body-parser never asks for, since it refuses JSON in any other than UTF; messages of zod's
+ * in other languages).
  */
 const leftOut: readonly (readonly [RegExp, string, 'js' | 'json'])[] = [
+	// Made for one machine; ssh2 does without.
+	[/\.node$/, "throw new Error('add-ons are left out');", 'js'],
 	[/iconv-lite\/encodings\/tables\/[^/]+\.json$/, '{}', 'json'],
 	[/zod\/v4\/locales\/index\.js$/, "export { default as en } from './en.js';", 'js'],
 ];
