@@ -14,13 +14,10 @@ export interface BoardProgram {
 }
 
 /**
- * What of packages stays out: add-ons, and data that nothing of ours can come to and that would have to be read through at
- * each start (character sets that body-parser never asks for, since it refuses JSON in any other than UTF; messages of zod's
- * in other languages).
+ * Data of packages that nothing of ours can come to, and that would have to be read through at each start: character
+ * sets that body-parser never asks for (it refuses JSON in any other than UTF), and messages of zod's in other languages.
  */
 const leftOut: readonly (readonly [RegExp, string, 'js' | 'json'])[] = [
-	// Made for one machine; ssh2 does without.
-	[/\.node$/, "throw new Error('add-ons are left out');", 'js'],
 	[/iconv-lite\/encodings\/tables\/[^/]+\.json$/, '{}', 'json'],
 	[/zod\/v4\/locales\/index\.js$/, "export { default as en } from './en.js';", 'js'],
 ];
@@ -64,7 +61,13 @@ export async function bundleProgram(entry: string, manifest: string): Promise<Bo
 
 const leaveOut: Plugin = {
 	name: 'leave-out',
-	setup({ onLoad }) {
-		for (const [filter, contents, loader] of leftOut) onLoad({ filter }, () => ({ contents, loader }));
+	setup({ onResolve, onLoad }) {
+		// An add-on is made for one machine, and may not have been made at all; ssh2 does without.
+		onResolve({ filter: /\.node$/ }, ({ path: name }) => ({ path: name, namespace: 'add-on' }));
+		const contents = "throw new Error('add-ons are left out');";
+		onLoad({ filter: /./, namespace: 'add-on' }, () => ({ contents, loader: 'js' }));
+		for (const [filter, replacement, loader] of leftOut) {
+			onLoad({ filter }, () => ({ contents: replacement, loader }));
+		}
 	},
 };
