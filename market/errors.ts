@@ -33,6 +33,24 @@ export const marketErrorTable = {
 		status: 409,
 		meaning: 'The account is further down than the new credit line would let it be.',
 	},
+	TimesRefused: {
+		status: 400,
+		meaning: 'The times mean none that can be leased; the detail says what is wrong with them.',
+	},
+	OfferRefused: { status: 400, meaning: 'The offer cannot be as it says; the detail has what to change.' },
+	NoSuchServer: { status: 404, meaning: 'The market has no server of this name.' },
+	NoServerMatches: { status: 409, meaning: 'No server of the project is as the query says.' },
+	NotTheOwner: { status: 403, meaning: 'The server is not this project’s: only its owner can offer it.' },
+	ServerInUse: {
+		status: 409,
+		meaning: 'The server is offered or leased: withdraw the offer, or wait for the end of the lease.',
+	},
+	OffersOverlap: {
+		status: 409,
+		meaning: 'The project offers the server at that time already; the detail says in which offer.',
+	},
+	NoSuchOffer: { status: 404, meaning: 'There is no such offer, or it is another project’s.' },
+	OfferWithdrawn: { status: 409, meaning: 'The offer was withdrawn. What was leased under it goes on.' },
 	PageRefused: { status: 400, meaning: 'A page of a statement has 1 to 1000 lines.' },
 } as const;
 

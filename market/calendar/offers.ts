@@ -1,0 +1,113 @@
+import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
+import { marketErrors } from '../errors.ts';
+import { isChosen } from './choice.ts';
+import { type Interval, intervalText, merged, overlapping } from './interval.ts';
+import { type Offer, type OfferTerms, offers } from './offer.ts';
+import { mustFindServer, ownerOf, servers } from './server.ts';
+import { dropSpans, offeredSpans, takeSpan } from './span.ts';
+import { weeklyIntervals } from './weekly.ts';
+
+/** Servers times intervals of one offer, so that a mistake in a query is not written out for minutes. */
+const largestOffer = 20_000;
+
+interface World {
+	/** Seconds since the epoch. */
+	readonly now: number;
+	readonly newId: () => string;
+}
+
+/**
+ * Offers servers of a project, and returns the offer's id.
+ * @throws OfferRefused, TimesRefused, NoSuchServer, NotTheOwner, NoServerMatches; OffersOverlap also for an offer sent twice
+ */
+export async function makeOffer(tx: Transaction, terms: OfferTerms, world: World): Promise<string> {
+	const intervals = intervalsOf(terms, world.now);
+	checkLengths(terms, intervals);
+	const offered = await chosenServers(tx, terms);
+	if (offered.length * intervals.length > largestOffer) {
+		throw marketErrors.OfferRefused(
+			`${offered.length} servers in ${intervals.length} intervals are more than one offer can have: make several.`,
+		);
+	}
+	const id = world.newId();
+	for (const server of offered) {
+		for (const { start, end } of intervals) {
+			const taken = await takeSpan(tx, offeredSpans, { server, start, end, by: id });
+			if (!taken) continue;
+			throw marketErrors.OffersOverlap(
+				`${server} is offered from ${intervalText(taken)} already, in offer ${taken.by}.`,
+			);
+		}
+	}
+	await tx.insert(offers, id, { ...terms, offered, intervals, state: 'open', madeAt: world.now });
+	return id;
+}
+
+/**
+ * Takes an offer back: nothing is leased under it any more. Leases that there are go on.
+ * @throws NoSuchOffer, OfferWithdrawn
+ */
+export async function withdrawOffer(
+	tx: Transaction,
+	{ id, project }: { readonly id: string; readonly project: string },
+): Promise<void> {
+	const found = await mustFindOffer(tx, id);
+	if (found.project !== project) throw noSuchOffer(id);
+	if (found.state === 'withdrawn') throw marketErrors.OfferWithdrawn(`Offer ${id} was withdrawn already.`);
+	await dropSpans(tx, offeredSpans, id);
+	await tx.put(offers, id, { ...found, state: 'withdrawn' });
+}
+
+/** @throws NoSuchOffer */
+async function mustFindOffer(tx: ReadTransaction, id: string): Promise<Offer> {
+	const found = id === '' ? undefined : await tx.get(offers, id);
+	if (!found) throw noSuchOffer(id);
+	return found;
+}
+
+const noSuchOffer = (id: string) => marketErrors.NoSuchOffer(`There is no offer ${id} of yours.`);
+
+/** What is left of the times from now on; what adjoins is one interval, in which a lease can go on. */
+function intervalsOf({ times }: OfferTerms, now: number): Interval[] {
+	if (times.type === 'once') {
+		const [first, second] = overlapping(times.intervals) ?? [];
+		if (first && second) {
+			throw marketErrors.TimesRefused(`${intervalText(first)} and ${intervalText(second)} overlap.`);
+		}
+	}
+	const all = merged(times.type === 'once' ? times.intervals : weeklyIntervals(times));
+	const left = all
+		.filter(({ end }) => end > now)
+		.map(({ start, end }) => ({ start: Math.max(start, now), end }));
+	if (left.length === 0) throw marketErrors.TimesRefused('All of these times are past.');
+	return left;
+}
+
+function checkLengths({ shortest, longest }: OfferTerms, intervals: readonly Interval[]): void {
+	if (shortest > longest) {
+		throw marketErrors.OfferRefused(`A lease of at least ${shortest} s cannot last at most ${longest} s.`);
+	}
+	if (intervals.every(({ start, end }) => end - start < shortest)) {
+		throw marketErrors.OfferRefused(`No interval is long enough for a lease of ${shortest} s.`);
+	}
+}
+
+async function chosenServers(
+	tx: ReadTransaction,
+	{ project, servers: wanted }: OfferTerms,
+): Promise<string[]> {
+	if ('names' in wanted) {
+		const names = [...new Set(wanted.names)].sort();
+		for (const name of names) {
+			if (ownerOf(await mustFindServer(tx, name)) === project) continue;
+			throw marketErrors.NotTheOwner(`Server ${name} is not ${project}'s to offer.`);
+		}
+		return names;
+	}
+	const own = await tx.list(servers, { where: { index: 'owner', equals: project } });
+	const found = own.filter(({ id, document }) => isChosen(id, document, wanted)).map(({ id }) => id);
+	if (found.length === 0) {
+		throw marketErrors.NoServerMatches(`None of ${project}'s ${own.length} servers is as the query says.`);
+	}
+	return found;
+}
