@@ -24,7 +24,11 @@ const seedOption = 224;
 export function dnsmasqConfiguration(
 	plan: NetworkPlan,
 	paths: DnsmasqPaths,
-	options: { readonly user: string; readonly tftpRoot: string | undefined },
+	options: {
+		readonly user: string;
+		readonly tftpRoot: string | undefined;
+		readonly macs: readonly string[];
+	},
 ): string {
 	return [
 		`user=${options.user}`,
@@ -36,6 +40,8 @@ export function dnsmasqConfiguration(
 		'dhcp-authoritative',
 		`dhcp-range=${ipv4Text(plan.own.network.first)},static,1h`,
 		'dhcp-ignore=tag:!known',
+		// Not `set:` in the file of hosts: dnsmasq 2.90 crashes in reading that again once such a host has an address.
+		...options.macs.map(mac => `dhcp-mac=set:${tagOf(mac)},${mac}`),
 		`dhcp-hostsfile=${paths.hosts}`,
 		`dhcp-optsfile=${paths.options}`,
 		`dhcp-leasefile=${paths.leases}`,
@@ -62,7 +68,12 @@ export function dnsmasqConfiguration(
 
 /** No names: by a name, too, dnsmasq takes one for another. */
 export const hostLines = (hosts: readonly DhcpHost[]): string =>
-	hosts.map(({ mac, address }) => `${mac},set:${tagOf(mac)},${address}\n`).join('');
+	hosts
+		.map(
+			({ mac, address }) => `${mac},${address}
+`,
+		)
+		.join('');
 
 export const optionLines = (hosts: readonly DhcpHost[]): string =>
 	hosts

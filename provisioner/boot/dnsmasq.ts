@@ -62,8 +62,14 @@ export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
 	};
 	const configuration = path.join(path.resolve(folder), 'dnsmasq.conf');
 	const hasLoaders = existsSync(path.join(tftpRoot, 'undionly.kpxe'));
-	const text = dnsmasqConfiguration(plan, paths, { user, tftpRoot: hasLoaders ? tftpRoot : undefined });
-	await writeFile(configuration, text, { mode: 0o600 });
+	const configure = async (macs: readonly string[]): Promise<void> => {
+		const root = hasLoaders ? tftpRoot : undefined;
+		const text = dnsmasqConfiguration(plan, paths, { user, tftpRoot: root, macs });
+		await writeFile(configuration, text, { mode: 0o600 });
+	};
+	await configure([]);
+	/** The NICs that it was last configured for. */
+	let configured = '';
 
 	const inTurn = createTurns();
 	const readers = new Set<() => void>();
@@ -126,6 +132,8 @@ export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
 		const started = await starting;
 		child = started;
 		void started.exited.then(({ code, signal }) => {
+			// It was ended by us.
+			if (child !== started) return;
 			child = undefined;
 			if (isClosed) return;
 			logger.error(
@@ -134,6 +142,19 @@ export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
 			);
 			restart();
 		});
+	}
+
+	/** It is gone for some milliseconds: who asks then asks again. Leases are in a file, and fixed. */
+	async function exchange(): Promise<void> {
+		const last = child;
+		child = undefined;
+		await last?.stop();
+		try {
+			await start();
+		} catch (fault) {
+			restart();
+			throw fault;
+		}
 	}
 
 	function restart(): void {
@@ -161,6 +182,13 @@ export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
 			inTurn('dnsmasq', async () => {
 				await write(paths.hosts, hostLines(hosts));
 				await write(paths.options, optionLines(hosts));
+				const macs = hosts.map(({ mac }) => mac).sort();
+				if (macs.join() !== configured) {
+					await configure(macs);
+					configured = macs.join();
+					if (child) await exchange();
+					return;
+				}
 				// The next one reads it when it starts.
 				if (!child) return;
 				const read = hasRead(child);

@@ -100,6 +100,7 @@ test('a node is told once where its disk is, and nobody else is told anything', 
 	await runIp(machine.path, [`address add ${address}/24 dev eth0`]);
 	t.is(await dhcp(mac), null, 'it is not to boot');
 	await network.set(entryOf());
+	const pid = network.dnsmasq.pid();
 	const first = await answered(mac);
 	t.like(first, { address, isAcknowledged: true });
 	t.is(await dhcp(stranger), null);
@@ -119,6 +120,7 @@ test('a node is told once where its disk is, and nobody else is told anything', 
 	]);
 	t.true(['dhcp', 'script'].every(kind => events.some(event => event.mac === mac && event.kind === kind)));
 	const next = await answered(mac, 'iPXE', url);
+	t.is(network.dnsmasq.pid(), pid, 'it went on while it read its files again');
 	t.is((await get(next.script, address)).status, 200);
 
 	await network.remove(mac);

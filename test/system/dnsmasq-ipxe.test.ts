@@ -4,7 +4,6 @@ import { chmod, copyFile, mkdir, mkdtemp, readFile, realpath, rm, writeFile } fr
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { stringify } from 'yaml';
 import { findChildren } from '../../common/processes/children.ts';
 import { buildGuest } from '../../qemu/guest/guest.ts';
 import { readRackFile } from '../../qemu/rack/rack-file.ts';
@@ -14,7 +13,7 @@ import { startVirtualRack } from '../../qemu/rack/virtual-rack.ts';
 import { testNeeding } from '../debian/test-needing.ts';
 import { until } from '../visitor.ts';
 import { readExample } from './example.ts';
-import { startHilSite, writeNetrc } from './hil-site.ts';
+import { byProviderAlone, startHilSite, writeNetrc } from './hil-site.ts';
 import { startProgram } from './running-program.ts';
 import { startTerminal } from './terminal.ts';
 
@@ -30,37 +29,6 @@ name: lab
 nodes: 1
 server: { memory: 128MiB, firmware: bios, disk: none, nics: 1 }
 `;
-
-/** The cloud provider manages its nodes by itself. */
-const operations = stringify([
-	{
-		type: 'Operation',
-		operation: 'Power and boot $system',
-		description: 'Reset a system, set what it boots from',
-		match: 'POST /redfish/v1/Systems/{system}/Actions/ComputerSystem.Reset',
-		p2c: 'CP',
-	},
-	{
-		type: 'Provisioning',
-		operation: 'Set the boot device of $system',
-		description: 'Set what a system boots from',
-		match: 'PATCH /redfish/v1/Systems/{system}',
-		properties: ['Boot.BootSourceOverrideEnabled', 'Boot.BootSourceOverrideTarget'],
-		p2c: 'CP',
-	},
-	{ type: 'Data', operation: 'Read', description: 'Read', match: 'GET /redfish/v1/**', p2c: 'CP or HSO' },
-	{
-		type: 'Operation',
-		operation: 'Log in and out',
-		description: 'Open and end sessions',
-		match: [
-			'POST /redfish/v1/SessionService/Sessions',
-			'DELETE /redfish/v1/SessionService/Sessions/{session}',
-		],
-		p2c: 'CP or HSO',
-		handledBy: 'proxy',
-	},
-]);
 
 /** The rack, with all that must be left behind by nobody. */
 async function startRack(t: ExecutionContext, folder: string) {
@@ -112,7 +80,7 @@ test('a node boots from the dnsmasq of the tenant that has it, and from no other
 	const { rack, node, network } = await startRack(t, folder);
 	const site = await startHilSite(t, {
 		bmcs: { node1: { url: node.bmc.url, password: node.credential.password, ca: rack.caFile } },
-		policies: { 'operations.yaml': operations },
+		policies: { 'operations.yaml': byProviderAlone },
 		users: ['alice', 'bob'],
 		limits: { bmcTimeout: '60s' },
 	});

@@ -44,6 +44,37 @@ export interface HilSiteOptions
 	readonly external?: (hil: string) => Readonly<Record<string, unknown>>;
 }
 
+/** The cloud provider manages its nodes by itself: policies for that. */
+export const byProviderAlone = stringify([
+	{
+		type: 'Operation',
+		operation: 'Power and boot $system',
+		description: 'Reset a system, set what it boots from',
+		match: 'POST /redfish/v1/Systems/{system}/Actions/ComputerSystem.Reset',
+		p2c: 'CP',
+	},
+	{
+		type: 'Provisioning',
+		operation: 'Set the boot device of $system',
+		description: 'Set what a system boots from',
+		match: 'PATCH /redfish/v1/Systems/{system}',
+		properties: ['Boot.BootSourceOverrideEnabled', 'Boot.BootSourceOverrideTarget'],
+		p2c: 'CP',
+	},
+	{ type: 'Data', operation: 'Read', description: 'Read', match: 'GET /redfish/v1/**', p2c: 'CP or HSO' },
+	{
+		type: 'Operation',
+		operation: 'Log in and out',
+		description: 'Open and end sessions',
+		match: [
+			'POST /redfish/v1/SessionService/Sessions',
+			'DELETE /redfish/v1/SessionService/Sessions/{session}',
+		],
+		p2c: 'CP or HSO',
+		handledBy: 'proxy',
+	},
+]);
+
 /**
  * An address of this machine's that no other test process has: hil must be found by the proxy that it needs itself, and so
  * cannot take just any port.
