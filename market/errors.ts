@@ -51,6 +51,8 @@ export const marketErrorTable = {
 	},
 	NoSuchOffer: { status: 404, meaning: 'There is no such offer, or it is another project’s.' },
 	OfferWithdrawn: { status: 409, meaning: 'The offer was withdrawn. What was leased under it goes on.' },
+	BidRefused: { status: 400, meaning: 'The bid asks for what cannot be; the detail has what to change.' },
+	NoSuchLease: { status: 404, meaning: 'There is no such lease of the project’s.' },
 	PageRefused: { status: 400, meaning: 'A page of a statement has 1 to 1000 lines.' },
 } as const;
 

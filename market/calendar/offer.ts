@@ -43,6 +43,5 @@ export type Offer = z.output<typeof offer>;
 
 export const offers = defineCollection('calendar-offers', offer, {
 	project: ({ project }) => project,
-	/** Open offers of a server. */
-	server: ({ state, offered }) => (state === 'open' ? offered : undefined),
+	open: ({ state }) => (state === 'open' ? 'yes' : undefined),
 });

@@ -31,6 +31,15 @@ export const askedOf = (verb: string, ...rest: readonly (string | bigint | Cause
 		return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 	});
 
+/** @throws KeyRefused */
+export function checkKey(key: string): void {
+	if (!/^[!-~]{1,200}$/.test(key)) {
+		throw marketErrors.KeyRefused(
+			'An idempotency key has 1 to 200 printable ASCII characters, and no spaces.',
+		);
+	}
+}
+
 /**
  * What this key moved already, if it did.
  * @throws KeyRefused; KeyReused when it was something else
@@ -39,11 +48,7 @@ export async function findPosted(
 	tx: ReadTransaction,
 	{ key, asked }: Pick<Posting, 'key' | 'asked'>,
 ): Promise<Posted | undefined> {
-	if (!/^[!-~]{1,200}$/.test(key)) {
-		throw marketErrors.KeyRefused(
-			'An idempotency key has 1 to 200 printable ASCII characters, and no spaces.',
-		);
-	}
+	checkKey(key);
 	const [found] = await tx.list(transfers, { where: { index: 'key', equals: key }, limit: 1 });
 	if (!found) return undefined;
 	if (found.document.asked !== asked) {

@@ -1,0 +1,231 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { type OfferTerms, offers } from '../calendar/offer.ts';
+import { makeOffer, withdrawOffer } from '../calendar/offers.ts';
+import { recordServer } from '../calendar/server.ts';
+import { leasedSpans } from '../calendar/span.ts';
+import { accounts } from '../ledger/account.ts';
+import { checkBook } from '../ledger/check-book.ts';
+import { grantCredits, showCredits } from '../ledger/credits.ts';
+import { holds } from '../ledger/escrow.ts';
+import { codeOf, temporaryStore } from '../store.fixture.ts';
+import { type BidTerms, bidTerms, leases } from './bid.ts';
+import { placeBid } from './bids.ts';
+
+const now = 1_000_000;
+const terms: OfferTerms = {
+	project: 'red',
+	servers: { names: ['r1', 'r2', 'r3'] },
+	times: { type: 'once', intervals: [{ start: now, end: now + 1000 }] },
+	price: '10',
+	shortest: 10,
+	longest: 500,
+	to: null,
+	recallNotice: null,
+};
+const wish: BidTerms = {
+	project: 'blue',
+	quantity: 2,
+	servers: { where: [] },
+	attestations: [],
+	earliest: now,
+	latest: now + 1000,
+	length: 100,
+	deadline: null,
+	highest: '10',
+	allOrNothing: true,
+};
+
+/** Red's servers r1 to r3, of which r1 attests; blue has a hundredth of a credit, green as much. */
+async function someMarket() {
+	const { store, end } = await temporaryStore();
+	let ids = 0;
+	const world = { now, newId: () => `id-${++ids}` };
+	const grant = { kind: 'grant', of: '', note: '' } as const;
+	await store.transact(async tx => {
+		for (const [name, attestations] of [
+			['r1', ['measured-boot']],
+			['r2', []],
+			['r3', []],
+		] as const) {
+			await recordServer(tx, { name, owner: 'red', properties: { model: 'R640' }, attestations }, now);
+		}
+		for (const project of ['blue', 'green']) {
+			await grantCredits(tx, { key: project, project, amount: 10_000n, cause: grant }, now);
+		}
+	});
+	return {
+		store,
+		end,
+		offer: (wanted: Partial<OfferTerms> = {}) =>
+			store.transact(tx => makeOffer(tx, { ...terms, ...wanted }, world)),
+		withdraw: (id: string) => store.transact(tx => withdrawOffer(tx, { id, project: 'red' })),
+		bid: (key: string, wanted: Partial<BidTerms> = {}) =>
+			store.transact(tx => placeBid(tx, { key, bid: { ...wish, ...wanted } }, world)),
+		records: () =>
+			store.read(async tx => [
+				await tx.list(leases),
+				await tx.list(leasedSpans),
+				await tx.list(accounts),
+				await tx.list(holds),
+			]),
+	};
+}
+
+test('a bid that is met pays what the offers ask, from escrow, and is one lease however often it is sent', async t => {
+	const { store, end, offer, bid } = await someMarket();
+	t.teardown(end);
+	await offer({ price: '7' });
+	const answers = await Promise.all([bid('k1'), bid('k1'), bid('k1')]);
+	const [first] = answers;
+	if (first?.outcome !== 'leased') return t.fail();
+	for (const each of answers) t.deepEqual(each, first);
+	t.is(first.lease.cost, String(2 * 7 * 100));
+	t.deepEqual(
+		first.lease.servers.map(({ server }) => server),
+		['r1', 'r2'],
+	);
+	t.deepEqual([first.lease.start, first.lease.end], [now, now + 100]);
+	t.is((await store.read(tx => showCredits(tx, 'blue'))).held, '0.0014');
+	t.is(await store.read(tx => tx.count(leases)), 1);
+	t.is(await codeOf(bid('k1', { quantity: 1 })), 'KeyReused');
+	// The next one gets the server that is left at once, or all after the lease.
+	const next = await bid('k2', { quantity: 3 });
+	t.is(next.outcome === 'leased' && next.lease.start, now + 100);
+	// Exactly the same hardware, of one's own leases only.
+	const again = await bid('k3', { servers: { sameAs: first.id } });
+	t.deepEqual(again.outcome === 'leased' && again.lease.servers.map(({ server }) => server), ['r1', 'r2']);
+	t.is(await codeOf(bid('k4', { project: 'green', servers: { sameAs: first.id } })), 'NoSuchLease');
+	t.deepEqual(await store.read(checkBook), []);
+});
+
+test('a bid that loses is told why, and changes nothing', async t => {
+	const { end, offer, bid, records } = await someMarket();
+	t.teardown(end);
+	t.deepEqual(await bid('k'), { outcome: 'lost', most: 0, obstacles: {} });
+	await offer();
+	const before = await records();
+	const reasons: [Partial<BidTerms>, object][] = [
+		[{ quantity: 4 }, { most: 3, obstacles: {} }],
+		[{ highest: '9' }, { most: 0, obstacles: { price: 3 }, cheapest: '10' }],
+		[{ attestations: ['measured-boot'] }, { most: 1, obstacles: { attestation: 2 } }],
+		[{ servers: { names: ['r3', 'x'] } }, { most: 1, obstacles: { 'other hardware': 2 } }],
+		[{ length: 501 }, { most: 0, obstacles: { length: 3 } }],
+		[{ length: 9 }, { most: 0, obstacles: { length: 3 } }],
+		[{ earliest: now + 901 }, { most: 0, obstacles: { 'not free': 3 } }],
+		[{ project: 'red' }, { most: 0, obstacles: { own: 3 } }],
+	];
+	for (const [wanted, why] of reasons) {
+		t.deepEqual(await bid('k', wanted), { outcome: 'lost', ...why } as never, JSON.stringify(wanted));
+	}
+	const refusals: [string, Partial<BidTerms>][] = [
+		['CreditsShort', { quantity: 3, length: 400 }],
+		['NoSuchAccount', { project: 'poor' }],
+		['BidRefused', { latest: now - 1, earliest: now - 9 }],
+		['BidRefused', { earliest: now + 50, latest: now + 49 }],
+		['BidRefused', { deadline: now + 99 }],
+		['NoSuchLease', { servers: { sameAs: 'nothing' } }],
+	];
+	for (const [code, wanted] of refusals) t.is(await codeOf(bid('k', wanted)), code, JSON.stringify(wanted));
+	t.is(await codeOf(bid('a key')), 'KeyRefused');
+	t.deepEqual(await records(), before);
+	t.is((await bid('k')).outcome, 'leased');
+});
+
+test('an offer goes only to whom it is for', async t => {
+	const { end, offer, bid } = await someMarket();
+	t.teardown(end);
+	await offer({ to: ['green'] });
+	t.deepEqual(await bid('k'), { outcome: 'lost', most: 0, obstacles: { 'not for you': 3 } });
+	t.is((await bid('k', { project: 'green' })).outcome, 'leased');
+});
+
+test('what a bid says is checked before it is looked at', t => {
+	t.true(bidTerms.safeParse(wish).success);
+	for (const wrong of [
+		{ quantity: 0 },
+		{ quantity: 1.5 },
+		{ quantity: 1e9 },
+		{ highest: '-5' },
+		{ highest: '1e9' },
+		{ length: 0 },
+		{ earliest: -1 },
+		{ deadline: 1e15 },
+		{ project: '' },
+		{ servers: {} },
+	]) {
+		t.false(bidTerms.safeParse({ ...wish, ...wrong }).success, JSON.stringify(wrong));
+	}
+});
+
+test('bids, offers and withdrawals at once, in any order: nothing is leased twice, past its offer or above its price', async t => {
+	const step = fc.oneof(
+		{
+			weight: 2,
+			arbitrary: fc.record({
+				price: fc.integer({ min: 1, max: 12 }).map(String),
+				names: fc.uniqueArray(fc.constantFrom('r1', 'r2', 'r3'), { minLength: 1 }),
+				start: fc.nat(300),
+				length: fc.integer({ min: 10, max: 300 }),
+			}),
+		},
+		{
+			weight: 4,
+			arbitrary: fc.record({
+				project: fc.constantFrom('blue', 'green'),
+				quantity: fc.integer({ min: 1, max: 3 }),
+				earliest: fc.nat(300).map(at => now + at),
+				length: fc.integer({ min: 5, max: 150 }),
+				allOrNothing: fc.boolean(),
+			}),
+		},
+		{ weight: 1, arbitrary: fc.record({ withdraw: fc.nat(12).map(n => `id-${n}`) }) },
+	);
+	const expected = new Set([undefined, 'OffersOverlap', 'CreditsShort', 'NoSuchOffer', 'OfferWithdrawn']);
+	let leased = 0;
+	await fc.assert(
+		fc.asyncProperty(
+			fc.array(fc.array(step, { minLength: 1, maxLength: 8 }), { maxLength: 6 }),
+			async rounds => {
+				const { store, end, offer, bid, withdraw } = await someMarket();
+				try {
+					for (const [round, steps] of rounds.entries()) {
+						const codes = steps.map((each, n) => {
+							if ('withdraw' in each) return codeOf(withdraw(each.withdraw));
+							if ('project' in each) return codeOf(bid(`${round}-${n}`, each));
+							const { price, names, start, length } = each;
+							const intervals = [{ start: now + start, end: now + start + length }];
+							return codeOf(offer({ price, servers: { names }, times: { type: 'once', intervals } }));
+						});
+						for (const code of await Promise.all(codes)) t.true(expected.has(code), code);
+					}
+					const all = await store.read(tx => tx.list(leases));
+					leased += all.length;
+					const seconds = new Set<string>();
+					for (const { id, document } of all) {
+						let cost = 0n;
+						for (const { server, offer, price } of document.servers) {
+							const under = await store.read(tx => tx.get(offers, offer));
+							t.true(under?.offered.includes(server));
+							t.true(under?.intervals.some(each => each.start <= document.start && document.end <= each.end));
+							t.is(price, String(under?.price));
+							t.true(Number(price) <= 10);
+							cost += BigInt(price) * BigInt(document.end - document.start);
+							for (let at = document.start; at < document.end; at++) {
+								t.false(seconds.has(`${server}@${at}`), id);
+								seconds.add(`${server}@${at}`);
+							}
+						}
+						const held = await store.read(tx => tx.get(holds, document.hold));
+						t.deepEqual([held?.left, document.cost], [cost.toString(), cost.toString()]);
+					}
+					t.deepEqual(await store.read(checkBook), []);
+				} finally {
+					await end();
+				}
+			},
+		),
+		{ seed: 20260306, numRuns: 25 },
+	);
+	t.true(leased > 20, 'the scripts lease too little to show anything');
+});
