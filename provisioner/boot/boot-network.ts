@@ -38,5 +38,7 @@ export interface BootNetwork {
 	remove(mac: string): Promise<void>;
 	/** The returned function ends it. */
 	onEvent(listener: (event: BootEvent) => void): () => void;
+	/** When that was seen last of a NIC that boots here, in milliseconds since the epoch; undefined: not since its `set`. */
+	lastSeen(mac: string, kind: BootEvent['kind']): number | undefined;
 	close(): Promise<void>;
 }

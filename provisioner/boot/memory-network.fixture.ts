@@ -36,6 +36,7 @@ export function createMemoryNetwork(network: string): MemoryNetwork {
 			entries.delete(mac);
 		},
 		onEvent: () => () => undefined,
+		lastSeen: () => undefined,
 		targets: {
 			portals: ['10.0.0.254:3260'],
 			async serve(spec) {

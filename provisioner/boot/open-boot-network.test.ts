@@ -123,7 +123,12 @@ test('a node is told once where its disk is, and nobody else is told anything', 
 	t.is(network.dnsmasq.pid(), pid, 'it went on while it read its files again');
 	t.is((await get(next.script, address)).status, 200);
 
+	t.is(typeof network.lastSeen(mac, 'dhcp'), 'number');
+	t.is(typeof network.lastSeen(mac, 'script'), 'number');
+	t.is(network.lastSeen(stranger, 'dhcp'), undefined);
+
 	await network.remove(mac);
+	t.is(network.lastSeen(mac, 'dhcp'), undefined);
 	t.is(await dhcp(mac), null);
 	t.is((await get(next.script, address)).status, 404);
 });

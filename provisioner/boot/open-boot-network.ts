@@ -66,7 +66,9 @@ export async function openBootNetwork(options: BootNetworkOptions): Promise<Open
 	const listeners = new Set<(event: BootEvent) => void>();
 	const tickets = createTickets({ clock });
 	const inTurn = createTurns();
+	const last = new Map<string, Partial<Record<BootEvent['kind'], number>>>();
 	const tell = (mac: string, kind: BootEvent['kind']): void => {
+		last.set(mac, { ...last.get(mac), [kind]: clock.now() });
 		for (const listener of listeners) listener({ mac, kind, at: clock.now() });
 	};
 
@@ -199,12 +201,14 @@ export async function openBootNetwork(options: BootNetworkOptions): Promise<Open
 					if (!is && isTold) return;
 					if (is) withdraw(is);
 					known.delete(mac);
+					last.delete(mac);
 					await answerAll();
 				}),
 			onEvent(listener) {
 				listeners.add(listener);
 				return () => void listeners.delete(listener);
 			},
+			lastSeen: (mac, kind) => last.get(mac)?.[kind],
 			close,
 		};
 	} catch (fault) {

@@ -17,7 +17,7 @@ const look = 2000;
 /** Nodes: what is done to have them boot from disks, and not any more. */
 export function nodeKinds(deps: NodeKindDeps): Readonly<Record<string, Kind>> {
 	const { nodes, clock } = deps;
-	const { clone, connect, serve, tell, powerOn, login, leave, exchange } = nodeStages(deps);
+	const { clone, connect, serve, tell, powerOn, come, leave, exchange } = nodeStages(deps);
 
 	/** The node leaves its project the safe way. */
 	const release: Stage = {
@@ -64,7 +64,7 @@ export function nodeKinds(deps: NodeKindDeps): Readonly<Record<string, Kind>> {
 
 	return {
 		/** `node` boots from `disk`, cloned for it or there already. */
-		'node.provision': { stages: [clone, connect, serve, tell, powerOn, login] },
+		'node.provision': { stages: [clone, connect, serve, tell, powerOn, ...come] },
 		/** `node` is off and its disks saved: tried for as long as it takes. */
 		'node.deprovision': { stages: leave, neverGivesUp: true },
 		/** `node` boots from other disks: a fresh clone, a rescue image with its own disk beside it, or what it had. */
@@ -72,6 +72,6 @@ export function nodeKinds(deps: NodeKindDeps): Readonly<Record<string, Kind>> {
 		/** `node` is saved and free. */
 		'node.suspend': { stages: [...leave, release], neverGivesUp: true },
 		/** Some node of the kind boots from `disk`. */
-		'node.resume': { stages: [take, clone, connect, serve, tell, powerOn, login] },
+		'node.resume': { stages: [take, clone, connect, serve, tell, powerOn, ...come] },
 	};
 }

@@ -78,7 +78,7 @@ test('a node is provisioned: cloned, connected, served, told, booted; and deprov
 	t.is(done.status, 'DONE', JSON.stringify(done));
 	t.deepEqual(
 		(done.stages as { name: string }[]).map(({ name }) => name),
-		['disk', 'network', 'target', 'boot', 'power', 'login'],
+		['disk', 'network', 'target', 'boot', 'power', 'dhcp', 'script', 'login'],
 	);
 	t.deepEqual(port(1), { native: 500, tagged: [] });
 	t.like(obm.at(bmc('n1')), { power: 'on', bootDevice: 'pxe' });

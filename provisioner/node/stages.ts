@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { type Clock, pause } from '../../common/clock.ts';
+import type { BootEvent } from '../boot/boot-network.ts';
 import { claimFor, completeDisk, forgetDisk, freeDisk } from '../core/disks.ts';
 import { provisionerErrors } from '../errors.ts';
 import { type Booting, bootings } from '../model/booting.ts';
@@ -145,24 +146,37 @@ export function nodeStages(deps: NodeKindDeps) {
 		run: context => nodes.bootFromNetwork(subjectOf(context).node, context.signal),
 		undo: context => nodes.turnOff(subjectOf(context).node, context.signal),
 	};
-	const login: Stage = {
-		name: 'login',
+	/** Waits until a node that was powered on is seen to have come so far, or to be at its disk already. */
+	const comes = (name: string, kinds: readonly BootEvent['kind'][]): Stage => ({
+		name,
 		async run(context) {
 			const booting = await bootingOf(context);
 			if (!booting) throw new Error('the node is not served any more');
-			const { targets } = networkOf(deps, booting.network);
+			const { targets, lastSeen } = networkOf(deps, booting.network);
+			const since = context.operation.stages.findLast(stage => stage.name === 'power')?.beganAt ?? 0;
+			let asked = Number.NEGATIVE_INFINITY;
 			for (const until = clock.elapsed() + patience; ; ) {
-				const sessions = await targets.sessions(booting.iqn);
-				if (sessions.some(({ initiator }) => initiator === booting.initiator)) return;
+				if (kinds.some(kind => (lastSeen(booting.mac, kind) ?? -1) >= since)) return;
+				if (clock.elapsed() - asked >= look) {
+					asked = clock.elapsed();
+					const sessions = await targets.sessions(booting.iqn);
+					if (sessions.some(({ initiator }) => initiator === booting.initiator)) return;
+				}
 				if (clock.elapsed() > until) {
 					throw provisionerErrors.Cancelled(
 						`Node ${booting.node} has not come to its disk in ${patience / 60_000} minutes: its console may say why.`,
 					);
 				}
-				await pause(clock, look, context.signal);
+				await pause(clock, look / 10, context.signal);
 			}
 		},
-	};
+	});
+	/** How a node comes to its disk; what of it was not seen takes no time. */
+	const come: readonly Stage[] = [
+		comes('dhcp', ['dhcp', 'script']),
+		comes('script', ['script']),
+		comes('login', []),
+	];
 
 	/** What takes a node off its disks, in the order in which nothing is lost; the disks are kept. */
 	const leave: readonly Stage[] = [
@@ -244,7 +258,7 @@ export function nodeStages(deps: NodeKindDeps) {
 			},
 		},
 		{ ...powerOn },
-		login,
+		...come,
 		{
 			name: 'discard',
 			async run(context) {
@@ -262,7 +276,7 @@ export function nodeStages(deps: NodeKindDeps) {
 			},
 		},
 	];
-	return { clone, connect, serve, tell, powerOn, login, leave, exchange };
+	return { clone, connect, serve, tell, powerOn, come, leave, exchange };
 }
 
 /** 20 letters and digits: 119 bits. */

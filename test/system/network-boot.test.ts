@@ -23,26 +23,26 @@ import { byProviderAlone, type HilSite, startHilSite } from './hil-site.ts';
 
 const test = testNeeding(
 	...['dnsmasq-base', 'ethtool', 'iproute2', 'tgt', 'openvswitch-switch', 'qemu-system-common'],
-	...['qemu-system-x86', 'qemu-utils', 'mtools', 'syslinux', 'xorriso'],
+	...['qemu-system-x86', 'qemu-utils', 'mtools', 'syslinux', 'xorriso', 'ovmf', 'ipxe'],
 );
 const run = promisify(execFile);
 /** Seconds; a loaded machine takes ten times as long as an idle one. */
 const patience = 180;
 
-const rackFile = `
+const rackFile = (server: string): string => `
 name: lab
 nodes: 2
-server: { memory: 128MiB, firmware: bios, disk: none, nics: 1 }
+server: { ${server}, disk: none, nics: 1 }
 `;
 
 /** The rack, with all that must be left behind by nobody. */
-async function startRack(t: ExecutionContext, folder: string) {
+async function startRack(t: ExecutionContext, folder: string, server: string) {
 	const folders = rackFolders('lab', {
 		state: path.join(folder, 'rack'),
 		cwd: folder,
 		env: { XDG_RUNTIME_DIR: folder },
 	});
-	const plan = planRack(readRackFile(path.join(folder, 'rack.yaml'), rackFile));
+	const plan = planRack(readRackFile(path.join(folder, 'rack.yaml'), rackFile(server)));
 	const rack = await startVirtualRack({ plan, folders });
 	t.teardown(async () => {
 		await rack.close();
@@ -153,12 +153,13 @@ async function processOf(program: string, folder: string): Promise<number> {
 	return 0;
 }
 
-test('a node without a disk boots from a clone of an image; its neighbour does not', async t => {
+/** Provisions a node and takes it back. */
+async function story(t: ExecutionContext, server: string): Promise<void> {
 	t.timeout(600_000);
 	const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'bm-netboot-')));
 	t.teardown(() => rm(folder, { recursive: true, force: true }));
 	const guest = await buildGuest();
-	const { rack, node, other, network } = await startRack(t, folder);
+	const { rack, node, other, network } = await startRack(t, folder, server);
 	const bmcOf = ({ bmc, credential }: typeof node) => ({
 		...{ url: bmc.url, password: credential.password, ca: rack.caFile },
 	});
@@ -197,6 +198,13 @@ test('a node without a disk boots from a clone of an image; its neighbour does n
 	});
 	const done = await provisioner.ended(began.id);
 	t.log(done.stages.map(({ name, ms }: { name: string; ms: number }) => `${name} ${ms} ms`).join(', '));
+	const tookTime = done.stages
+		.filter(({ ms }: { ms: number }) => ms >= 50)
+		.map(({ name }: { name: string }) => name);
+	t.true(
+		['dhcp', 'login'].every(name => tookTime.includes(name)),
+		'each was waited for',
+	);
 	const consoleOf = (of: typeof node) => readFile(of.consoleFile, 'latin1').catch(() => '');
 	const booted = await until(
 		() => consoleOf(node),
@@ -235,4 +243,10 @@ test('a node without a disk boots from a clone of an image; its neighbour does n
 	const { disks } = (await provisioner.ask('GET', '/v1/disks')).body;
 	t.is(disks.length, 1);
 	t.like(disks[0], { name: node.name, node: null });
-});
+}
+
+test('a node without a disk boots from a clone of an image; its neighbour does not', t =>
+	story(t, 'memory: 128MiB, firmware: bios'));
+
+// Its network card gives UEFI frames alone, so that it fetches iPXE by TFTP first.
+test('the same by UEFI', t => story(t, 'memory: 256MiB, firmware: uefi'));
