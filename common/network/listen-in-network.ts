@@ -1,18 +1,21 @@
 import { spawn } from 'node:child_process';
 import type { Server } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
-import { type Socket, Server as TcpServer } from 'node:net';
+import { type AddressInfo, type Socket, Server as TcpServer } from 'node:net';
 import { BimetalError } from '../errors/bimetal-error.ts';
 import { findProgram } from '../processes/programs.ts';
 
 /** A server that listens where this process itself is not. */
 export interface ListeningElsewhere {
+	readonly port: number;
 	/** Cuts off what is connected. */
 	close(): Promise<void>;
 }
 
 /** Milliseconds for the helper to listen. */
 const patience = 20_000;
+/** At one time. */
+const mostConnections = 1000;
 
 /** Binds in the network that it was started in, hands over what it listens on, and waits to be told to go. */
 const helper = `
@@ -25,12 +28,20 @@ process.on('disconnect', () => process.exit());
 
 /**
  * Has a server listen in another network namespace (as nsenter(1) takes it): a socket stays in the namespace that it was made
- * in, so a process there makes it, passes it to this one (unix(7), SCM_RIGHTS) and ends. Throws ListenFailed.
+ * in, so a process there makes it, passes it to this one (unix(7), SCM_RIGHTS) and ends. A connection is cut off after
+ * `lifetime` milliseconds: the limits of a server's own hold only where it listens by itself. Throws ListenFailed.
  */
 export async function listenInNetwork(
 	server: Server | TlsServer,
-	{ network, host, port }: { readonly network: string; readonly host: string; readonly port: number },
+	options: {
+		readonly network: string;
+		readonly host: string;
+		/** 0: any that is free. */
+		readonly port: number;
+		readonly lifetime: number;
+	},
 ): Promise<ListeningElsewhere> {
+	const { network, host, port, lifetime } = options;
 	const [setpriv, nsenter] = await Promise.all([findProgram('setpriv'), findProgram('nsenter')]);
 	const args = ['--pdeathsig', 'KILL', '--', nsenter, `--net=${network}`, '--', process.execPath];
 	const child = spawn(setpriv, [...args, '-e', helper, host, String(port)], {
@@ -63,13 +74,19 @@ export async function listenInNetwork(
 	else child.kill('SIGKILL');
 	await gone;
 	const connections = new Set<Socket>();
+	listening.maxConnections = mostConnections;
 	listening.on('connection', socket => {
 		connections.add(socket);
-		socket.once('close', () => connections.delete(socket));
+		const timer = setTimeout(() => socket.destroy(), lifetime);
+		socket.once('close', () => {
+			clearTimeout(timer);
+			connections.delete(socket);
+		});
 		socket.on('error', () => undefined);
 		server.emit('connection', socket);
 	});
 	return {
+		port: (listening.address() as AddressInfo).port,
 		close: () =>
 			new Promise<void>(resolve => {
 				listening.close(() => resolve());

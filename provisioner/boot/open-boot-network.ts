@@ -49,6 +49,8 @@ interface Known {
 
 /** Milliseconds after its script was read in which a node can read its configuration. */
 const seedLifetime = 15 * 60_000;
+/** Milliseconds for one document to be asked for and to arrive. */
+const lifetime = 30_000;
 
 /**
  * Opens a provisioning network: a namespace on the nodes' VLAN with dnsmasq, tgtd and the servers of scripts (HTTP: iPXE
@@ -159,11 +161,9 @@ export async function openBootNetwork(options: BootNetworkOptions): Promise<Open
 			names: [],
 			addresses: [plan.host],
 		});
-		const limits = { requestTimeout: 20_000, headersTimeout: 10_000, connectionsCheckingInterval: 5000 };
-		const scripts = createServer(limits, bootServer(deps, [scriptName]));
+		const scripts = createServer(bootServer(deps, [scriptName]));
 		const seeds = createTlsServer(
 			{
-				...limits,
 				cert: certificate.certificatePem,
 				key: certificate.keyPem,
 				minVersion: 'TLSv1.2',
@@ -175,7 +175,7 @@ export async function openBootNetwork(options: BootNetworkOptions): Promise<Open
 			[scripts, 80],
 			[seeds, 443],
 		] as const) {
-			const listening = await listenInNetwork(server, { network, host: plan.host, port });
+			const listening = await listenInNetwork(server, { network, host: plan.host, port, lifetime });
 			opened.push(() => listening.close());
 		}
 		return {
