@@ -53,6 +53,9 @@ export const marketErrorTable = {
 	OfferWithdrawn: { status: 409, meaning: 'The offer was withdrawn. What was leased under it goes on.' },
 	BidRefused: { status: 400, meaning: 'The bid asks for what cannot be; the detail has what to change.' },
 	NoSuchLease: { status: 404, meaning: 'There is no such lease of the project’s.' },
+	LeaseBegun: { status: 409, meaning: 'The lease has begun: it can no longer be cancelled for nothing.' },
+	LeaseRunning: { status: 409, meaning: 'The lease is not over yet: its owners are paid when it is.' },
+	LeaseOver: { status: 409, meaning: 'The lease was cancelled, or is over and paid for.' },
 	PageRefused: { status: 400, meaning: 'A page of a statement has 1 to 1000 lines.' },
 } as const;
 

@@ -28,8 +28,10 @@ export const bidTerms = z.strictObject({
 export type BidTerms = z.output<typeof bidTerms>;
 
 const lease = z.strictObject({
+	/** `reserved`: to come or running; `settled`: over, and its owners are paid. */
+	state: z.enum(['reserved', 'cancelled', 'settled']),
 	project: projectName,
-	/** The bid's idempotency key, and the bid as JSON. */
+	/** The bid's idempotency key, which is its project's own, and the bid as JSON. */
 	key: z.string(),
 	asked: z.string(),
 	servers: z
@@ -44,4 +46,7 @@ const lease = z.strictObject({
 	madeAt: second,
 });
 export type Lease = z.output<typeof lease>;
-export const leases = defineCollection('clearing-leases', lease, { key: ({ key }) => key });
+export const leases = defineCollection('clearing-leases', lease, {
+	/** A project's keys are its own. */
+	key: ({ project, key }) => `${project}/${key}`,
+});

@@ -11,6 +11,7 @@ import { holds } from '../ledger/escrow.ts';
 import { codeOf, temporaryStore } from '../store.fixture.ts';
 import { type BidTerms, bidTerms, leases } from './bid.ts';
 import { placeBid } from './bids.ts';
+import { cancelLease, settleLease } from './leases.ts';
 
 const now = 1_000_000;
 const terms: OfferTerms = {
@@ -89,6 +90,7 @@ test('a bid that is met pays what the offers ask, from escrow, and is one lease 
 	t.is((await store.read(tx => showCredits(tx, 'blue'))).held, '0.0014');
 	t.is(await store.read(tx => tx.count(leases)), 1);
 	t.is(await codeOf(bid('k1', { quantity: 1 })), 'KeyReused');
+	t.is(await codeOf(bid('k1', { project: 'green', quantity: 4 })), undefined, "another project's key");
 	// The next one gets the server that is left at once, or all after the lease.
 	const next = await bid('k2', { quantity: 3 });
 	t.is(next.outcome === 'leased' && next.lease.start, now + 100);
@@ -130,6 +132,48 @@ test('a bid that loses is told why, and changes nothing', async t => {
 	t.is(await codeOf(bid('a key')), 'KeyRefused');
 	t.deepEqual(await records(), before);
 	t.is((await bid('k')).outcome, 'leased');
+});
+
+test('a lease is cancelled or paid for once: the credits go back, or to the owners', async t => {
+	const { store, end, offer, bid, records } = await someMarket();
+	t.teardown(end);
+	await store.transact(tx =>
+		recordServer(tx, { name: 'y1', owner: 'yellow', properties: {}, attestations: [] }, now),
+	);
+	await offer();
+	await offer({ project: 'yellow', servers: { names: ['y1'] }, price: '4' });
+	const ask = { quantity: 3, earliest: now + 50, latest: now + 50 };
+	const first = await bid('k1', ask);
+	if (first.outcome !== 'leased') return t.fail();
+	const cancel = (id: string, project: string, at: number) =>
+		codeOf(store.transact(tx => cancelLease(tx, { id, project }, at)));
+	const settle = (id: string, at: number) => codeOf(store.transact(tx => settleLease(tx, { id }, at)));
+	const before = await records();
+	t.is(await cancel(first.id, 'green', now), 'NoSuchLease');
+	t.is(await cancel('', 'blue', now), 'NoSuchLease');
+	t.is(await cancel(first.id, 'blue', now + 50), 'LeaseBegun');
+	t.is(await settle(first.id, now + 149), 'LeaseRunning');
+	t.deepEqual(await records(), before);
+
+	const codes = await Promise.all([0, 1].map(() => cancel(first.id, 'blue', now + 49)));
+	t.deepEqual(codes, [undefined, 'LeaseOver']);
+	t.is(await settle(first.id, now + 150), 'LeaseOver');
+	const credits = async (project: string) => {
+		const { balance, held } = await store.read(tx => showCredits(tx, project));
+		return [balance, held];
+	};
+	t.deepEqual(await credits('blue'), ['0.01', '0']);
+
+	// The same servers at the same time are free again.
+	const second = await bid('k2', ask);
+	if (second.outcome !== 'leased') return t.fail();
+	t.deepEqual(second.lease.servers, first.lease.servers);
+	t.deepEqual(await Promise.all([0, 1].map(() => settle(second.id, now + 150))), [undefined, 'LeaseOver']);
+	t.is(await cancel(second.id, 'blue', now), 'LeaseOver');
+	t.deepEqual(await credits('blue'), ['0.0076', '0']);
+	t.deepEqual(await credits('red'), ['0.002', '0']);
+	t.deepEqual(await credits('yellow'), ['0.0004', '0']);
+	t.deepEqual(await store.read(checkBook), []);
 });
 
 test('an offer goes only to whom it is for', async t => {

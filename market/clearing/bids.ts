@@ -36,13 +36,16 @@ export async function placeBid(
 	{ key, bid }: { readonly key: string; readonly bid: BidTerms },
 	{ now, newId }: World,
 ): Promise<Outcome> {
+	checkKey(key);
 	const asked = JSON.stringify(bid);
-	const [before] = await tx.list(leases, { where: { index: 'key', equals: key }, limit: 1 });
+	const [before] = await tx.list(leases, {
+		where: { index: 'key', equals: `${bid.project}/${key}` },
+		limit: 1,
+	});
 	if (before) {
 		if (before.document.asked === asked) return { outcome: 'leased', id: before.id, lease: before.document };
 		throw marketErrors.KeyReused(`The key ${key} belongs to another bid: take a new one.`);
 	}
-	checkKey(key);
 	const wish = { ...bid, earliest: Math.max(bid.earliest, now) };
 	checkTimes(wish, now);
 	const { candidates, obstacles, cheapest } = await surveyOffers(tx, {
@@ -63,8 +66,14 @@ export async function placeBid(
 	}
 	const amount = taken.reduce((sum, { price }) => sum + price, 0n) * BigInt(bid.length);
 	const cause = { kind: 'bid', of: id, note: '' } as const;
-	const { id: hold } = await holdCredits(tx, { key, project: bid.project, amount, cause }, now * 1000);
+	// Not the bidder's key: it could be chosen to be in the way of what the market itself pays later.
+	const hold = await holdCredits(
+		tx,
+		{ key: `lease/${id}/hold`, project: bid.project, amount, cause },
+		now * 1000,
+	);
 	const lease: Lease = {
+		state: 'reserved',
 		project: bid.project,
 		key,
 		asked,
@@ -76,7 +85,7 @@ export async function placeBid(
 		})),
 		start,
 		end,
-		hold,
+		hold: hold.id,
 		cost: amount.toString(),
 		madeAt: now,
 	};

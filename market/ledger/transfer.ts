@@ -12,7 +12,10 @@ export const cause = z.strictObject({
 export type Cause = z.output<typeof cause>;
 
 const transfer = z.strictObject({
-	/** Given by who asked: the same key never moves credits twice. */
+	/**
+	 * The same key never moves credits twice. The market's own begin with `lease/`: whoever takes keys from outside puts
+	 * something else before them, with the caller's project, so that nobody's key is in another's way.
+	 */
 	key: z.string(),
 	/** What was asked for under the key, as JSON: a key that comes again with something else is refused. */
 	asked: z.string(),
