@@ -53,8 +53,9 @@ export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
 	const name = createHash('sha256').update(path.resolve(folder)).digest('hex').slice(0, 16);
 	const shared = path.join('/run', `bimetal-dnsmasq-${name}`);
 	await rm(shared, { recursive: true, force: true });
-	await mkdir(shared, { mode: 0o700 });
-	await chown(shared, owner, -1);
+	// Ours: it makes no names in it that we would write to as root.
+	await mkdir(shared);
+	await chmod(shared, 0o711);
 	const paths = {
 		hosts: path.join(shared, 'hosts'),
 		options: path.join(shared, 'options'),
@@ -171,6 +172,7 @@ export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
 	const end = (): Promise<void> => rm(shared, { recursive: true, force: true });
 	await write(paths.hosts, '');
 	await write(paths.options, '');
+	await write(paths.leases, '');
 	try {
 		await start();
 	} catch (fault) {
