@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { accept, type Outcome, refuse } from '../outcome.ts';
 import { checkEndorsementKey } from '../tpm/key-attributes.ts';
-import { keyObjectOf, type PublicArea } from '../tpm/public-area.ts';
+import type { PublicArea } from '../tpm/public-area.ts';
 import { type CertificateExtensions, readCertificateExtensions } from './certificate-extensions.ts';
 
 /** Authorities between an endorsement key and its root, at most: manufacturers have one or two. */
@@ -41,11 +41,9 @@ export function verifyEndorsementKey(
 ): Outcome<readonly string[]> {
 	const fit = checkEndorsementKey(claim.area);
 	if (!fit.ok) return fit;
-	const key = keyObjectOf(claim.area);
-	if (!key.ok) return key;
 	const leaf = parseCertificate(claim.certificate, 'the endorsement key’s certificate');
 	if (!leaf.ok) return leaf;
-	if (!leaf.value.x509.publicKey.equals(key.value))
+	if (!leaf.value.x509.publicKey.equals(claim.area.keyObject))
 		return refuse('KeyMismatch', 'the certificate is of another endorsement key than the public area');
 	const unfit = leafFault(leaf.value, claim.area.key.kind);
 	if (unfit) return unfit;

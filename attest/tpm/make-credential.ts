@@ -1,16 +1,9 @@
-import {
-	constants,
-	createCipheriv,
-	createECDH,
-	createHmac,
-	type KeyObject,
-	publicEncrypt,
-} from 'node:crypto';
+import { constants, createCipheriv, createECDH, createHmac, publicEncrypt } from 'node:crypto';
 import { accept, type Outcome, refuse } from '../outcome.ts';
 import { HASH_SIZES } from './algorithms.ts';
 import { kdfa, kdfe } from './derive-key.ts';
 import { checkEndorsementKey } from './key-attributes.ts';
-import { type EccKey, keyObjectOf, leftPadded, type PublicArea } from './public-area.ts';
+import { type EccKey, leftPadded, type PublicArea } from './public-area.ts';
 
 /** What ActivateCredential takes: only the TPM of that endorsement key gets the secret out, and only with that AK loaded. */
 export interface Credential {
@@ -41,9 +34,7 @@ export function makeCredential(
 	if (secret.length === 0 || secret.length > size) throw new RangeError(`a secret has 1 to ${size} bytes`);
 	const fit = checkEndorsementKey(ek);
 	if (!fit.ok) return fit;
-	const key = keyObjectOf(ek);
-	if (!key.ok) return key;
-	const shared = ek.key.kind === 'rsa' ? seedForRsa(ek, key.value, random) : seedForEcc(ek, ek.key);
+	const shared = ek.key.kind === 'rsa' ? seedForRsa(ek, random) : seedForEcc(ek, ek.key);
 	const { symmetric } = ek;
 	if (!symmetric) return refuse('KeyUnfit', 'the endorsement key is no storage key');
 	const cipherKey = kdfa(hash, shared.seed, 'STORAGE', akName, NONE, symmetric.bits);
@@ -63,11 +54,11 @@ interface SharedSeed {
 }
 
 /** Part 1, annex B.10.4: OAEP, whose label ends in a zero byte. */
-function seedForRsa(ek: PublicArea, key: KeyObject, random: Random): SharedSeed {
+function seedForRsa(ek: PublicArea, random: Random): SharedSeed {
 	const seed = random(HASH_SIZES[ek.nameAlg]);
 	const encrypted = publicEncrypt(
 		{
-			key,
+			key: ek.keyObject,
 			padding: constants.RSA_PKCS1_OAEP_PADDING,
 			oaepHash: ek.nameAlg,
 			oaepLabel: Buffer.from('IDENTITY\0'),

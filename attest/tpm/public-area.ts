@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { type ByteReader, readAll } from '../bytes/byte-reader.ts';
-import { accept, type Outcome, refuse } from '../outcome.ts';
+import type { Outcome } from '../outcome.ts';
 import { ALG, CURVES, type Curve, HASH_IDS, HASHES, type HashName } from './algorithms.ts';
 
 /** A key's public area, TPM2B_PUBLIC (TPM 2.0 Part 2, section 12.2), as tools write it with `-f tss`. */
@@ -13,6 +13,8 @@ export interface PublicArea {
 	readonly symmetric: { readonly bits: number } | undefined;
 	readonly scheme: Scheme | undefined;
 	readonly key: RsaKey | EccKey;
+	/** The same for node:crypto: made once, for that takes longer than verifying a signature. */
+	readonly keyObject: KeyObject;
 	/** nameAlg ‖ H(area): what says which key this is, attributes included. */
 	readonly name: Buffer;
 }
@@ -48,7 +50,10 @@ export function parsePublicArea(bytes: Uint8Array, what = 'the public area'): Ou
 		const symmetric = readSymmetric(reader);
 		const scheme = readScheme(reader);
 		const key = type === ALG.rsa ? readRsa(reader) : readEcc(reader);
-		return { nameAlg, attributes, policy, symmetric, scheme, key, name: nameOf(nameAlg, area.value) };
+		const keyObject =
+			keyObjectOf(key) ?? reader.fail('has no key of its kind: its point is not on its curve');
+		const name = nameOf(nameAlg, area.value);
+		return { nameAlg, attributes, policy, symmetric, scheme, key, keyObject, name };
 	});
 }
 
@@ -103,17 +108,17 @@ function readEcc(reader: ByteReader): EccKey {
 	return { kind: 'ecc', curve, x: leftPadded(x, curve.size), y: leftPadded(y, curve.size) };
 }
 
-/** For node:crypto. A point that is not on its curve, or a modulus that is no key, is refused here. */
-export function keyObjectOf({ key }: PublicArea): Outcome<KeyObject> {
+/** Undefined for a point that is not on its curve, or a modulus that is no key. */
+function keyObjectOf(key: RsaKey | EccKey): KeyObject | undefined {
 	const url = (bytes: Buffer) => bytes.toString('base64url');
 	const jwk =
 		key.kind === 'rsa'
 			? { kty: 'RSA', n: url(key.modulus), e: 'AQAB' }
 			: { kty: 'EC', crv: key.curve.jwk, x: url(key.x), y: url(key.y) };
 	try {
-		return accept(createPublicKey({ key: jwk, format: 'jwk' }));
+		return createPublicKey({ key: jwk, format: 'jwk' });
 	} catch {
-		return refuse('Malformed', 'the public area has no key of its kind: the point is not on its curve');
+		return undefined;
 	}
 }
 

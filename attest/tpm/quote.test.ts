@@ -109,12 +109,5 @@ test('a public area that was cut or changed is refused or is another key', t => 
 		u16(0x18),
 		u16(0x0b),
 	]);
-	const offCurve = accepted(parsePublicArea(sized(Buffer.concat([head, point]))));
-	const ecdsa = Buffer.concat([u16(0x18), u16(0x0b), sized(Buffer.alloc(32, 1)), sized(Buffer.alloc(32, 1))]);
-	isRefused(
-		t,
-		verifyQuote(offCurve, REQUEST, { ...signed(attest()), signature: ecdsa }),
-		'Malformed',
-		/not on its curve/,
-	);
+	isRefused(t, parsePublicArea(sized(Buffer.concat([head, point]))), 'Malformed', /not on its curve/);
 });

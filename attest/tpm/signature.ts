@@ -2,7 +2,7 @@ import { constants, verify } from 'node:crypto';
 import { readAll } from '../bytes/byte-reader.ts';
 import { accept, type Outcome, refuse } from '../outcome.ts';
 import { ALG, HASH_SIZES } from './algorithms.ts';
-import { hex, keyObjectOf, leftPadded, type PublicArea, readHash, type Scheme } from './public-area.ts';
+import { hex, leftPadded, type PublicArea, readHash, type Scheme } from './public-area.ts';
 
 /** TPMT_SIGNATURE (TPM 2.0 Part 2, section 11.3.4). */
 interface Signature extends Scheme {
@@ -33,8 +33,6 @@ export function verifySignature(key: PublicArea, message: Uint8Array, signature:
 			`the signature is of scheme ${hex(algorithm)} with ${hash}, the key’s is another`,
 		);
 	if (hash === 'sha1') return refuse('Unsupported', 'the signature uses SHA-1');
-	const object = keyObjectOf(key);
-	if (!object.ok) return object;
 	const wrong = refuse('SignatureWrong', 'the signature does not verify with this key over these bytes');
 	if (key.key.kind === 'rsa') {
 		const [number] = parts;
@@ -44,13 +42,13 @@ export function verifySignature(key: PublicArea, message: Uint8Array, signature:
 				? { padding: constants.RSA_PKCS1_PADDING }
 				: // TPMs before revision 1.59 use the longest salt; FIPS ones that of the digest.
 					{ padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_AUTO };
-		return verify(hash, message, { key: object.value, ...padding }, number) ? accept(undefined) : wrong;
+		return verify(hash, message, { key: key.keyObject, ...padding }, number) ? accept(undefined) : wrong;
 	}
 	const { size } = key.key.curve;
 	if (algorithm !== ALG.ecdsa || parts.some(part => part.length > size)) return wrong;
 	if (HASH_SIZES[hash] > size) return refuse('Unsupported', `${hash} with a curve of ${size * 8} bits`);
 	const plain = Buffer.concat(parts.map(part => leftPadded(part, size)));
-	return verify(hash, message, { key: object.value, dsaEncoding: 'ieee-p1363' }, plain)
+	return verify(hash, message, { key: key.keyObject, dsaEncoding: 'ieee-p1363' }, plain)
 		? accept(undefined)
 		: wrong;
 }
