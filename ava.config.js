@@ -1,6 +1,6 @@
 /** Tests that boot machines, start the switch, OpenStack's services or daemons of storage. */
 const machines = [
-	'qemu/{debian,firmware,guest,machine,openbmc,rack,server,switch}/**/*.test.ts',
+	'qemu/{debian,firmware,guest,image,machine,openbmc,rack,server,switch}/**/*.test.ts',
 	'hil/switches/open-vswitch/**/*.test.ts',
 	'provisioner/{storage,target}/**/*.test.ts',
 	'test/system/{board,board-bmc,dnsmasq-ipxe,hil-keystone,hil-rack,ironic,network-boot,openbmc,openbmc-ends,rack,virtual-server}.test.ts',

@@ -1,4 +1,5 @@
-import { type Command, Option } from 'commander';
+import { Argument, type Command, Option } from 'commander';
+import type { BuildImageOptions } from '../commands/image-build.ts';
 import type { ImportOptions } from '../commands/image-import.ts';
 import type { ExportOptions, ShareOptions } from '../commands/images.ts';
 import { commandName } from '../context.ts';
@@ -67,6 +68,27 @@ function addImages(program: Command, { context, run }: Registration): void {
 	withExamples(withProvisioner(take), [
 		`${bimetal} image import debian.qcow2`,
 		`${bimetal} image import https://cloud.example/debian-13.qcow2 --sha256 HEX --name debian --project red`,
+	]);
+
+	const build = image
+		.command('build')
+		.summary("Build a bootable image of Debian's packages, and upload it")
+		.description(
+			"Makes a small system of Debian's packages on this machine, and uploads it. It boots from a disk and over iSCSI, by " +
+				'BIOS and by UEFI, and counts its boots. Built once, it is taken again until packages or bimetal are newer.',
+		)
+		.addArgument(new Argument('<recipe>', 'what to build').choices(['debian']))
+		.option('--name <name>', "the image's name", 'debian')
+		.option('--project <name>', forProject)
+		.option('-o, --out <file>', 'write it to a file instead of uploading it')
+		.action(
+			run(async (_recipe: 'debian', options: BuildImageOptions) =>
+				(await import('../commands/image-build.ts')).buildImage(context, options),
+			),
+		);
+	withExamples(withProvisioner(build), [
+		`${bimetal} image build debian --project red`,
+		`${bimetal} image build debian --out debian.qcow2`,
 	]);
 
 	const give = image

@@ -6,9 +6,10 @@ import { runTool } from './tools.ts';
 
 const sector = 512;
 const mebibyte = 1024 * 1024;
-/** "EFI System" and "Non-FS data" (the table of partition types of fdisk(8)). */
+/** "EFI System", "Non-FS data" and "Linux" (the table of partition types of fdisk(8)). */
 const efiSystem = 0xef;
 const nonFileSystem = 0xda;
+const linux = 0x83;
 
 export interface DiskImageParts {
 	readonly kernel: Buffer;
@@ -19,11 +20,13 @@ export interface DiskImageParts {
 	readonly efiProgram: Buffer;
 	/** 440 bytes. */
 	readonly masterBootRecord: Buffer;
+	/** What the second partition holds: an ext4 file system of a folder's files. A boot counter, which is 0, when absent. */
+	readonly root?: { readonly tree: string; readonly label: string; readonly size: number };
 }
 
 /**
  * Makes a disk, qcow2, that a PC boots by BIOS (syslinux) and by UEFI (a program at the path for removable media); the
- * second partition holds the boot counter, which is 0. Throws PartMissing, GuestNotBuilt.
+ * second partition holds the system, or only a boot counter. Throws PartMissing, GuestNotBuilt.
  */
 export async function makeDiskImage(folder: string, name: string, parts: DiskImageParts): Promise<void> {
 	const files = {
@@ -33,25 +36,31 @@ export async function makeDiskImage(folder: string, name: string, parts: DiskIma
 		'EFI/BOOT/BOOTX64.EFI': parts.efiProgram,
 	};
 	const system = { at: mebibyte, size: fatSize(Object.values(files)) };
-	const counter = { at: system.at + system.size, size: mebibyte };
+	const { root } = parts;
+	const second = { at: system.at + system.size, size: root?.size ?? mebibyte };
 	if (parts.masterBootRecord.length > 440)
 		throw new BimetalError('GuestNotBuilt', 'the boot code is too long');
 	const first = Buffer.alloc(sector);
 	parts.masterBootRecord.copy(first);
 	partitionEntry({ type: efiSystem, ...system, isActive: true }).copy(first, 446);
-	partitionEntry({ type: nonFileSystem, ...counter, isActive: false }).copy(first, 462);
+	partitionEntry({ type: root ? linux : nonFileSystem, ...second, isActive: false }).copy(first, 462);
 	first.writeUInt16LE(0xaa55, 510);
 
 	const raw = `${name}.raw`;
 	const image = await open(path.join(folder, raw), 'w');
 	try {
 		await image.write(first, 0, sector, 0);
-		await image.truncate(counter.at + counter.size);
-		await image.write(Buffer.from('bimetal-boots 0000000000'), 0, 24, counter.at);
+		await image.truncate(second.at + second.size);
+		if (!root) await image.write(Buffer.from('bimetal-boots 0000000000'), 0, 24, second.at);
 	} finally {
 		await image.close();
 	}
 	await makeFatVolume({ folder, image: raw, ...system }, files);
+	if (root) {
+		const how = ['-q', '-F', '-L', root.label, '-d', root.tree];
+		const place = ['-E', `offset=${second.at},root_owner=0:0`, raw, `${root.size / 1024}k`];
+		await runTool(folder, 'mkfs.ext4', ...how, ...place);
+	}
 	await runTool(folder, 'syslinux', '--install', '--offset', String(system.at), raw);
 	await runTool(folder, 'qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', raw, name);
 	await rm(path.join(folder, raw));
