@@ -110,14 +110,21 @@ test('nothing outlives a process that is killed', async t => {
 		[
 			'--input-type=module',
 			'--eval',
-			`const { startChild } = await import(${JSON.stringify(new URL('children.ts', import.meta.url).href)});
+			`const { startChild } = await import(${JSON.stringify(new URL('../../common/processes/children.ts', import.meta.url).href)});
 			const child = await startChild('sleep', ['1000'], ${JSON.stringify({ run, folder })});
 			process.stderr.write('pid ' + child.pid);
 			setInterval(() => undefined, 1000);`,
 		],
 		{ run: `${run}-parent`, folder },
 	);
-	while ((await findChildren(run)).length === 0) await new Promise(resolve => setTimeout(resolve, 10));
+	let hasEnded = false;
+	void parent.exited.then(() => {
+		hasEnded = true;
+	});
+	while ((await findChildren(run)).length === 0) {
+		if (hasEnded) return t.fail(parent.errorLines().join('\n'));
+		await new Promise(resolve => setTimeout(resolve, 10));
+	}
 	process.kill(parent.pid, 'SIGKILL');
 	await parent.exited;
 	while ((await findChildren(run)).length > 0) await new Promise(resolve => setTimeout(resolve, 10));
