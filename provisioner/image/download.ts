@@ -99,6 +99,7 @@ export function createDownload({ staged, allowHosts, ca, lookup = publicLookup()
 				const { answer, host } = await ask(url, at, etag, { dispatcher, signal });
 				const { body } = answer;
 				body.on('error', () => undefined);
+				const chunks = receivedChunks(body);
 				const place = placeOf(answer, at, host);
 				if (place === undefined) {
 					body.destroy();
@@ -117,7 +118,7 @@ export function createDownload({ staged, allowHosts, ca, lookup = publicLookup()
 				etag = strongTag(answer) ?? etag;
 				const end = Math.min(total ?? Number.POSITIVE_INFINITY, staged.largest);
 				const telling = { signal, onBytes: (size: number) => onBytes(size, total) };
-				const { size, broke } = await staged.append(id, receivedChunks(body), { at: place.at, end }, telling);
+				const { size, broke } = await staged.append(id, chunks, { at: place.at, end }, telling);
 				signal.throwIfAborted();
 				if (broke === null && (total === null || size === total)) return;
 				// Where it gets on at all, it is gone on with at once.
