@@ -72,12 +72,12 @@ async function runTests(
 		// The test files' own output goes to standard error, so that it cannot pass for results.
 		onLine: tap.line,
 		onErrorLine: line => say(`  | ${line}`),
-		timeLimit: 30 * minutes,
+		timeLimit: 45 * minutes,
 		stop: interrupt.signal,
 	});
 	const verdict = tap.end(result);
 	const doubts = [...verdict.doubts];
-	if (result.timedOut) doubts.push('the tests took more than 30 minutes');
+	if (result.timedOut) doubts.push('the tests took more than 45 minutes');
 	for (const left of result.leftBehind) doubts.push(`a test left this process behind: ${left}`);
 	for (const doubt of doubts) say(`  ✘ ${doubt}`);
 	const { passed, failed, skipped } = verdict.counts;
