@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { HilAdministration } from '../../hil/client.ts';
 import type { HilLoginOptions } from '../commands/hil-login.ts';
 import type { CreateUserOptions } from '../commands/hil-users.ts';
 import { commandName } from '../context.ts';
@@ -108,91 +109,80 @@ function addRecords(hil: Command, { context, run }: Registration): void {
 		`${bimetal} hil register rack.yaml --as admin`,
 	]);
 
-	const tell = async () => (await import('../commands/hil-projects.ts')).tellHil;
 	const forget = group(hil, 'forget', 'Delete a record that nothing needs any more');
-	const node = forget
-		.command('node')
-		.description('Forget a free node, with its properties')
-		.argument('<node>', 'the node')
-		.action(
-			run(async (name: string, options: HilOptions) =>
-				(await tell())(
+	const node = ['<node>', 'the node'] as const;
+	const device = ['<switch>', 'the switch'] as const;
+	const port = ['<port>', 'as the switch calls it'] as const;
+	/** A command that records one thing, of its arguments, and says so. */
+	const records = (
+		parent: Command,
+		name: string,
+		what: {
+			readonly description: string;
+			readonly args: readonly (readonly [name: string, description: string])[];
+			readonly example: string;
+			readonly act: (administration: HilAdministration, first: string, second: string) => Promise<void>;
+			readonly answer: (first: string, second: string) => Readonly<Record<string, unknown>>;
+			readonly text: (first: string, second: string) => string;
+		},
+	): void => {
+		const command = parent.command(name).description(what.description);
+		for (const [argument, description] of what.args) command.argument(argument, description);
+		command.action(
+			run(async (...given: unknown[]) => {
+				const [first = '', second = ''] = given.slice(0, what.args.length) as string[];
+				const { tellHil } = await import('../commands/hil-projects.ts');
+				return tellHil(
 					context,
-					options,
-					c => c.administration.deleteNode(name),
-					{ forgotten: { node: name } },
-					`${name} is forgotten.`,
-				),
-			),
+					given[what.args.length] as HilOptions,
+					c => what.act(c.administration, first, second),
+					what.answer(first, second),
+					what.text(first, second),
+				);
+			}),
 		);
-	withExamples(withHilConnection(node), [`${bimetal} hil forget node node9 --as admin`]);
-	const nic = forget
-		.command('nic')
-		.description('Forget a NIC that is in no port')
-		.argument('<node>', 'the node')
-		.argument('<nic>', 'its NIC')
-		.action(
-			run(async (of: string, name: string, options: HilOptions) =>
-				(await tell())(
-					context,
-					options,
-					c => c.administration.deleteNic(of, name),
-					{ forgotten: { node: of, nic: name } },
-					`${of}/${name} is forgotten.`,
-				),
-			),
-		);
-	withExamples(withHilConnection(nic), [`${bimetal} hil forget nic node9 eth0 --as admin`]);
-	const port = forget
-		.command('port')
-		.description('Forget a port that is empty')
-		.argument('<switch>', 'the switch')
-		.argument('<port>', 'as the switch calls it')
-		.action(
-			run(async (of: string, name: string, options: HilOptions) =>
-				(await tell())(
-					context,
-					options,
-					c => c.administration.deletePort(of, name),
-					{ forgotten: { switch: of, port: name } },
-					`${name} of ${of} is forgotten.`,
-				),
-			),
-		);
-	withExamples(withHilConnection(port), [`${bimetal} hil forget port tor gi1/0/9 --as admin`]);
-	const device = forget
-		.command('switch')
-		.description('Forget a switch without ports, and its secrets')
-		.argument('<switch>', 'the switch')
-		.action(
-			run(async (name: string, options: HilOptions) =>
-				(await tell())(
-					context,
-					options,
-					c => c.administration.deleteSwitch(name),
-					{ forgotten: { switch: name } },
-					`${name} is forgotten.`,
-				),
-			),
-		);
-	withExamples(withHilConnection(device), [`${bimetal} hil forget switch tor --as admin`]);
-	const unplug = hil
-		.command('unplug')
-		.description('Record that a port is empty')
-		.argument('<switch>', 'the switch')
-		.argument('<port>', 'as the switch calls it')
-		.action(
-			run(async (of: string, name: string, options: HilOptions) =>
-				(await tell())(
-					context,
-					options,
-					c => c.administration.unplug(of, name),
-					{ unplugged: { switch: of, port: name } },
-					`${name} of ${of} is empty.`,
-				),
-			),
-		);
-	withExamples(withHilConnection(unplug), [`${bimetal} hil unplug tor gi1/0/9 --as admin`]);
+		withExamples(withHilConnection(command), [`${bimetal} hil ${what.example} --as admin`]);
+	};
+	records(forget, 'node', {
+		description: 'Forget a free node, with its properties',
+		args: [node],
+		example: 'forget node node9',
+		act: (to, name) => to.deleteNode(name),
+		answer: name => ({ forgotten: { node: name } }),
+		text: name => `${name} is forgotten.`,
+	});
+	records(forget, 'nic', {
+		description: 'Forget a NIC that is in no port',
+		args: [node, ['<nic>', 'its NIC']],
+		example: 'forget nic node9 eth0',
+		act: (to, of, name) => to.deleteNic(of, name),
+		answer: (of, name) => ({ forgotten: { node: of, nic: name } }),
+		text: (of, name) => `${of}/${name} is forgotten.`,
+	});
+	records(forget, 'port', {
+		description: 'Forget a port that is empty',
+		args: [device, port],
+		example: 'forget port tor gi1/0/9',
+		act: (to, of, name) => to.deletePort(of, name),
+		answer: (of, name) => ({ forgotten: { switch: of, port: name } }),
+		text: (of, name) => `${name} of ${of} is forgotten.`,
+	});
+	records(forget, 'switch', {
+		description: 'Forget a switch without ports, and its secrets',
+		args: [device],
+		example: 'forget switch tor',
+		act: (to, name) => to.deleteSwitch(name),
+		answer: name => ({ forgotten: { switch: name } }),
+		text: name => `${name} is forgotten.`,
+	});
+	records(hil, 'unplug', {
+		description: 'Record that a port is empty',
+		args: [device, port],
+		example: 'unplug tor gi1/0/9',
+		act: (to, of, name) => to.unplug(of, name),
+		answer: (of, name) => ({ unplugged: { switch: of, port: name } }),
+		text: (of, name) => `${name} of ${of} is empty.`,
+	});
 }
 
 function addUsers(user: Command, { context, run }: Registration): void {
