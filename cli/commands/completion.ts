@@ -1,9 +1,10 @@
 import type { Command, Option } from 'commander';
-import { type ConnectionOptions, withConnection } from '../connection.ts';
+import { withConnection } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 import { hilCandidates, isOfHil } from '../hil/completion.ts';
 import { listProfiles, profileHome } from '../profile.ts';
 import { isOfProvisioner, provisionerCandidates } from '../provisioner/completion.ts';
+import { typedOptions } from '../typed-options.ts';
 import { visible } from '../visible.ts';
 
 /** Milliseconds that a Tab may ask the proxy. */
@@ -144,20 +145,8 @@ function fromProxy(
 	words: readonly string[],
 	ask: (client: Client) => Promise<string[]>,
 ): Promise<string[]> {
-	const after = (...names: string[]) => {
-		const at = words.findLastIndex(word => names.includes(word));
-		return at === -1 ? undefined : words[at + 1];
-	};
-	const given = {
-		profile: after('--as', '--profile'),
-		url: after('--url'),
-		user: after('--user'),
-		passwordFile: after('--password-file'),
-		ca: after('--ca'),
-	};
-	const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 	const signal = AbortSignal.timeout(PATIENCE);
-	return withConnection(context, options as ConnectionOptions, ({ client }) => ask(client), signal);
+	return withConnection(context, typedOptions(words), ({ client }) => ask(client), signal);
 }
 
 const scripts = {

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { profileHome } from '../profile.ts';
-import { type HilConnection, type HilOptions, withHil } from './hil-connection.ts';
+import { typedOptions } from '../typed-options.ts';
+import { type HilConnection, withHil } from './hil-connection.ts';
 import { hilProfiles } from './hil-profile.ts';
 
 /** Milliseconds that a Tab may ask hil. */
@@ -28,23 +29,6 @@ export async function hilCandidates(
 	const ask = asks[kind];
 	if (!ask) return [];
 	return withHil(context, typedOptions(words), ({ client }) => ask(client), AbortSignal.timeout(patience));
-}
-
-/** Which hil, and as whom, by what was typed already. */
-export function typedOptions(words: readonly string[]): HilOptions & { readonly provisioner?: string } {
-	const after = (...names: string[]) => {
-		const at = words.findLastIndex(word => names.includes(word));
-		return at === -1 ? undefined : words[at + 1];
-	};
-	const given = {
-		profile: after('--as', '--profile'),
-		url: after('--url'),
-		user: after('--user'),
-		passwordFile: after('--password-file'),
-		ca: after('--ca'),
-		provisioner: after('--provisioner'),
-	};
-	return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
 type Client = HilConnection['client'];

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { typedOptions } from '../hil/completion.ts';
 import { hilProfiles } from '../hil/hil-profile.ts';
 import { profileHome } from '../profile.ts';
+import { typedOptions } from '../typed-options.ts';
 import { type ProvisionerConnection, withProvisioner } from './provisioner-connection.ts';
 
 /** Milliseconds that a Tab may ask the provisioner. */
