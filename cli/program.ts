@@ -1,4 +1,5 @@
 import { type Argument, Command } from 'commander';
+import { readVersion } from '../common/version.ts';
 import { addAllocationCommands } from './command-line/allocation-commands.ts';
 import { addBmcCommands } from './command-line/bmc-commands.ts';
 import { addGovernanceCommands } from './command-line/governance-commands.ts';
@@ -14,7 +15,6 @@ import { addSessionCommands } from './command-line/session-commands.ts';
 import { type CliContext, commandName } from './context.ts';
 import { exitCodesHelp } from './exit-codes.ts';
 import { painter } from './output.ts';
-import { bimetalVersion } from './version.ts';
 
 /** All commands with their options and help; what they do is imported when one of them runs. */
 export async function createProgram(
@@ -27,7 +27,7 @@ export async function createProgram(
 	const program = new Command('bimetal')
 		.description('Two-person control of bare metal: ask, approve, and look at who may do what.')
 		.usage('COMMAND [options]')
-		.version(bimetalVersion(), '-V, --version', 'show the version')
+		.version(readVersion(), '-V, --version', 'show the version')
 		.exitOverride()
 		.configureOutput({
 			writeOut: text => context.stdout.write(text),

@@ -1,6 +1,6 @@
 import { Argument, type Command } from 'commander';
+import { readVersion } from '../../common/version.ts';
 import { commandName } from '../context.ts';
-import { bimetalVersion } from '../version.ts';
 import { addAuditCommands } from './audit-commands.ts';
 import { addHilCommands } from './hil-commands.ts';
 import { withExamples, withJson } from './options.ts';
@@ -91,7 +91,7 @@ export function addOfflineCommands(program: Command, registration: Registration)
 		.description("Print bimetal's version")
 		.action(
 			run(async ({ json }: { json?: boolean }) => {
-				const bimetal = bimetalVersion();
+				const bimetal = readVersion();
 				const text = json ? JSON.stringify({ bimetal, node: process.versions.node }) : bimetal;
 				context.stdout.write(`${text}\n`);
 				return 0;
