@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import { type Child, startChild } from '../../common/processes/children.ts';
+import { socketPath } from '../../common/processes/socket-path.ts';
 import { provisionerErrors } from '../errors.ts';
 import { createTurns } from '../turns.ts';
 import type { TargetSession, TargetSpec, Targets } from './targets.ts';
@@ -40,14 +41,11 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 	let isClosed = false;
 	let cancelTimer: () => void = () => undefined;
 
-	// By whichever name is shorter: the path of a UNIX socket has room for 107 bytes only.
-	const absolute = path.join(path.resolve(folder), 'ctl.0');
-	const relative = path.relative(process.cwd(), absolute);
-	const ask = (request: TgtRequest): Promise<string> =>
-		askTgt(relative.length < absolute.length ? relative : absolute, request);
+	const control = path.join(folder, 'ctl.0');
+	const ask = (request: TgtRequest): Promise<string> => askTgt(socketPath(control), request);
 
 	async function start(): Promise<void> {
-		await rm(absolute, { force: true });
+		await rm(control, { force: true });
 		const started = await startChild(
 			'tgtd',
 			// By default it starts hundreds of threads.

@@ -5,6 +5,7 @@ import type { Clock } from '../../../common/clock.ts';
 import type { Logger } from '../../../common/log/logger.ts';
 import { type Child, startChild } from '../../../common/processes/children.ts';
 import { connectQmp, type Qmp } from '../../../common/processes/qmp.ts';
+import { socketPath } from '../../../common/processes/socket-path.ts';
 import { provisionerErrors } from '../../errors.ts';
 
 export interface StorageDaemonDeps {
@@ -74,8 +75,7 @@ export async function startStorageDaemon(deps: StorageDaemonDeps): Promise<Stora
 	}
 
 	async function connect(child: Child): Promise<Qmp> {
-		const socket = path.relative(process.cwd(), path.join(folder, 'qmp.sock'));
-		const absolute = path.join(folder, 'qmp.sock');
+		const socket = socketPath(path.join(folder, 'qmp.sock'));
 		const until = clock.elapsed() + patience.start;
 		let hasEnded = false;
 		void child.exited.then(() => {
@@ -83,7 +83,7 @@ export async function startStorageDaemon(deps: StorageDaemonDeps): Promise<Stora
 		});
 		for (;;) {
 			try {
-				return await connectQmp(absolute.length < socket.length ? absolute : socket);
+				return await connectQmp(socket);
 			} catch (cause) {
 				if (hasEnded || clock.elapsed() > until) {
 					const said = child.errorLines().join('; ') || 'it opened no socket';
