@@ -2,7 +2,7 @@ import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
 import { provisionerErrors } from '../errors.ts';
 import { type Disk, disks, type Suspended } from '../model/disk.ts';
 import { images } from '../model/image.ts';
-import { findDisk } from './find-disk.ts';
+import { type FoundDisk, findDisk } from './find-disk.ts';
 import { findImage, referenceOf } from './find-image.ts';
 import type { World } from './world.ts';
 
@@ -141,15 +141,14 @@ export async function listDisks(
 	return views.sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
-/** @throws NotReady while it is made or removed; InUse while a node has it, who is named */
+/** @throws as `findWholeDisk`; InUse while a node has it, who is named */
 export async function findFreeDisk(
 	tx: ReadTransaction,
-	{ disk }: { readonly disk: string },
-	{ actor }: World,
-): Promise<{ readonly id: string; readonly document: Disk }> {
-	const found = await findDisk(tx, disk, actor);
-	const { project, name, state, node } = found.document;
-	if (state !== 'ready') throw provisionerErrors.NotReady(`Disk ${project}/${name} is ${state}.`);
+	args: { readonly disk: string },
+	world: World,
+): Promise<FoundDisk> {
+	const found = await findWholeDisk(tx, args, world);
+	const { project, name, node } = found.document;
 	if (node !== null) {
 		throw provisionerErrors.InUse(`Disk ${project}/${name} is node ${node}'s: deprovision the node first.`);
 	}
@@ -172,7 +171,7 @@ export async function findWholeDisk(
 	tx: ReadTransaction,
 	{ disk }: { readonly disk: string },
 	{ actor }: World,
-): Promise<{ readonly id: string; readonly document: Disk }> {
+): Promise<FoundDisk> {
 	const found = await findDisk(tx, disk, actor);
 	const { project, name, state } = found.document;
 	if (state !== 'ready') throw provisionerErrors.NotReady(`Disk ${project}/${name} is ${state}.`);

@@ -257,7 +257,7 @@ export function nodeStages(deps: NodeKindDeps) {
 				if (kept.success) await tellNode(deps, kept.data.former as unknown as Booting);
 			},
 		},
-		{ ...powerOn },
+		powerOn,
 		...come,
 		{
 			name: 'discard',
