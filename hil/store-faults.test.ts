@@ -2,8 +2,8 @@
 // what the records have not.
 import test from 'ava';
 import { storeFailed } from '../common/store/errors.ts';
+import { createMemoryStore } from '../common/store/memory-store.fixture.ts';
 import type { Store } from '../common/store/store.ts';
-import { createMemoryStore } from '../proxy/approve/memory-store.fixture.ts';
 import { type HilBench, startHil } from './hil.fixture.ts';
 
 const type = 'http://schema.massopencloud.org/haas/v0/switches/mock';

@@ -15,7 +15,7 @@ import {
 	issueServerCertificate,
 } from '../../common/identity/site-ca.ts';
 import { type Logger, silentLogger } from '../../common/log/logger.ts';
-import { createMemoryStore } from '../../proxy/approve/memory-store.fixture.ts';
+import { createMemoryStore } from '../../common/store/memory-store.fixture.ts';
 import { createHilClient } from '../client.ts';
 import { createUser } from '../core/users.ts';
 import { openHil } from '../open-hil.ts';

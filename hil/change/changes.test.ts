@@ -1,7 +1,7 @@
 // A change is taken by all switches or by none: what one of them refuses is put back on the others, and in the records.
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
-import { createMemoryStore } from '../../proxy/approve/memory-store.fixture.ts';
+import { createMemoryStore } from '../../common/store/memory-store.fixture.ts';
 import { type HilBench, startHil } from '../hil.fixture.ts';
 
 const type = 'http://schema.massopencloud.org/haas/v0/switches/mock';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { createMemoryStore } from '../../common/store/memory-store.fixture.ts';
 import type { Store } from '../../common/store/store.ts';
-import { createMemoryStore } from '../../proxy/approve/memory-store.fixture.ts';
 import type { Actor } from '../authorize/actor.ts';
 import type { ActionName } from '../authorize/table.ts';
 import { nativelessTrunk, type SwitchKind } from '../model/switch-kind.ts';

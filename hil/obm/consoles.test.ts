@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import test from 'ava';
-import { createMemoryStore } from '../../proxy/approve/memory-store.fixture.ts';
+import { createMemoryStore } from '../../common/store/memory-store.fixture.ts';
 import { nodes } from '../model/node.ts';
 import { createConsoles } from './consoles.ts';
 import { createMemoryObm } from './memory-obm.fixture.ts';

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import test from 'ava';
-import { createMemoryStore } from '../../proxy/approve/memory-store.fixture.ts';
+import { createMemoryStore } from '../../common/store/memory-store.fixture.ts';
 import { beginDisk } from '../core/disks.ts';
 import { beginImage, changeImage, completeImage } from '../core/images.ts';
 import { beginUpload } from '../core/uploads.ts';

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { ipv4Number } from '../../common/network/ipv4.ts';
+import { createMemoryStore } from '../../common/store/memory-store.fixture.ts';
 import type { Store } from '../../common/store/store.ts';
-import { createMemoryStore } from '../../proxy/approve/memory-store.fixture.ts';
 import { bootings } from '../model/booting.ts';
 import { addressOf } from './addresses.ts';
 

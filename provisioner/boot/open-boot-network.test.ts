@@ -12,7 +12,7 @@ import { silentLogger } from '../../common/log/logger.ts';
 import { runIp } from '../../common/network/ip-commands.ts';
 import { createNetworkNamespace } from '../../common/network/network-namespace.ts';
 import { endChildren, findChildren } from '../../common/processes/children.ts';
-import { createMemoryStore } from '../../proxy/approve/memory-store.fixture.ts';
+import { createMemoryStore } from '../../common/store/memory-store.fixture.ts';
 import { testNeeding } from '../../test/debian/test-needing.ts';
 import type { BootEntry, BootEvent } from './boot-network.ts';
 import { openBootNetwork } from './open-boot-network.ts';

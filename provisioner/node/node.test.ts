@@ -1,10 +1,10 @@
 // Nodes are provisioned at a real hil, with switches and BMCs in memory: what is done to them, in which order, and undone.
 import test, { type ExecutionContext } from 'ava';
 import { FakeClock } from '../../common/clock.ts';
+import { createMemoryStore } from '../../common/store/memory-store.fixture.ts';
 import { createHilClient } from '../../hil/client.ts';
 import { startHil } from '../../hil/hil.fixture.ts';
 import { createMemoryObm } from '../../hil/obm/memory-obm.fixture.ts';
-import { createMemoryStore } from '../../proxy/approve/memory-store.fixture.ts';
 import { createMemoryNetwork } from '../boot/memory-network.fixture.ts';
 import { provisionerErrors } from '../errors.ts';
 import { startProvisioner } from '../provisioner.fixture.ts';

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FakeClock } from '../../common/clock.ts';
 import type { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { createMemoryStore } from '../../common/store/memory-store.fixture.ts';
 import type { Answer } from '../answer/answer.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { AuditRecord } from '../audit/audit-record.ts';
@@ -17,7 +18,6 @@ import type { ExternalValue } from '../policy/facts.ts';
 import { loadPolicies } from '../policy/load-policies.ts';
 import type { PolicySet } from '../policy/policy-set.ts';
 import { createApprover } from './approver.ts';
-import { createMemoryStore } from './memory-store.fixture.ts';
 import type { RequestDocument } from './request-document.ts';
 import { createWaitingRequests } from './waiting-requests.ts';
 

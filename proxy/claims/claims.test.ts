@@ -1,8 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { FakeClock } from '../../common/clock.ts';
+import { createMemoryStore } from '../../common/store/memory-store.fixture.ts';
 import type { Store } from '../../common/store/store.ts';
-import { createMemoryStore } from '../approve/memory-store.fixture.ts';
 import type { Call } from '../call.ts';
 import type { JsonValue } from '../canonicalise/canonical-request.ts';
 import { reservationRules } from '../external/reservation-rules.ts';

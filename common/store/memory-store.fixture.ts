@@ -1,4 +1,4 @@
-import type { Collection, ListOptions, Store, Transaction } from '../../common/store/store.ts';
+import type { Collection, ListOptions, Store, Transaction } from './store.ts';
 
 /** A store without a disk, for tests that make many thousand commits; documents are kept as text, as on disk. */
 export interface MemoryStore extends Store {
