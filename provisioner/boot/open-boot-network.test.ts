@@ -184,7 +184,7 @@ test('the namespace goes with its processes, also when all are killed; the inter
 
 	const code = `
 		import { openBootNetwork } from ${JSON.stringify(new URL('./open-boot-network.ts', import.meta.url).href)};
-		import { createMemoryStore } from ${JSON.stringify(new URL('../../proxy/approve/memory-store.fixture.ts', import.meta.url).href)};
+		import { createMemoryStore } from ${JSON.stringify(new URL('../../common/store/memory-store.fixture.ts', import.meta.url).href)};
 		import { silentLogger } from ${JSON.stringify(new URL('../../common/log/logger.ts', import.meta.url).href)};
 		import { systemClock } from ${JSON.stringify(new URL('../../common/clock.ts', import.meta.url).href)};
 		const { settings, run, folder } = ${JSON.stringify({ settings: options.settings, run: name, folder: options.folder })};
