@@ -1,9 +1,9 @@
 import type { Registry } from 'prom-client';
 import type { Clock } from '../common/clock.ts';
 import type { Endings } from '../common/endings.ts';
+import type { Authenticator } from '../common/identity/asked-authenticator.ts';
 import type { Logger } from '../common/log/logger.ts';
 import type { Store } from '../common/store/store.ts';
-import type { Authenticator } from './authenticate/authenticator.ts';
 import type { Actor } from './authorize/actor.ts';
 import type { BootNetwork } from './boot/boot-network.ts';
 import type { World } from './core/world.ts';
@@ -17,7 +17,7 @@ import type { Storage } from './storage/storage.ts';
 export interface ProvisionerDeps {
 	readonly store: Store;
 	readonly storage: Storage;
-	readonly authenticator: Authenticator;
+	readonly authenticator: Authenticator<Actor>;
 	readonly uploads: Uploads;
 	/** Bytes that one upload may have. */
 	readonly largestUpload: number;

@@ -1,11 +1,12 @@
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import type { AuthenticatorDeps } from '../../common/identity/asked-authenticator.ts';
 import { createHilClient } from '../../hil/client.ts';
+import type { Actor } from '../authorize/actor.ts';
 import { provisionerErrors } from '../errors.ts';
-import type { AuthenticatorDeps } from './authenticator.ts';
 
 /** Shows hil what a caller has shown us. Only hil sees it, and nothing else is asked with it. */
 export const askHil =
-	(hil: { readonly url: string; readonly ca: string | undefined }): AuthenticatorDeps['ask'] =>
+	(hil: { readonly url: string; readonly ca: string | undefined }): AuthenticatorDeps<Actor>['ask'] =>
 	async ({ authorization, token }) => {
 		const shown = {
 			...(authorization !== undefined && { authorization }),

@@ -1,6 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Clock } from '../../common/clock.ts';
-import type { Actor } from '../authorize/actor.ts';
+import type { Clock } from '../clock.ts';
 
 /** What a request brings to prove who asks: shown to hil, which knows. */
 export interface Credentials {
@@ -10,14 +9,14 @@ export interface Credentials {
 	readonly token?: string | undefined;
 }
 
-export interface AuthenticatorDeps {
-	/** Who hil says it is; undefined when hil does not know. Throws HilAway when it cannot be asked. */
+export interface AuthenticatorDeps<Actor> {
+	/** Who the one that knows (hil) says it is; undefined when it does not know. Throws when it cannot be asked. */
 	readonly ask: (credentials: Credentials) => Promise<Actor | undefined>;
 	readonly clock: Clock;
 }
 
-export interface Authenticator {
-	/** Undefined: not proven. @throws HilAway */
+export interface Authenticator<Actor> {
+	/** Undefined: not proven. Throws what `ask` throws. */
 	authenticate(credentials: Credentials): Promise<Actor | undefined>;
 }
 
@@ -26,10 +25,10 @@ const remember = 30_000;
 const mostRemembered = 1000;
 
 /**
- * Asks hil who is asking: users, passwords and projects are hil's. A good answer is remembered for half a minute under a
+ * Asks another service, hil, who is asking: users, passwords and projects are hil's. A good answer is remembered for half a minute under a
  * keyed digest of the credential; a bad one is not. Calls that come together ask once.
  */
-export function createAuthenticator({ ask, clock }: AuthenticatorDeps): Authenticator {
+export function createAuthenticator<Actor>({ ask, clock }: AuthenticatorDeps<Actor>): Authenticator<Actor> {
 	const key = randomBytes(32);
 	const known = new Map<string, { readonly actor: Actor; readonly until: number }>();
 	const asking = new Map<string, Promise<Actor | undefined>>();

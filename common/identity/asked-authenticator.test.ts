@@ -1,10 +1,9 @@
 import test from 'ava';
-import { FakeClock } from '../../common/clock.ts';
-import { provisionerErrors } from '../errors.ts';
-import { actor } from '../provisioner.fixture.ts';
-import { createAuthenticator } from './authenticator.ts';
+import { FakeClock } from '../clock.ts';
+import { BimetalError } from '../errors/bimetal-error.ts';
+import { createAuthenticator } from './asked-authenticator.ts';
 
-const alice = actor('alice', 'red');
+const alice = { name: 'alice' };
 
 test('hil is asked once in half a minute, and once by all who ask together', async t => {
 	const clock = new FakeClock();
@@ -43,7 +42,7 @@ test('without hil nobody is let in whose time is over', async t => {
 	const clock = new FakeClock();
 	let isAway = false;
 	const ask = async () => {
-		if (isAway) throw provisionerErrors.HilAway('hil does not answer');
+		if (isAway) throw new BimetalError('HilAway', 'hil does not answer');
 		return alice;
 	};
 	const { authenticate } = createAuthenticator({ clock, ask });
