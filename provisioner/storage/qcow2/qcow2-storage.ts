@@ -80,14 +80,6 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 		if (!volumes.has(id)) throw provisionerErrors.NotThere(`There is no volume ${id}.`);
 	};
 
-	/** The size that a machine sees. */
-	async function sizeOf(id: VolumeId): Promise<number> {
-		const text = await qemuImg(['info', '--output=json', '-U', '-f', 'qcow2', volumes.fileOf(id)], {
-			folder: volumes.folder,
-		});
-		return (JSON.parse(text) as { 'virtual-size': number })['virtual-size'];
-	}
-
 	type CreateOptions = Parameters<Storage['create']>[2];
 
 	async function make(
@@ -95,15 +87,17 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 		source: VolumeSource,
 		{ signal, onProgress }: CreateOptions,
 	): Promise<number> {
+		signal.throwIfAborted();
 		const temporary = volumes.temporary(id);
 		const how = { folder: volumes.folder, signal };
 		try {
 			if (source.from === 'image') {
 				mustHave(source.image);
-				const parent = volumes.fileOf(source.image);
-				await qemuImg(['create', '-q', '-f', 'qcow2', '-b', parent, '-F', 'qcow2', temporary], how);
+				const size = volumes.sizeOf(source.image);
+				const parent = { name: volumes.fileOf(source.image), size };
+				await daemon.createUpon(path.join(volumes.folder, temporary), parent);
 				await volumes.keep(temporary, volumes.fileOf(id));
-				return await sizeOf(id);
+				return size;
 			}
 			const size =
 				source.from === 'file' ? await inspectImage(source.file, source.format, volumes.folder) : undefined;
@@ -112,12 +106,10 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 				...(onProgress && { onProgress: (percent: number) => onProgress(percent, 100) }),
 			};
 			const from =
-				source.from === 'file'
-					? ['-f', source.format, path.resolve(source.file)]
-					: await freeze(source.disk, signal);
+				source.from === 'file' ? ['-f', source.format, path.resolve(source.file)] : await freeze(source.disk);
 			await qemuImg(['convert', '-p', '-O', 'qcow2', ...from, temporary], telling);
 			await volumes.keep(temporary, volumes.fileOf(id));
-			return size ?? (await sizeOf(id));
+			return size ?? volumes.sizeOf(id);
 		} finally {
 			await rm(path.join(volumes.folder, temporary), { force: true });
 		}
@@ -127,7 +119,7 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 	 * Has a disk go on in another file from one moment to the next: its own holds what it was then, until the next time.
 	 * What to convert: beside its parent a file must stand alone, for only the topmost is compared with that.
 	 */
-	async function freeze(disk: VolumeId, signal: AbortSignal): Promise<string[]> {
+	async function freeze(disk: VolumeId): Promise<string[]> {
 		mustHave(disk);
 		const parent = volumes.parentOf(disk);
 		// Only what it has beside its parent is copied.
@@ -137,9 +129,8 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 		if (is && !is.isReadOnly) {
 			const overlay = volumes.nextOverlay(disk);
 			const temporary = volumes.temporary(disk);
-			const size = String(await sizeOf(disk));
-			const how = { folder: volumes.folder, signal };
-			await qemuImg(['create', '-q', '-u', '-f', 'qcow2', '-b', below, '-F', 'qcow2', temporary, size], how);
+			const beneath = { name: below, size: volumes.sizeOf(disk) };
+			await daemon.createUpon(path.join(volumes.folder, temporary), beneath);
 			await volumes.keep(temporary, overlay);
 			const node = `${nodeOf(disk)}-${is.nodes.length}-${overlay.split('.')[1]}`.slice(0, 31);
 			try {
@@ -171,7 +162,7 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 		engine: 'qcow2',
 		create: (id, source, how) =>
 			inTurn(id, async () => {
-				if (volumes.has(id)) return { size: await sizeOf(id) };
+				if (volumes.has(id)) return { size: volumes.sizeOf(id) };
 				const whole = () => make(id, source, how);
 				if (source.from === 'file') return { size: await whole() };
 				// What it is made of is neither removed nor attached meanwhile.

@@ -29,6 +29,8 @@ export interface VolumeFolder {
 	drop(...names: readonly string[]): Promise<void>;
 	has(id: VolumeId): boolean;
 	parentOf(id: VolumeId): VolumeId | null;
+	/** Bytes that a machine sees. @throws NotThere */
+	sizeOf(id: VolumeId): number;
 	childrenOf(id: VolumeId): readonly VolumeId[];
 	ids(): readonly VolumeId[];
 	/** Bytes on disk of a volume and what stands upon it. */
@@ -40,11 +42,11 @@ export interface VolumeFolder {
 /** Opens it, making it when it is not there; what was left half-made is removed. */
 export async function openVolumeFolder(folder: string): Promise<VolumeFolder> {
 	await mkdir(folder, { recursive: true, mode: 0o700 });
-	/** Parent by file name. */
-	const files = new Map<string, string | null>();
+	/** By file name. */
+	const files = new Map<string, Header>();
 	for (const name of await readdir(folder)) {
 		if (name.startsWith('.')) await rm(path.join(folder, name), { recursive: true, force: true });
-		else if (/\.qcow2$/.test(name)) files.set(name, await backingOf(path.join(folder, name)));
+		else if (/\.qcow2$/.test(name)) files.set(name, await readHeader(path.join(folder, name)));
 	}
 	const at = (name: string): string => path.join(folder, name);
 	const fileOf = (id: VolumeId): string => {
@@ -55,7 +57,7 @@ export async function openVolumeFolder(folder: string): Promise<VolumeFolder> {
 	const overlaysOf = (id: VolumeId): string[] => {
 		const above: string[] = [];
 		for (let below = fileOf(id); ; ) {
-			const next = [...files].find(([name, parent]) => parent === below && idOf(name) === id)?.[0];
+			const next = [...files].find(([name, { parent }]) => parent === below && idOf(name) === id)?.[0];
 			if (next === undefined) return above;
 			above.push(next);
 			below = next;
@@ -63,7 +65,7 @@ export async function openVolumeFolder(folder: string): Promise<VolumeFolder> {
 	};
 	const ids = (): VolumeId[] =>
 		[...files.keys()].filter(name => uuid.test(name.slice(0, -6))).map(n => n.slice(0, 36));
-	const parentOf = (id: VolumeId): VolumeId | null => idOf(files.get(fileOf(id)));
+	const parentOf = (id: VolumeId): VolumeId | null => idOf(files.get(fileOf(id))?.parent);
 	return {
 		folder,
 		fileOf,
@@ -82,13 +84,13 @@ export async function openVolumeFolder(folder: string): Promise<VolumeFolder> {
 			} finally {
 				await file.close();
 			}
-			const parent = await backingOf(at(temporary));
+			const header = await readHeader(at(temporary));
 			await rename(at(temporary), at(name));
 			await syncFolder(folder);
-			files.set(name, parent);
+			files.set(name, header);
 		},
 		async reread(name) {
-			files.set(name, await backingOf(at(name)));
+			files.set(name, await readHeader(at(name)));
 		},
 		async drop(...names) {
 			for (const name of names) {
@@ -99,6 +101,11 @@ export async function openVolumeFolder(folder: string): Promise<VolumeFolder> {
 		},
 		has: id => files.has(fileOf(id)),
 		parentOf,
+		sizeOf(id) {
+			const header = files.get(fileOf(id));
+			if (!header) throw provisionerErrors.NotThere(`There is no volume ${id}.`);
+			return header.size;
+		},
 		childrenOf: id => ids().filter(each => parentOf(each) === id),
 		ids,
 		async used(id) {
@@ -115,21 +122,29 @@ export async function openVolumeFolder(folder: string): Promise<VolumeFolder> {
 	};
 }
 
-/** The backing file that a qcow2 header names (QEMU docs/interop/qcow2.txt, header bytes 8 to 19); null: none. */
-async function backingOf(file: string): Promise<string | null> {
+interface Header {
+	/** The name of its backing file; null: it has none. */
+	readonly parent: string | null;
+	/** Bytes that a machine sees. */
+	readonly size: number;
+}
+
+/** What we need of a qcow2 file's header (QEMU docs/interop/qcow2.txt, bytes 0 to 31). */
+async function readHeader(file: string): Promise<Header> {
 	const handle = await open(file, 'r');
 	try {
-		const header = Buffer.alloc(20);
-		const { bytesRead } = await handle.read(header, 0, 20, 0);
-		if (bytesRead < 20 || header.readUInt32BE(0) !== 0x51_46_49_fb) {
+		const header = Buffer.alloc(32);
+		const { bytesRead } = await handle.read(header, 0, header.length, 0);
+		if (bytesRead < header.length || header.readUInt32BE(0) !== 0x51_46_49_fb) {
 			throw provisionerErrors.StorageFault(`${path.basename(file)} is no qcow2 file`);
 		}
+		const size = Number(header.readBigUInt64BE(24));
 		const offset = Number(header.readBigUInt64BE(8));
 		const length = header.readUInt32BE(16);
-		if (offset === 0) return null;
+		if (offset === 0) return { parent: null, size };
 		const name = Buffer.alloc(Math.min(length, 1023));
 		await handle.read(name, 0, name.length, offset);
-		return path.basename(name.toString('utf8'));
+		return { parent: path.basename(name.toString('utf8')), size };
 	} finally {
 		await handle.close();
 	}
