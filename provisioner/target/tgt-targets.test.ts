@@ -229,6 +229,35 @@ test('a tgtd that is killed comes back with every target; secrets stand in no pr
 	t.is((await iscsi('iscsi-inq', urlOf(portals[0], one), { initiator: one.initiator })).code, 1);
 });
 
+test('whoever comes while tgtd is started again is not told that there is no such target', async t => {
+	const { targets, portals, spec, run } = await start(t);
+	for (let index = 0; index < 40; index++) await targets.serve(await spec(`before${index}`));
+	const last = await spec('last');
+	await targets.serve(last);
+	const inquire = () => iscsi('iscsi-inq', urlOf(portals[0], last), asNode(last));
+	const absent = await iscsi(
+		'iscsi-inq',
+		`${urlOf(portals[0], last)}`.replace(':last', ':none'),
+		asNode(last),
+	);
+	t.regex(absent.text, /not found/i, 'what it would say');
+	const [daemon] = await findChildren(run);
+	process.kill(daemon?.pid ?? 0, 'SIGKILL');
+	const said: string[] = [];
+	await until(
+		async () => {
+			const { code, text } = await inquire();
+			said.push(text);
+			return code;
+		},
+		code => code === 0,
+	);
+	t.deepEqual(
+		said.filter(text => /not found/i.test(text)),
+		[],
+	);
+});
+
 test('a portal that is taken, and a file that is not there, are said to be that', async t => {
 	const { targets, folder, portals, spec, run } = await start(t);
 	const one = await spec('one');

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../../common/clock.ts';
@@ -41,6 +42,8 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 	let isClosed = false;
 	let cancelTimer: () => void = () => undefined;
 
+	/** An address of this machine's alone that nobody else has: where tgtd listens until its targets are there. */
+	const nowhere = `127.${[...randomBytes(3)].map(byte => 1 + (byte % 254)).join('.')}:3260`;
 	const control = path.join(folder, 'ctl.0');
 	const ask = (request: TgtRequest): Promise<string> => askTgt(socketPath(control), request);
 
@@ -48,8 +51,8 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 		await rm(control, { force: true });
 		const started = await startChild(
 			'tgtd',
-			// By default it starts hundreds of threads.
-			['-f', '-C', '0', '-t', '2', '--iscsi', portals.map(portal => `portal=${portal}`).join(',')],
+			// By default it starts hundreds of threads, and listens on all addresses.
+			['-f', '-C', '0', '-t', '2', '--iscsi', `portal=${nowhere}`],
 			{ run, folder, network, environment: { TGT_IPC_SOCKET: 'ctl' } },
 		);
 		let exit: { readonly code: number | null } | undefined;
@@ -70,12 +73,9 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 				throw provisionerErrors.StorageFault(`tgtd: ${said}`, { cause });
 			}
 		}
-		const listening = await ask({ mode: 'portal', operation: 'show' });
-		// It goes on without those that it could not listen on.
-		const missing = portals.filter(portal => !listening.includes(`Portal: ${portal},`));
-		if (missing.length > 0) {
+		if (!/^Portal: 127\.[\d.]+:\d+,\d+\s*$/.test(await ask({ mode: 'portal', operation: 'show' }))) {
 			await end(started);
-			throw provisionerErrors.StorageFault(`tgtd cannot listen on ${missing.join(', ')}: taken, or not here`);
+			throw provisionerErrors.StorageFault(`tgtd cannot listen on ${nowhere}, and would on all addresses`);
 		}
 		child = started;
 		void started.exited.then(({ code, signal }) => {
@@ -84,6 +84,23 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 			logger.error({ code, signal, said: started.errorLines() }, 'tgtd has ended; it is started again');
 			restart();
 		});
+	}
+
+	/**
+	 * Lets nodes in, once everything that they may look for is there: an initiator whose target is not found can take half a
+	 * minute to come back, or give up, where one that nobody listens to tries again after three seconds.
+	 */
+	async function openPortals(): Promise<void> {
+		const of = child;
+		if (!of) return;
+		try {
+			for (const portal of portals) await ask({ mode: 'portal', operation: 'new', parameters: { portal } });
+			await ask({ mode: 'portal', operation: 'delete', parameters: { portal: nowhere } });
+		} catch (cause) {
+			await end(of);
+			const where = portals.join(', ');
+			throw provisionerErrors.StorageFault(`tgtd cannot listen on ${where}: taken, or not here`, { cause });
+		}
 	}
 
 	/** SIGTERM is nothing to it; what it was told to write is with the storage, and what was flushed on disk. */
@@ -111,6 +128,7 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 					logger.error({ err: fault, target: iqn }, 'a target could not be served again'),
 				);
 			}
+			await openPortals().catch(fault => logger.error({ err: fault }, 'tgtd listens to nobody'));
 		});
 	}
 
@@ -165,6 +183,13 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 	}
 
 	await start();
+	try {
+		await openPortals();
+	} catch (fault) {
+		isClosed = true;
+		cancelTimer();
+		throw fault;
+	}
 	return {
 		portals,
 		serve: spec =>
