@@ -9,9 +9,15 @@ export type RootEntry =
 /**
  * A cpio archive in the format "newc", which Linux takes as an initramfs (Documentation/driver-api/early-userspace/
  * buffer-format.rst). Made here and not by cpio(1), so that devices need no root, and the same entries give the same
- * bytes. Paths are relative, without `./`; folders on the way to an entry are added.
+ * bytes. Paths are relative, without `./`; the kernel makes no folders by itself, so those on the way to an entry are added.
  */
 export function cpioArchive(entries: Readonly<Record<string, RootEntry>>): Buffer {
+	const parts = withFolders(entries).flatMap(([path, entry], index) => record(index + 1, path, entry));
+	return Buffer.concat([...parts, ...record(0, 'TRAILER!!!', { kind: 'file', content: '' }, 0)]);
+}
+
+/** The entries and the folders on the way to them: each folder before what is in it, always in the same order. */
+export function withFolders(entries: Readonly<Record<string, RootEntry>>): (readonly [string, RootEntry])[] {
 	const all = new Map<string, RootEntry>();
 	for (const path of Object.keys(entries)) {
 		const parts = path.split('/');
@@ -19,10 +25,7 @@ export function cpioArchive(entries: Readonly<Record<string, RootEntry>>): Buffe
 			all.set(parts.slice(0, depth).join('/'), { kind: 'folder' });
 	}
 	for (const [path, entry] of Object.entries(entries)) all.set(path, entry);
-	// The kernel makes no folders by itself: each comes before what is in it, as it does in this order.
-	const sorted = [...all].sort(([a], [b]) => (a < b ? -1 : 1));
-	const parts = sorted.flatMap(([path, entry], index) => record(index + 1, path, entry));
-	return Buffer.concat([...parts, ...record(0, 'TRAILER!!!', { kind: 'file', content: '' }, 0)]);
+	return [...all].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function record(inode: number, path: string, entry: RootEntry, mode = modeOf(entry)): Buffer[] {

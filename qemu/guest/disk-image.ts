@@ -1,6 +1,7 @@
 import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import { copyInto } from './ext4-volume.ts';
 import { fatSize, makeFatVolume } from './fat-volume.ts';
 import { runTool } from './tools.ts';
 
@@ -20,8 +21,8 @@ export interface DiskImageParts {
 	readonly efiProgram: Buffer;
 	/** 440 bytes. */
 	readonly masterBootRecord: Buffer;
-	/** What the second partition holds: an ext4 file system of a folder's files. A boot counter, which is 0, when absent. */
-	readonly root?: { readonly tree: string; readonly label: string; readonly size: number };
+	/** What the second partition holds: a file system of so many bytes, in a file. A boot counter, which is 0, when absent. */
+	readonly root?: { readonly file: string; readonly size: number };
 }
 
 /**
@@ -56,11 +57,7 @@ export async function makeDiskImage(folder: string, name: string, parts: DiskIma
 		await image.close();
 	}
 	await makeFatVolume({ folder, image: raw, ...system }, files);
-	if (root) {
-		const how = ['-q', '-F', '-L', root.label, '-d', root.tree];
-		const place = ['-E', `offset=${second.at},root_owner=0:0`, raw, `${root.size / 1024}k`];
-		await runTool(folder, 'mkfs.ext4', ...how, ...place);
-	}
+	if (root) await copyInto(root.file, path.join(folder, raw), second.at);
 	await runTool(folder, 'syslinux', '--install', '--offset', String(system.at), raw);
 	await runTool(folder, 'qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', raw, name);
 	await rm(path.join(folder, raw));

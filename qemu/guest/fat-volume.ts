@@ -11,6 +11,8 @@ export interface Volume {
 }
 
 const sector = 512;
+/** Of the file system, which is made up by the clock otherwise: 32 bits. */
+const serial = 'b1e7a100';
 
 /**
  * Makes a FAT file system with these files, by their paths (`EFI/BOOT/BOOTX64.EFI`), in a file that is there and long
@@ -20,7 +22,7 @@ export async function makeFatVolume(volume: Volume, files: Readonly<Record<strin
 	const { folder } = volume;
 	const image = ['-i', `${path.join(folder, volume.image)}@@${volume.at}`];
 	const geometry = ['-T', volume.size / sector, '-H', volume.at / sector, '-h', 255, '-s', 63].map(String);
-	await runTool(folder, 'mformat', ...image, ...geometry, '-v', 'BIMETAL', '::');
+	await runTool(folder, 'mformat', ...image, ...geometry, '-N', serial, '-v', 'BIMETAL', '::');
 	const source = await mkdtemp(path.join(folder, 'files-'));
 	const folders = new Set<string>();
 	for (const [index, [name, content]] of Object.entries(files).entries()) {

@@ -11,8 +11,7 @@ export async function runTool(folder: string, program: string, ...args: readonly
 	try {
 		await run(binary, [...args], {
 			cwd: folder,
-			// mtools reads a file of the user's otherwise, and wants its disks to be a floppy's size.
-			env: { ...process.env, MTOOLSRC: '/dev/null', MTOOLS_SKIP_CHECK: '1', LC_ALL: 'C' },
+			env: toolEnvironment(),
 		});
 	} catch (cause) {
 		const { stderr, message } = cause as Error & { stderr?: string };
@@ -22,3 +21,18 @@ export async function runTool(folder: string, program: string, ...args: readonly
 		});
 	}
 }
+
+/** Seconds since the epoch, 2000-01-01: when all files of an image were made, so that the same files make the same image. */
+const imageTime = '946684800';
+
+export const toolEnvironment = (): NodeJS.ProcessEnv => ({
+	...process.env,
+	LC_ALL: 'C',
+	TZ: 'UTC',
+	// mtools reads a file of the user's otherwise, and wants its disks to be a floppy's size.
+	MTOOLSRC: '/dev/null',
+	MTOOLS_SKIP_CHECK: '1',
+	// https://reproducible-builds.org/docs/source-date-epoch/; e2fsprogs has one of its own, e2fsck(8).
+	SOURCE_DATE_EPOCH: imageTime,
+	E2FSPROGS_FAKE_TIME: imageTime,
+});

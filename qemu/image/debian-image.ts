@@ -1,16 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-	access,
-	chmod,
-	mkdir,
-	mkdtemp,
-	readdir,
-	readFile,
-	rename,
-	rm,
-	symlink,
-	writeFile,
-} from 'node:fs/promises';
+import { access, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -18,6 +7,7 @@ import { cacheFolder, fetchPackages } from '../debian/fetch-packages.ts';
 import { unpackPackages } from '../debian/unpack-packages.ts';
 import { cpioArchive, type RootEntry } from '../guest/cpio-archive.ts';
 import { makeDiskImage } from '../guest/disk-image.ts';
+import { makeExt4, putIntoExt4 } from '../guest/ext4-volume.ts';
 import { openModules } from '../guest/kernel-modules.ts';
 import { unifiedKernel } from '../guest/unified-kernel.ts';
 import { withLibraries } from './shared-libraries.ts';
@@ -118,8 +108,10 @@ async function make(work: string, root: string): Promise<void> {
 	const kernel = await read(`boot/${image}`);
 	const busybox = await read('usr/bin/busybox');
 	const initrd = await initialRoot(root, busybox);
-	const tree = path.join(work, 'root');
-	await makeTree(tree, busybox, await withLibraries(root, ['usr/sbin/iscsid']));
+	const rootFile = path.join(work, 'root.ext4');
+	const size = 256 * 1024 * 1024;
+	await makeExt4(rootFile, { label: 'bimetal-root', size });
+	await putIntoExt4(rootFile, await systemRoot(root, busybox));
 	await makeDiskImage(work, 'image.qcow2', {
 		kernel,
 		initrd,
@@ -131,7 +123,7 @@ async function make(work: string, root: string): Promise<void> {
 			commandLine,
 		}),
 		masterBootRecord: await read('usr/lib/syslinux/mbr/mbr.bin'),
-		root: { tree, label: 'bimetal-root', size: 256 * 1024 * 1024 },
+		root: { file: rootFile, size },
 	});
 }
 
@@ -163,37 +155,25 @@ async function initialRoot(root: string, busybox: Buffer): Promise<Buffer> {
 	return promisify(gzip)(cpioArchive(entries), { level: 9 });
 }
 
-/** The root file system, as files of a folder. */
-async function makeTree(tree: string, busybox: Buffer, iscsid: ReadonlyMap<string, Buffer>): Promise<void> {
-	const put = async (name: string, content: Buffer | string, isProgram: boolean): Promise<void> => {
-		const file = path.join(tree, name);
-		await mkdir(path.dirname(file), { recursive: true });
-		await writeFile(file, content);
-		await chmod(file, isProgram ? 0o755 : 0o644);
+/** The root file system. */
+async function systemRoot(root: string, busybox: Buffer): Promise<Record<string, RootEntry>> {
+	const program = (content: Buffer): RootEntry => ({ kind: 'file', content, isProgram: true });
+	const text = (content: Buffer | string): RootEntry => ({ kind: 'file', content });
+	const folders = ['proc', 'sys', 'dev', 'run', 'tmp', 'mnt', 'root', 'usr', 'var/lib/bimetal'];
+	const programs = await withLibraries(root, ['usr/sbin/iscsid']);
+	return {
+		...Object.fromEntries(folders.map(name => [name, { kind: 'folder' }] as const)),
+		...Object.fromEntries([...programs].map(([name, content]) => [name, program(content)])),
+		...Object.fromEntries(Object.entries(links).map(([name, to]) => [name, { kind: 'link', to }] as const)),
+		'bin/busybox': program(busybox),
+		'sbin/init': { kind: 'link', to: '../bin/busybox' },
+		'etc/inittab': text(await ownFile('inittab')),
+		'etc/bimetal/start': program(await ownFile('start')),
+		'etc/bimetal/lease': program(await ownFile('lease')),
+		'etc/passwd': text('root:*:0:0:root:/root:/bin/sh\n'),
+		'etc/group': text('root:x:0:\n'),
+		'etc/profile': text('export PATH=/bin:/sbin HOME=/root PS1="$(hostname)# "\n'),
+		// A target that is away for two minutes is waited for; then what was not written is reported as lost.
+		'etc/iscsi/iscsid.conf': text('node.session.timeo.replacement_timeout = 120\n'),
 	};
-	for (const folder of [
-		'proc',
-		'sys',
-		'dev',
-		'run',
-		'tmp',
-		'mnt',
-		'root',
-		'usr',
-		'var/lib/bimetal',
-		'etc/iscsi',
-	])
-		await mkdir(path.join(tree, folder), { recursive: true });
-	await put('bin/busybox', busybox, true);
-	for (const [name, content] of iscsid) await put(name, content, true);
-	await put('etc/inittab', await ownFile('inittab'), false);
-	await put('etc/bimetal/start', await ownFile('start'), true);
-	await put('etc/bimetal/lease', await ownFile('lease'), true);
-	await put('etc/passwd', 'root:*:0:0:root:/root:/bin/sh\n', false);
-	await put('etc/group', 'root:x:0:\n', false);
-	await put('etc/profile', 'export PATH=/bin:/sbin HOME=/root PS1="$(hostname)# "\n', false);
-	// A target that is away for two minutes is waited for; then what was not written is reported as lost.
-	await put('etc/iscsi/iscsid.conf', 'node.session.timeo.replacement_timeout = 120\n', false);
-	for (const [name, to] of Object.entries({ ...links, 'sbin/init': '../bin/busybox' }))
-		await symlink(to, path.join(tree, name));
 }
