@@ -50,6 +50,10 @@ test('users and projects are those of hil; health tells of its parts; a second s
 	t.like(await get(`${first.url}/v1/usage`, 'alice'), { body: { images: [], disks: [] } });
 	for (const part of ['/healthz', '/readyz', '/metrics'])
 		t.is((await fetch(`${first.ops}${part}`)).status, 200);
+	t.deepEqual(await (await fetch(`${first.ops}/readyz`)).json(), {
+		ready: true,
+		checks: { store: { ok: true }, storage: { ok: true } },
+	});
 	await first.close();
 	const second = await start();
 	t.teardown(() => second.close());

@@ -116,7 +116,13 @@ export async function openProvisioner(
 		opened.push(() => endings.close());
 		const checks = {
 			store: () => store.read(tx => tx.count(operations, { index: 'open', equals: 'yes' })),
-			storage: () => storage.usage(),
+			storage: () => storage.check(),
+			...Object.fromEntries(
+				[...networks].flatMap(([name, network]) => [
+					[`targets of ${name}`, () => network.targets.check()],
+					[`dnsmasq of ${name}`, () => network.check()],
+				]),
+			),
 		};
 		const ops = await listen(createOpsServer({ registry, checks, clock }), { ...site.ops, clock });
 		opened.push(() => ops.close());

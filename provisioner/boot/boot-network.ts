@@ -40,5 +40,7 @@ export interface BootNetwork {
 	onEvent(listener: (event: BootEvent) => void): () => void;
 	/** When that was seen last of a NIC that boots here, in milliseconds since the epoch; undefined: not since its `set`. */
 	lastSeen(mac: string, kind: BootEvent['kind']): number | undefined;
+	/** Throws while nodes are not answered, beside what `targets` has to say: with the reason, for health checks. */
+	check(): void;
 	close(): Promise<void>;
 }

@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import { type Child, startChild } from '../../common/processes/children.ts';
+import { keepDaemon } from '../../common/processes/kept-daemon.ts';
 import { provisionerErrors } from '../errors.ts';
 import { createTurns } from '../turns.ts';
 import {
@@ -34,6 +35,8 @@ export interface Dnsmasq {
 	answer(hosts: readonly DhcpHost[]): Promise<void>;
 	/** Its process's number; undefined between two. */
 	pid(): number | undefined;
+	/** Throws while it does not answer: with the reason, for health checks. */
+	check(): void;
 	close(): Promise<void>;
 }
 
@@ -41,8 +44,8 @@ export interface Dnsmasq {
 const user = 'dnsmasq';
 /** Debian's package ipxe, for network cards that do not run iPXE themselves. */
 const tftpRoot = '/usr/lib/ipxe';
-/** Milliseconds for it to have read its files, and between two starts of one that dies. */
-const patience = { read: 15_000, restart: 500 };
+/** Milliseconds for it to have read its files. */
+const patience = 15_000;
 
 /** A dnsmasq of our own, which is started again when it dies. Throws PartMissing; NetworkFault with its words. */
 export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
@@ -74,9 +77,6 @@ export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
 
 	const inTurn = createTurns();
 	const readers = new Set<() => void>();
-	let child: Child | undefined;
-	let isClosed = false;
-	let cancelTimer: () => void = () => undefined;
 
 	async function write(file: string, content: string): Promise<void> {
 		const fresh = `${file}.new`;
@@ -104,7 +104,7 @@ export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
 			const tell = (): void => over(resolve);
 			const refuse = (what: string) => over(() => reject(provisionerErrors.NetworkFault(`dnsmasq: ${what}`)));
 			readers.add(tell);
-			const cancel = clock.after(patience.read, () => refuse('it does not read what it is to answer'));
+			const cancel = clock.after(patience, () => refuse('it does not read what it is to answer'));
 			Promise.resolve(of).then(
 				started =>
 					started.exited.then(() => refuse(started.errorLines().slice(-3).join('; ') || 'it has ended')),
@@ -112,7 +112,7 @@ export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
 			);
 		});
 
-	async function start(): Promise<void> {
+	async function start(): Promise<{ child: Child }> {
 		let rest = '';
 		const starting = startChild('dnsmasq', [`--conf-file=${configuration}`, ...foreground], {
 			run,
@@ -130,55 +130,19 @@ export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
 			await (await starting).stop();
 			throw fault;
 		}
-		const started = await starting;
-		child = started;
-		void started.exited.then(({ code, signal }) => {
-			// It was ended by us.
-			if (child !== started) return;
-			child = undefined;
-			if (isClosed) return;
-			logger.error(
-				{ code, signal, network: plan.name, said: started.errorLines().slice(-3) },
-				'dnsmasq has ended; it is started again',
-			);
-			restart();
-		});
-	}
-
-	/** It is gone for some milliseconds: who asks then asks again. Leases are in a file, and fixed. */
-	async function exchange(): Promise<void> {
-		const last = child;
-		child = undefined;
-		await last?.stop();
-		try {
-			await start();
-		} catch (fault) {
-			restart();
-			throw fault;
-		}
-	}
-
-	function restart(): void {
-		cancelTimer = clock.after(patience.restart, () => {
-			inTurn('dnsmasq', async () => {
-				if (!isClosed) await start();
-			}).catch(fault => {
-				logger.error({ err: fault, network: plan.name }, 'dnsmasq could not be started again');
-				if (!isClosed) restart();
-			});
-		});
+		return { child: await starting };
 	}
 
 	const end = (): Promise<void> => rm(shared, { recursive: true, force: true });
 	await write(paths.hosts, '');
 	await write(paths.options, '');
 	await write(paths.leases, '');
-	try {
-		await start();
-	} catch (fault) {
-		await end();
-		throw fault;
-	}
+	const daemon = await keepDaemon({ name: `dnsmasq of ${plan.name}`, start, clock, logger }).catch(
+		async fault => {
+			await end();
+			throw fault;
+		},
+	);
 	return {
 		answer: hosts =>
 			inTurn('dnsmasq', async () => {
@@ -188,20 +152,25 @@ export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
 				if (macs.join() !== configured) {
 					await configure(macs);
 					configured = macs.join();
-					if (child) await exchange();
+					// It is gone for some milliseconds: who asks then asks again. Leases are in a file, and fixed.
+					await daemon.exchange();
 					return;
 				}
+				const current = await daemon.settled();
 				// The next one reads it when it starts.
-				if (!child) return;
-				const read = hasRead(child);
-				process.kill(child.pid, 'SIGHUP');
+				if (!current) return;
+				const read = hasRead(current.child);
+				try {
+					process.kill(current.child.pid, 'SIGHUP');
+				} catch {
+					// It has just ended, which `read` meets as well.
+				}
 				await read;
 			}),
-		pid: () => child?.pid,
+		pid: () => daemon.current()?.child.pid,
+		check: () => daemon.check(),
 		async close() {
-			isClosed = true;
-			cancelTimer();
-			await inTurn('dnsmasq', async () => void (await child?.stop()));
+			await inTurn('dnsmasq', () => daemon.close());
 			await end();
 		},
 	};

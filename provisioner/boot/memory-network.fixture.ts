@@ -49,8 +49,10 @@ export function createMemoryNetwork(network: string): MemoryNetwork {
 				loggedIn.delete(iqn);
 			},
 			sessions: async iqn => loggedIn.get(iqn) ?? [],
+			check: () => undefined,
 			close: async () => undefined,
 		},
+		check: () => undefined,
 		close: async () => undefined,
 	};
 }

@@ -209,6 +209,7 @@ export async function openBootNetwork(options: BootNetworkOptions): Promise<Open
 				return () => void listeners.delete(listener);
 			},
 			lastSeen: (mac, kind) => last.get(mac)?.[kind],
+			check: () => dnsmasq.check(),
 			close,
 		};
 	} catch (fault) {

@@ -70,6 +70,7 @@ export function createMemoryStorage(): MemoryStorage {
 			});
 			return { volumes: new Map(shown), free: 1000 };
 		},
+		check: async () => undefined,
 		close: async () => undefined,
 	};
 }

@@ -50,5 +50,7 @@ export interface Storage {
 	onReattached(listener: (disk: VolumeId, backing: Backing) => void): () => void;
 	/** Every volume that is there, known to anybody or not, and the bytes that are free. */
 	usage(): Promise<{ readonly volumes: ReadonlyMap<VolumeId, VolumeUsage>; readonly free: number }>;
+	/** Rejects while it cannot do all of this: with the reason, for health checks. */
+	check(): Promise<void>;
 	close(): Promise<void>;
 }

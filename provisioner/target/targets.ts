@@ -34,6 +34,8 @@ export interface TargetSession {
 export interface Targets {
 	/** `host:port` of each portal. */
 	readonly portals: readonly string[];
+	/** Throws while they are not served as they should be: with the reason, for health checks. */
+	check(): void;
 	/** Makes a target exactly so; the same again changes nothing. Sessions go on where only what is served is another. */
 	serve(spec: TargetSpec): Promise<void>;
 	/** Ends its sessions and takes it away; one that is not there is. */

@@ -11,7 +11,7 @@ import { silentLogger } from '../../common/log/logger.ts';
 import { findChildren } from '../../common/processes/children.ts';
 import { testNeeding } from '../../test/debian/test-needing.ts';
 import { until } from '../../test/visitor.ts';
-import type { TargetSpec } from './targets.ts';
+import type { TargetSpec, Targets } from './targets.ts';
 import { startTgtTargets } from './tgt-targets.ts';
 
 const test = testNeeding('tgt', 'libiscsi-bin', 'qemu-block-extra');
@@ -85,6 +85,16 @@ function iscsi(
 			resolve({ code: error ? 1 : 0, text: `${out}${err}` });
 		});
 	});
+}
+
+/** What health checks are told; nothing when all is well. */
+function wellOf(targets: Targets): string {
+	try {
+		targets.check();
+		return '';
+	} catch (fault) {
+		return (fault as Error).message;
+	}
 }
 
 const asNode = ({ initiator, chap }: TargetSpec) => ({ initiator, ...chap });
@@ -219,7 +229,12 @@ test('a tgtd that is killed comes back with every target; secrets stand in no pr
 	await targets.drop(other.iqn);
 	const [daemon] = await findChildren(run);
 	t.notRegex(`${daemon?.command}${await readFile(`/proc/${daemon?.pid}/environ`, 'utf8')}`, /secret/);
+	t.notThrows(() => targets.check());
 	process.kill(daemon?.pid ?? 0, 'SIGKILL');
+	await until(
+		async () => wellOf(targets),
+		said => said.startsWith('tgtd has ended (SIGKILL)'),
+	);
 	const answer = await until(
 		() => iscsi('iscsi-readcapacity16', urlOf(portals[0], one), asNode(one)),
 		({ code }) => code === 0,
@@ -256,6 +271,38 @@ test('whoever comes while tgtd is started again is not told that there is no suc
 		said.filter(text => /not found/i.test(text)),
 		[],
 	);
+});
+
+test('what is to be served anew while tgtd is away is served so by the next one, and what it lacks is said', async t => {
+	const { targets, portals, spec, file, folder, run } = await start(t);
+	const [one, gone] = [await spec('one', 10), await spec('gone', 10)];
+	await targets.serve(one);
+	await targets.serve(gone);
+	await rm(path.join(folder, 'gone'));
+	const [daemon] = await findChildren(run);
+	process.kill(daemon?.pid ?? 0, 'SIGKILL');
+	const larger = { type: 'rdwr', path: await file('larger', 20) } as const;
+	await until(
+		async () => wellOf(targets),
+		said => said.includes('has ended'),
+	);
+	await targets.serve({ ...one, units: [{ backing: larger, isReadOnly: false }] });
+	await t.throwsAsync(targets.serve(await spec('late')), { code: 'StorageFault' });
+	const said = await until(
+		async () => wellOf(targets),
+		text => text.includes('was started again, but'),
+	);
+	t.true(said.includes(gone.iqn));
+	t.false(said.includes(one.iqn));
+	const { text } = await iscsi('iscsi-readcapacity16', urlOf(portals[0], one), asNode(one));
+	t.regex(text, /Total size:20971520/);
+	await file('gone', 30);
+	await until(
+		async () => wellOf(targets),
+		all => all === '',
+	);
+	const back = await iscsi('iscsi-readcapacity16', urlOf(portals[0], gone), asNode(gone));
+	t.regex(back.text, /Total size:31457280/);
 });
 
 test('a portal that is taken, and a file that is not there, are said to be that', async t => {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import { type Child, startChild } from '../../common/processes/children.ts';
+import { keepDaemon } from '../../common/processes/kept-daemon.ts';
 import { socketPath } from '../../common/processes/socket-path.ts';
 import { provisionerErrors } from '../errors.ts';
 import { createTurns } from '../turns.ts';
@@ -26,10 +27,12 @@ export interface TgtOptions {
 interface Served {
 	readonly number: number;
 	spec: TargetSpec;
+	/** The process that has it; undefined: it was to have other disks, and has none. */
+	madeBy: Child | undefined;
 }
 
-/** Milliseconds for tgtd to answer after its start, and between two starts of one that dies. */
-const patience = { start: 10_000, restart: 500 };
+/** Milliseconds for tgtd to answer after its start. */
+const patience = 10_000;
 
 /** Targets of a tgtd of our own, which is started again with all of them when it dies. */
 export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
@@ -37,17 +40,16 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 	await mkdir(folder, { recursive: true, mode: 0o700 });
 	const served = new Map<string, Served>();
 	const inTurn = createTurns();
-	let child: Child | undefined;
 	let lastNumber = 0;
-	let isClosed = false;
-	let cancelTimer: () => void = () => undefined;
+	/** The process that nodes are let in to. */
+	let opened: Child | undefined;
 
 	/** An address of this machine's alone that nobody else has: where tgtd listens until its targets are there. */
 	const nowhere = `127.${[...randomBytes(3)].map(byte => 1 + (byte % 254)).join('.')}:3260`;
 	const control = path.join(folder, 'ctl.0');
 	const ask = (request: TgtRequest): Promise<string> => askTgt(socketPath(control), request);
 
-	async function start(): Promise<void> {
+	async function start(): Promise<{ child: Child }> {
 		await rm(control, { force: true });
 		const started = await startChild(
 			'tgtd',
@@ -59,7 +61,7 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 		void started.exited.then(code => {
 			exit = code;
 		});
-		for (const until = clock.elapsed() + patience.start; ; ) {
+		for (const until = clock.elapsed() + patience; ; ) {
 			try {
 				await ask({ mode: 'target', operation: 'show' });
 				break;
@@ -77,25 +79,19 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 			await end(started);
 			throw provisionerErrors.StorageFault(`tgtd cannot listen on ${nowhere}, and would on all addresses`);
 		}
-		child = started;
-		void started.exited.then(({ code, signal }) => {
-			child = undefined;
-			if (isClosed) return;
-			logger.error({ code, signal, said: started.errorLines() }, 'tgtd has ended; it is started again');
-			restart();
-		});
+		return { child: started };
 	}
 
 	/**
 	 * Lets nodes in, once everything that they may look for is there: an initiator whose target is not found can take half a
 	 * minute to come back, or give up, where one that nobody listens to tries again after three seconds.
 	 */
-	async function openPortals(): Promise<void> {
-		const of = child;
-		if (!of) return;
+	async function openPortals(of: Child): Promise<void> {
+		if (opened === of) return;
 		try {
 			for (const portal of portals) await ask({ mode: 'portal', operation: 'new', parameters: { portal } });
 			await ask({ mode: 'portal', operation: 'delete', parameters: { portal: nowhere } });
+			opened = of;
 		} catch (cause) {
 			await end(of);
 			const where = portals.join(', ');
@@ -113,23 +109,28 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 		await of.exited;
 	}
 
-	function restart(): void {
-		cancelTimer = clock.after(patience.restart, async () => {
-			if (isClosed) return;
-			try {
-				await start();
-			} catch (fault) {
-				logger.error({ err: fault }, 'tgtd could not be started again');
-				if (!isClosed) restart();
-				return;
-			}
-			for (const [iqn, { number, spec }] of served) {
-				await inTurn(iqn, () => make(number, spec)).catch(fault =>
-					logger.error({ err: fault, target: iqn }, 'a target could not be served again'),
-				);
-			}
-			await openPortals().catch(fault => logger.error({ err: fault }, 'tgtd listens to nobody'));
-		});
+	/** Every target that one which has died had. */
+	async function restore({ child }: { child: Child }): Promise<void> {
+		const lost: string[] = [];
+		for (const iqn of [...served.keys()]) {
+			await inTurn(iqn, async () => {
+				const is = served.get(iqn);
+				if (!is || is.madeBy === child) return;
+				await remake(is, child);
+			}).catch(fault => {
+				lost.push(iqn);
+				logger.error({ err: fault, target: iqn }, 'a target could not be served again');
+			});
+		}
+		await openPortals(child);
+		if (lost.length > 0) throw provisionerErrors.StorageFault(`${lost.join(', ')} cannot be served again`);
+	}
+
+	/** As it is recorded, in place of what may be left of an attempt. */
+	async function remake(is: Served, by: Child): Promise<void> {
+		await unmake(is);
+		await make(is.number, is.spec);
+		is.madeBy = by;
 	}
 
 	/** Its lock comes before its door: nobody is let in until the last calls, and then with the secret alone. */
@@ -164,7 +165,7 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 
 	/** Ends every session, then the target: tgtd refuses to take one away that is in use. */
 	async function unmake({ number: target, spec }: Served): Promise<void> {
-		if (!child) return;
+		if (!daemon.current()) return;
 		await ask({ mode: 'target', operation: 'delete', target, isForced: true }).catch(fault => {
 			if (!/can't find the target/.test(String(fault))) throw fault;
 		});
@@ -182,27 +183,37 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 		await makeUnits(is.number, spec);
 	}
 
-	await start();
+	const daemon = await keepDaemon({ name: 'tgtd', start, restore, end, clock, logger });
 	try {
-		await openPortals();
+		const first = daemon.current();
+		if (first) await openPortals(first.child);
 	} catch (fault) {
-		isClosed = true;
-		cancelTimer();
+		await daemon.close();
 		throw fault;
 	}
 	return {
 		portals,
+		check: () => daemon.check(),
 		serve: spec =>
 			inTurn(spec.iqn, async () => {
+				const by = daemon.current()?.child;
 				const is = served.get(spec.iqn);
-				if (is && same(is.spec, spec)) return;
-				if (is && same({ ...is.spec, units: [] }, { ...spec, units: [] })) {
+				if (!by) {
+					// The next one makes it as it is to be now.
+					if (is) Object.assign(is, { spec, madeBy: undefined });
+					else throw provisionerErrors.StorageFault('tgtd is being started again.');
+					return;
+				}
+				if (is?.madeBy === by && same(is.spec, spec)) return;
+				if (is?.madeBy === by && same({ ...is.spec, units: [] }, { ...spec, units: [] })) {
+					is.madeBy = undefined;
 					await exchangeUnits(is, spec);
 					is.spec = spec;
+					is.madeBy = by;
 					return;
 				}
 				if (is) await unmake(is);
-				const next = { number: ++lastNumber, spec };
+				const next: Served = { number: ++lastNumber, spec, madeBy: by };
 				served.delete(spec.iqn);
 				try {
 					await make(next.number, spec);
@@ -222,12 +233,7 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 		async sessions(iqn) {
 			return readSessions(await ask({ mode: 'target', operation: 'show' }), iqn);
 		},
-		async close() {
-			isClosed = true;
-			cancelTimer();
-			const last = child;
-			if (last) await end(last);
-		},
+		close: () => daemon.close(),
 	};
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
-import { mkdtemp, open, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -80,9 +80,13 @@ test('a storage daemon that is killed is started again, and every disk with what
 	await at.storage.create(randomUUID(), { from: 'disk', disk }, { signal });
 	await opened.write(4096, Buffer.from('after'));
 	const again = new Promise<Backing>(resolve => at.storage.onReattached((_, backing) => resolve(backing)));
+	await t.notThrowsAsync(at.storage.check());
+	const before = await at.storage.attach(disk, { isReadOnly: false });
 	const [daemon] = await findChildren(at.run);
 	process.kill(daemon?.pid ?? 0, 'SIGKILL');
+	t.not((await again).path, before.path, 'whoever has the old one open sees that it is another');
 	const anew = await at.openBacking(await again);
+	await t.notThrowsAsync(at.storage.check());
 	t.is((await anew.read(0, 7)).toString(), 'flushed');
 	t.is((await anew.read(4096, 5)).toString(), 'after');
 	await anew.write(8192, Buffer.from('goes on'));
@@ -90,6 +94,40 @@ test('a storage daemon that is killed is started again, and every disk with what
 	await opened.close().catch(() => undefined);
 	await at.storage.detach(disk);
 	t.is((await readdir(path.join(at.folder, 'storage', 'volumes'))).length, 3, 'one file each');
+});
+
+test('a disk that cannot be opened again is tried until it can, and said meanwhile; others are served', async t => {
+	const at = await setUp(t);
+	const alive = setInterval(() => undefined, 1000);
+	t.teardown(() => clearInterval(alive));
+	const { signal } = new AbortController();
+	const [image, disk, other] = [randomUUID(), randomUUID(), randomUUID()];
+	const file = path.join(at.folder, 'image.raw');
+	await writeFile(file, Buffer.alloc(2 ** 20, 'x'));
+	await at.storage.create(image, { from: 'file', file, format: 'raw' }, { signal });
+	for (const id of [disk, other]) {
+		await at.storage.create(id, { from: 'image', image }, { signal });
+		await at.storage.attach(id, { isReadOnly: false });
+	}
+	const back = new Map<string, Backing>();
+	at.storage.onReattached((id, backing) => void back.set(id, backing));
+	const volume = path.join(at.folder, 'storage', 'volumes', `${disk}.qcow2`);
+	await rename(volume, `${volume}.away`);
+	const [daemon] = await findChildren(at.run);
+	process.kill(daemon?.pid ?? 0, 'SIGKILL');
+	const wellOf = () =>
+		at.storage.check().then(
+			() => '',
+			fault => fault.message,
+		);
+	await until(wellOf, said => said.includes(`disk ${disk} is missing`));
+	t.deepEqual([...back.keys()], [other]);
+	await rename(`${volume}.away`, volume);
+	await until(wellOf, said => said === '');
+	const opened = await at.openBacking(back.get(disk) as Backing);
+	t.is((await opened.read(0, 3)).toString(), 'xxx');
+	await opened.close();
+	for (const id of [disk, other]) await at.storage.detach(id);
 });
 
 test('nothing is left of it once it is closed', async t => {

@@ -2,13 +2,14 @@ import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../../../common/clock.ts';
+import { BimetalError } from '../../../common/errors/bimetal-error.ts';
 import type { Logger } from '../../../common/log/logger.ts';
+import { findProgram } from '../../../common/processes/programs.ts';
 import { provisionerErrors } from '../../errors.ts';
 import { createTurns } from '../../turns.ts';
 import type { Backing, Storage, VolumeId, VolumeSource } from '../storage.ts';
 import { inspectImage, qemuImg } from './qemu-img.ts';
-import { unmountStale } from './stale-mounts.ts';
-import { type StorageDaemon, startStorageDaemon } from './storage-daemon.ts';
+import { openStorageDaemon, type StorageDaemon } from './storage-daemon.ts';
 import { openVolumeFolder } from './volume-folder.ts';
 
 export interface Qcow2Options {
@@ -25,38 +26,41 @@ interface Attached {
 	backing: Backing;
 	/** Node names of the file and of what stands upon it, from below. */
 	nodes: string[];
+	/** The daemon that has it open. */
+	generation: number;
 }
 
 /** Volumes as qcow2 files in a folder, served by one storage daemon. */
 export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> {
 	const { run, clock, logger } = options;
 	const folder = path.resolve(options.folder);
-	const daemonFolder = path.join(folder, 'daemon');
 	const volumes = await openVolumeFolder(path.join(folder, 'volumes'));
-	await unmountStale(path.join(daemonFolder, 'exports'));
 	const attached = new Map<VolumeId, Attached>();
 	const listeners = new Set<(disk: VolumeId, backing: Backing) => void>();
 	const inTurn = createTurns();
-	const daemon: StorageDaemon = await startStorageDaemon({
-		run,
-		folder: daemonFolder,
-		clock,
-		logger,
-		onRestarted: () => void reattachAll(),
+	const daemon: StorageDaemon = await openStorageDaemon({
+		...{ run, clock, logger },
+		folder: path.join(folder, 'daemon'),
+		restore: reattachAll,
 	});
+	const isOpen = ({ generation }: Attached): boolean => generation === daemon.generation();
 
+	/** What a daemon that died had open. */
 	async function reattachAll(): Promise<void> {
-		await unmountStale(path.join(daemonFolder, 'exports'));
-		for (const [disk, { isReadOnly }] of attached) {
+		const lost: VolumeId[] = [];
+		for (const disk of [...attached.keys()]) {
 			try {
-				const backing = await inTurn(disk, () => open(disk, isReadOnly));
-				for (const tell of listeners) tell(disk, backing);
+				const backing = await inTurn(disk, async () => {
+					const is = attached.get(disk);
+					return is && !isOpen(is) ? open(disk, is.isReadOnly) : undefined;
+				});
+				if (backing) for (const tell of listeners) tell(disk, backing);
 			} catch (fault) {
-				// Who serves it meets the fault, and asks for it again.
-				attached.delete(disk);
+				lost.push(disk);
 				logger.error({ err: fault, disk }, 'a disk could not be attached again');
 			}
 		}
+		if (lost.length > 0) throw provisionerErrors.StorageFault(`disk ${lost.join(', ')} is missing`);
 	}
 
 	/** Lays what was written since a snapshot back into the disk's own file, which nobody has open. */
@@ -72,7 +76,7 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 		const node = nodeOf(disk);
 		const file = path.join(volumes.folder, volumes.fileOf(disk));
 		const backing: Backing = { type: 'rdwr', path: await daemon.attach(node, file, isReadOnly) };
-		attached.set(disk, { isReadOnly, backing, nodes: [node] });
+		attached.set(disk, { isReadOnly, backing, nodes: [node], generation: daemon.generation() });
 		return backing;
 	}
 
@@ -136,7 +140,9 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 			try {
 				await daemon.addOverlay(is.nodes.at(-1) ?? '', { node, file: path.join(volumes.folder, overlay) });
 			} catch (fault) {
-				await volumes.drop(overlay);
+				// Of a daemon that died before it answered we cannot know: what was written since would be in it.
+				const { cause } = fault as Error;
+				if (cause instanceof BimetalError && cause.code === 'QmpRefused') await volumes.drop(overlay);
 				throw fault;
 			}
 			is.nodes.push(node);
@@ -148,14 +154,18 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 	/** What lies between a disk's own file and the topmost is laid into the former. */
 	async function mergeBelow(disk: VolumeId): Promise<void> {
 		const is = attached.get(disk);
-		const [base, middle, top] = is?.nodes ?? [];
-		if (!is || base === undefined || middle === undefined || top === undefined) return;
-		const [lower, upper] = volumes.overlaysOf(disk);
-		if (lower === undefined || upper === undefined) return;
-		await daemon.merge({ top, middle, base, baseName: volumes.fileOf(disk) });
-		is.nodes = [base, top];
-		await volumes.reread(upper);
-		await volumes.drop(lower);
+		for (;;) {
+			const [base, middle, next] = is?.nodes ?? [];
+			const top = is?.nodes.at(-1);
+			if (!is || base === undefined || middle === undefined || next === undefined || top === undefined)
+				return;
+			const [lower, upper] = volumes.overlaysOf(disk);
+			if (lower === undefined || upper === undefined) return;
+			await daemon.merge({ top, middle, base, baseName: volumes.fileOf(disk) });
+			is.nodes = is.nodes.filter(node => node !== middle);
+			await volumes.reread(upper);
+			await volumes.drop(lower);
+		}
 	}
 
 	return {
@@ -195,7 +205,7 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 			inTurn(disk, async () => {
 				mustHave(disk);
 				const is = attached.get(disk);
-				if (is && is.isReadOnly === isReadOnly) return is.backing;
+				if (is && is.isReadOnly === isReadOnly) return isOpen(is) ? is.backing : open(disk, isReadOnly);
 				if (is) throw provisionerErrors.InUse(`Volume ${disk} is attached otherwise: detach it first.`);
 				return open(disk, isReadOnly);
 			}),
@@ -203,7 +213,7 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 			inTurn(disk, async () => {
 				const is = attached.get(disk);
 				if (!is) return;
-				await daemon.detach(nodeOf(disk));
+				if (isOpen(is)) await daemon.detach(nodeOf(disk));
 				attached.delete(disk);
 				await mergeOverlays(disk);
 			}),
@@ -219,10 +229,12 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 			}
 			return { volumes: shown, free: await volumes.free() };
 		},
-		async close() {
-			await daemon.close();
-			await unmountStale(path.join(daemonFolder, 'exports'));
+		async check() {
+			await findProgram('qemu-img');
+			await daemon.check();
+			await volumes.free();
 		},
+		close: () => daemon.close(),
 	};
 }
 

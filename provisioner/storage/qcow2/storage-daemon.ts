@@ -4,9 +4,12 @@ import { z } from 'zod';
 import type { Clock } from '../../../common/clock.ts';
 import type { Logger } from '../../../common/log/logger.ts';
 import { type Child, startChild } from '../../../common/processes/children.ts';
+import { type KeptDaemon, keepDaemon } from '../../../common/processes/kept-daemon.ts';
+import { findProgram } from '../../../common/processes/programs.ts';
 import { connectQmp, type Qmp } from '../../../common/processes/qmp.ts';
 import { socketPath } from '../../../common/processes/socket-path.ts';
 import { provisionerErrors } from '../../errors.ts';
+import { unmountStale } from './stale-mounts.ts';
 
 export interface StorageDaemonDeps {
 	/** Names the processes; see common/processes/children.ts. */
@@ -15,13 +18,13 @@ export interface StorageDaemonDeps {
 	readonly folder: string;
 	readonly clock: Clock;
 	readonly logger: Logger;
-	/** It had died and runs again, without any export. */
-	readonly onRestarted: () => void;
+	/** It had died and runs again, without any export. Rejects when one is missing: it is then called again. */
+	readonly restore: () => Promise<void>;
 }
 
 /**
- * One qemu-storage-daemon for all disks (QEMU Storage Daemon QMP Reference Manual): each is a FUSE file that tgtd opens.
- * When it dies it is started again.
+ * One qemu-storage-daemon for all disks (QEMU Storage Daemon QMP Reference Manual): each is a FUSE file that tgtd opens. It is
+ * started when it is first needed, and when it dies it is started again.
  */
 export interface StorageDaemon {
 	/**
@@ -29,7 +32,11 @@ export interface StorageDaemon {
 	 * be started for it, which takes longer than all the rest of a clone.
 	 */
 	createUpon(file: string, parent: { readonly name: string; readonly size: number }): Promise<void>;
-	/** Opens a qcow2 file and exports it; the path of the export. */
+	/** How often it was started: what an earlier one had is not exported any more. */
+	generation(): number;
+	/** Rejects while it is not as it should be, or could not be started. */
+	check(): Promise<void>;
+	/** Opens a qcow2 file and exports it; the path of the export, which is another one each time. */
 	attach(node: string, file: string, isReadOnly: boolean): Promise<string>;
 	/** What is exported goes on with a new file upon the one so far, from one moment to the next. */
 	addOverlay(node: string, overlay: { readonly node: string; readonly file: string }): Promise<void>;
@@ -44,19 +51,35 @@ export interface StorageDaemon {
 	close(): Promise<void>;
 }
 
-/** Milliseconds for the daemon to open its socket, for an export to go, and between two starts of one that dies. */
-const patience = { start: 10_000, export: 10_000, restart: 1000 };
+/** Milliseconds for the daemon to open its socket, and for an export to go. */
+const patience = { start: 10_000, export: 10_000 };
 const job = z.array(z.looseObject({ id: z.string(), error: z.string().optional() }));
 
-export async function startStorageDaemon(deps: StorageDaemonDeps): Promise<StorageDaemon> {
-	const { run, folder, clock, logger } = deps;
-	const exports = path.join(folder, 'exports');
-	await mkdir(exports, { recursive: true, mode: 0o700 });
-	let current: { readonly child: Child; readonly qmp: Qmp } | undefined;
-	let isClosed = false;
-	let cancelTimer: () => void = () => undefined;
+interface Running {
+	readonly child: Child;
+	readonly qmp: Qmp;
+}
 
-	async function start(): Promise<void> {
+export async function openStorageDaemon(deps: StorageDaemonDeps): Promise<StorageDaemon> {
+	const { run, folder, restore, clock, logger } = deps;
+	const exports = path.join(folder, 'exports');
+	let kept: KeptDaemon<Running> | undefined;
+	let starting: Promise<void> | undefined;
+	let generation = 0;
+	let lastExport = 0;
+	/** Where each node is exported. */
+	const mountpoints = new Map<string, string>();
+
+	/** Without exports: what an earlier one has left mounted can be neither read nor replaced. */
+	async function clear(): Promise<void> {
+		await unmountStale(exports);
+		await rm(exports, { recursive: true, force: true });
+		await mkdir(exports, { recursive: true, mode: 0o700 });
+		mountpoints.clear();
+	}
+
+	async function start(): Promise<Running> {
+		await clear();
 		await rm(path.join(folder, 'qmp.sock'), { force: true });
 		// By the process's folder: the path of a UNIX socket has room for 107 bytes only.
 		const child = await startChild(
@@ -65,18 +88,26 @@ export async function startStorageDaemon(deps: StorageDaemonDeps): Promise<Stora
 			{ run, folder },
 		);
 		try {
-			current = { child, qmp: await connect(child) };
+			const qmp = await connect(child);
+			generation++;
+			return { child, qmp };
 		} catch (fault) {
 			await child.stop();
 			throw fault;
 		}
-		void child.exited.then(({ code, signal }) => {
-			current = undefined;
-			if (isClosed) return;
-			const said = child.errorLines().join('; ');
-			logger.error({ code, signal, said }, 'the storage daemon has ended; it is started again');
-			restart();
-		});
+	}
+
+	/** @throws PartMissing, StorageFault */
+	async function mustRun(): Promise<void> {
+		if (kept) return;
+		starting ??= keepDaemon({ name: 'qemu-storage-daemon', start, restore, clock, logger })
+			.then(daemon => {
+				kept = daemon;
+			})
+			.finally(() => {
+				starting = undefined;
+			});
+		await starting;
 	}
 
 	async function connect(child: Child): Promise<Qmp> {
@@ -99,45 +130,40 @@ export async function startStorageDaemon(deps: StorageDaemonDeps): Promise<Stora
 		}
 	}
 
-	function restart(): void {
-		cancelTimer = clock.after(patience.restart, async () => {
-			if (isClosed) return;
-			try {
-				await start();
-				deps.onRestarted();
-			} catch (fault) {
-				logger.error({ err: fault }, 'the storage daemon could not be started again');
-				if (!isClosed) restart();
-			}
-		});
+	function running(): Running {
+		const current = kept?.current();
+		if (!current) throw provisionerErrors.StorageFault('The storage daemon is being started again.');
+		return current;
 	}
 
 	async function execute(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
-		if (!current) throw provisionerErrors.StorageFault('The storage daemon is being started again.');
+		const { qmp } = running();
 		try {
-			return await current.qmp.execute(command, args);
+			return await qmp.execute(command, args);
 		} catch (cause) {
 			const words = cause instanceof Error ? cause.message : String(cause);
 			throw provisionerErrors.StorageFault(`${command}: ${words}`, { cause });
 		}
 	}
 
-	/** Resolves with the first event that fits, once `begin` has been carried out. */
+	/** Resolves with the first event that fits, once `begin` has been carried out; without `limit`, however long that takes. */
 	async function eventAfter(
 		fits: (event: { event: string; data: Readonly<Record<string, unknown>> }) => boolean,
 		begin: () => Promise<unknown>,
+		limit?: number,
 	): Promise<void> {
-		const at = current;
-		if (!at) throw provisionerErrors.StorageFault('The storage daemon is being started again.');
+		const at = running();
 		let stop: () => void = () => undefined;
 		let cancel: () => void = () => undefined;
 		const came = new Promise<void>((resolve, reject) => {
 			stop = at.qmp.onEvent(event => {
 				if (fits(event)) resolve();
 			});
-			cancel = clock.after(patience.export, () =>
-				reject(provisionerErrors.StorageFault('The storage daemon does not finish.')),
-			);
+			if (limit !== undefined) {
+				cancel = clock.after(limit, () =>
+					reject(provisionerErrors.StorageFault('The storage daemon does not finish.')),
+				);
+			}
 			void at.qmp.closed.then(() => reject(provisionerErrors.StorageFault('The storage daemon has ended.')));
 		});
 		came.catch(() => undefined);
@@ -164,9 +190,15 @@ export async function startStorageDaemon(deps: StorageDaemonDeps): Promise<Stora
 	}
 
 	let lastNumber = 0;
-	await start();
+	await clear();
 	return {
+		generation: () => generation,
+		async check() {
+			if (kept) kept.check();
+			else await findProgram('qemu-storage-daemon');
+		},
 		async createUpon(file, { name, size }) {
+			await mustRun();
 			const node = `new-${++lastNumber}`;
 			await writeFile(file, '', { flag: 'wx', mode: 0o600 });
 			await execute('blockdev-add', { driver: 'file', 'node-name': node, filename: file });
@@ -178,7 +210,8 @@ export async function startStorageDaemon(deps: StorageDaemonDeps): Promise<Stora
 			}
 		},
 		async attach(node, file, isReadOnly) {
-			const mountpoint = path.join(exports, node);
+			await mustRun();
+			const mountpoint = path.join(exports, `${node}.${++lastExport}`);
 			await writeFile(mountpoint, '', { mode: 0o600 });
 			await execute('blockdev-add', {
 				driver: 'qcow2',
@@ -200,6 +233,7 @@ export async function startStorageDaemon(deps: StorageDaemonDeps): Promise<Stora
 				await execute('blockdev-del', { 'node-name': node }).catch(() => undefined);
 				throw fault;
 			}
+			mountpoints.set(node, mountpoint);
 			return mountpoint;
 		},
 		async addOverlay(node, overlay) {
@@ -223,16 +257,18 @@ export async function startStorageDaemon(deps: StorageDaemonDeps): Promise<Stora
 			await eventAfter(
 				({ event, data }) => event === 'BLOCK_EXPORT_DELETED' && data.id === node,
 				() => execute('block-export-del', { id: node, mode: 'hard' }),
+				patience.export,
 			);
 			await execute('blockdev-del', { 'node-name': node });
-			await rm(path.join(exports, node), { force: true });
+			const mountpoint = mountpoints.get(node);
+			if (mountpoint !== undefined) await rm(mountpoint, { force: true });
+			mountpoints.delete(node);
 		},
 		async close() {
-			isClosed = true;
-			cancelTimer();
-			const last = current;
-			last?.qmp.close();
-			await last?.child.stop();
+			await starting?.catch(() => undefined);
+			kept?.current()?.qmp.close();
+			await kept?.close();
+			await unmountStale(exports);
 		},
 	};
 }
