@@ -63,7 +63,7 @@ test('every command that does something has examples', async t => {
 test('every command but those that print no result takes --json', async t => {
 	for (const command of await commands()) {
 		if (
-			['proxy', 'hil', 'provisioner', 'completion', 'qemu rack console', ...groups].includes(
+			['proxy', 'hil', 'provisioner', 'attest', 'completion', 'qemu rack console', ...groups].includes(
 				command.join(' '),
 			)
 		)

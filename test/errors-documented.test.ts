@@ -1,6 +1,7 @@
 // docs/errors.md lists every code of every table, as the tables have them: code and documents cannot disagree.
 import { readFileSync } from 'node:fs';
 import test from 'ava';
+import { attestErrorTable } from '../attest/errors.ts';
 import type { ErrorTable } from '../common/errors/error-table.ts';
 import { eventErrorTable } from '../common/events/errors.ts';
 import { httpErrorTable } from '../common/http/errors.ts';
@@ -25,6 +26,7 @@ const tables: Readonly<Record<string, ErrorTable>> = {
 	Governance: governanceErrorTable,
 	'Allocating nodes and networks': hilErrorTable,
 	'Images, disks and booting from them': provisionerErrorTable,
+	Attestation: attestErrorTable,
 	'The market': marketErrorTable,
 };
 

@@ -1,6 +1,7 @@
 import { Argument, type Command } from 'commander';
 import { readVersion } from '../../common/version.ts';
 import { commandName } from '../context.ts';
+import { addAttestCommands } from './attest-commands.ts';
 import { addAuditCommands } from './audit-commands.ts';
 import { addHilCommands } from './hil-commands.ts';
 import { withExamples, withJson } from './options.ts';
@@ -48,6 +49,8 @@ export async function addServiceCommands(
 			}),
 		);
 	withExamples(provisioner, [`${bimetal} provisioner -c provisioner.yaml`]);
+
+	addAttestCommands(program, registration);
 }
 
 /** What needs neither a proxy nor a log-in. */

@@ -1,0 +1,62 @@
+// What an agent on a node does, with a TPM that we did not write.
+import { createHmac, X509Certificate } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { EndorsementTrust } from './certificates/endorsement-certificate.ts';
+import { keyFingerprint } from './certificates/fingerprint.ts';
+import { EK, type SoftwareTpm } from './tpm/software-tpm.fixture.ts';
+
+export interface ShownKeys {
+	readonly ek: string;
+	readonly ekCertificate: string;
+	readonly ak: string;
+}
+
+/** Makes an attestation key, `NAME.ctx` and `NAME.pub`, below the endorsement key. */
+export async function makeKey(tpm: SoftwareTpm, name = 'ak'): Promise<void> {
+	await tpm.tool(
+		'tpm2_createak',
+		...['-C', EK.ecc, '-c', `${name}.ctx`, '-G', 'ecc', '-g', 'sha256', '-s', 'ecdsa', '-u', `${name}.pub`],
+		...['-f', 'tss', '-n', `${name}.name`],
+	);
+}
+
+/** What is sent to the registrar. */
+export async function shownKeys(tpm: SoftwareTpm, name = 'ak'): Promise<ShownKeys> {
+	await tpm.tool('tpm2_readpublic', '-c', EK.ecc, '-o', 'ek.pub', '-f', 'tss');
+	const text = async (file: string) => (await tpm.read(file)).toString('base64');
+	return {
+		ek: await text('ek.pub'),
+		ekCertificate: (await tpm.ekCertificate('ecc')).toString('base64'),
+		ak: await text(`${name}.pub`),
+	};
+}
+
+/** What an administrator enrols. */
+export async function fingerprintOf(tpm: SoftwareTpm): Promise<string> {
+	return keyFingerprint(new X509Certificate(await tpm.ekCertificate('ecc')).publicKey);
+}
+
+/** The answer to a credential: only this TPM finds it, and only with that key. */
+export async function answerTo(
+	tpm: SoftwareTpm,
+	{ credential, registration }: Record<string, unknown>,
+	name = 'ak',
+): Promise<string> {
+	await writeFile(path.join(tpm.folder, 'credential'), Buffer.from(String(credential), 'base64'));
+	await tpm.tool(
+		'tpm2_activatecredential',
+		...['-c', `${name}.ctx`, '-C', EK.ecc, '-i', 'credential', '-o', 'secret'],
+	);
+	return createHmac('sha256', await tpm.read('secret'))
+		.update(String(registration))
+		.digest('hex');
+}
+
+export function trustOf(...tpms: readonly SoftwareTpm[]): EndorsementTrust {
+	const der = (pem: Buffer) => new X509Certificate(pem).raw;
+	return {
+		roots: tpms.map(({ authority }) => der(authority.root)),
+		intermediates: tpms.map(({ authority }) => der(authority.issuer)),
+	};
+}

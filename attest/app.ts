@@ -1,0 +1,119 @@
+import type { Express, Request, Response } from 'express';
+import type { Registry } from 'prom-client';
+import { z } from 'zod';
+import type { Clock } from '../common/clock.ts';
+import { createApp, type Route } from '../common/http/app.ts';
+import { describeApi } from '../common/http/describe-api.ts';
+import { parse } from '../common/http/parse.ts';
+import type { Credentials } from '../common/identity/asked-authenticator.ts';
+import type { Logger } from '../common/log/logger.ts';
+import { type Actor, nobody } from './authorize/actor.ts';
+import { attestErrors } from './errors.ts';
+import { problem } from './http/problem.ts';
+import { type AttestRoute, type RouteDeps, routesOf } from './http/route.ts';
+
+/** A role that this process has: the registrar's, the verifier's, or both. */
+export interface Role {
+	readonly name: 'registrar' | 'verifier';
+	readonly routes: readonly AttestRoute[];
+}
+
+export interface AttestDeps extends RouteDeps {
+	readonly roles: readonly Role[];
+	/** Who this is; undefined for a credential that is not known. */
+	readonly authenticate: (credentials: Credentials) => Promise<Actor | undefined>;
+	/** Bytes: lists of measurements are long. */
+	readonly bodyLimit: number;
+	readonly version: string;
+	readonly clock: Clock;
+	readonly logger: Logger;
+	readonly registry?: Registry | undefined;
+}
+
+/** The interfaces of the roles, each under its name, as an application; it never listens. */
+export function createAttest(deps: AttestDeps): Express {
+	const { logger, registry, clock, bodyLimit } = deps;
+	return createApp({
+		routes: deps.roles.flatMap(role =>
+			[...role.routes, ...common(role, deps)].map(route => serve(role.name, route)),
+		),
+		before: [authenticate(deps)],
+		bodyLimit,
+		logger,
+		clock,
+		...(registry && { registry }),
+		challenge: 'Basic realm="attest", charset="UTF-8"',
+	});
+}
+
+/** Who shows no credential is nobody, who may do what agents do; who shows a wrong one is told. */
+const authenticate =
+	(deps: AttestDeps) =>
+	async (request: Request, response: Response, next: () => void): Promise<void> => {
+		const { authorization } = request.headers;
+		const token = request.get('x-auth-token');
+		const shows = authorization !== undefined || token !== undefined;
+		const actor = shows ? await deps.authenticate({ authorization, token }) : nobody;
+		if (!actor) throw attestErrors.NotLoggedIn('This user name and password are not known.');
+		response.locals.actor = actor;
+		next();
+	};
+
+function serve(role: Role['name'], route: AttestRoute): Route {
+	return {
+		method: route.method,
+		path: `/${role}/v1${route.path.replace(/\{(\w+)\}/g, ':$1')}`,
+		async handle(request, response) {
+			const given = route.method === 'GET' || route.method === 'DELETE' ? request.query : request.body;
+			const args = parse(route.args, { ...(given as object), ...request.params }, 'arguments');
+			const result = await route.run(args as never, response.locals.actor as Actor);
+			response.status(route.status ?? 200).json(result);
+		},
+	};
+}
+
+const failures: Readonly<Record<number, string>> = {
+	400: 'The arguments do not fit the call',
+	401: 'Not logged in',
+	403: 'Not allowed',
+	404: 'Something that the call names is not there, or not to be seen',
+	409: 'It is there already, or not as it must be for this',
+	422: 'What was shown is refused; the detail says why',
+};
+
+const me = z.strictObject({ name: z.string(), isAdmin: z.boolean(), projects: z.array(z.string()) });
+
+/** What every role answers. */
+function common({ name, routes }: Role, deps: AttestDeps): AttestRoute[] {
+	const { reads } = routesOf(deps);
+	const own = [
+		reads({
+			path: '/me',
+			action: 'me.show',
+			summary: 'Who asks: name, rights and projects',
+			answer: me,
+			verb: async (_tx, _args, { actor }) => ({
+				name: actor.name,
+				isAdmin: actor.isAdmin,
+				projects: [...actor.projects].sort(),
+			}),
+		}),
+	];
+	const described: AttestRoute = reads({
+		path: '/openapi.json',
+		action: 'api.describe',
+		summary: 'This description',
+		answer: z.looseObject({ openapi: z.string() }),
+		verb: async () =>
+			describeApi({
+				title: `Bimetal ${name}`,
+				version: deps.version,
+				description: 'Paths with /agent/ are called by nodes, without a log-in.',
+				prefix: `/${name}/v1`,
+				calls: [...routes, ...own, described],
+				failures,
+				error: problem,
+			}),
+	});
+	return [...own, described];
+}

@@ -1,0 +1,23 @@
+/** Who may do what. A rule names what decides; decide.ts finds it out. Administrators may do everything. */
+export type Rule =
+	/** Without a log-in as well: agents prove themselves by their TPM. */
+	| 'anybody'
+	/** Whoever is logged in. */
+	| 'any'
+	| 'admin';
+
+/** Every action of the interfaces. A route names one of them, or it does not compile. */
+export const rules = {
+	'me.show': 'any',
+	'api.describe': 'any',
+	'enrolment.list': 'admin',
+	'enrolment.create': 'admin',
+	'enrolment.delete': 'admin',
+	// Public keys and certificates: who judges a node must see whose they are.
+	'registration.find': 'any',
+	'registration.show': 'any',
+	'registration.begin': 'anybody',
+	'registration.activate': 'anybody',
+} as const satisfies Readonly<Record<string, Rule>>;
+
+export type ActionName = keyof typeof rules;

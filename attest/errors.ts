@@ -1,0 +1,36 @@
+import { errorsOf } from '../common/errors/error-table.ts';
+
+/** Every way in which the registrar and the verifier turn a request away. Evidence that is refused is no error: it is a verdict. */
+export const attestErrorTable = {
+	NotLoggedIn: {
+		status: 401,
+		meaning: 'No credential, or one that is not known. Agents on nodes need none: their TPM is theirs.',
+	},
+	Forbidden: { status: 403, meaning: 'This takes a right that the asker has not; the detail says which.' },
+	NotThere: { status: 404, meaning: 'There is no such thing, or it is not for the asker to see.' },
+	NotEnrolled: {
+		status: 404,
+		meaning: 'No endorsement key is on record for the node: an administrator enrols it first.',
+	},
+	EnrolmentDiffers: {
+		status: 409,
+		meaning: 'The node is enrolled with another endorsement key. If its TPM was replaced, forget it first.',
+	},
+	EndorsementKeyTaken: { status: 409, meaning: 'Another node is enrolled with this endorsement key.' },
+	RegistrationRefused: {
+		status: 422,
+		meaning: 'The keys are not those of the node’s TPM, or not fit; the detail has the refusal and its code.',
+	},
+	ActivationRefused: {
+		status: 403,
+		meaning: 'The answer is not one that the TPM could give, or comes too late. What was on record stays.',
+	},
+	TooMany: { status: 429, meaning: 'There are as many of these as there may be: wait until some are over.' },
+	HilAway: {
+		status: 503,
+		expose: true,
+		meaning: 'hil does not answer: who asks, or whose a node is, cannot be known.',
+	},
+} as const;
+
+export const attestErrors = errorsOf(attestErrorTable);

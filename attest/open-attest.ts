@@ -1,0 +1,92 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { systemClock } from '../common/clock.ts';
+import { listen, urlOf } from '../common/http/listen.ts';
+import { createOpsServer } from '../common/http/ops-server.ts';
+import { createAuthenticator } from '../common/identity/asked-authenticator.ts';
+import type { Logger } from '../common/log/logger.ts';
+import { createRegistry } from '../common/metrics/registry.ts';
+import { openStore } from '../common/store/open-store.ts';
+import { readVersion } from '../common/version.ts';
+import { createAttest, type Role } from './app.ts';
+import { askAccounts, readAccounts } from './authenticate/accounts.ts';
+import { askHil } from './authenticate/ask-hil.ts';
+import type { Actor } from './authorize/actor.ts';
+import { readCertificates } from './certificates/read-certificates.ts';
+import { enrolments } from './model/enrolment.ts';
+import { registrarRoutes } from './registrar/routes.ts';
+import type { AttestSite } from './site.ts';
+
+export interface RunningAttest {
+	readonly url: string;
+	readonly ops: string;
+	/** Lets what is under way end, and closes what was opened. */
+	close(): Promise<void>;
+}
+
+/** Bytes: the list of what a machine with many packages ran has some megabytes. */
+const bodyLimit = 16 * 1024 * 1024;
+
+/** Opens what a site names, wires it and listens; what was opened is closed again when a later step fails. */
+export async function openAttest(
+	site: AttestSite,
+	{ logger }: { readonly logger: Logger },
+): Promise<RunningAttest> {
+	const clock = systemClock;
+	const opened: (() => unknown)[] = [];
+	const close = async (): Promise<void> => {
+		for (const end of opened.splice(0).reverse()) await end();
+	};
+	try {
+		const store = await openStore(site.store);
+		opened.push(() => store.close());
+		const registry = createRegistry({ service: 'attest', process: true });
+		const world = (actor: Actor) => ({ actor, now: clock.now(), newId: randomUUID });
+		const shared = { store, world };
+		const roles: Role[] = [];
+		if (site.registrar) {
+			const trust = {
+				roots: site.registrar.roots.flatMap(readCertificates),
+				intermediates: site.registrar.intermediates.flatMap(readCertificates),
+			};
+			roles.push({ name: 'registrar', routes: registrarRoutes({ ...shared, trust, random: randomBytes }) });
+		}
+		const app = createAttest({
+			...shared,
+			roles,
+			authenticate: createAuthenticator({ ask: asks(site), clock }).authenticate,
+			bodyLimit,
+			version: readVersion(),
+			clock,
+			logger,
+			registry,
+		});
+		const server = site.tls
+			? createTlsServer(
+					{
+						cert: readFileSync(site.tls.certificate, 'utf8'),
+						key: readFileSync(site.tls.key, 'utf8'),
+						minVersion: 'TLSv1.2',
+					},
+					app,
+				)
+			: createServer(app);
+		const main = await listen(server, { ...site.listen, clock });
+		opened.push(() => main.close());
+		const checks = { store: () => store.read(tx => tx.count(enrolments)) };
+		const ops = await listen(createOpsServer({ registry, checks, clock }), { ...site.ops, clock });
+		opened.push(() => ops.close());
+		return { url: urlOf(site.tls ? 'https' : 'http', main), ops: urlOf('http', ops), close };
+	} catch (fault) {
+		await close();
+		throw fault;
+	}
+}
+
+function asks({ users }: AttestSite) {
+	if ('accounts' in users) return askAccounts(readAccounts(users.accounts));
+	const { url, ca } = users.hil;
+	return askHil({ url, ca: ca && readFileSync(ca, 'utf8') });
+}
