@@ -15,7 +15,7 @@ async function commands(): Promise<string[][]> {
 const withOwn = (command: Command): string[][] => [
 	[command.name()],
 	...command.commands
-		.filter(sub => sub.name() !== 'help')
+		.filter(sub => sub.name() !== 'help' && command.createHelp().visibleCommands(command).includes(sub))
 		.flatMap(withOwn)
 		.map(names => [command.name(), ...names]),
 ];

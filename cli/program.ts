@@ -4,6 +4,7 @@ import { addAllocationCommands } from './command-line/allocation-commands.ts';
 import { addBmcCommands } from './command-line/bmc-commands.ts';
 import { addGovernanceCommands } from './command-line/governance-commands.ts';
 import { addImageCommands } from './command-line/image-commands.ts';
+import { addLifeCommands } from './command-line/life-commands.ts';
 import { addNodeCommands } from './command-line/node-commands.ts';
 import { addQemuCommands } from './command-line/qemu-commands.ts';
 import { addRecoveryCommands } from './command-line/recovery-commands.ts';
@@ -78,7 +79,8 @@ Every command takes --help. '${bimetal} help exit-codes' tells what exit codes m
 	program.commandsGroup('Servers and their networks (hil):');
 	addNodeCommands(program, registration);
 	addAllocationCommands(program, registration);
-	program.commandsGroup('Images and disks (provisioner):');
+	program.commandsGroup('Images, disks, and nodes that boot from them (provisioner):');
+	addLifeCommands(program, registration);
 	addImageCommands(program, registration);
 	addOfflineCommands(program, registration);
 	addGovernanceCommands(program, registration);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { BimetalError } from '../common/errors/bimetal-error.ts';
+import { createNodeCalls, type NodeCalls } from './client/node-calls.ts';
 import { createTransport, type ProvisionerClientOptions, uploadHeaders } from './client/transport.ts';
 import * as views from './v1/views.ts';
 
@@ -8,6 +9,7 @@ export type ImageView = z.output<typeof views.image>;
 export type DiskView = z.output<typeof views.disk>;
 export type OperationView = z.output<typeof views.operation>;
 export type UsageView = z.output<typeof views.usage>;
+export type { NodeView } from './client/node-calls.ts';
 export type { UploadView } from './v1/views.ts';
 
 /** How an upload stands: bytes that are there for good, and what takes them in once all are. */
@@ -62,9 +64,13 @@ export interface ProvisionerClient {
 	createDisk(of: { project: string; name: string; image: string }): Promise<OperationView>;
 	deleteDisk(reference: string): Promise<OperationView>;
 	snapshot(disk: string, of: { name: string; description?: string | undefined }): Promise<OperationView>;
+	readonly nodes: NodeCalls;
 	operations(all?: boolean): Promise<readonly OperationView[]>;
-	/** `wait`: answered when it has ended, or after so many milliseconds (30,000 at most). */
-	operation(id: string, wait?: number): Promise<OperationView>;
+	/**
+	 * `wait`: answered when it has ended, or with `seen` when it is of another revision, or after so many milliseconds
+	 * (30,000 at most).
+	 */
+	operation(id: string, wait?: number, seen?: number): Promise<OperationView>;
 	cancel(id: string): Promise<OperationView>;
 	usage(): Promise<UsageView>;
 	close(): Promise<void>;
@@ -77,7 +83,8 @@ const ofProject = (path: string, project?: string): string =>
 const uploadList = z.strictObject({ uploads: z.array(views.upload) });
 
 export function createProvisionerClient(options: ProvisionerClientOptions): ProvisionerClient {
-	const { call, send, close } = createTransport(options);
+	const transport = createTransport(options);
+	const { call, send, close } = transport;
 	const { operation } = views;
 	const stand = (headers: Readonly<Record<string, unknown>>): UploadStand => {
 		const { 'upload-offset': offset, 'upload-operation': by } = headers;
@@ -130,8 +137,11 @@ export function createProvisionerClient(options: ProvisionerClientOptions): Prov
 		snapshot: (disk, of) => call(operation, 'POST', at`/v1/disks/${disk}/snapshot`, of),
 		operations: async (all = false) =>
 			(await call(views.operations, 'GET', `/v1/operations${all ? '?all=true' : ''}`)).operations,
-		operation: (id, wait = 0) =>
-			call(operation, 'GET', `${at`/v1/operations/${id}`}${wait > 0 ? `?wait=${wait}` : ''}`),
+		nodes: createNodeCalls(transport),
+		operation: (id, wait = 0, seen) => {
+			const since = seen === undefined ? '' : `&seen=${seen}`;
+			return call(operation, 'GET', `${at`/v1/operations/${id}`}${wait > 0 ? `?wait=${wait}${since}` : ''}`);
+		},
 		cancel: id => call(operation, 'POST', at`/v1/operations/${id}/cancel`, {}),
 		usage: () => call(views.usage, 'GET', '/v1/usage'),
 		close,

@@ -25,6 +25,7 @@ import { createUploads } from './image/uploads.ts';
 import { operations } from './model/operation.ts';
 import { createNodeAtHil } from './node/node-at-hil.ts';
 import { nodeKinds } from './node/node-kinds.ts';
+import { noteConfigured } from './node/note-configured.ts';
 import { serveRecorded } from './node/serve-node.ts';
 import { createRunner } from './operation/runner.ts';
 import type { ProvisionerSite } from './site.ts';
@@ -127,7 +128,7 @@ export async function openProvisioner(
 		const ops = await listen(createOpsServer({ registry, checks, clock }), { ...site.ops, clock });
 		opened.push(() => ops.close());
 		await uploads.start();
-		opened.push(await serveRecorded(served));
+		opened.push(await serveRecorded(served), noteConfigured({ ...served, onChange }));
 		await runner.start();
 		return { url: urlOf(site.tls ? 'https' : 'http', main), ops: urlOf('http', ops), close };
 	} catch (fault) {

@@ -22,6 +22,7 @@ import { openStagedFiles, type StagedFiles } from './image/staged-files.ts';
 import { createUploads } from './image/uploads.ts';
 import type { NodeAtHil } from './node/node-at-hil.ts';
 import { nodeKinds } from './node/node-kinds.ts';
+import { noteConfigured } from './node/note-configured.ts';
 import { serveRecorded } from './node/serve-node.ts';
 import { createRunner, type Runner } from './operation/runner.ts';
 import type { ProvisionerDeps } from './provisioner-deps.ts';
@@ -108,8 +109,10 @@ export async function startProvisioner(
 	const deps = { ...served, ...own, version: '0.0.0' };
 	const listening = await listen(createServer(createProvisioner(deps)), { host: '127.0.0.1', port: 0 });
 	const stopServing = await serveRecorded(served);
+	const stopNoting = noteConfigured({ ...served, onChange });
 	t.teardown(async () => {
 		stopServing();
+		stopNoting();
 		endings.close();
 		await listening.close(0);
 		await uploads.close();

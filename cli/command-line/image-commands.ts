@@ -4,10 +4,10 @@ import type { ImportOptions } from '../commands/image-import.ts';
 import type { ExportOptions, ShareOptions } from '../commands/images.ts';
 import { commandName } from '../context.ts';
 import type { ProvisionerOptions } from '../provisioner/provisioner-connection.ts';
-import { collect, group, withExamples, withHilConnection } from './options.ts';
+import { collect, group, withExamples } from './options.ts';
+import { type Of, withProvisioner } from './provisioner-options.ts';
 import type { Registration } from './registration.ts';
 
-type Of<T> = ProvisionerOptions & T;
 const onlyProject = 'only those of this project';
 const forProject = 'for this project (your only one, when absent)';
 
@@ -16,15 +16,6 @@ export function addImageCommands(program: Command, registration: Registration): 
 	addImages(program, registration);
 	addDisks(program, registration);
 	addOperations(program, registration);
-}
-
-/** Which provisioner, and as which user of hil. */
-function withProvisioner(command: Command): Command {
-	return withHilConnection(command).addOption(
-		new Option('--provisioner <url>', 'the provisioner (or BIMETAL_PROVISIONER_URL)').helpGroup(
-			'hil and user:',
-		),
-	);
 }
 
 const format = () => new Option('--format <format>', 'of the file').choices(['raw', 'qcow2']);
@@ -204,11 +195,21 @@ function addOperations(program: Command, { context, run }: Registration): void {
 		.command('show')
 		.description('Show an operation: its stages and their times, and what went wrong')
 		.argument('<operation>', 'its id')
-		.option('--follow', 'until it has ended')
-		.action(
-			run(async (id: string, o: Of<{ follow?: boolean }>) => (await load()).showOperation(context, id, o)),
-		);
-	withExamples(withProvisioner(show), [`${bimetal} operation show ID --follow`]);
+		.action(run(async (id: string, o: ProvisionerOptions) => (await load()).showOperation(context, id, o)));
+	withExamples(withProvisioner(show), [`${bimetal} operation show ID`]);
+	const follow = operation
+		.command('follow')
+		.summary('Show how an operation gets on, until it has ended')
+		.description(
+			'Shows how an operation gets on, stage by stage, until it has ended. Ctrl-C ends the showing, not the operation. With ' +
+				'--json it prints a line of JSON for each state that it comes to.',
+		)
+		.argument('<operation>', 'its id')
+		.action(run(async (id: string, o: ProvisionerOptions) => (await load()).followOperation(context, id, o)));
+	withExamples(withProvisioner(follow), [
+		`${bimetal} operation follow ID`,
+		`${bimetal} operation follow ID --json | jq -c .stages`,
+	]);
 	const cancel = operation
 		.command('cancel')
 		.description('End an operation: what it did is undone')

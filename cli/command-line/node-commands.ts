@@ -4,6 +4,7 @@ import type { PowerOptions, PowerVerb } from '../commands/hil-management.ts';
 import type { NodeListOptions } from '../commands/hil-nodes.ts';
 import { commandName } from '../context.ts';
 import type { HilOptions } from '../hil/hil-connection.ts';
+import { addLifeCommands } from './life-commands.ts';
 import { collect, group, withExamples, withHilConnection } from './options.ts';
 import type { Registration } from './registration.ts';
 
@@ -14,6 +15,8 @@ export function addNodeCommands(program: Command, registration: Registration): v
 	addTaking(node, registration);
 	addConnecting(node, registration);
 	addManaging(node, registration);
+	// `bimetal provision` is how it is spelled; who looks for it here finds it as well.
+	addLifeCommands(node, registration, { isHidden: true });
 }
 
 const dryRun = 'say what would become of which port, change nothing';

@@ -49,8 +49,9 @@ async function candidatesFor(
 	if (taking) {
 		if (taking.argChoices) return taking.argChoices;
 		const kind = valueKinds[before.at(-1) ?? ''];
+		if (isOfProvisioner(command))
+			return provisionerCandidates(context, kind ?? taking.name(), before, command);
 		if (isOfHil(command)) return hilCandidates(context, kind ?? taking.name(), before);
-		if (isOfProvisioner(command)) return provisionerCandidates(context, kind ?? taking.name(), before);
 		if (kind === 'profile') return listProfiles(profileHome(context));
 		if (kind === 'console') {
 			return fromProxy(context, before, async client =>
@@ -72,8 +73,11 @@ async function candidatesFor(
 		const { registeredArguments: all } = command;
 		const last = all.at(-1);
 		const argument = all[positionals] ?? (last?.variadic ? last : undefined);
-		const candidates = isOfHil(command) ? hilCandidates : provisionerCandidates;
-		return argument?.argChoices ?? candidates(context, argument?.name() ?? '', before);
+		if (argument?.argChoices) return argument.argChoices;
+		const kind = argument?.name() ?? '';
+		return isOfProvisioner(command)
+			? provisionerCandidates(context, kind, before, command)
+			: hilCandidates(context, kind, before);
 	}
 	if (command.name() === 'help') return [...subcommands(program), 'exit-codes'];
 	if (command.name() === 'explain' && positionals === 0) return ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'];
@@ -123,10 +127,9 @@ function position(program: Command, words: readonly string[]): { command: Comman
 			if (command.options.some(option => takes(option, word))) at++;
 			continue;
 		}
-		const next = command
-			.createHelp()
-			.visibleCommands(command)
-			.find(sub => sub.name() === word);
+		// Hidden ones too: who has typed one knows it.
+		const shown = command.createHelp().visibleCommands(command);
+		const next = [...shown, ...command.commands].find(sub => sub.name() === word);
 		if (next && positionals === 0) command = next;
 		else positionals++;
 	}

@@ -58,9 +58,14 @@ export const createDisk = (
 	[name, image]: readonly [string, string],
 	options: ProjectOptions,
 ): Promise<number> =>
-	withProvisioner(context, options, async ({ client }) => {
+	withProvisioner(context, options, async connection => {
+		const { client } = connection;
 		const project = await projectOf(client, options.project);
-		const { disk } = await operationEnd(context, client, await client.createDisk({ project, name, image }));
+		const { disk } = await operationEnd(
+			context,
+			connection,
+			await client.createDisk({ project, name, image }),
+		);
 		const made = await client.disk(disk ?? '');
 		if (options.json) printJson(context, made);
 		else printLine(context, `${visible(`${project}/${name}`)} is there: a clone of ${visible(made.image)}.`);
@@ -69,8 +74,9 @@ export const createDisk = (
 
 /** `bimetal disk delete DISK` */
 export const deleteDisk = (context: CliContext, name: string, options: ProvisionerOptions): Promise<number> =>
-	withProvisioner(context, options, async ({ client }) => {
-		const ended = await operationEnd(context, client, await client.deleteDisk(name));
+	withProvisioner(context, options, async connection => {
+		const { client } = connection;
+		const ended = await operationEnd(context, connection, await client.deleteDisk(name));
 		if (options.json) printJson(context, ended);
 		else printLine(context, `Disk ${visible(name)} is deleted.`);
 		return 0;
@@ -82,10 +88,11 @@ export const snapshotDisk = (
 	[disk, name]: readonly [string, string],
 	options: ProvisionerOptions & { readonly description?: string },
 ): Promise<number> =>
-	withProvisioner(context, options, async ({ client, suffix }) => {
+	withProvisioner(context, options, async connection => {
+		const { client } = connection;
 		const { description } = options;
 		const begun = await client.snapshot(disk, { name, ...(description !== undefined && { description }) });
-		return reportImage(context, client, options, begun, suffix);
+		return reportImage(context, connection, options, begun);
 	});
 
 /** `bimetal usage` */

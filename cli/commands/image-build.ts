@@ -22,12 +22,13 @@ export interface BuildImageOptions extends ProvisionerOptions {
 /** `bimetal image build debian`: made here, of Debian's packages, and uploaded; or only written to a file. */
 export async function buildImage(context: CliContext, options: BuildImageOptions): Promise<number> {
 	if (options.out === undefined)
-		return withProvisioner(context, options, async ({ client, suffix }) => {
+		return withProvisioner(context, options, async connection => {
+			const { client } = connection;
 			const project = await projectOf(client, options.project);
 			const { file, recipe } = await built(context);
 			const of = { project, name: options.name, format: 'qcow2', recipe } as const;
 			const id = await uploadFile(context, client, file, of);
-			return reportImage(context, client, options, { id }, suffix);
+			return reportImage(context, connection, options, { id });
 		});
 	const { file } = await built(context);
 	const to = path.resolve(context.cwd, options.out);

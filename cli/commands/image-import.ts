@@ -1,11 +1,12 @@
 import { open } from 'node:fs/promises';
 import path from 'node:path';
-import type { OperationView, ProvisionerClient } from '../../provisioner/client.ts';
+import type { OperationView } from '../../provisioner/client.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { usageError } from '../failure.ts';
 import { printJson, printLine } from '../output.ts';
 import { operationEnd } from '../provisioner/operation-end.ts';
 import {
+	type ProvisionerConnection,
 	type ProvisionerOptions,
 	projectOf,
 	withProvisioner,
@@ -23,7 +24,8 @@ export interface ImportOptions extends ProvisionerOptions {
 
 /** `bimetal image import FILE|URL` */
 export const importImage = (context: CliContext, source: string, options: ImportOptions): Promise<number> =>
-	withProvisioner(context, options, async ({ client, suffix }) => {
+	withProvisioner(context, options, async connection => {
+		const { client } = connection;
 		const isUrl = /^https?:\/\//i.test(source);
 		if (isUrl && options.sha256 === undefined)
 			throw usageError('what is its SHA-256? Whoever publishes the image says it', '--sha256 HEX');
@@ -42,25 +44,24 @@ export const importImage = (context: CliContext, source: string, options: Import
 		const begun = isUrl
 			? await client.fetchImage({ ...of, url: source, sha256: options.sha256 ?? '' })
 			: { id: await uploadFile(context, client, file, of) };
-		return reportImage(context, client, options, begun, suffix);
+		return reportImage(context, connection, options, begun);
 	});
 
 /** Waits until the image is there, and says so. */
 export async function reportImage(
 	context: CliContext,
-	client: ProvisionerClient,
+	connection: ProvisionerConnection,
 	options: ProvisionerOptions,
 	begun: Pick<OperationView, 'id'>,
-	suffix: string,
 ): Promise<number> {
-	const { image: id } = await operationEnd(context, client, begun);
-	const image = await client.image(id ?? '');
+	const { image: id } = await operationEnd(context, connection, begun);
+	const image = await connection.client.image(id ?? '');
 	if (options.json) printJson(context, image);
 	else {
 		const reference = visible(image.reference);
 		printLine(
 			context,
-			`${reference} is there. Next: ${commandName(context)} disk create DISK ${reference}${suffix}`,
+			`${reference} is there. Next: ${commandName(context)} disk create DISK ${reference}${connection.suffix}`,
 		);
 	}
 	return 0;

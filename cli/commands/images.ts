@@ -109,9 +109,10 @@ export const deleteImage = (
 	name: string,
 	options: ProvisionerOptions,
 ): Promise<number> =>
-	withProvisioner(context, options, async ({ client }) => {
+	withProvisioner(context, options, async connection => {
+		const { client } = connection;
 		const { reference } = await client.image(name);
-		const ended = await operationEnd(context, client, await client.deleteImage(name));
+		const ended = await operationEnd(context, connection, await client.deleteImage(name));
 		if (options.json) printJson(context, ended);
 		else printLine(context, `${visible(reference)} is deleted.`);
 		return 0;

@@ -2,8 +2,10 @@ import type { OperationView } from '../../provisioner/client.ts';
 import type { CliContext } from '../context.ts';
 import { dateText, painter, printFields, printJson, printLine, printTable, relativeTime } from '../output.ts';
 import { operationEnd } from '../provisioner/operation-end.ts';
-import { bytesText } from '../provisioner/progress-bar.ts';
+import { times, timeText } from '../provisioner/operation-progress.ts';
+import { amountText } from '../provisioner/progress-bar.ts';
 import { type ProvisionerOptions, withProvisioner } from '../provisioner/provisioner-connection.ts';
+import { configuredText } from '../provisioner/stage-table.ts';
 import { visible } from '../visible.ts';
 
 const colours = { PENDING: 'yellow', UNDOING: 'yellow', DONE: 'green', FAILED: 'red' } as const;
@@ -41,17 +43,27 @@ export const listOperations = (
 		return 0;
 	});
 
-/** `bimetal operation show OPERATION`; with `follow` until it has ended. */
+/** `bimetal operation show OPERATION` */
 export const showOperation = (
 	context: CliContext,
 	id: string,
-	options: ProvisionerOptions & { readonly follow?: boolean },
+	options: ProvisionerOptions,
 ): Promise<number> =>
-	withProvisioner(context, options, async ({ client }) => {
-		const operation = options.follow
-			? await operationEnd(context, client, { id })
-			: await client.operation(id);
-		return printOperation(context, options, operation);
+	withProvisioner(context, options, async ({ client }) =>
+		printOperation(context, options, await client.operation(id)),
+	);
+
+/** `bimetal operation follow OPERATION`: until it has ended; as JSON, a line for each state that it comes to. */
+export const followOperation = (
+	context: CliContext,
+	id: string,
+	options: ProvisionerOptions,
+): Promise<number> =>
+	withProvisioner(context, options, async connection => {
+		const onChange = (now: OperationView): void =>
+			void context.stdout.write(`${visible(JSON.stringify(now))}\n`);
+		const ended = await operationEnd(context, connection, { id }, options.json ? { onChange } : {});
+		return options.json ? 0 : printOperation(context, options, ended);
 	});
 
 /** `bimetal operation cancel OPERATION` */
@@ -69,7 +81,8 @@ function printOperation(context: CliContext, { json }: ProvisionerOptions, opera
 		printJson(context, operation);
 		return 0;
 	}
-	const { progress, error, reason, attempts } = operation;
+	const { progress, error, reason, attempts, note, during } = operation;
+	const configured = configuredText(operation);
 	const subject = [operation.image, operation.disk, operation.node].filter(each => each !== null);
 	printFields(context, [
 		['operation', painter(context)('bold', visible(operation.id))],
@@ -79,19 +92,15 @@ function printOperation(context: CliContext, { json }: ProvisionerOptions, opera
 		['about', visible(subject.join(', ')) || '-'],
 		['asked', visible(`${dateText(operation.askedAt)} by ${operation.asker}`)],
 		['stages', operation.stages.map(stageText).join('\n') || '-'],
-		...(progress ? [['progress', progressText(progress.done, progress.total)] as const] : []),
-		...(error === null ? [] : [['trouble', visible(`${error} (tried ${attempts} times)`)] as const]),
+		...(progress ? [['progress', amountText(progress.done, progress.total)] as const] : []),
+		...(configured === undefined ? [] : [['configured', configured] as const]),
+		...(note === null ? [] : [['waits', visible(note)] as const]),
+		...(error === null ? [] : [['trouble', visible(`${error} (tried ${times(attempts)})`)] as const]),
 		...(reason === null ? [] : [['reason', visible(reason)] as const]),
+		...(during === null ? [] : [['in stage', visible(during)] as const]),
 	]);
 	return 0;
 }
 
 const stageText = ({ name, ms, isOver }: OperationView['stages'][number]): string =>
-	visible(
-		`${name}  ${ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`}${isOver ? '' : ', under way'}`,
-	);
-
-function progressText(done: number, total: number | null): string {
-	if (total === 100) return `${Math.round(done)} %`;
-	return total === null ? bytesText(done) : `${bytesText(done)} of ${bytesText(total)}`;
-}
+	visible(`${name.padEnd(10)}${timeText(ms).padStart(11)}${isOver ? '' : '  under way'}`);

@@ -1,54 +1,99 @@
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import type { OperationView, ProvisionerClient } from '../../provisioner/client.ts';
+import type { OperationView } from '../../provisioner/client.ts';
+import { sleep } from '../commands/follow.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { hinted } from '../failure.ts';
 import { visible } from '../visible.ts';
-import { progressBar } from './progress-bar.ts';
+import { operationProgress } from './operation-progress.ts';
+import type { ProvisionerConnection } from './provisioner-connection.ts';
 
-/** Milliseconds that one look waits for the end. */
-const look = 1000;
+/** Milliseconds that one look waits for news: on a terminal no more than a second, for the times that it shows. */
+const liveLook = 1000;
+const quietLook = 25_000;
+/** Milliseconds between two tries to reach a provisioner that has gone away, and how many: it may be starting again. */
+const retryEvery = 2000;
+const mostRetries = 30;
+
+export interface FollowHow {
+	/** Is given each state that it comes to, instead of what people are shown. */
+	readonly onChange?: (operation: OperationView) => void;
+}
 
 /**
- * Shows how an operation gets on until it has ended.
+ * Shows how an operation gets on until it has ended, through a restart of the provisioner as well.
  * @throws OperationFailed with the reason; Interrupted when the user does not wait: the operation goes on
  */
 export async function operationEnd(
 	context: CliContext,
-	client: ProvisionerClient,
+	connection: ProvisionerConnection,
 	begun: Pick<OperationView, 'id'>,
+	{ onChange }: FollowHow = {},
 ): Promise<OperationView> {
-	const progress = progressBar(context);
+	const { client, suffix } = connection;
 	const { id } = begun;
 	const bimetal = commandName(context);
+	const signal = context.interruption();
+	const progress = onChange ? undefined : operationProgress(context);
+	let seen: number | undefined;
+	let isEnded = false;
+	let retries = 0;
 	try {
 		for (;;) {
-			const now = await client.operation(id, look);
-			if (now.status === 'DONE') return now;
-			if (now.status === 'FAILED')
-				throw hinted(
-					new BimetalError('OperationFailed', now.reason ?? 'it came to nothing', { status: 500 }),
-					`${bimetal} operation show ${id}; everything is as before`,
-				);
-			showStage(progress, now);
+			const look = progress && context.stderr.isTTY ? liveLook : quietLook;
+			const now = await client.operation(id, seen === undefined ? 0 : look, seen).catch(async fault => {
+				const isAway = fault instanceof BimetalError && fault.code === 'ProvisionerUnreachable';
+				// Of one that was never reached it is said at once.
+				if (!isAway || seen === undefined || ++retries > mostRetries) throw fault;
+				progress?.say('the provisioner does not answer; trying again');
+				await sleep(context.clock, retryEvery, signal);
+				return undefined;
+			});
+			if (!now) continue;
+			retries = 0;
+			if (now.revision !== seen) onChange?.(now);
+			isEnded = now.endedAt !== null;
+			if (now.status === 'FAILED') throw failure(now, `${bimetal} operation show ${id}${suffix}`);
+			progress?.show(now);
+			if (isEnded) return now;
+			seen = now.revision;
 		}
 	} catch (error) {
-		if (error instanceof BimetalError && error.code === 'Interrupted')
-			throw hinted(error, `${bimetal} operation show ${id} — it goes on; 'operation cancel' ends it`);
+		if (isEnded || !(error instanceof BimetalError)) throw error;
+		const next = `${bimetal} operation follow ${id}${suffix} — it goes on; ${bimetal} operation cancel ${id}${suffix} ends it`;
+		if (error.code === 'Interrupted') throw hinted(error, next);
+		if (error.code === 'ProvisionerUnreachable' && seen !== undefined)
+			throw hinted(
+				error,
+				`${bimetal} operation follow ${id}${suffix}, once it answers: it takes up what was begun`,
+			);
 		throw error;
 	} finally {
-		progress.end();
+		progress?.end();
 	}
 }
 
-function showStage(
-	progress: ReturnType<typeof progressBar>,
-	{ status, stages, progress: far, error }: OperationView,
-): void {
-	const stage = stages.at(-1)?.name ?? 'waiting';
-	const trouble = error === null ? '' : ` (${visible(error)}; tried again)`;
-	const isShare = far?.total === 100;
-	if (status === 'UNDOING') progress.say(`undoing: ${visible(stage)}${trouble}`);
-	else if (!far || trouble) progress.say(`${visible(stage)}${trouble}`);
-	else if (isShare) progress.show(visible(stage), far.done, 100, value => `${Math.round(value)} %`);
-	else progress.show(visible(stage), far.done, far.total);
+/** What may be looked at when a stage has come to nothing. */
+const looks: Readonly<Record<string, string>> = {
+	network: 'node show NODE — its networks',
+	power: 'node power NODE status, and requests — what was denied or withdrawn',
+	dhcp: 'node console NODE — what it says while it boots, at the next try',
+	login: 'node console NODE — what it says while it boots, at the next try',
+	node: 'node list --free — --where takes another kind',
+};
+const sameLook: Readonly<Record<string, string>> = {
+	detach: 'network',
+	project: 'network',
+	'power-off': 'power',
+	script: 'dhcp',
+};
+
+function failure({ reason, during, node }: OperationView, show: string): BimetalError {
+	const where = during === null ? '' : `${during}: `;
+	const look = looks[sameLook[during ?? ''] ?? during ?? ''];
+	const bimetal = show.slice(0, show.indexOf(' operation'));
+	const next = look === undefined ? show : `${bimetal} ${look.replace('NODE', visible(node ?? 'NODE'))}`;
+	return hinted(
+		new BimetalError('OperationFailed', `${where}${reason ?? 'it came to nothing'}`, { status: 500 }),
+		`${next}; everything is as it was before`,
+	);
 }

@@ -12,6 +12,18 @@ export function bytesText(bytes: number): string {
 	return `${unit === 0 || value >= 99.5 ? Math.round(value) : Number(value.toPrecision(2))} ${units[unit]}`;
 }
 
+/** A bar of which so much is full, from 0 to 1. */
+export function barText(share: number): string {
+	const full = Math.round(Math.min(1, share) * width);
+	return `${'█'.repeat(full)}${'░'.repeat(width - full)}`;
+}
+
+/** How much is done, of bytes; or of a hundred. */
+export function amountText(done: number, total: number | null): string {
+	if (total === 100) return `${Math.round(done)} %`;
+	return total === null ? bytesText(done) : `${bytesText(done)} of ${bytesText(total)}`;
+}
+
 /** On a terminal a bar that fills; elsewhere a line for each tenth. */
 export function progressBar(context: CliContext) {
 	const line = progressLine(context);
@@ -28,9 +40,7 @@ export function progressBar(context: CliContext) {
 				line.show(`${label} ${Math.floor(share * 10) * 10} % of ${text(total)}`);
 				return;
 			}
-			const full = Math.round(share * width);
-			const bar = `${'█'.repeat(full)}${'░'.repeat(width - full)}`;
-			line.show(`${label} ${bar} ${Math.floor(share * 100)} %, ${text(done)} of ${text(total)}`);
+			line.show(`${label} ${barText(share)} ${Math.floor(share * 100)} %, ${text(done)} of ${text(total)}`);
 		},
 		say: (label: string) => line.show(label),
 		end: () => line.end(),

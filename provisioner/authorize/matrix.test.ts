@@ -60,6 +60,7 @@ async function furnished() {
 			hostname: 'n1',
 			keys: [],
 			userData: null,
+			operation: null,
 			since: 1,
 		}),
 	);

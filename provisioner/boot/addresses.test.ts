@@ -46,6 +46,7 @@ test('when all are given, only what boots no more goes without', async t => {
 				hostname: 'n',
 				keys: [],
 				userData: null,
+				operation: null,
 				since: 0,
 			}),
 		);

@@ -1,5 +1,5 @@
 import type { TargetSession, TargetSpec } from '../target/targets.ts';
-import type { BootEntry, BootNetwork } from './boot-network.ts';
+import type { BootEntry, BootEvent, BootNetwork } from './boot-network.ts';
 
 /** A provisioning network in memory, with its targets: for tests of what is built on one. */
 export interface MemoryNetwork extends BootNetwork {
@@ -9,6 +9,8 @@ export interface MemoryNetwork extends BootNetwork {
 	readonly faults: Error[];
 	/** Who is logged in, by target. */
 	readonly loggedIn: Map<string, TargetSession[]>;
+	/** Tells of a node that boots. */
+	tell(event: BootEvent): void;
 }
 
 export function createMemoryNetwork(network: string): MemoryNetwork {
@@ -16,6 +18,8 @@ export function createMemoryNetwork(network: string): MemoryNetwork {
 	const served = new Map<string, TargetSpec>();
 	const loggedIn = new Map<string, TargetSession[]>();
 	const faults: Error[] = [];
+	const listeners = new Set<(event: BootEvent) => void>();
+	const seen = new Map<string, number>();
 	const fail = (): void => {
 		const fault = faults.shift();
 		if (fault) throw fault;
@@ -35,8 +39,15 @@ export function createMemoryNetwork(network: string): MemoryNetwork {
 			fail();
 			entries.delete(mac);
 		},
-		onEvent: () => () => undefined,
-		lastSeen: () => undefined,
+		onEvent(listener) {
+			listeners.add(listener);
+			return () => listeners.delete(listener);
+		},
+		lastSeen: (mac, kind) => seen.get(`${mac} ${kind}`),
+		tell(event) {
+			seen.set(`${event.mac} ${event.kind}`, event.at);
+			for (const listener of listeners) listener(event);
+		},
 		targets: {
 			portals: ['10.0.0.254:3260'],
 			async serve(spec) {

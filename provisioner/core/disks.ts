@@ -105,7 +105,7 @@ async function viewOf(tx: ReadTransaction, id: string, { suspended, ...document 
 	const source = await tx.get(images, document.image);
 	return {
 		...document,
-		resumesOn: suspended?.where ?? null,
+		resumesOn: document.node === null ? (suspended?.where ?? null) : null,
 		id,
 		image: source ? referenceOf(source) : document.image,
 		madeAt: new Date(document.madeAt).toISOString(),

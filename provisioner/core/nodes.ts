@@ -2,6 +2,7 @@ import type { ReadTransaction } from '../../common/store/store.ts';
 import { provisionerErrors } from '../errors.ts';
 import { type Booting, bootings } from '../model/booting.ts';
 import { disks } from '../model/disk.ts';
+import { operations } from '../model/operation.ts';
 import type { World } from './world.ts';
 
 export interface NodeView {
@@ -15,10 +16,14 @@ export interface NodeView {
 	readonly hostname: string;
 	/** ISO 8601. */
 	readonly since: string;
+	/** When it has fetched its configuration since it was booted here last. */
+	readonly configuredAt: string | null;
 }
 
 async function viewOf(tx: ReadTransaction, booting: Booting): Promise<NodeView> {
-	const { node, project, network, nic, hostname, since } = booting;
+	const { node, project, network, nic, hostname, since, operation } = booting;
+	const booted = operation === null ? undefined : await tx.get(operations, operation);
+	const configuredAt = booted?.configuredAt ?? null;
 	const names: string[] = [];
 	for (const id of booting.disks) {
 		const disk = await tx.get(disks, id);
@@ -33,6 +38,7 @@ async function viewOf(tx: ReadTransaction, booting: Booting): Promise<NodeView> 
 		nic,
 		hostname,
 		since: new Date(since).toISOString(),
+		configuredAt: configuredAt === null ? null : new Date(configuredAt).toISOString(),
 	};
 }
 

@@ -18,15 +18,25 @@ export interface OperationView {
 	readonly attempts: number;
 	/** What went wrong last, while it is tried again. */
 	readonly error: string | null;
-	/** Why it comes, or came, to nothing. */
+	/** What the stage that is under way waits for, where that is somebody's word. */
+	readonly note: string | null;
+	/** Why it comes, or came, to nothing; and the stage that was under way then. */
 	readonly reason: string | null;
+	readonly during: string | null;
+	/** Goes up with everything that is recorded of it. */
+	readonly revision: number;
 	/** ISO 8601. */
 	readonly askedAt: string;
 	readonly endedAt: string | null;
+	/** When its node has fetched its configuration, mostly after the end. */
+	readonly configuredAt: string | null;
 }
+
+const iso = (moment: number): string => new Date(moment).toISOString();
 
 const viewOf = (id: string, document: Operation, now: number): OperationView => {
 	const { kind, project, asker, status, image, disk, node, progress, attempts, error, askedAt } = document;
+	const { note, revision, configuredAt } = document;
 	return {
 		id,
 		kind,
@@ -44,9 +54,13 @@ const viewOf = (id: string, document: Operation, now: number): OperationView => 
 		progress,
 		attempts,
 		error,
+		note,
 		reason: 'reason' in document ? document.reason : null,
-		askedAt: new Date(askedAt).toISOString(),
-		endedAt: 'endedAt' in document ? new Date(document.endedAt).toISOString() : null,
+		during: 'during' in document ? document.during : null,
+		revision,
+		askedAt: iso(askedAt),
+		endedAt: 'endedAt' in document ? iso(document.endedAt) : null,
+		configuredAt: configuredAt === null ? null : iso(configuredAt),
 	};
 };
 

@@ -22,6 +22,8 @@ const booting = z.strictObject({
 	keys: z.array(z.string()),
 	/** Sealed: it may hold secrets. */
 	userData: z.string().nullable(),
+	/** The operation that has booted it last. */
+	operation: z.string().nullable().default(null),
 	since: moment,
 });
 /** A node that boots from a disk of ours: served as long as this is recorded. By the node's name. */
@@ -29,4 +31,5 @@ export type Booting = z.output<typeof booting>;
 export const bootings = defineCollection('bootings', booting, {
 	project: ({ project }) => project,
 	disk: ({ disks }) => disks,
+	mac: ({ mac }) => mac,
 });

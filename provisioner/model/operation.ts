@@ -24,15 +24,23 @@ const base = {
 	/** Faults since the last stage was over, and what went wrong last. */
 	attempts: z.int().min(0),
 	error: z.string().nullable(),
+	/** What the stage that is under way waits for, where that is somebody's word. */
+	note: z.string().nullable().default(null),
+	/** Goes up with everything that is recorded of it. */
+	revision: z.int().min(0).default(0),
 	askedAt: moment,
+	/** When its node has fetched its configuration, mostly after the end. */
+	configuredAt: moment.nullable().default(null),
 };
+/** Why it comes to nothing, and the stage that was under way then. */
+const failure = { reason: z.string(), during: z.string().nullable().default(null) };
 const operation = z.discriminatedUnion('status', [
 	z.strictObject({ status: z.literal('PENDING'), ...base }),
 	/** It comes to nothing; what was done is being undone. */
-	z.strictObject({ status: z.literal('UNDOING'), ...base, reason: z.string() }),
+	z.strictObject({ status: z.literal('UNDOING'), ...base, ...failure }),
 	z.strictObject({ status: z.literal('DONE'), ...base, endedAt: moment }),
 	/** Everything is as before. */
-	z.strictObject({ status: z.literal('FAILED'), ...base, reason: z.string(), endedAt: moment }),
+	z.strictObject({ status: z.literal('FAILED'), ...base, ...failure, endedAt: moment }),
 ]);
 /** Slow work, journalled: each stage can be repeated, and undone. */
 export type Operation = z.output<typeof operation>;

@@ -40,9 +40,15 @@ export interface NodeAtHil {
 	attach(node: string, nic: string, network: string): Promise<void>;
 	detach(node: string, nic: string, network: string): Promise<void>;
 	/** Boots it anew from the network; resolves when its BMC has taken it, also after another party's approval. */
-	bootFromNetwork(node: string, signal: AbortSignal): Promise<void>;
+	bootFromNetwork(node: string, waiting: Waiting): Promise<void>;
 	/** Resolves when its BMC says that it is off, and that it boots from nothing in particular. */
-	turnOff(node: string, signal: AbortSignal): Promise<void>;
+	turnOff(node: string, waiting: Waiting): Promise<void>;
+}
+
+/** How what takes long is ended, and who is told when it waits for another party; null: no more. */
+export interface Waiting {
+	readonly signal: AbortSignal;
+	note(what: string | null): Promise<void>;
 }
 
 /** Milliseconds between two looks at what others do, and for a machine to be off after it was told. */
@@ -51,11 +57,12 @@ const patience = 120_000;
 
 export function createNodeAtHil({ hil, clock }: NodeAtHilDeps): NodeAtHil {
 	/** Until what another party must agree to has been done. @throws Cancelled when it is not to be */
-	async function approved(what: string, managed: Managed, signal: AbortSignal): Promise<void> {
+	async function approved(what: string, managed: Managed, { signal, note }: Waiting): Promise<void> {
 		if (!managed.waiting) return;
+		await note(managed.message);
 		for (;;) {
 			const { status } = await hil.queued(managed.id);
-			if (status === 'DONE') return;
+			if (status === 'DONE') return note(null);
 			if (status === 'ERROR') throw provisionerErrors.Cancelled(`${what} was not approved.`);
 			await pause(clock, look, signal);
 		}
@@ -117,22 +124,22 @@ export function createNodeAtHil({ hil, clock }: NodeAtHilDeps): NodeAtHil {
 		async detach(node, nic, network) {
 			if ((await nativeOf(node, nic)) === network) await take({ do: 'detach_network', node, nic, network });
 		},
-		async bootFromNetwork(node, signal) {
+		async bootFromNetwork(node, waiting) {
 			await hil.setObm(node, true);
-			await approved('The boot device', await hil.setBootDevice(node, 'pxe'), signal);
+			await approved('The boot device', await hil.setBootDevice(node, 'pxe'), waiting);
 			const isOff = (await hil.powerStatus(node)) === 'off';
-			await approved('The power-on', await hil.power(node, isOff ? 'on' : 'force-cycle'), signal);
+			await approved('The power-on', await hil.power(node, isOff ? 'on' : 'force-cycle'), waiting);
 		},
-		async turnOff(node, signal) {
+		async turnOff(node, waiting) {
 			await hil.setObm(node, true);
 			if ((await hil.powerStatus(node)) !== 'off') {
-				await approved('The power-off', await hil.power(node, 'off'), signal);
+				await approved('The power-off', await hil.power(node, 'off'), waiting);
 			}
 			for (const until = clock.elapsed() + patience; (await hil.powerStatus(node)) !== 'off'; ) {
 				if (clock.elapsed() > until) throw provisionerErrors.HilAway(`Node ${node} does not go off.`);
-				await pause(clock, look, signal);
+				await pause(clock, look, waiting.signal);
 			}
-			await approved('The boot device', await hil.setBootDevice(node, 'none'), signal);
+			await approved('The boot device', await hil.setBootDevice(node, 'none'), waiting);
 		},
 	};
 }

@@ -9,6 +9,8 @@ const resumeInput = z.object({
 	/** hil's query for nodes of the kind; the disk's project takes the first free one that fits. */
 	where: z.string(),
 	network: z.string(),
+	/** The node that it is to be, whatever its kind: a free one, or one of the project's that boots from nothing here. */
+	on: z.string().nullable().default(null),
 });
 
 /** Milliseconds between two looks at a node that is leaving. */
@@ -42,21 +44,24 @@ export function nodeKinds(deps: NodeKindDeps): Readonly<Record<string, Kind>> {
 	const take: Stage = {
 		name: 'node',
 		async run(context) {
-			const { where, network } = resumeInput.parse(context.operation.input);
+			const { where, network, on } = resumeInput.parse(context.operation.input);
 			const { project } = context.operation;
 			const kept = context.operation.output.node;
 			if (typeof kept === 'string' && (await nodes.projectOf(kept)) === project) return;
-			for (const node of await nodes.findFree(where)) {
+			for (const node of on === null ? await nodes.findFree(where) : [on]) {
+				const { nic, project: owner } = await nodes.look(node, undefined);
+				const isOurs = owner === project;
 				// Noted before it is taken: whoever comes after us knows whose it is.
-				const { nic } = await nodes.look(node, undefined);
-				await context.keep({ node, nic: nic.label, mac: nic.mac, network });
-				if (await nodes.take(project, node)) return;
+				await context.keep({ node, nic: nic.label, mac: nic.mac, network, isOurs });
+				if (isOurs || (owner === null && (await nodes.take(project, node)))) return;
 			}
-			throw provisionerErrors.InUse(`No node is free that fits: ${where || 'any'}.`);
+			throw provisionerErrors.InUse(
+				on === null ? `No node is free that fits: ${where || 'any'}.` : `Node ${on} is not free.`,
+			);
 		},
 		async undo(context) {
-			const { node } = context.operation.output;
-			if (typeof node !== 'string') return;
+			const { node, isOurs } = context.operation.output;
+			if (typeof node !== 'string' || isOurs === true) return;
 			if ((await nodes.projectOf(node)) === context.operation.project)
 				await nodes.giveBack(context.operation.project, node);
 		},

@@ -1,70 +1,12 @@
 // Nodes are provisioned at a real hil, with switches and BMCs in memory: what is done to them, in which order, and undone.
-import test, { type ExecutionContext } from 'ava';
-import { FakeClock } from '../../common/clock.ts';
-import { createMemoryStore } from '../../common/store/memory-store.fixture.ts';
-import { createHilClient } from '../../hil/client.ts';
-import { startHil } from '../../hil/hil.fixture.ts';
-import { createMemoryObm } from '../../hil/obm/memory-obm.fixture.ts';
+import test from 'ava';
 import { createMemoryNetwork } from '../boot/memory-network.fixture.ts';
 import { provisionerErrors } from '../errors.ts';
 import { startProvisioner } from '../provisioner.fixture.ts';
-import { createMemoryStorage } from '../storage/memory-storage.fixture.ts';
-import { createNodeAtHil } from './node-at-hil.ts';
-
-const type = 'http://schema.massopencloud.org/haas/v0/switches/mock';
-const bmc = (node: string): string => `https://p/bmc/${node}`;
-
-/** Node n1 of project red, whose NIC is in a port of switch tor; a public network `boot` with VLAN 500. */
-async function start(t: ExecutionContext) {
-	const obm = createMemoryObm();
-	const hil = await startHil(t, { obm });
-	await hil.ok('PUT', '/v0/project/red');
-	await hil.ok('PUT', '/v0/network/boot', { owner: 'admin', access: '', net_id: '500' });
-	await hil.ok('PUT', '/v0/switch/tor', { type, hostname: 'tor', username: 'u', password: 'p' });
-	for (const index of [1, 2]) {
-		const node = `n${index}`;
-		await hil.ok('PUT', `/v0/node/${node}`, { obmd: { uri: bmc(node), admin_token: '' } });
-		await hil.ok('PUT', `/v0/node/${node}/nic/eth0`, { macaddr: `02:00:00:00:00:0${index}` });
-		await hil.ok('PUT', `/v0/switch/tor/port/gi1/0/${index}`);
-		await hil.ok('POST', `/v0/switch/tor/port/gi1/0/${index}/connect_nic`, { node, nic: 'eth0' });
-		await hil.ok('POST', '/v0/project/red/connect_node', { node });
-		obm.at(bmc(node)).power = 'off';
-	}
-	const client = createHilClient({ url: hil.url, username: 'root', password: 'root' });
-	t.teardown(() => client.close());
-	const clock = new FakeClock();
-	const nodes = createNodeAtHil({ hil: client, clock });
-	const [store, storage, network] = [createMemoryStore(), createMemoryStorage(), createMemoryNetwork('boot')];
-	const provisioner = await startProvisioner(t, { store, storage, network, nodes });
-	await provisioner.image('red', 'debian');
-	const port = (index: number) =>
-		hil.mocks.at('tor').ports.get(`gi1/0/${index}`) ?? { native: null, tagged: [] };
-	/** Lets time pass for both, until an operation is over. */
-	async function over(id: unknown): Promise<Record<string, unknown>> {
-		for (let turn = 0; turn < 400; turn++) {
-			const found = await provisioner.ok('GET', `/v1/operations/${id}`);
-			if (found.endedAt !== null) return found;
-			await new Promise(resolve => setImmediate(resolve));
-			provisioner.clock.advance(500);
-			clock.advance(500);
-		}
-		throw new Error(`it goes on: ${JSON.stringify(await provisioner.ok('GET', `/v1/operations/${id}`))}`);
-	}
-	/** The machine comes to its disk as soon as it is served and on. */
-	const comesUp = (): void => {
-		const { serve } = network.targets;
-		Object.assign(network.targets, {
-			async serve(spec: Parameters<typeof serve>[0]) {
-				await serve(spec);
-				network.loggedIn.set(spec.iqn, [{ initiator: spec.initiator, addresses: [...spec.addresses] }]);
-			},
-		});
-	};
-	return { hil, obm, provisioner, network, storage, store, port, over, comesUp };
-}
+import { bmc, startNodeBench } from './node-bench.fixture.ts';
 
 test('a node is provisioned: cloned, connected, served, told, booted; and deprovisioned with its disk saved', async t => {
-	const { obm, provisioner, network, storage, port, over, comesUp } = await start(t);
+	const { obm, provisioner, network, storage, port, over, comesUp } = await startNodeBench(t);
 	comesUp();
 	const body = {
 		project: 'red',
@@ -116,7 +58,7 @@ test('a node is provisioned: cloned, connected, served, told, booted; and deprov
 });
 
 test('whichever stage is refused, everything is as before', async t => {
-	const { hil, obm, provisioner, network, storage, port, over, comesUp } = await start(t);
+	const { hil, obm, provisioner, network, storage, port, over, comesUp } = await startNodeBench(t);
 	comesUp();
 	const refused = provisionerErrors.ImageRefused('no');
 	const troubles: [string, () => void, () => void][] = [
@@ -165,7 +107,7 @@ test('whichever stage is refused, everything is as before', async t => {
 });
 
 test("only the project's own nodes, on NICs that are not elsewhere, on networks that there are", async t => {
-	const { hil, provisioner } = await start(t);
+	const { hil, provisioner } = await startNodeBench(t);
 	const call = (node: string, more: object, who?: string) =>
 		provisioner.call(
 			'POST',
@@ -187,7 +129,7 @@ test("only the project's own nodes, on NICs that are not elsewhere, on networks 
 });
 
 test('after a start every node is served as before; what the storage opens anew as well', async t => {
-	const { provisioner, network, storage, store, over, comesUp } = await start(t);
+	const { provisioner, network, storage, store, over, comesUp } = await startNodeBench(t);
 	comesUp();
 	await over(
 		(await provisioner.ok('POST', '/v1/nodes/n1/provision', { project: 'red', image: 'debian' })).id,
@@ -200,7 +142,7 @@ test('after a start every node is served as before; what the storage opens anew 
 });
 
 test('a node is made anew from another image, and back when that is refused', async t => {
-	const { obm, provisioner, network, storage, over, comesUp } = await start(t);
+	const { obm, provisioner, network, storage, over, comesUp } = await startNodeBench(t);
 	comesUp();
 	await provisioner.image('red', 'other', 'another image');
 	await over(
@@ -227,7 +169,7 @@ test('a node is made anew from another image, and back when that is refused', as
 });
 
 test('a node is rescued with its own disk beside the rescue image, and goes back to it', async t => {
-	const { provisioner, network, over, comesUp } = await start(t);
+	const { provisioner, network, over, comesUp } = await startNodeBench(t);
 	comesUp();
 	await provisioner.image('red', 'rescue', 'tools');
 	await over(
@@ -250,7 +192,7 @@ test('a node is rescued with its own disk beside the rescue image, and goes back
 });
 
 test('a node is suspended: saved and free; it is resumed on another one of its kind', async t => {
-	const { hil, provisioner, network, over, comesUp } = await start(t);
+	const { hil, provisioner, network, over, comesUp } = await startNodeBench(t);
 	comesUp();
 	for (const [node, ram] of [
 		['n1', 128],
@@ -291,5 +233,65 @@ test('a node is suspended: saved and free; it is resumed on another one of its k
 	t.is(done.status, 'DONE', JSON.stringify(done));
 	t.like(await provisioner.ok('GET', '/v1/nodes/n2'), { disks: ['red/n1'], hostname: 'web' });
 	t.like(await hil.ok('GET', '/v0/node/n2'), { project: 'red' });
+	t.like(await provisioner.ok('GET', '/v1/disks/n1'), { node: 'n2', resumesOn: null });
+	t.is((await provisioner.call('DELETE', '/v1/disks/n1')).status, 409);
 	t.is(network.served.size, 1);
+});
+
+test('when a node has fetched its configuration stands with the operation that has booted it last', async t => {
+	const { provisioner, network, over, comesUp } = await startNodeBench(t);
+	comesUp();
+	const body = { project: 'red', image: 'debian' };
+	const done = await over((await provisioner.ok('POST', '/v1/nodes/n1/provision', body)).id);
+	t.is(done.configuredAt, null);
+	const path = `/v1/operations/${done.id}`;
+	const mac = '02:00:00:00:00:01';
+	const at = provisioner.clock.now() + 5000;
+	for (const event of [
+		{ mac, kind: 'dhcp', at },
+		{ mac: '02:00:00:00:00:99', kind: 'config', at },
+		{ mac, kind: 'config', at },
+		{ mac, kind: 'config', at: at + 1000 },
+	] as const) {
+		network.tell(event);
+	}
+	const until = async (wanted: unknown): Promise<void> => {
+		while ((await provisioner.ok('GET', path)).configuredAt !== wanted)
+			await new Promise(resolve => setImmediate(resolve));
+	};
+	await until(new Date(at).toISOString());
+	t.like(await provisioner.ok('GET', '/v1/nodes/n1'), { configuredAt: new Date(at).toISOString() });
+	const again = await over(
+		(await provisioner.ok('POST', '/v1/nodes/n1/reprovision', { image: 'debian' })).id,
+	);
+	t.is(again.configuredAt, null);
+	t.like(await provisioner.ok('GET', '/v1/nodes/n1'), { configuredAt: null }, 'it was booted anew');
+});
+
+test('what waits for another party is told; who has seen one state is answered with the next', async t => {
+	const { obm, provisioner, letTimePass } = await startNodeBench(t);
+	obm.at(bmc('n1')).mustWait = true;
+	const body = { project: 'red', image: 'debian' };
+	const { id } = await provisioner.ok('POST', '/v1/nodes/n1/provision', body);
+	const stop = letTimePass();
+	t.teardown(stop);
+	let now = await provisioner.ok('GET', `/v1/operations/${id}`);
+	const told: unknown[] = [];
+	while (now.note === null) {
+		const next = await provisioner.ok('GET', `/v1/operations/${id}?wait=30000&seen=${now.revision}`);
+		if (next.revision === now.revision) continue;
+		told.push(next.revision);
+		now = next;
+	}
+	t.regex(String(now.note), /waits for CP/);
+	t.deepEqual(
+		told,
+		[...told].sort((a, b) => Number(a) - Number(b)),
+	);
+	obm.at(bmc('n1')).mustWait = false;
+	obm.decide('request-1', false);
+	while (now.endedAt === null) {
+		now = await provisioner.ok('GET', `/v1/operations/${id}?wait=30000&seen=${now.revision}`);
+	}
+	t.like(now, { status: 'FAILED', during: 'power', note: null, reason: 'The boot device was not approved.' });
 });

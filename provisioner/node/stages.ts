@@ -107,6 +107,8 @@ export function nodeStages(deps: NodeKindDeps) {
 			const { image: _, ...input } = inputOf(context);
 			const booting = await store.transact(async tx => {
 				const known = await tx.get(bootings, node);
+				// One that is resumed is nobody's so far.
+				await claimFor(tx, id, node);
 				if (known?.disks[0] === id) return known;
 				if (known) throw provisionerErrors.InUse(`Node ${node} boots from another disk.`);
 				const fresh: Booting = {
@@ -118,6 +120,7 @@ export function nodeStages(deps: NodeKindDeps) {
 					iqn: `${deps.iqnPrefix}disk.${id}`,
 					initiator: `${deps.iqnPrefix}node.${plainName(node)}`,
 					chap: deps.seal(secret()),
+					operation: context.id,
 					since: clock.now(),
 				};
 				await tx.insert(bootings, node, fresh);
@@ -143,8 +146,8 @@ export function nodeStages(deps: NodeKindDeps) {
 	};
 	const powerOn: Stage = {
 		name: 'power',
-		run: context => nodes.bootFromNetwork(subjectOf(context).node, context.signal),
-		undo: context => nodes.turnOff(subjectOf(context).node, context.signal),
+		run: context => nodes.bootFromNetwork(subjectOf(context).node, context),
+		undo: context => nodes.turnOff(subjectOf(context).node, context),
 	};
 	/** Waits until a node that was powered on is seen to have come so far, or to be at its disk already. */
 	const comes = (name: string, kinds: readonly BootEvent['kind'][]): Stage => ({
@@ -180,7 +183,7 @@ export function nodeStages(deps: NodeKindDeps) {
 
 	/** What takes a node off its disks, in the order in which nothing is lost; the disks are kept. */
 	const leave: readonly Stage[] = [
-		{ name: 'power', run: context => nodes.turnOff(subjectOf(context).node, context.signal) },
+		{ name: 'power', run: context => nodes.turnOff(subjectOf(context).node, context) },
 		{
 			name: 'boot',
 			async run(context) {
@@ -212,8 +215,8 @@ export function nodeStages(deps: NodeKindDeps) {
 	const exchange: readonly Stage[] = [
 		{
 			name: 'power-off',
-			run: context => nodes.turnOff(subjectOf(context).node, context.signal),
-			undo: context => nodes.bootFromNetwork(subjectOf(context).node, context.signal),
+			run: context => nodes.turnOff(subjectOf(context).node, context),
+			undo: context => nodes.bootFromNetwork(subjectOf(context).node, context),
 		},
 		{
 			name: 'target',
@@ -226,7 +229,8 @@ export function nodeStages(deps: NodeKindDeps) {
 					await withdrawDisks(deps, is);
 				}
 				const iqn = `${deps.iqnPrefix}disk.${disks[0]}`;
-				const next: Booting = { ...is, disks, rescued, iqn, chap: deps.seal(secret()) };
+				const own = { iqn, chap: deps.seal(secret()), operation: context.id };
+				const next: Booting = { ...is, disks, rescued, ...own };
 				await store.transact(async tx => {
 					for (const id of disks) await claimFor(tx, id, is.node);
 					await tx.put(bootings, is.node, next);

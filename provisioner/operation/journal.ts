@@ -40,7 +40,10 @@ export async function begin(
 		progress: null,
 		attempts: 0,
 		error: null,
+		note: null,
+		revision: 0,
 		askedAt: now,
+		configuredAt: null,
 	});
 	return id;
 }
@@ -52,7 +55,7 @@ export function advance(tx: Transaction, id: string, kind: Kind, at: number, now
 		if (found.status !== 'PENDING') return found;
 		const stages = found.stages.map((stage, index) => (index === at ? { ...stage, endedAt: now } : stage));
 		const next = kind.stages[at + 1];
-		const over = { ...found, progress: null, attempts: 0, error: null };
+		const over = { ...found, ...clear };
 		if (!next) return { ...over, stages, status: 'DONE', endedAt: now };
 		return { ...over, stages: [...stages, { name: next.name, beganAt: now, endedAt: null }] };
 	});
@@ -63,7 +66,7 @@ export function retreat(tx: Transaction, id: string, count: number, now: number)
 	return change(tx, id, found => {
 		if (found.status !== 'UNDOING') return found;
 		const stages = found.stages.slice(0, count - 1);
-		const over = { ...found, stages, progress: null, attempts: 0, error: null };
+		const over = { ...found, ...clear, stages };
 		return stages.length > 0 ? over : { ...over, status: 'FAILED', endedAt: now };
 	});
 }
@@ -74,14 +77,27 @@ export const recordProgress = (
 	progress: NonNullable<Operation['progress']>,
 ): Promise<void> => change(tx, id, found => ({ ...found, progress }));
 
+/** What the stage under way waits for; null: it goes on. */
+export const recordNote = (tx: Transaction, id: string, note: string | null): Promise<void> =>
+	change(tx, id, found => ({ ...found, note: note?.slice(0, 2000) ?? null }));
+
 export const keepOutput = (tx: Transaction, id: string, output: Operation['output']): Promise<void> =>
 	change(tx, id, found => ({ ...found, output: { ...found.output, ...output } }));
 
 /** From now on it is undone. */
 export const giveUp = (tx: Transaction, id: string, reason: string): Promise<void> =>
-	change(tx, id, found =>
-		found.status === 'UNDOING' ? found : { ...found, status: 'UNDOING', reason, attempts: 0, error: null },
-	);
+	change(tx, id, found => (found.status === 'UNDOING' ? found : undone(found, reason)));
+
+/** Of a stage that is over: nothing that was told of it holds for the next. */
+const clear = { progress: null, attempts: 0, error: null, note: null } as const;
+
+const undone = (found: OpenOperation, reason: string): Operation => ({
+	...found,
+	...clear,
+	status: 'UNDOING',
+	reason,
+	during: found.stages.at(-1)?.name ?? null,
+});
 
 /** Counts a fault; `givesUp` says whether it was one too many. Undoing never gives up. */
 export async function recordTrouble(
@@ -90,20 +106,22 @@ export async function recordTrouble(
 	reason: string,
 	givesUp: (operation: Pick<Operation, 'kind' | 'attempts'>) => boolean,
 ): Promise<{ readonly attempts: number; readonly isUndoing: boolean }> {
-	const found = await tx.get(operations, id);
-	if (found?.status !== 'PENDING' && found?.status !== 'UNDOING') return { attempts: 0, isUndoing: false };
-	const attempts = found.attempts + 1;
-	const error = reason.slice(0, 2000);
-	if (found.status === 'PENDING' && givesUp({ ...found, attempts })) {
-		await tx.put(operations, id, { ...found, status: 'UNDOING', reason: error, attempts: 0, error: null });
-		return { attempts: 0, isUndoing: true };
-	}
-	await tx.put(operations, id, { ...found, attempts, error });
-	return { attempts, isUndoing: found.status === 'UNDOING' };
+	let told = { attempts: 0, isUndoing: false };
+	await change(tx, id, found => {
+		const attempts = found.attempts + 1;
+		const error = reason.slice(0, 2000);
+		if (found.status === 'PENDING' && givesUp({ ...found, attempts })) {
+			told = { attempts: 0, isUndoing: true };
+			return undone(found, error);
+		}
+		told = { attempts, isUndoing: found.status === 'UNDOING' };
+		return { ...found, attempts, error };
+	});
+	return told;
 }
 
 async function change(tx: Transaction, id: string, how: (found: OpenOperation) => Operation): Promise<void> {
 	const found = await tx.get(operations, id);
 	if (found?.status !== 'PENDING' && found?.status !== 'UNDOING') return;
-	await tx.put(operations, id, how(found));
+	await tx.put(operations, id, { ...how(found), revision: found.revision + 1 });
 }

@@ -9,6 +9,8 @@ export interface StageContext {
 	readonly signal: AbortSignal;
 	/** How far it is, in the stage's own unit (bytes mostly); recorded once a second at most. */
 	progress(done: number, total: number | null): Promise<void>;
+	/** Tells those who look what it waits for; null: it goes on. */
+	note(what: string | null): Promise<void>;
 	/** Keeps values for later stages and for undoing. */
 	keep(output: OpenOperation['output']): Promise<void>;
 }

@@ -103,6 +103,10 @@ export function createRunner(deps: RunnerDeps): Runner {
 				await store.transact(tx => journal.recordProgress(tx, id, { done, total }));
 				onChange(id);
 			},
+			async note(what) {
+				await store.transact(tx => journal.recordNote(tx, id, what));
+				onChange(id);
+			},
 			keep: output => store.transact(tx => journal.keepOutput(tx, id, output)),
 		};
 	}
@@ -138,6 +142,7 @@ export function createRunner(deps: RunnerDeps): Runner {
 		wake,
 		async cancel(id, reason) {
 			await store.transact(tx => journal.giveUp(tx, id, reason));
+			onChange(id);
 			running.get(id)?.stop.abort(new Error(reason));
 			wake(id);
 		},

@@ -87,8 +87,13 @@ export const exchangeRoutes = (): readonly ProvisionerRoute[] => [
 	begins('POST', {
 		path: '/disks/{disk}/resume',
 		action: 'disk.resume',
-		summary: 'Boot a free node of the same kind from a suspended disk, as the node that it was of',
-		body: { where: z.string().max(2000).optional(), network: hilName.optional() },
+		summary:
+			'Boot a free node of the same kind from a suspended disk, as the node that it was of; or `node`, a free or own one',
+		body: {
+			where: z.string().max(2000).optional(),
+			network: hilName.optional(),
+			node: hilName.optional(),
+		},
 		verb: async (tx, args, world, ask) => {
 			const { id, document } = await findFreeDisk(tx, args, world);
 			const { suspended, project } = document;
@@ -102,8 +107,9 @@ export const exchangeRoutes = (): readonly ProvisionerRoute[] => [
 				userData,
 				where: args.where ?? suspended.where,
 				network: args.network ?? suspended.network,
+				on: args.node ?? null,
 			};
-			return ask({ kind: 'node.resume', project, disk: id, input });
+			return ask({ kind: 'node.resume', project, disk: id, node: args.node ?? null, input });
 		},
 	}),
 ];

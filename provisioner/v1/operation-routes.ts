@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { listOperations, showOperation } from '../core/operations.ts';
-import { onceEnded, waitArgument } from './await-operation.ts';
+import { onceEnded, seenArgument, waitArgument } from './await-operation.ts';
 import { changes, type ProvisionerRoute, reads } from './route.ts';
 import * as views from './views.ts';
 
@@ -16,11 +16,12 @@ export const operationRoutes = (): readonly ProvisionerRoute[] => [
 	reads({
 		path: '/operations/{operation}',
 		action: 'operation.show',
-		summary: 'An operation with its stages and their times; `wait` answers when it has ended',
-		body: waitArgument,
+		summary:
+			'An operation with its stages and their times; `wait` answers when it has ended, with `seen` when its `revision` is another',
+		body: { ...waitArgument, ...seenArgument },
 		answer: views.operation,
 		verb: showOperation,
-		after: (_view, deps, { operation, wait }, actor) => onceEnded(deps, operation, wait, actor),
+		after: (_view, deps, { operation, wait, seen }, actor) => onceEnded(deps, operation, wait, actor, seen),
 	}),
 	changes('POST', {
 		path: '/operations/{operation}/cancel',

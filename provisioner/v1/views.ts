@@ -45,6 +45,7 @@ export const node = z.strictObject({
 	nic: z.string(),
 	hostname: z.string(),
 	since: z.string(),
+	configuredAt: z.string().nullable(),
 });
 export const nodes = z.strictObject({ nodes: z.array(node) });
 
@@ -61,9 +62,13 @@ export const operation = z.strictObject({
 	progress: z.strictObject({ done: z.number(), total: z.number().nullable() }).nullable(),
 	attempts: z.int(),
 	error: z.string().nullable(),
+	note: z.string().nullable(),
 	reason: z.string().nullable(),
+	during: z.string().nullable(),
+	revision: z.int(),
 	askedAt: z.string(),
 	endedAt: z.string().nullable(),
+	configuredAt: z.string().nullable(),
 });
 export const operations = z.strictObject({ operations: z.array(operation) });
 
