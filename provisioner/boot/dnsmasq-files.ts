@@ -52,6 +52,8 @@ export function dnsmasqConfiguration(
 		'enable-ra',
 		'dhcp-range=fd78::,ra-only',
 		'dhcp-userclass=set:ipxe,iPXE',
+		// no-pxedhcp: without it iPXE waits for another offer (ProxyDHCP), with its other waits for three seconds.
+		'dhcp-option=tag:ipxe,encap:175,176,1b',
 		'dhcp-match=set:efi,option:client-arch,7',
 		'dhcp-match=set:efi,option:client-arch,9',
 		...(options.tftpRoot === undefined

@@ -22,7 +22,11 @@ const test = testNeeding('dnsmasq-base', 'iproute2', 'ethtool', 'tgt', 'curl');
 const run = promisify(execFile);
 const client = fileURLToPath(new URL('./dhcp-client.py', import.meta.url));
 const offer = z
-	.object({ address: z.string(), isAcknowledged: z.boolean(), script: z.string(), seed: z.string() })
+	.object({
+		...{ address: z.string(), isAcknowledged: z.boolean(), script: z.string(), seed: z.string() },
+		/** iPXE's own options in the offer, hexadecimal. */
+		ipxe: z.string(),
+	})
 	.nullable();
 const mac = '52:54:00:00:00:21';
 const stranger = '52:54:00:00:00:22';
@@ -104,6 +108,7 @@ test('a node is told once where its disk is, and nobody else is told anything', 
 	const pid = network.dnsmasq.pid();
 	const first = await answered(mac);
 	t.like(first, { address, isAcknowledged: true });
+	t.is(first.ipxe, 'b00101ff', 'no-pxedhcp: it asks no further');
 	t.is(await dhcp(stranger), null);
 	const url = first.script;
 	t.regex(url, /^http:\/\/10\.64\.0\.1\/[\w-]{43}\/boot\.ipxe$/);
