@@ -59,6 +59,8 @@ export interface ProvisionerClient {
 	sendPart(id: string, offset: number, part: AsyncIterable<Uint8Array>, length: number): Promise<UploadStand>;
 	/** What an image holds, as one file; ends with ChecksumWrong when what came is not what was sent. */
 	content(reference: string, format: 'raw' | 'qcow2'): Promise<AsyncIterable<Uint8Array>>;
+	/** Provisioning networks; the first is the one where none is named. */
+	networks(): Promise<readonly z.output<typeof views.network>[]>;
 	disks(project?: string): Promise<readonly DiskView[]>;
 	disk(reference: string): Promise<DiskView>;
 	createDisk(of: { project: string; name: string; image: string }): Promise<OperationView>;
@@ -130,6 +132,7 @@ export function createProvisionerClient(options: ProvisionerClientOptions): Prov
 			const answer = await send(at`/v1/images/${reference}/content?format=${format}`, { bodyTimeout: 0 });
 			return checked(answer.body, () => answer.trailers['repr-digest'], options.signal);
 		},
+		networks: async () => (await call(views.networks, 'GET', '/v1/networks')).networks,
 		disks: async project => (await call(views.disks, 'GET', ofProject('/v1/disks', project))).disks,
 		disk: reference => call(views.disk, 'GET', at`/v1/disks/${reference}`),
 		createDisk: of => call(operation, 'POST', '/v1/disks', of),

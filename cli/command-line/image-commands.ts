@@ -66,12 +66,15 @@ function addImages(program: Command, { context, run }: Registration): void {
 		.summary("Build a bootable image of Debian's packages, and upload it")
 		.description(
 			"Makes a small system of Debian's packages on this machine, and uploads it. It boots from a disk and over iSCSI, by " +
-				'BIOS and by UEFI, and counts its boots. Built once, it is taken again until packages or bimetal are newer.',
+				'BIOS and by UEFI, and counts its boots. It takes host name, keys and user data from provisioning networks that ' +
+				"it trusts: those of the provisioner that it is uploaded to, or --trust's. Built once, it is taken again until " +
+				'packages or bimetal are newer; the same packages make the same bytes.',
 		)
 		.addArgument(new Argument('<recipe>', 'what to build').choices(['debian']))
 		.option('--name <name>', "the image's name", 'debian')
 		.option('--project <name>', forProject)
 		.option('-o, --out <file>', 'write it to a file instead of uploading it')
+		.option('--trust <file>', "a provisioning network's authority (PEM; repeatable)", collect)
 		.action(
 			run(async (_recipe: 'debian', options: BuildImageOptions) =>
 				(await import('../commands/image-build.ts')).buildImage(context, options),
@@ -79,7 +82,7 @@ function addImages(program: Command, { context, run }: Registration): void {
 		);
 	withExamples(withProvisioner(build), [
 		`${bimetal} image build debian --project red`,
-		`${bimetal} image build debian --out debian.qcow2`,
+		`${bimetal} image build debian --out debian.qcow2 --trust authority.crt.pem`,
 	]);
 
 	const give = image

@@ -8,6 +8,7 @@ import { stripVTControlCharacters } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { listen } from '../../common/http/listen.ts';
 import { type ProvisionerBench, startProvisioner } from '../../provisioner/provisioner.fixture.ts';
+import { createTestTls } from '../../test/site-folder.ts';
 import { hilProfiles } from '../hil/hil-profile.ts';
 import { createTerminal } from '../test-terminal.ts';
 
@@ -59,6 +60,19 @@ test('a file becomes an image, a disk, a snapshot, and a file again', async t =>
 	t.is((await run('image', 'delete', 'kept')).code, 0);
 	t.is((await run('image', 'delete', 'debian-13')).code, 0);
 	t.regex((await run('image', 'list')).out, /No images/);
+});
+
+test('an image is built to trust authorities alone', async t => {
+	const { home, run } = await start(t);
+	await writeFile(path.join(home, 'nothing.pem'), 'nothing');
+	const none = await run('image', 'build', 'debian', '--out', 'image', '--trust', 'nothing.pem');
+	t.is(none.code, 2);
+	t.regex(none.err, /no certificate in nothing\.pem/);
+	const { server } = await createTestTls();
+	await writeFile(path.join(home, 'server.pem'), server.certificatePem);
+	const leaf = await run('image', 'build', 'debian', '--out', 'image', '--trust', 'server.pem');
+	t.is(leaf.code, 2);
+	t.regex(leaf.err, /is no authority's/);
 });
 
 test('what is shared is seen, what is protected stays, what is hidden is missing', async t => {

@@ -38,6 +38,7 @@ export const rules = {
 	'disk.show': 'disk',
 	'disk.delete': 'disk',
 	'disk.snapshot': 'disk',
+	'network.list': 'any',
 	'node.list': 'any',
 	'node.show': 'node',
 	'node.provision': 'project',

@@ -29,6 +29,8 @@ export interface BootEvent {
 export interface BootNetwork {
 	/** hil's name of it. */
 	readonly network: string;
+	/** PEM: what nodes know the server of their configuration by. */
+	readonly authority: string;
 	readonly targets: Targets;
 	/** The address that a NIC always gets here, and no other one while it boots. */
 	addressOf(mac: string): Promise<string>;

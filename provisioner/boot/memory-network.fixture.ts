@@ -26,6 +26,7 @@ export function createMemoryNetwork(network: string): MemoryNetwork {
 	};
 	return {
 		network,
+		authority: `authority of ${network}`,
 		entries,
 		served,
 		loggedIn,

@@ -32,8 +32,6 @@ export interface BootNetworkOptions {
 
 /** One with the numbers of its processes, for who looks after them. */
 export interface OpenBootNetwork extends BootNetwork {
-	/** PEM: what nodes know the server of their configuration by. */
-	readonly authority: string;
 	readonly dnsmasq: Pick<Dnsmasq, 'pid'>;
 }
 

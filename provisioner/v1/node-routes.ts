@@ -18,6 +18,16 @@ const publicKey = z
 
 export const nodeRoutes = (): readonly ProvisionerRoute[] => [
 	reads({
+		path: '/networks',
+		action: 'network.list',
+		summary: 'Provisioning networks: what nodes boot on, and what images for them must trust',
+		answer: views.networks,
+		verb: async () => undefined,
+		after: (_result, { networks }) => ({
+			networks: [...networks.values()].map(({ network, authority }) => ({ network, authority })),
+		}),
+	}),
+	reads({
 		path: '/nodes',
 		action: 'node.list',
 		summary: "Nodes of the asker's projects that boot from disks here",

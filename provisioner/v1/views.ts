@@ -49,6 +49,14 @@ export const node = z.strictObject({
 });
 export const nodes = z.strictObject({ nodes: z.array(node) });
 
+export const network = z.strictObject({
+	/** hil's name of it. */
+	network: z.string(),
+	/** PEM: what a node's operating system knows the server of its configuration by. */
+	authority: z.string(),
+});
+export const networks = z.strictObject({ networks: z.array(network) });
+
 export const operation = z.strictObject({
 	id: z.string(),
 	kind: z.string(),

@@ -1,32 +1,20 @@
 import { createHash } from 'node:crypto';
-import { access, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, constants, copyFile, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import { cacheFolder, fetchPackages } from '../debian/fetch-packages.ts';
 import { unpackPackages } from '../debian/unpack-packages.ts';
-import { cpioArchive, type RootEntry } from '../guest/cpio-archive.ts';
 import { makeDiskImage } from '../guest/disk-image.ts';
 import { makeExt4, putIntoExt4 } from '../guest/ext4-volume.ts';
-import { openModules } from '../guest/kernel-modules.ts';
 import { unifiedKernel } from '../guest/unified-kernel.ts';
-import { withLibraries } from './shared-libraries.ts';
+import { initialRoot } from './initial-root.ts';
+import { smallSystem } from './small-system.ts';
+import { textOf } from './system-files.ts';
 
 const suite = 'trixie';
 const packages = [
-	...['linux-image-amd64', 'busybox-static', 'open-iscsi'],
+	...['linux-image-amd64', 'busybox-static', 'open-iscsi', 'wget', 'dropbear-bin'],
 	...['syslinux', 'syslinux-common', 'systemd-boot-efi'],
 ];
-
-/** The modules that find-root loads, in groups that it knows: some are for cards that not every server has. */
-const groups: Readonly<Record<string, readonly string[]>> = {
-	base: ['virtio_net', 'virtio_blk', 'virtio_scsi'],
-	intel: ['e1000e', 'igb', 'ixgbe'],
-	broadcom: ['tg3'],
-	ahci: ['ahci'],
-	disks: ['sd_mod', 'ext4', 'crc32c_generic'],
-	iscsi: ['iscsi_tcp', 'iscsi_ibft'],
-};
 
 const commandLine =
 	'console=ttyS0,115200n8 quiet panic=10 mitigations=off audit=0 lsm= cryptomgr.notests init_on_alloc=0';
@@ -34,6 +22,10 @@ const commandLine =
 export interface BuildOptions {
 	/** A folder to keep it in; see `cacheFolder`. */
 	readonly cache?: string;
+	/** PEM: authorities of provisioning networks, whose servers may configure what boots from the image. */
+	readonly trust?: string | undefined;
+	/** Where to; beside the packages, to be taken again, when absent. */
+	readonly to?: string | undefined;
 	readonly onProgress?: (step: string) => void;
 }
 
@@ -50,34 +42,49 @@ export interface BuiltImage {
  * that was built from the same packages by the same code. Throws PartMissing, AptFailed, GuestNotBuilt.
  */
 export async function buildDebianImage(options: BuildOptions = {}): Promise<BuiltImage> {
-	const { cache = cacheFolder(), onProgress = () => undefined } = options;
+	const { cache = cacheFolder(), trust, to, onProgress = () => undefined } = options;
 	const debs = [
 		...(await fetchPackages({ suite, architecture: 'amd64', packages, cache, onProgress })),
 	].sort();
-	const file = path.join(cache, `image-${await nameOf(debs)}.qcow2`);
+	const kept = path.join(cache, `image-${await nameOf(debs, trust)}.qcow2`);
+	const file = to ?? kept;
 	const recipe = `debian ${suite}, small`;
-	const isThere = await access(file).then(
+	const isThere = await access(kept).then(
 		() => true,
 		() => false,
 	);
-	if (isThere) return { file, recipe };
+	if (isThere) {
+		if (to !== undefined) await copyFile(kept, to);
+		return { file, recipe };
+	}
 	const work = await mkdtemp(path.join(cache, 'guest-new-'));
 	try {
 		onProgress('Unpacking packages');
 		const root = path.join(work, 'packages');
 		await unpackAll(debs, root);
 		onProgress('Making the file systems');
-		await make(work, root);
-		await rename(path.join(work, 'image.qcow2'), file);
+		await make(work, root, trust);
+		await move(path.join(work, 'image.qcow2'), file);
 		return { file, recipe };
 	} finally {
 		await rm(work, { recursive: true, force: true });
 	}
 }
 
+/** It stands under its name when it is whole. */
+async function move(from: string, to: string): Promise<void> {
+	const fresh = `${to}.${process.pid}`;
+	try {
+		await copyFile(from, fresh, constants.COPYFILE_FICLONE);
+		await rename(fresh, to);
+	} finally {
+		await rm(fresh, { force: true });
+	}
+}
+
 /** Stands for the packages, by their versions, and for the code and the files that make an image of them. */
-async function nameOf(debs: readonly string[]): Promise<string> {
-	const hash = createHash('sha256');
+async function nameOf(debs: readonly string[], trust = ''): Promise<string> {
+	const hash = createHash('sha256').update(`${trust}\0`);
 	for (const deb of debs) hash.update(`${path.basename(deb)}\n`);
 	for (const folder of ['.', '../guest']) {
 		const at = new URL(`${folder}/`, import.meta.url);
@@ -97,12 +104,13 @@ async function unpackAll(debs: readonly string[], root: string): Promise<void> {
 	const parts = ['drivers', 'fs', 'lib', 'crypto', 'arch', 'net'];
 	const modules = parts.map(part => `./usr/lib/modules/*/kernel/${part}/*`);
 	await unpackPackages(of('linux-image-6', 'linux-image-7'), root, ['./boot/vmlinuz-*', ...modules]);
-	await unpackPackages(of('busybox-static_', 'open-iscsi_', 'syslinux', 'systemd-boot-efi_'), root);
+	const whole = ['busybox-static_', 'open-iscsi_', 'wget_', 'dropbear-bin_', 'syslinux', 'systemd-boot-efi_'];
+	await unpackPackages(of(...whole), root);
 	// Of the others only what programs may need to run.
 	await unpackPackages(of('lib', 'zlib1g_'), root, ['*.so', '*.so.*', './usr/lib64/*', './lib64/*']);
 }
 
-async function make(work: string, root: string): Promise<void> {
+async function make(work: string, root: string, trust: string | undefined): Promise<void> {
 	const read = (name: string): Promise<Buffer> => readFile(path.join(root, name));
 	const [image = ''] = (await readdir(path.join(root, 'boot'))).filter(name => name.startsWith('vmlinuz-'));
 	const kernel = await read(`boot/${image}`);
@@ -111,7 +119,8 @@ async function make(work: string, root: string): Promise<void> {
 	const rootFile = path.join(work, 'root.ext4');
 	const size = 256 * 1024 * 1024;
 	await makeExt4(rootFile, { label: 'bimetal-root', size });
-	await putIntoExt4(rootFile, await systemRoot(root, busybox));
+	await putIntoExt4(rootFile, await smallSystem(root, busybox));
+	if (trust !== undefined) await putIntoExt4(rootFile, { 'etc/bimetal/authorities.pem': textOf(trust) });
 	await makeDiskImage(work, 'image.qcow2', {
 		kernel,
 		initrd,
@@ -125,55 +134,4 @@ async function make(work: string, root: string): Promise<void> {
 		masterBootRecord: await read('usr/lib/syslinux/mbr/mbr.bin'),
 		root: { file: rootFile, size },
 	});
-}
-
-const ownFile = (name: string): Promise<Buffer> => readFile(new URL(`system/${name}`, import.meta.url));
-const links = { 'bin/sh': 'busybox', 'usr/bin': '../bin', 'usr/sbin': '../sbin' } as const;
-
-async function initialRoot(root: string, busybox: Buffer): Promise<Buffer> {
-	const order = await openModules(path.join(root, 'usr/lib/modules'));
-	const entries: Record<string, RootEntry> = {
-		'bin/busybox': { kind: 'file', content: busybox, isProgram: true },
-		init: { kind: 'file', content: await ownFile('find-root'), isProgram: true },
-		'dev/console': { kind: 'device', major: 5, minor: 1 },
-		...Object.fromEntries(Object.entries(links).map(([name, to]) => [name, { kind: 'link', to }])),
-		...Object.fromEntries(
-			['proc', 'sys', 'run', 'tmp', 'mnt', 'var/lib/iscsi', 'etc/iscsi'].map(name => [
-				name,
-				{ kind: 'folder' },
-			]),
-		),
-	};
-	for (const [name, content] of await withLibraries(root, ['usr/sbin/iscsistart']))
-		entries[name] = { kind: 'file', content, isProgram: true };
-	for (const [name, modules] of Object.entries(groups)) {
-		const ordered = await order(...modules);
-		entries[`lib/modules/${name}`] = { kind: 'file', content: ordered.map(m => `${m.name}\n`).join('') };
-		for (const module of ordered)
-			entries[`lib/modules/${module.name}.ko`] = { kind: 'file', content: module.content };
-	}
-	return promisify(gzip)(cpioArchive(entries), { level: 9 });
-}
-
-/** The root file system. */
-async function systemRoot(root: string, busybox: Buffer): Promise<Record<string, RootEntry>> {
-	const program = (content: Buffer): RootEntry => ({ kind: 'file', content, isProgram: true });
-	const text = (content: Buffer | string): RootEntry => ({ kind: 'file', content });
-	const folders = ['proc', 'sys', 'dev', 'run', 'tmp', 'mnt', 'root', 'usr', 'var/lib/bimetal'];
-	const programs = await withLibraries(root, ['usr/sbin/iscsid']);
-	return {
-		...Object.fromEntries(folders.map(name => [name, { kind: 'folder' }] as const)),
-		...Object.fromEntries([...programs].map(([name, content]) => [name, program(content)])),
-		...Object.fromEntries(Object.entries(links).map(([name, to]) => [name, { kind: 'link', to }] as const)),
-		'bin/busybox': program(busybox),
-		'sbin/init': { kind: 'link', to: '../bin/busybox' },
-		'etc/inittab': text(await ownFile('inittab')),
-		'etc/bimetal/start': program(await ownFile('start')),
-		'etc/bimetal/lease': program(await ownFile('lease')),
-		'etc/passwd': text('root:*:0:0:root:/root:/bin/sh\n'),
-		'etc/group': text('root:x:0:\n'),
-		'etc/profile': text('export PATH=/bin:/sbin HOME=/root PS1="$(hostname)# "\n'),
-		// A target that is away for two minutes is waited for; then what was not written is reported as lost.
-		'etc/iscsi/iscsid.conf': text('node.session.timeo.replacement_timeout = 120\n'),
-	};
 }

@@ -1,0 +1,40 @@
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { cpioArchive, type RootEntry } from '../guest/cpio-archive.ts';
+import { openModules } from '../guest/kernel-modules.ts';
+import { withLibraries } from './shared-libraries.ts';
+import { busyboxLinks, programOf, systemFile } from './system-files.ts';
+
+/** The modules that find-root loads, in groups that it knows: some are for cards that not every server has. */
+const groups: Readonly<Record<string, readonly string[]>> = {
+	base: ['virtio_net', 'virtio_blk', 'virtio_scsi'],
+	intel: ['e1000e', 'igb', 'ixgbe'],
+	broadcom: ['tg3'],
+	ahci: ['ahci'],
+	disks: ['sd_mod', 'ext4', 'crc32c_generic'],
+	iscsi: ['iscsi_tcp', 'iscsi_ibft'],
+};
+
+/** What finds the root, and is process 1 until then: gzipped cpio. `root`: a folder of unpacked packages. */
+export async function initialRoot(root: string, busybox: Buffer): Promise<Buffer> {
+	const order = await openModules(path.join(root, 'usr/lib/modules'));
+	const folders = ['proc', 'sys', 'run', 'tmp', 'mnt', 'var/lib/iscsi', 'etc/iscsi'];
+	const entries: Record<string, RootEntry> = {
+		'bin/busybox': programOf(busybox),
+		init: programOf(await systemFile('find-root')),
+		'etc/bimetal/told': programOf(await systemFile('told')),
+		'dev/console': { kind: 'device', major: 5, minor: 1 },
+		...busyboxLinks,
+		...Object.fromEntries(folders.map(name => [name, { kind: 'folder' } as const])),
+	};
+	for (const [name, content] of await withLibraries(root, ['usr/sbin/iscsistart']))
+		entries[name] = programOf(content);
+	for (const [name, modules] of Object.entries(groups)) {
+		const ordered = await order(...modules);
+		entries[`lib/modules/${name}`] = { kind: 'file', content: ordered.map(m => `${m.name}\n`).join('') };
+		for (const module of ordered)
+			entries[`lib/modules/${module.name}.ko`] = { kind: 'file', content: module.content };
+	}
+	return promisify(gzip)(cpioArchive(entries), { level: 9 });
+}

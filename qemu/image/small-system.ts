@@ -1,0 +1,23 @@
+import type { RootEntry } from '../guest/cpio-archive.ts';
+import { withLibraries } from './shared-libraries.ts';
+import { busyboxLinks, ownPrograms, programOf, systemFile, textOf } from './system-files.ts';
+
+/** The root of a system of busybox, open-iscsi, wget and dropbear. `root`: a folder of unpacked packages. */
+export async function smallSystem(root: string, busybox: Buffer): Promise<Record<string, RootEntry>> {
+	const folders = ['proc', 'sys', 'dev', 'run', 'tmp', 'mnt', 'root', 'usr', 'var/lib/bimetal', 'var/log'];
+	const programs = await withLibraries(root, ['usr/sbin/iscsid', 'usr/bin/wget', 'usr/sbin/dropbear']);
+	return {
+		...Object.fromEntries([...folders, 'etc/dropbear'].map(name => [name, { kind: 'folder' } as const])),
+		...Object.fromEntries([...programs].map(([name, content]) => [name, programOf(content)])),
+		...busyboxLinks,
+		'bin/busybox': programOf(busybox),
+		'sbin/init': { kind: 'link', to: '../bin/busybox' },
+		'etc/inittab': textOf(await systemFile('inittab')),
+		...(await ownPrograms('start', 'lease', 'read-seed', 'configure')),
+		'etc/passwd': textOf('root:*:0:0:root:/root:/bin/sh\n'),
+		'etc/group': textOf('root:x:0:\n'),
+		'etc/profile': textOf('export PATH=/bin:/sbin HOME=/root PS1="$(hostname)# "\n'),
+		// A target that is away for two minutes is waited for; then what was not written is reported as lost.
+		'etc/iscsi/iscsid.conf': textOf('node.session.timeo.replacement_timeout = 120\n'),
+	};
+}
