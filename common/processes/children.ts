@@ -24,6 +24,11 @@ export interface ChildOptions {
 	readonly environment?: Readonly<Record<string, string>>;
 	/** A network namespace to run in, as nsenter(1) takes it; ours where nothing is said. Needs root. */
 	readonly network?: string | undefined;
+	/**
+	 * The user and group that it runs as, by their numbers, and the capabilities that it has all the same (capabilities(7),
+	 * `net_admin`). A program that changes its user by itself would outlive us: the kernel then forgets what it was told.
+	 */
+	readonly as?: { readonly user: number; readonly group: number; readonly capabilities: readonly string[] };
 	/** How far it steps back for others when the processor is busy, 0 to 19 (nice(1)). */
 	readonly niceness?: number | undefined;
 	/** Takes what it writes to standard output; without it that is thrown away. */
@@ -56,11 +61,12 @@ export async function startChild(
 ): Promise<Child> {
 	if (!/^[\w-]{1,64}$/.test(options.run)) throw new Error(`not the name of a run: ${options.run}`);
 	const [setpriv, binary] = await Promise.all([findProgram('setpriv'), findProgram(program)]);
-	const { network, niceness = 0 } = options;
+	const { network, niceness = 0, as } = options;
 	// Each of them becomes the next one: it is one process with one number.
 	const through = [
 		...(network === undefined ? [] : [await findProgram('nsenter'), `--net=${network}`, '--']),
 		...(niceness === 0 ? [] : [await findProgram('nice'), '-n', String(niceness), '--']),
+		...(as ? [setpriv, ...privileges(as)] : []),
 	];
 	const child = spawn(setpriv, ['--pdeathsig', 'KILL', '--', ...through, binary, ...args], {
 		cwd: options.folder,
@@ -93,6 +99,15 @@ export async function startChild(
 		write: bytes => void child.stdin.write(bytes),
 		stop: () => end(child, exited),
 	};
+}
+
+/** setpriv(1)'s arguments; the signal at our end is asked for once more, since another user's process is not told. */
+function privileges({ user, group, capabilities }: NonNullable<ChildOptions['as']>): string[] {
+	const caps = ['-all', ...capabilities.map(name => `+${name}`)].join(',');
+	return [
+		...[`--reuid=${user}`, `--regid=${group}`, '--clear-groups'],
+		...[`--inh-caps=${caps}`, `--ambient-caps=${caps}`, '--pdeathsig', 'KILL', '--'],
+	];
 }
 
 async function end(child: ChildProcess, exited: Promise<Exit>): Promise<Exit> {

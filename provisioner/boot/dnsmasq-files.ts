@@ -25,13 +25,11 @@ export function dnsmasqConfiguration(
 	plan: NetworkPlan,
 	paths: DnsmasqPaths,
 	options: {
-		readonly user: string;
 		readonly tftpRoot: string | undefined;
 		readonly macs: readonly string[];
 	},
 ): string {
 	return [
-		`user=${options.user}`,
 		'port=0',
 		`interface=${segmentDevice}`,
 		'bind-interfaces',

@@ -40,8 +40,10 @@ export interface Dnsmasq {
 	close(): Promise<void>;
 }
 
-/** Who dnsmasq goes on as, once it has its sockets: Debian's dnsmasq-base makes the user. */
+/** Who dnsmasq runs as: Debian's dnsmasq-base makes the user. */
 const user = 'dnsmasq';
+/** For its ports, for addresses of nodes that have none yet, and for router advertisements. */
+const capabilities = ['net_bind_service', 'net_admin', 'net_raw'];
 /** Debian's package ipxe, for network cards that do not run iPXE themselves. */
 const tftpRoot = '/usr/lib/ipxe';
 /** Milliseconds for it to have read its files. */
@@ -50,9 +52,9 @@ const patience = 15_000;
 /** A dnsmasq of our own, which is started again when it dies. Throws PartMissing; NetworkFault with its words. */
 export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
 	const { plan, network, run, folder, clock, logger } = options;
-	const owner = await userNumber();
+	const owner = await findUser();
 	await mkdir(folder, { recursive: true, mode: 0o700 });
-	// It reads hosts and options anew as its own user, who cannot come by our folder.
+	// It runs as its own user, who cannot come by our folder.
 	const name = createHash('sha256').update(path.resolve(folder)).digest('hex').slice(0, 16);
 	const shared = path.join('/run', `bimetal-dnsmasq-${name}`);
 	await rm(shared, { recursive: true, force: true });
@@ -64,12 +66,11 @@ export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
 		options: path.join(shared, 'options'),
 		leases: path.join(shared, 'leases'),
 	};
-	const configuration = path.join(path.resolve(folder), 'dnsmasq.conf');
+	const configuration = path.join(shared, 'dnsmasq.conf');
 	const hasLoaders = existsSync(path.join(tftpRoot, 'undionly.kpxe'));
 	const configure = async (macs: readonly string[]): Promise<void> => {
 		const root = hasLoaders ? tftpRoot : undefined;
-		const text = dnsmasqConfiguration(plan, paths, { user, tftpRoot: root, macs });
-		await writeFile(configuration, text, { mode: 0o600 });
+		await write(configuration, dnsmasqConfiguration(plan, paths, { tftpRoot: root, macs }));
 	};
 	await configure([]);
 	/** The NICs that it was last configured for. */
@@ -82,7 +83,7 @@ export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
 		const fresh = `${file}.new`;
 		await writeFile(fresh, content, { mode: 0o600 });
 		await chmod(fresh, 0o600);
-		await chown(fresh, owner, -1);
+		await chown(fresh, owner.user, -1);
 		await rename(fresh, file);
 	}
 
@@ -118,6 +119,7 @@ export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
 			run,
 			folder,
 			network,
+			as: { ...owner, capabilities },
 			onErrorOutput: bytes => {
 				const lines = (rest + bytes.toString('utf8')).split('\n');
 				rest = (lines.pop() ?? '').slice(-1000);
@@ -178,8 +180,9 @@ export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
 
 const foreground = ['--keep-in-foreground', '--log-facility=-', '--pid-file='];
 
-async function userNumber(): Promise<number> {
+async function findUser(): Promise<{ user: number; group: number }> {
 	const line = (await readFile('/etc/passwd', 'utf8')).split('\n').find(each => each.startsWith(`${user}:`));
-	if (line !== undefined) return Number(line.split(':')[2]);
+	const [, , number, group] = line?.split(':') ?? [];
+	if (number !== undefined) return { user: Number(number), group: Number(group) };
 	throw provisionerErrors.NetworkFault(`There is no user ${user}: apt-get install dnsmasq-base.`);
 }

@@ -11,7 +11,7 @@ import { systemClock } from '../../common/clock.ts';
 import { silentLogger } from '../../common/log/logger.ts';
 import { runIp } from '../../common/network/ip-commands.ts';
 import { createNetworkNamespace } from '../../common/network/network-namespace.ts';
-import { endChildren, findChildren } from '../../common/processes/children.ts';
+import { findChildren } from '../../common/processes/children.ts';
 import { createMemoryStore } from '../../common/store/memory-store.fixture.ts';
 import { testNeeding } from '../../test/debian/test-needing.ts';
 import { until } from '../../test/visitor.ts';
@@ -162,7 +162,7 @@ test('configuration comes over TLS, each document once, until the node says that
 });
 
 test('dnsmasq killed comes back and answers as before; no secret is where it does not belong', async t => {
-	const { network, answered, options } = await start(t);
+	const { network, answered } = await start(t);
 	await network.set(entryOf());
 	const before = network.dnsmasq.pid();
 	t.truthy(before);
@@ -177,7 +177,8 @@ test('dnsmasq killed comes back and answers as before; no secret is where it doe
 	t.notThrows(() => network.check());
 	const pid = network.dnsmasq.pid();
 	t.false((await readFile(`/proc/${pid}/cmdline`, 'utf8')).includes('Secret'));
-	const configuration = await readFile(path.join(options.folder, 'dnsmasq', 'dnsmasq.conf'), 'utf8');
+	const command = await readFile(`/proc/${pid}/cmdline`, 'utf8');
+	const configuration = await readFile(/--conf-file=([^\0]+)/.exec(command)?.[1] ?? '', 'utf8');
 	const [, hosts = ''] = /dhcp-hostsfile=(.*)/.exec(configuration) ?? [];
 	for (const file of await readdir(path.dirname(hosts))) {
 		t.false((await readFile(path.join(path.dirname(hosts), file), 'utf8')).includes('Secret'), file);
@@ -186,7 +187,7 @@ test('dnsmasq killed comes back and answers as before; no secret is where it doe
 	await t.throwsAsync(readdir(path.dirname(hosts)), { code: 'ENOENT' });
 });
 
-test('the namespace goes with its processes, also when all are killed; the interface stays', async t => {
+test('the namespace goes with its processes, and they with us when we are killed; the interface stays', async t => {
 	const { network, options, device, run: name } = await start(t);
 	const pid = network.dnsmasq.pid() ?? 0;
 	t.not(await readlink(`/proc/${pid}/ns/net`), await readlink('/proc/self/ns/net'));
@@ -215,8 +216,12 @@ test('the namespace goes with its processes, also when all are killed; the inter
 	t.is((await findChildren(name)).length, 2);
 	other.kill('SIGKILL');
 	await exited;
-	await endChildren(name);
+	// At once: what the other one had is only just being taken away.
+	const again = await openBootNetwork({ ...options, run: `${name}-again` });
+	await until(
+		() => findChildren(name),
+		left => left.length === 0,
+	);
 	await t.notThrowsAsync(runIp(undefined, [`link show dev ${device}`]));
-	const again = await openBootNetwork(options);
 	await again.close();
 });

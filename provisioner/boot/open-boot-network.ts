@@ -131,7 +131,7 @@ export async function openBootNetwork(options: BootNetworkOptions): Promise<Open
 
 	let dnsmasq: Dnsmasq;
 	try {
-		const segment = await openSegment(plan, { run, folder: '/' });
+		const segment = await openSegment(plan, { run, folder: '/', clock });
 		opened.push(() => segment.close());
 		const { network } = segment;
 		const targets = await startTgtTargets({

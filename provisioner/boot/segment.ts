@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { type Clock, pause } from '../../common/clock.ts';
 import { runIp } from '../../common/network/ip-commands.ts';
 import { createNetworkNamespace } from '../../common/network/network-namespace.ts';
 import { provisionerErrors } from '../errors.ts';
@@ -14,6 +15,8 @@ export interface Segment {
 
 /** What it is called within the namespace. */
 export const segmentDevice = 'boot0';
+/** Milliseconds for a device of ours from before to be gone. */
+const patience = 20_000;
 /** Announced so that iPXE need not wait for a router of IPv6; nothing of ours listens there. */
 const routerAddress = 'fd78::1';
 
@@ -24,8 +27,9 @@ const routerAddress = 'fd78::1';
  */
 export async function openSegment(
 	plan: NetworkPlan,
-	options: { run: string; folder: string },
+	options: { run: string; folder: string; clock: Clock },
 ): Promise<Segment> {
+	const { clock } = options;
 	const namespace = await createNetworkNamespace(options);
 	try {
 		await runIp(undefined, [
@@ -36,8 +40,17 @@ export async function openSegment(
 			'link set dev lo up',
 			...plan.addresses.map(address => `address add ${address}/${plan.own.prefix} dev ${segmentDevice}`),
 			`address add ${routerAddress}/64 dev ${segmentDevice} nodad`,
-			`link set dev ${segmentDevice} up`,
 		]);
+		for (const until = clock.elapsed() + patience; ; ) {
+			try {
+				await runIp(namespace.path, [`link set dev ${segmentDevice} up`]);
+				break;
+			} catch (fault) {
+				// A provisioner that was killed leaves its device to the kernel, which takes a moment to clear it away.
+				if (!/already in use/i.test((fault as Error).message) || clock.elapsed() > until) throw fault;
+				await pause(clock, 50);
+			}
+		}
 		return { network: namespace.path, close: () => namespace.close() };
 	} catch (cause) {
 		namespace.close();
