@@ -4,7 +4,7 @@ const machines = [
 	'hil/switches/open-vswitch/**/*.test.ts',
 	'provisioner/{storage,target}/**/*.test.ts',
 	'test/system/{board,board-bmc,dnsmasq-ipxe,hil-keystone,hil-rack,ironic,network-boot,node-configuration,openbmc,openbmc-ends,rack,virtual-server}.test.ts',
-	'test/faults/hil-ovs*.test.ts',
+	'test/faults/{hil-ovs*,provisioned-node}.test.ts',
 	'cli/commands/qemu-*.test.ts',
 ];
 /** `npm test` runs them after the others and one file at a time: what they wait for takes all of a processor. */

@@ -80,7 +80,7 @@ export async function startProvisionedRack(
 	const provisioner = await startProvisionerProgram(t, config, { username: 'alice', password });
 	return {
 		...{ nodes, network, site, provisioner, vlan, plugIn },
-		daemon: program => processOf(program, site.folder),
+		daemon: program => childOf(provisioner.pid(), program),
 	};
 }
 
@@ -136,14 +136,14 @@ async function layCable(t: ExecutionContext, to: Switch, vlan: number, number: n
 	return device;
 }
 
-/** The number of a process of this site's. */
-async function processOf(program: string, folder: string): Promise<number> {
+/** The number of a process that another one has started. */
+async function childOf(parent: number, program: string): Promise<number> {
 	for (const entry of await readdir('/proc')) {
 		if (!/^\d+$/.test(entry)) continue;
-		const command = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '');
-		const [file = ''] = command.split('\0');
-		const where = await realpath(`/proc/${entry}/cwd`).catch(() => '');
-		if (file.endsWith(`/${program}`) && `${command}${where}`.includes(folder)) return Number(entry);
+		const status = await readFile(`/proc/${entry}/status`, 'utf8').catch(() => '');
+		if (!status.includes(`\nPPid:\t${parent}\n`)) continue;
+		const [file = ''] = (await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '')).split('\0');
+		if (path.basename(file) === program) return Number(entry);
 	}
 	return 0;
 }

@@ -17,6 +17,8 @@ export interface ProvisionerProgram {
 	ended(id: string): Promise<any>;
 	/** Makes a qcow2 file an image of project red. */
 	upload(name: string, file: string): Promise<void>;
+	/** Of its process. */
+	pid(): number;
 	/** What it has logged as errors. */
 	errors(): readonly Readonly<Record<string, unknown>>[];
 	/** Ends it as a crash does; resolves when it has ended. */
@@ -125,6 +127,7 @@ export async function startProvisionerProgram(
 				.filter(line => line.startsWith('{'))
 				.map(line => JSON.parse(line))
 				.filter(({ level }) => level === 'error'),
+		pid: () => child?.pid ?? 0,
 		async kill() {
 			const is = child;
 			if (!is) return;
