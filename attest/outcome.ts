@@ -26,6 +26,15 @@ export const refusalMeanings = {
 	FileSignatureWrong: 'A file’s signature is not one of a key of the keyring over that digest.',
 	KeyringWrong: 'A key was loaded into a keyring of the kernel that the policy does not allow there.',
 	PolicyEmpty: 'The policy would check nothing.',
+	PolicyWrong: 'The policy is not well formed, or contradicts itself.',
+	SignerWrong: 'The key that signed is not where it should be in the TPM: below the endorsement key.',
+	ClockWrong: 'The TPM’s clock did not go on from where it was.',
+	Rebooted: 'The node has booted anew since it was admitted: it needs a new admission.',
+	EvidenceMissing: 'What the policy needs was not sent: the boot log or the IMA list.',
+	PcrNotAllowed: 'A PCR has a value that the policy does not have for it.',
+	PcrChanged: 'A PCR has another value than when the node was admitted.',
+	EventNotAllowed: 'Something was measured while booting that the policy does not allow.',
+	EventMissing: 'Something that the policy asks for was not measured while booting, or not exactly once.',
 } as const;
 
 export type RefusalCode = keyof typeof refusalMeanings;

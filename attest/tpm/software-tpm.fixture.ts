@@ -18,6 +18,8 @@ export interface SoftwareTpm {
 	readonly folder: string;
 	/** Runs a program of tpm2-tools in the folder, and takes away what it leaves in the TPM. */
 	tool(name: string, ...args: string[]): Promise<void>;
+	/** What its power button does; it must be started again (tpm2_startup). */
+	turnOffAndOn(): Promise<void>;
 	read(file: string): Promise<Buffer>;
 	publicArea(file: string): Promise<PublicArea>;
 	/** In DER. */
@@ -82,6 +84,7 @@ export async function startSoftwareTpm(t: ExecutionContext): Promise<SoftwareTpm
 			await bare(name, args);
 			await bare('tpm2_flushcontext', ['-t']);
 		},
+		turnOffAndOn: () => bare('swtpm_ioctl', ['--unix', `${socket}.ctrl`, '-i']),
 		read: file => readFile(at(file)),
 		async publicArea(file) {
 			const area = parsePublicArea(await readFile(at(file)));

@@ -1,0 +1,194 @@
+import { createHash } from 'node:crypto';
+import { judgeFiles } from '../ima/file-policy.ts';
+import { parseAsciiImaList } from '../ima/ima-list.ts';
+import { bootAggregateOf, type ImaReplay, replayImaList } from '../ima/replay.ts';
+import { type EventLog, parseEventLog } from '../log/event-log.ts';
+import { replayEventLog } from '../log/replay.ts';
+import { accept, type Outcome, type Refusal, refuse } from '../outcome.ts';
+import { judgeBoot } from '../policy/boot-rules.ts';
+import type { Policy } from '../policy/policy.ts';
+import { parsePublicArea } from '../tpm/public-area.ts';
+import { type PcrValues, verifyQuote } from '../tpm/quote.ts';
+import type { Baseline } from './baseline.ts';
+import { checkContinuity, qualifiedName } from './continuity.ts';
+
+/** What a node sends in answer to a nonce. */
+export interface Evidence {
+	/** TPMS_ATTEST and TPMT_SIGNATURE. */
+	readonly message: Buffer;
+	readonly signature: Buffer;
+	/** Values of the PCRs asked for, one after another, in the order of their numbers. */
+	readonly pcrs: Buffer;
+	/** Whole; it is sent once for an admission. */
+	readonly bootLog: Buffer | undefined;
+	/** In ASCII, from the entry on that was asked for. */
+	readonly ima: string | undefined;
+}
+
+export interface Asked {
+	readonly nonce: Buffer;
+	/** SubjectPublicKeyInfo in DER of the key that the node will be handed secrets under. */
+	readonly nodeKey: Buffer;
+	/** TPM2B_PUBLIC of the endorsement key and of the attestation key, as registered. */
+	readonly ek: Buffer;
+	readonly ak: Buffer;
+	readonly policy: Policy;
+	/** What was proven before in this admission; absent at first. */
+	readonly before: Baseline | undefined;
+}
+
+export type Judgement =
+	| { readonly ok: true; readonly baseline: Baseline }
+	/** `signed`: the node's own TPM vouches for what was refused. Otherwise anybody may have sent it. */
+	| { readonly ok: false; readonly refusal: Refusal; readonly signed: boolean };
+
+const IMA_PCR = 10;
+
+/** What a quote must carry: it binds the node's key to the nonce, so that nobody can put another key in its place. */
+export const qualifyingData = (nonce: Buffer, nodeKey: Buffer): Buffer =>
+	createHash('sha256').update(nonce).update(nodeKey).digest();
+
+/** All checks, in the order of docs/attestation.md. */
+export function judge(asked: Asked, evidence: Evidence): Judgement {
+	const proven = proveQuote(asked, evidence);
+	if (!proven.ok) return { ok: false, refusal: proven.refusal, signed: false };
+	const judged = judgeProven(asked, evidence, proven.value);
+	return judged.ok
+		? { ok: true, baseline: judged.value }
+		: { ok: false, refusal: judged.refusal, signed: true };
+}
+
+interface Proven {
+	readonly pcrs: ReadonlyMap<number, Buffer>;
+	readonly continues: Outcome<void>;
+	readonly clock: Pick<Baseline, 'clock' | 'resetCount' | 'restartCount' | 'safe' | 'signer'>;
+}
+
+function proveQuote({ nonce, nodeKey, policy, ...keys }: Asked, evidence: Evidence): Outcome<Proven> {
+	const [ek, ak] = [parsePublicArea(keys.ek), parsePublicArea(keys.ak)];
+	if (!ek.ok) return ek;
+	if (!ak.ok) return ak;
+	const quote = verifyQuote(
+		ak.value,
+		{ qualifyingData: qualifyingData(nonce, nodeKey), selection: policy.selection },
+		{ ...evidence, pcrs: valuesOf(policy, evidence.pcrs) },
+	);
+	if (!quote.ok) return quote;
+	const { clock, resetCount, restartCount, safe } = quote.value.clock;
+	return accept({
+		pcrs: quote.value.pcrs[policy.bank] ?? new Map(),
+		continues: checkContinuity(quote.value, qualifiedName(ek.value, ak.value), keys.before),
+		clock: {
+			clock: clock.toString(),
+			resetCount,
+			restartCount,
+			safe,
+			signer: quote.value.signer.toString('hex'),
+		},
+	});
+}
+
+/** As `tpm2_quote --pcrs_format=values` writes them. */
+function valuesOf({ selection, bank }: Policy, bytes: Buffer): PcrValues {
+	const numbers = selection[0]?.pcrs ?? [];
+	const size = bytes.length / numbers.length;
+	return {
+		[bank]: new Map(numbers.map((pcr, index) => [pcr, bytes.subarray(index * size, (index + 1) * size)])),
+	};
+}
+
+function judgeProven(asked: Asked, evidence: Evidence, proven: Proven): Outcome<Baseline> {
+	const { policy, before } = asked;
+	const { pcrs } = proven;
+	if (!proven.continues.ok) return proven.continues;
+	const list = policy.files && replayedList(policy, evidence, pcrs, before);
+	if (list && !list.ok) return list;
+	// Of a boot that is known already only the PCRs are compared.
+	const log = policy.boot && !before ? replayedLog(policy, evidence, pcrs) : undefined;
+	if (log && !log.ok) return log;
+	const wrong = pcrFault(policy, pcrs, before);
+	if (wrong) return wrong;
+	if (log && policy.boot) {
+		const booted = judgeBoot(log.value, policy.bank, policy.boot);
+		if (!booted.ok) return booted;
+	}
+	if (list && policy.files) {
+		const aggregate = bootAggregateOf(policy.bank, pcrs);
+		if (!aggregate.ok) return aggregate;
+		const ran = judgeFiles(list.value.proven, policy.files, aggregate.value);
+		if (!ran.ok) return ran;
+	}
+	const values = Object.fromEntries([...pcrs].map(([pcr, value]) => [pcr, value.toString('hex')]));
+	return accept({ ...proven.clock, pcrs: values, ima: list ? imaProgress(list.value, pcrs, before) : null });
+}
+
+function replayedList(
+	policy: Policy,
+	{ ima }: Evidence,
+	pcrs: ReadonlyMap<number, Buffer>,
+	before: Baseline | undefined,
+): Outcome<ImaReplay> {
+	if (ima === undefined) return refuse('EvidenceMissing', 'the IMA list was not sent');
+	const since = before?.ima;
+	const entries = parseAsciiImaList(ima, since?.entries ?? 0);
+	if (!entries.ok) return entries;
+	const quoted = pcrs.get(IMA_PCR) ?? Buffer.alloc(0);
+	const replay = replayImaList(
+		entries.value,
+		policy.bank,
+		quoted,
+		since ? { pcr: Buffer.from(since.pcr, 'hex') } : undefined,
+	);
+	if (!replay.ok) return replay;
+	// What was shown without proof last time has been measured by now, or never was.
+	if (since && replay.value.proven.length < since.ahead)
+		return refuse(
+			'LogMismatch',
+			`the last IMA list had ${since.ahead} entries more than its quote proved; this one proves ${replay.value.proven.length} of them`,
+		);
+	return replay;
+}
+
+function imaProgress(
+	{ proven, unproven }: ImaReplay,
+	pcrs: ReadonlyMap<number, Buffer>,
+	before: Baseline | undefined,
+): Baseline['ima'] {
+	const entries = (before?.ima?.entries ?? 0) + proven.length;
+	return { entries, pcr: (pcrs.get(IMA_PCR) ?? Buffer.alloc(0)).toString('hex'), ahead: unproven };
+}
+
+function replayedLog(
+	policy: Policy,
+	{ bootLog }: Evidence,
+	pcrs: ReadonlyMap<number, Buffer>,
+): Outcome<EventLog> {
+	if (!bootLog) return refuse('EvidenceMissing', 'the boot log was not sent');
+	const log = parseEventLog(bootLog);
+	if (!log.ok) return log;
+	// PCRs that are compared as values, or not at all, may have been extended by the system since.
+	const beside = new Set([IMA_PCR, ...policy.unchecked, ...policy.values.keys()]);
+	const replayed = replayEventLog(log.value, policy.bank, pcrs, beside);
+	return replayed.ok ? log : replayed;
+}
+
+function pcrFault(
+	{ values, boot }: Policy,
+	pcrs: ReadonlyMap<number, Buffer>,
+	before: Baseline | undefined,
+): Outcome<never> | undefined {
+	for (const [pcr, allowed] of values) {
+		const value = pcrs.get(pcr)?.toString('hex') ?? '';
+		if (!allowed.has(value))
+			return refuse(
+				'PcrNotAllowed',
+				`PCR ${pcr} has ${value}; allowed is ${[...allowed].slice(0, 3).join(' or ')}`,
+			);
+	}
+	for (const pcr of before ? (boot?.pcrs ?? []) : []) {
+		const [value, was] = [pcrs.get(pcr)?.toString('hex'), before?.pcrs[pcr]];
+		if (value !== was)
+			return refuse('PcrChanged', `PCR ${pcr} has ${value}; it had ${was} when the node was admitted`);
+	}
+	return undefined;
+}
