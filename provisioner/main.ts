@@ -2,6 +2,8 @@ import { createLogger } from '../common/log/logger.ts';
 import { openProvisioner } from './open-provisioner.ts';
 import { readProvisionerSite } from './site.ts';
 
+export { openProvisioner, type RunningProvisioner } from './open-provisioner.ts';
+
 /** `bimetal provisioner -c provisioner.yaml`: runs until SIGINT or SIGTERM. */
 export async function main(options: { config: string }): Promise<void> {
 	const site = readProvisionerSite(options.config);

@@ -21,6 +21,7 @@ const siteLine = z.looseObject({
 		url: z.url(),
 		users: z.array(z.looseObject({ name: z.string(), project: z.string().nullable(), password: z.string() })),
 	}),
+	provisioner: z.looseObject({ url: z.url(), ops: z.url(), missing: z.array(z.string()) }),
 	/** Path of the PEM of the site's certificate authority. */
 	ca: z.string(),
 	state: z.string(),
@@ -44,6 +45,10 @@ export interface SiteOptions {
 	/** Kept when given; otherwise a new folder, deleted by stop(). */
 	readonly state?: string;
 	readonly args?: readonly string[];
+	/** Another environment than ours. */
+	readonly env?: NodeJS.ProcessEnv;
+	/** Who starts it: a program that goes on as the one after its own arguments. */
+	readonly through?: readonly string[];
 }
 
 const launcher = fileURLToPath(new URL('../cli/bimetal.mjs', import.meta.url));
@@ -51,7 +56,10 @@ const launcher = fileURLToPath(new URL('../cli/bimetal.mjs', import.meta.url));
 /** Starts a site on free ports. Rejects with what it wrote when it ends before it is up. */
 export async function startSite(options: SiteOptions = {}): Promise<Site> {
 	const state = options.state ?? (await mkdtemp(path.join(tmpdir(), 'bimetal-site-')));
-	const { child, log } = launch(['up', '--json', '--port', '0', '--state', state, ...(options.args ?? [])]);
+	const { child, log } = launch(
+		['up', '--json', '--port', '0', '--state', state, ...(options.args ?? [])],
+		options,
+	);
 	const visitors: Visitor[] = [];
 	const text = await Promise.race([
 		once(createInterface(child.stdout), 'line').then(([line]) => String(line)),
@@ -83,6 +91,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
 				line.proxy.url,
 				line.proxy.ops,
 				line.hil.url,
+				line.provisioner.url,
 				...line.bmcs.flatMap(({ url, direct }) => [url, direct]),
 			];
 			for (const url of urls) {
@@ -100,10 +109,9 @@ export async function startRefused(args: readonly string[]): Promise<{ code: num
 	return { code, log: log() };
 }
 
-function launch(args: readonly string[]) {
-	const child: ChildProcess = spawn(process.execPath, [launcher, ...args], {
-		stdio: ['ignore', 'pipe', 'pipe'],
-	});
+function launch(args: readonly string[], { env, through = [] }: Pick<SiteOptions, 'env' | 'through'> = {}) {
+	const [program = '', ...rest] = [...through, process.execPath, launcher, ...args];
+	const child: ChildProcess = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], env });
 	const { stdout, stderr } = child;
 	if (!stdout || !stderr) throw new Error('no pipes');
 	let text = '';

@@ -1,8 +1,8 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Clock } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { openServerCertificate } from '../../common/identity/authority-store.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import { writeFileDurably } from '../../common/store/durable-file.ts';
 import { createHilClient } from '../../hil/client.ts';
@@ -12,9 +12,9 @@ import { createProxyClient } from '../../proxy/client.ts';
 import { describeServer } from '../rack/describe-server.ts';
 import { readRackFile } from '../rack/rack-file.ts';
 import { planRack } from '../rack/rack-plan.ts';
-import { openSecret } from './demo-people.ts';
+import { openSecret, secretPath } from './demo-people.ts';
 import { completeRackFile, demoProjects, demoSwitch } from './demo-rack.ts';
-import type { DemoHilUser, DemoSite } from './demo-site.ts';
+import { type DemoHilUser, type DemoSite, openServiceCertificate } from './demo-site.ts';
 import { reachable } from './ports.ts';
 import { openServiceAccount } from './service-account.ts';
 
@@ -22,6 +22,8 @@ export interface DemoHil {
 	readonly url: string;
 	readonly ops: string;
 	readonly users: readonly DemoHilUser[];
+	/** An account for another service, an administrator; false when it could not be made, which is told. */
+	openAccount(name: string): Promise<boolean>;
 	close(): Promise<void>;
 }
 
@@ -63,7 +65,11 @@ export async function startDemoHil(options: {
 	try {
 		const url = reachable(hil.url);
 		await registerServers(options, url, admin);
-		return { url, ops: hil.ops, users, close: () => hil.close() };
+		return {
+			...{ url, ops: hil.ops, users },
+			openAccount: name => openAccountAt(options, url, admin, name),
+			close: () => hil.close(),
+		};
 	} catch (fault) {
 		await hil.close();
 		throw fault;
@@ -104,6 +110,33 @@ async function registerServers(
 	}
 }
 
+/** Its password is a file of its own; one that was lost is another one now. */
+async function openAccountAt(
+	{ site, clock, logger }: Parameters<typeof startDemoHil>[0],
+	url: string,
+	admin: { readonly name: string; readonly password: string },
+	name: string,
+): Promise<boolean> {
+	const isKept = existsSync(secretPath(site.folder, `hil-${name}`));
+	const password = await openSecret(site.folder, `hil-${name}`);
+	const ca = site.authority.certificatePem;
+	const client = createHilClient({ url, ca, username: admin.name, password: admin.password, clock });
+	const { administration: hil } = client;
+	try {
+		const isKnown = Object.hasOwn(await hil.users(), name);
+		if (isKnown && isKept) return true;
+		if (isKnown) await hil.deleteUser(name);
+		await hil.createUser(name, password, true);
+		return true;
+	} catch (fault) {
+		if (!(fault instanceof BimetalError)) throw fault;
+		logger.warn({ err: fault, account: name }, 'a service has no account at hil');
+		return false;
+	} finally {
+		await client.close();
+	}
+}
+
 async function writeHilFile({
 	site,
 	account,
@@ -111,23 +144,13 @@ async function writeHilFile({
 	proxyUrl,
 	clock,
 }: Parameters<typeof startDemoHil>[0]): Promise<string> {
-	const { folder, authority } = site;
-	const { certificatePem } = await openServerCertificate({
-		folder: join(folder, 'certificates'),
-		name: 'hil',
-		authority,
-		names: ['localhost', 'hil.localhost'],
-		addresses: ['127.0.0.1', '::1'],
-		clock,
-	});
-	// With its authority, as the proxy's: for clients that trust on first use.
-	const chain = join(folder, 'certificates', 'hil.chain.pem');
-	await writeFileDurably(chain, certificatePem + authority.certificatePem, 0o644);
+	const { folder } = site;
+	const tls = await openServiceCertificate(site, 'hil', clock);
 	const path = join(folder, 'hil.yaml');
 	const content = {
 		store: { engine: 'sqlite', file: 'hil.sqlite' },
 		listen,
-		tls: { certificate: 'certificates/hil.chain.pem', key: 'certificates/hil.key.pem' },
+		tls,
 		admin: { username: 'admin', password: 'secrets/hil-admin' },
 		vlans: '100-299',
 		obm: [

@@ -67,6 +67,26 @@ export async function openBmcIdentity(
 	};
 }
 
+/** A service's certificate, as its configuration names it. */
+export async function openServiceCertificate(
+	{ folder, authority }: Pick<DemoSite, 'folder' | 'authority'>,
+	name: string,
+	clock: Clock,
+): Promise<{ readonly certificate: string; readonly key: string }> {
+	const { certificatePem } = await openServerCertificate({
+		folder: join(folder, 'certificates'),
+		name,
+		authority,
+		names: ['localhost', `${name}.localhost`],
+		addresses: ['127.0.0.1', '::1'],
+		clock,
+	});
+	// With its authority, as the proxy's: for clients that trust on first use.
+	const chain = join('certificates', `${name}.chain.pem`);
+	await writeFileDurably(join(folder, chain), certificatePem + authority.certificatePem, 0o644);
+	return { certificate: chain, key: join('certificates', `${name}.key.pem`) };
+}
+
 const openCertificate = (
 	{ folder, authority }: Pick<DemoSite, 'folder' | 'authority'>,
 	name: string,
@@ -206,6 +226,8 @@ export const upLine = z.strictObject({
 	operators: z.array(z.strictObject({ name: z.string(), party: z.string(), password: z.string() })),
 	/** Absent where there is nothing to allocate. */
 	hil: z.strictObject({ url: z.string(), ops: z.string(), users: z.array(hilUser) }).optional(),
+	/** Absent where hil is; `missing`: Debian packages without which it cannot do all. */
+	provisioner: z.strictObject({ url: z.string(), ops: z.string(), missing: z.array(z.string()) }).optional(),
 	ca: z.string(),
 	state: z.string(),
 });

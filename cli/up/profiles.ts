@@ -6,8 +6,12 @@ type Site = Pick<DemoPeople, 'authority' | 'operators'> & { readonly folder: str
 /** The folder of the operators' profiles. */
 export const profilesOf = (site: Pick<Site, 'folder'>): string => `${site.folder}/cli`;
 
-/** The same for hil: `--as red`, `--as blue`, `--as admin`. */
-export async function saveHilProfiles(site: Site, { url, users }: NonNullable<UpLine['hil']>): Promise<void> {
+/** The same for hil, and the provisioner whose users are hil's: `--as red`, `--as blue`, `--as admin`. */
+export async function saveHilProfiles(
+	site: Site,
+	{ url, users }: NonNullable<UpLine['hil']>,
+	provisioner: UpLine['provisioner'],
+): Promise<void> {
 	const { hilProfiles } = await import('../hil/hil-profile.ts');
 	for (const { name, project } of users) {
 		await hilProfiles.save(profilesOf(site), {
@@ -15,6 +19,7 @@ export async function saveHilProfiles(site: Site, { url, users }: NonNullable<Up
 			url,
 			ca: site.authority.certificatePem,
 			user: name,
+			...(provisioner && { provisioner: provisioner.url }),
 			passwordFile: secretPath(site.folder, `hil-${name}`),
 		});
 	}

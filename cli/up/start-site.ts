@@ -10,6 +10,7 @@ import { readSite } from '../../proxy/site.ts';
 import { usageError } from '../failure.ts';
 import { type DemoHil, openHilAccount, startDemoHil } from './demo-hil.ts';
 import { openSignedPolicies } from './demo-policies.ts';
+import { type DemoProvisioner, startDemoProvisioner } from './demo-provisioner.ts';
 import { type DemoSite, openDemoSite, type UpLine, writeSiteFile } from './demo-site.ts';
 import type { MachineRoom } from './machine-room.ts';
 import { choosePorts, freeOr, reachable } from './ports.ts';
@@ -22,6 +23,8 @@ export interface SiteOptions {
 	readonly opsPort: number;
 	/** Start hil too, on this port or, where it is taken or 0, a free one. */
 	readonly hilPort?: number | undefined;
+	/** Start the provisioner too, where hil is: as `hilPort`. */
+	readonly provisionerPort?: number | undefined;
 	/** Folder of the policies. */
 	readonly policies: string;
 	/** Take a copy of them that both parties sign, and from then on only what is signed. */
@@ -39,7 +42,7 @@ export interface RunningSite {
 	close(): Promise<void>;
 }
 
-/** Starts a site on embedded defaults in this process: broker, machines, proxy, hil. All or nothing. */
+/** Starts a site on embedded defaults in this process: broker, machines, proxy, hil, provisioner. All or nothing. */
 export async function startSite(options: SiteOptions, room: MachineRoom): Promise<RunningSite> {
 	const { logger, progress, host, port } = options;
 	const clock = systemClock;
@@ -121,6 +124,16 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 			});
 			opened.push(hil.close);
 		}
+		let provisioner: DemoProvisioner | undefined;
+		if (hil && options.provisionerPort !== undefined) {
+			progress('provisioner');
+			provisioner = await startDemoProvisioner({
+				...{ site, hil, clock },
+				listen: { host, port: await freeOr(host, port === 0 ? 0 : options.provisionerPort) },
+				logger: logger.child({ part: 'provisioner' }),
+			});
+			opened.push(provisioner.close);
+		}
 		progress('first readings');
 		const missing = await proxy.warmUp();
 		if (missing.length > 0)
@@ -130,7 +143,12 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 			close,
 			line: {
 				proxy: { url: proxy.url, ops: proxy.ops },
-				services: { proxy: proxy.url, events: broker.url, ...(hil && { hil: hil.url }) },
+				services: {
+					proxy: proxy.url,
+					events: broker.url,
+					...(hil && { hil: hil.url }),
+					...(provisioner && { provisioner: provisioner.url }),
+				},
 				bmcs: machines.bmcs.map(({ name, url }) => ({
 					name,
 					url: proxy.bmcs[name] ?? '',
@@ -140,6 +158,13 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 				pdu: { url: machines.pdu.url },
 				operators: site.operators.map(({ name, party, password }) => ({ name, party, password })),
 				...(hil && { hil: { url: hil.url, ops: hil.ops, users: [...hil.users] } }),
+				...(provisioner && {
+					provisioner: {
+						url: provisioner.url,
+						ops: provisioner.ops,
+						missing: [...provisioner.missing],
+					},
+				}),
 				ca: site.caFile,
 				state: options.state,
 			},

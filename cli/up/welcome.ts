@@ -27,8 +27,7 @@ export function welcome(
 	return `
 ${paint('bold', 'Bimetal runs')}: ${line.bmcs.length} emulated BMCs and their PDU, with the P²C proxy in front
 
-    proxy ${line.proxy.url}   (one BMC: ${line.bmcs[0]?.url}/redfish/v1)${line.hil ? `\n    hil   ${line.hil.url}   (gives servers to projects, connects their networks)` : ''}
-    CA    ${line.ca}
+${placesOf(line).join('\n')}
 
 ${logIns.join('\n')}
 
@@ -52,9 +51,35 @@ for n in ${spare.join(' ')}; do ${post('$n', reset, '{"ResetType":"ForceOff"}', 
 
 for p in hso cp; do ${bimetal} get Systems/system/LogServices/EventLog/Entries --bmc ${first} --as $p -t; ${bimetal} get Chassis/chassis --bmc ${first} --as $p | grep -A2 Certificates; done
 
-${paint('dim', 'Ctrl-C ends it; the next start finds the same state in')} ${line.state}
+${imageLine(line, bimetal)}${paint('dim', 'Ctrl-C ends it; the next start finds the same state in')} ${line.state}
 `;
 }
+
+/** Where everything is. */
+function placesOf({ proxy, bmcs, hil, provisioner, ca }: UpLine): string[] {
+	const images = provisioner?.missing.length
+		? `images and disks need: apt-get install ${provisioner.missing.join(' ')}`
+		: 'keeps images, clones disks from them';
+	const places = [
+		['proxy', proxy.url, `(one BMC: ${bmcs[0]?.url}/redfish/v1)`],
+		...(hil ? [['hil', hil.url, '(gives servers to projects, connects their networks)']] : []),
+		...(provisioner ? [['provisioner', provisioner.url, `(${images})`]] : []),
+		['CA', ca, ''],
+	];
+	return places.map(([name = '', url = '', what = '']) =>
+		`    ${name.padEnd(11)} ${url}   ${what}`.trimEnd(),
+	);
+}
+
+/** What can be tried without an image at hand: an empty one. */
+const imageLine = ({ provisioner }: UpLine, bimetal: string): string =>
+	!provisioner || provisioner.missing.length > 0
+		? ''
+		: ` 5  An image (here an empty one) is uploaded, and a disk is cloned from it, which copies nothing
+
+truncate -s 64M /tmp/blank.img; ${bimetal} image import /tmp/blank.img --as red && ${bimetal} disk create scratch blank --as red && ${bimetal} usage --as red
+
+`;
 
 /** The policies that ship count servers that are up: at least six of them. */
 const fewServers = (count: number): string =>

@@ -56,3 +56,12 @@ export async function findProgram(name: string): Promise<string> {
 		expose: true,
 	});
 }
+
+/** The Debian packages that bring those of the programs that are not here. */
+export async function missingPackages(programs: readonly string[]): Promise<readonly string[]> {
+	const missing = new Set<string>();
+	for (const name of programs) {
+		await findProgram(name).catch(() => missing.add(packages[name] ?? name));
+	}
+	return [...missing];
+}

@@ -114,7 +114,8 @@ export function createRunner(deps: RunnerDeps): Runner {
 	/** Milliseconds after which it is tried again; 0: it is undone from now on. */
 	async function trouble(id: string, fault: unknown, signal: AbortSignal): Promise<number> {
 		const reason = fault instanceof Error ? fault.message : String(fault);
-		const isFinal = fault instanceof BimetalError && fault.status < 500;
+		// What is not installed will not be in a minute.
+		const isFinal = fault instanceof BimetalError && (fault.status < 500 || fault.code === 'PartMissing');
 		try {
 			const { attempts, isUndoing } = await store.transact(tx =>
 				journal.recordTrouble(tx, id, reason, ({ kind, attempts: times }) =>

@@ -65,7 +65,7 @@ export const nodeRoutes = (): readonly ProvisionerRoute[] => [
 			if (network === undefined || !networks.has(network)) {
 				throw provisionerErrors.NotThere(
 					network === undefined
-						? 'This site has no provisioning network.'
+						? 'Nodes boot from disks where the provisioner has a network for it: `networks` in its provisioner.yaml names none.'
 						: `There is no provisioning network ${network}.`,
 				);
 			}

@@ -52,14 +52,15 @@ test('npm start prints lines to paste, and they do what is said of them', async 
 		signal('SIGKILL');
 		await rm(home, { recursive: true, force: true });
 	});
-	const lines = screen.split('\n').filter(line => /^(?:for |npx |bimetal )/.test(line));
-	t.is(lines.length, 4, screen);
+	const lines = screen.split('\n').filter(line => /^(?:for |npx |bimetal |truncate )/.test(line));
+	// The last one needs programs for images; where they are not, it says what to install.
+	t.is(lines.length, screen.includes('images and disks need: apt-get install') ? 4 : 5, screen);
 	const paste = (line: string) => {
 		const shellEnv = { ...env, BIMETAL_HOME: path.join(home, 'cli') };
 		return runProgram('bash', ['-c', `cd '${root}'; ${line}`], { env: shellEnv });
 	};
 
-	const [one = '', hil = '', two = '', three = ''] = lines;
+	const [one = '', hil = '', two = '', three = '', images] = lines;
 	const restarted = await paste(one);
 	t.is(restarted.code, 0, restarted.stderr);
 	// A server in its self-test is not up yet; whoever reads the second line first does not notice.
@@ -90,10 +91,16 @@ test('npm start prints lines to paste, and they do what is said of them', async 
 	t.regex(shown.stdout, /"Certificates": \{/);
 	t.regex(shown.stdout, /"Certificates": null/);
 
+	if (images !== undefined) {
+		const cloned = await paste(images);
+		t.is(cloned.code, 0, cloned.stderr);
+		t.regex(cloned.stdout, /^disk +red\/scratch .* on red\/blank@1$/m);
+	}
+
 	signal('SIGINT');
 	await ended;
 	t.true(log.trimEnd().endsWith('bimetal: ending…'), log);
-	const url = /proxy (https:\S+)/.exec(screen)?.[1] ?? '';
+	const url = /proxy +(https:\S+)/.exec(screen)?.[1] ?? '';
 	await until(
 		() => listens(url),
 		answer => !answer,

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { z } from 'zod';
+import { BimetalError } from '../../../common/errors/bimetal-error.ts';
 import { findProgram } from '../../../common/processes/programs.ts';
 import { provisionerErrors } from '../../errors.ts';
 
@@ -72,6 +73,7 @@ export async function inspectImage(file: string, format: 'raw' | 'qcow2', folder
 	try {
 		text = await qemuImg(['info', '--output=json', '-f', format, file], { folder });
 	} catch (cause) {
+		if (cause instanceof BimetalError && cause.code === 'PartMissing') throw cause;
 		const words = cause instanceof Error ? cause.message.replaceAll(file, 'the file') : '';
 		throw provisionerErrors.ImageRefused(`It is no ${format} image. ${words}`, { cause });
 	}

@@ -5,7 +5,8 @@ import { findProgram } from '../../../common/processes/programs.ts';
 
 /** Takes off what a storage daemon that was killed has left mounted in a folder: nobody can read or replace it otherwise. */
 export async function unmountStale(folder: string): Promise<void> {
-	const mounts = await readFile('/proc/self/mounts', 'utf8');
+	// Without Linux there is nothing of the kind.
+	const mounts = await readFile('/proc/self/mounts', 'utf8').catch(() => '');
 	// proc(5): blanks and the like are written as octal numbers.
 	const points = mounts
 		.split('\n')
