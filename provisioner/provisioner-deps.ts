@@ -24,7 +24,7 @@ export interface ProvisionerDeps {
 	readonly kinds: Readonly<Record<string, Kind>>;
 	readonly runner: Runner;
 	/** What hil is asked to do to nodes. */
-	readonly nodes: Pick<NodeAtHil, 'look' | 'propertiesOf'>;
+	readonly nodes: Pick<NodeAtHil, 'look' | 'propertiesOf' | 'admits'>;
 	/** Provisioning networks, by hil's names. */
 	readonly networks: ReadonlyMap<string, BootNetwork>;
 	readonly seal: (text: string) => string;

@@ -27,6 +27,8 @@ export function addLifeCommands(
 	addBooting(add, registration);
 	addRescuing(add, registration);
 	addSaving(add, registration);
+	// `node move` is hil's, which knows of no disks.
+	if (!isHidden) addMoving(add, registration);
 }
 
 type Adder = (name: string) => Command;
@@ -122,6 +124,27 @@ function addRescuing(add: Adder, { context, run }: Registration): void {
 			),
 		);
 	finished(rescue, [`${bimetal} rescue node4 tools@3`, `${bimetal} rescue node4 --end`]);
+}
+
+function addMoving(add: Adder, { context, run }: Registration): void {
+	const bimetal = commandName(context);
+	const move = add('move')
+		.summary('Give a node that boots from a disk here to another project, with the disk')
+		.description(
+			'Turns a node off, takes it off all networks of its project, and gives it and its disk to another project, where it ' +
+				'boots from the same disk. You are in both projects, or an administrator. To keep a copy, take a snapshot of the ' +
+				`disk before. ${follows}`,
+		)
+		.argument(...node)
+		.argument('<project>', 'the other project')
+		.option('--disk <new-name>', 'what its disk is called there (default: as it is called now)')
+		.option('--network <name>', 'the provisioning network there (default: the one that it is on)')
+		.action(
+			run(async (name: string, project: string, o: LifeOptions & { disk?: string; network?: string }) =>
+				(await load()).move(context, name, project, o),
+			),
+		);
+	finished(move, [`${bimetal} move node4 blue`]);
 }
 
 function addSaving(add: Adder, { context, run }: Registration): void {

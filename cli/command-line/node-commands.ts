@@ -99,7 +99,8 @@ function addTaking(node: Command, { context, run }: Registration): void {
 		.summary('Move a node to another project, running as it is')
 		.description(
 			'Takes a node off all its networks and gives it to another project, with its networks there. It goes on running, ' +
-				'with what is on its disk: between projects that do not trust each other, release it and take it anew.',
+				'with what is on its disk: between projects that do not trust each other, release it and take it anew. One that ' +
+				`boots from a disk of the provisioner's is moved by '${bimetal} move'.`,
 		)
 		.argument('<node>', 'the node')
 		.argument('<from>', 'its project')

@@ -144,6 +144,20 @@ test('a node is saved and made again, on a node that is named; without waiting i
 	t.regex((await run('resume', 'n1')).out, /^n1 boots from red\/n1 as web/);
 });
 
+test('a node goes to another project with its disk', async t => {
+	const { hil, run } = await start(t);
+	await hil.ok('PUT', '/v0/project/blue');
+	await run('provision', 'n1', 'debian');
+	t.is((await run('move', 'n1', 'blue')).code, 3);
+	const moved = await run('move', 'n1', 'blue', '--disk', 'db', '--as', 'both');
+	t.regex(
+		moved.out,
+		/^n1 is blue's, and its disk\. n1 boots from blue\/db, a clone of red\/debian@1\.\n/,
+		moved.err,
+	);
+	t.regex((await run('provisioned', '--as', 'blue')).out, /n1\s+blue\s+blue\/db/);
+});
+
 test('what is wrong is said with what to do next', async t => {
 	const { home, run } = await start(t);
 	t.regex((await run('provision', 'n1')).err, /what is it to boot from\?/);

@@ -139,6 +139,23 @@ export const resume = (
 		);
 	});
 
+/** `bimetal move NODE PROJECT` */
+export const move = (
+	context: CliContext,
+	node: string,
+	project: string,
+	options: LifeOptions & { readonly disk?: string; readonly network?: string },
+): Promise<number> =>
+	withProvisioner(context, options, async connection => {
+		const { client } = connection;
+		const { disk, network } = options;
+		const begun = await client.nodes.move(node, { project, disk, network });
+		return followed(context, connection, begun, options, async () => {
+			const text = await bootsText(client, node);
+			return `${visible(node)} is ${visible(project)}'s, and its disk. ${text}`;
+		});
+	});
+
 /** `bimetal provisioned [NODE]` */
 export const showProvisioned = (
 	context: CliContext,

@@ -13,6 +13,8 @@ const patience = 3000;
 /** True for commands that talk to the provisioner. */
 export const isOfProvisioner = (command: Command): boolean =>
 	lifeVerbs.includes(command.name()) ||
+	// Another one is hil's.
+	(command.name() === 'move' && command.parent?.name() === 'bimetal') ||
 	['image', 'disk', 'operation', 'usage'].some(
 		name => command.name() === name || command.parent?.name() === name,
 	);

@@ -45,10 +45,13 @@ export async function authorize(
 			// One that is not the actor's own is not found.
 			await findDisk(tx, named('disk'), actor);
 			return;
-		case 'node': {
+		case 'node':
+		case 'node-and-project': {
 			const found = await tx.get(bootings, named('node'));
-			if (found && isMember(actor, found.project)) return;
-			throw provisionerErrors.NotThere(`There is no node ${named('node')} of yours that boots from here.`);
+			if (!found || !isMember(actor, found.project))
+				throw provisionerErrors.NotThere(`There is no node ${named('node')} of yours that boots from here.`);
+			if (rule === 'node' || isMember(actor, named('project'))) return;
+			throw provisionerErrors.Forbidden(`${action} takes a member of both projects.`);
 		}
 		case 'operation': {
 			const found = await tx.get(operations, named('operation'));

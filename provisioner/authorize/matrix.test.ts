@@ -17,6 +17,7 @@ const actors = [
 	actor('root'),
 	actor('member of red', 'red'),
 	actor('member of blue', 'blue'),
+	actor('member of both', 'red', 'blue'),
 	actor('member of none'),
 ];
 
@@ -83,6 +84,10 @@ async function furnished() {
 		project: { 'project red': { project: 'red' } },
 		'image-visible': images,
 		'image-own': images,
+		'node-and-project': {
+			"red's node, to blue": { node: 'n1', project: 'blue' },
+			'no such node, to blue': { node: 'none', project: 'blue' },
+		},
 		node: { "red's node": { node: 'n1' }, 'no such node': { node: 'none' } },
 		disk: { "red's disk": { disk }, 'no such disk': { disk: 'none' } },
 		operation: { "red's operation": { operation }, 'no such operation': { operation: 'none' } },
@@ -118,7 +123,7 @@ test('matrix.golden.md says for every action who may do it on what', async t => 
 		'Written by `UPDATE_GOLDEN=1 npx ava provisioner/authorize/matrix.test.ts`; look at what has changed before you commit it.',
 		'',
 		`| Action | On | ${actors.map(({ name }) => (name === 'root' ? 'administrator' : name)).join(' | ')} |`,
-		'| --- | --- | --- | --- | --- | --- |',
+		`|${' --- |'.repeat(2 + actors.length)}`,
 		...rows,
 		'',
 	].join('\n');

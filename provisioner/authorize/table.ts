@@ -13,6 +13,8 @@ export type Rule =
 	| 'disk'
 	/** Members of the project that provisioned the node. */
 	| 'node'
+	/** Members of the project that provisioned the node who are members of the one that the call names as well. */
+	| 'node-and-project'
 	/** Members of the project that the operation was asked for in. */
 	| 'operation'
 	/** Members of the project that the upload is for. */
@@ -46,6 +48,7 @@ export const rules = {
 	'node.reprovision': 'node',
 	'node.rescue': 'node',
 	'node.suspend': 'node',
+	'node.move': 'node-and-project',
 	'disk.resume': 'disk',
 	'operation.list': 'any',
 	'operation.show': 'operation',

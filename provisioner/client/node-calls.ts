@@ -40,6 +40,15 @@ export interface NodeCalls {
 	rescue(node: string, image: string): Promise<OperationView>;
 	endRescue(node: string): Promise<OperationView>;
 	suspend(node: string): Promise<OperationView>;
+	/** Into another project, with its disk, which can have another `disk` name there. */
+	move(
+		node: string,
+		to: {
+			readonly project: string;
+			readonly disk?: string | undefined;
+			readonly network?: string | undefined;
+		},
+	): Promise<OperationView>;
 	/** `where`: hil's query for free nodes, instead of that for the kind that the disk's node had. `node`: that one. */
 	resume(
 		disk: string,
@@ -63,6 +72,7 @@ export function createNodeCalls({ call }: Pick<ProvisionerTransport, 'call'>): N
 		rescue: (node, image) => to(node, 'rescue', { image }),
 		endRescue: node => to(node, 'end-rescue', {}),
 		suspend: node => to(node, 'suspend', {}),
+		move: (node, wanted) => to(node, 'move', wanted),
 		resume: (disk, wanted) =>
 			call(views.operation, 'POST', `/v1/disks/${encodeURIComponent(disk)}/resume`, wanted),
 	};

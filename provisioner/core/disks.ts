@@ -29,10 +29,7 @@ export async function beginDisk(
 	if (state !== 'ready' || size === null) {
 		throw provisionerErrors.NotReady(`${referenceOf(source.document)} is ${state}.`);
 	}
-	const where = { index: 'name', equals: `${project}/${name}` };
-	if ((await tx.list(disks, { where, limit: 1 })).length > 0) {
-		throw provisionerErrors.NameTaken(`Project ${project} has a disk ${name} already.`);
-	}
+	await assertNameFree(tx, project, name);
 	const id = world.newId();
 	await tx.insert(disks, id, {
 		project,
@@ -72,6 +69,32 @@ export async function claimFor(tx: Transaction, id: string, node: string): Promi
 		throw provisionerErrors.InUse(`Disk ${found.project}/${found.name} is node ${found.node}'s.`);
 	}
 	await tx.put(disks, id, { ...found, node });
+}
+
+/**
+ * It is another project's from now on, under a name that is free there.
+ * @throws NameTaken
+ */
+export async function giveDisk(
+	tx: Transaction,
+	id: string,
+	{ project, name }: { readonly project: string; readonly name: string },
+): Promise<void> {
+	const found = await tx.get(disks, id);
+	if (!found) throw provisionerErrors.NotThere('The disk is gone.');
+	if (found.project === project && found.name === name) return;
+	await assertNameFree(tx, project, name);
+	await tx.put(disks, id, { ...found, project, name });
+}
+
+export const nameOf = async (tx: ReadTransaction, id: string): Promise<string> =>
+	(await tx.get(disks, id))?.name ?? id;
+
+/** @throws NameTaken */
+export async function assertNameFree(tx: ReadTransaction, project: string, name: string): Promise<void> {
+	const where = { index: 'name', equals: `${project}/${name}` };
+	if ((await tx.list(disks, { where, limit: 1 })).length > 0)
+		throw provisionerErrors.NameTaken(`Project ${project} has a disk ${name} already.`);
 }
 
 /** Notes what a node is made again from that is being suspended. */

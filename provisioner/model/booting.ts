@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defineCollection } from '../../common/store/store.ts';
 import { hilName, moment } from './names.ts';
 
-const booting = z.strictObject({
+export const booting = z.strictObject({
 	node: hilName,
 	project: hilName,
 	/** Its disks, by their ids: LUN 1, from which it boots, LUN 2 and so on. */

@@ -1,6 +1,6 @@
 import { type Clock, pause } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import type { HilClient, Managed } from '../../hil/client.ts';
+import type { ChangeStep, HilClient, Managed } from '../../hil/client.ts';
 import { provisionerErrors } from '../errors.ts';
 
 export interface NodeAtHilDeps {
@@ -39,10 +39,28 @@ export interface NodeAtHil {
 	/** Resolves when the switch shows it. */
 	attach(node: string, nic: string, network: string): Promise<void>;
 	detach(node: string, nic: string, network: string): Promise<void>;
+	/** Whether a project may put a NIC on a network. */
+	admits(project: string, network: string): Promise<boolean>;
+	/** Every network that its NICs are on, in the order in which a switch lets go of them. */
+	attachments(node: string): Promise<readonly NicNetwork[]>;
+	/** Off all networks, or onto these again; resolves when the switches show it. */
+	detachAll(node: string): Promise<void>;
+	attachAll(node: string, networks: readonly NicNetwork[]): Promise<void>;
+	/** When it leaves its project by itself (ISO 8601), if it does. */
+	leaseOf(project: string, node: string): Promise<string | null>;
+	/** From a project to another in one step: it is nobody's in between, and managed by nobody. Its lease stays. */
+	handOver(node: string, over: { from: string; to: string; lease: string | null }): Promise<void>;
 	/** Boots it anew from the network; resolves when its BMC has taken it, also after another party's approval. */
 	bootFromNetwork(node: string, waiting: Waiting): Promise<void>;
 	/** Resolves when its BMC says that it is off, and that it boots from nothing in particular. */
 	turnOff(node: string, waiting: Waiting): Promise<void>;
+}
+
+/** A network that a NIC carries, on a channel of hil's. */
+export interface NicNetwork {
+	readonly nic: string;
+	readonly network: string;
+	readonly channel: string;
 }
 
 /** How what takes long is ended, and who is told when it waits for another party; null: no more. */
@@ -50,6 +68,8 @@ export interface Waiting {
 	readonly signal: AbortSignal;
 	note(what: string | null): Promise<void>;
 }
+
+const isNative = ({ channel }: NicNetwork): boolean => channel === 'vlan/native';
 
 /** Milliseconds between two looks at what others do, and for a machine to be off after it was told. */
 const look = 2000;
@@ -73,9 +93,18 @@ export function createNodeAtHil({ hil, clock }: NodeAtHilDeps): NodeAtHil {
 		return nics.find(({ label }) => label === nic)?.networks['vlan/native'] ?? null;
 	}
 
-	async function take(step: { readonly do: string } & Readonly<Record<string, string>>): Promise<void> {
-		const { id } = await hil.change([step]);
+	async function take(...steps: readonly ChangeStep[]): Promise<void> {
+		const { id } = await hil.change(steps);
 		if (id !== null) await hil.changeDone(id);
+	}
+
+	async function attachments(node: string): Promise<readonly NicNetwork[]> {
+		const { nics } = await hil.node(node);
+		const found = nics.flatMap(({ label: nic, networks }) =>
+			Object.entries(networks).map(([channel, network]) => ({ nic, network, channel })),
+		);
+		// The native network is the first on and the last off, for switches that ask for one.
+		return found.sort((a, b) => Number(isNative(a)) - Number(isNative(b)));
 	}
 
 	return {
@@ -123,6 +152,38 @@ export function createNodeAtHil({ hil, clock }: NodeAtHilDeps): NodeAtHil {
 		},
 		async detach(node, nic, network) {
 			if ((await nativeOf(node, nic)) === network) await take({ do: 'detach_network', node, nic, network });
+		},
+		async admits(project, network) {
+			// A project that there is not is told by hil.
+			await hil.project(project);
+			const { access } = await hil.network(network);
+			return access === null || access.includes(project);
+		},
+		attachments,
+		async detachAll(node) {
+			const on = await attachments(node);
+			if (on.length > 0)
+				await take(...on.map(({ nic, network }) => ({ do: 'detach_network', node, nic, network })));
+		},
+		async attachAll(node, networks) {
+			const on = new Set((await attachments(node)).map(each => JSON.stringify(each)));
+			const off = [...networks].reverse().filter(each => !on.has(JSON.stringify(each)));
+			if (off.length > 0) await take(...off.map(each => ({ do: 'connect_network', node, ...each })));
+		},
+		leaseOf: async (project, node) => (await hil.project(project)).leases[node] ?? null,
+		async handOver(node, { from, to, lease }) {
+			if ((await hil.node(node)).project !== to) {
+				await hil.setObm(node, false);
+				const steps = [
+					{ do: 'detach_node', project: from, node },
+					{ do: 'connect_node', project: to, node },
+				];
+				await take(...steps).catch(async fault => {
+					// What a process before us has asked may have come to pass meanwhile.
+					if ((await hil.node(node)).project !== to) throw fault;
+				});
+			}
+			if (lease !== null) await hil.administration.setLease(node, lease);
 		},
 		async bootFromNetwork(node, waiting) {
 			await hil.setObm(node, true);

@@ -38,9 +38,9 @@ export async function startNodeBench(t: Pick<ExecutionContext, 'teardown'>) {
 	const port = (index: number) =>
 		hil.mocks.at('tor').ports.get(`gi1/0/${index}`) ?? { native: null, tagged: [] };
 	/** Lets time pass for both, until an operation is over. */
-	async function over(id: unknown): Promise<Record<string, unknown>> {
+	async function over(id: unknown, who?: string): Promise<Record<string, unknown>> {
 		for (let turn = 0; turn < 400; turn++) {
-			const found = await provisioner.ok('GET', `/v1/operations/${id}`);
+			const found = await provisioner.ok('GET', `/v1/operations/${id}`, undefined, who);
 			if (found.endedAt !== null) return found;
 			await new Promise(resolve => setImmediate(resolve));
 			provisioner.clock.advance(500);
@@ -49,12 +49,12 @@ export async function startNodeBench(t: Pick<ExecutionContext, 'teardown'>) {
 		throw new Error(`it goes on: ${JSON.stringify(await provisioner.ok('GET', `/v1/operations/${id}`))}`);
 	}
 	/** The machine comes to its disk as soon as it is served and on. */
-	const comesUp = (): void => {
-		const { serve } = network.targets;
-		Object.assign(network.targets, {
+	const comesUp = (of = network): void => {
+		const { serve } = of.targets;
+		Object.assign(of.targets, {
 			async serve(spec: Parameters<typeof serve>[0]) {
 				await serve(spec);
-				network.loggedIn.set(spec.iqn, [{ initiator: spec.initiator, addresses: [...spec.addresses] }]);
+				of.loggedIn.set(spec.iqn, [{ initiator: spec.initiator, addresses: [...spec.addresses] }]);
 			},
 		});
 	};

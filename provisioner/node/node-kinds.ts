@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { pause } from '../../common/clock.ts';
 import { provisionerErrors } from '../errors.ts';
 import type { Kind, Stage } from '../operation/kind.ts';
+import { exchangeStages } from './exchange-stages.ts';
+import { moveStages } from './move-stages.ts';
 import { type NodeKindDeps, nodeStages, subjectOf } from './stages.ts';
 
 /** What a saved disk is resumed with: a node is still to be found. */
@@ -19,7 +21,7 @@ const look = 2000;
 /** Nodes: what is done to have them boot from disks, and not any more. */
 export function nodeKinds(deps: NodeKindDeps): Readonly<Record<string, Kind>> {
 	const { nodes, clock } = deps;
-	const { clone, connect, serve, tell, powerOn, come, leave, exchange } = nodeStages(deps);
+	const { clone, connect, serve, tell, powerOn, come, leave } = nodeStages(deps);
 
 	/** The node leaves its project the safe way. */
 	const release: Stage = {
@@ -73,7 +75,9 @@ export function nodeKinds(deps: NodeKindDeps): Readonly<Record<string, Kind>> {
 		/** `node` is off and its disks saved: tried for as long as it takes. */
 		'node.deprovision': { stages: leave, neverGivesUp: true },
 		/** `node` boots from other disks: a fresh clone, a rescue image with its own disk beside it, or what it had. */
-		'node.exchange': { stages: [clone, ...exchange] },
+		'node.exchange': { stages: [clone, ...exchangeStages(deps)] },
+		/** `node` boots from its disk in another project, which has both from then on. */
+		'node.move': { stages: [...moveStages(deps), connect, serve, tell, powerOn, ...come] },
 		/** `node` is saved and free. */
 		'node.suspend': { stages: [...leave, release], neverGivesUp: true },
 		/** Some node of the kind boots from `disk`. */

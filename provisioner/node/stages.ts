@@ -18,8 +18,11 @@ export interface NodeKindDeps extends ServeDeps {
 	readonly iqnPrefix: string;
 }
 
+/** Whose the node is by then, when it is another project's than the operation's. */
+const owned = z.object({ owner: z.string().optional() });
+
 /** What a node is provisioned with; for one that is still to be found, as far as that is known. */
-export const provisionInput = z.object({
+export const provisionInput = owned.extend({
 	/** What the disk is cloned from; null: it is there already. */
 	image: z.string().nullable(),
 	nic: z.string(),
@@ -32,21 +35,9 @@ export const provisionInput = z.object({
 });
 export type ProvisionInput = z.output<typeof provisionInput>;
 
-/** What a node that boots goes over to. */
-export const exchangeInput = z.object({
-	image: z.string().nullable(),
-	/** Its disks from then on, and what `rescued` of its record becomes. */
-	disks: z.array(z.string()).min(1),
-	rescued: z.array(z.string()).nullable(),
-	/** Disks that are deleted once it is up. */
-	discard: z.array(z.string()),
-});
-export type ExchangeInput = z.output<typeof exchangeInput>;
-
 /** Milliseconds for a node to come to its disk after power-on, and between two looks. */
 const patience = 20 * 60_000;
 const look = 1000;
-const former = z.object({ former: z.looseObject({}) });
 
 /** What an operation is about: as it was asked for, or as a stage before has found it. */
 export function subjectOf({ operation }: StageContext): { node: string; disk: string; project: string } {
@@ -60,10 +51,35 @@ export function subjectOf({ operation }: StageContext): { node: string; disk: st
 /** Each step that is taken with a node and its disks, and how it is taken back. */
 export function nodeStages(deps: NodeKindDeps) {
 	const { store, storage, nodes, clock } = deps;
+	const newSecret = (): string => deps.seal(secret());
 	const inputOf = ({ operation: { input, output } }: StageContext): ProvisionInput =>
 		provisionInput.parse({ ...input, ...output });
 	const bootingOf = (context: StageContext): Promise<Booting | undefined> =>
 		store.read(tx => tx.get(bootings, subjectOf(context).node));
+
+	/**
+	 * Whether hil says that the node is still whose it is to be: hil may have taken it away (a lease that is over), and
+	 * nobody's wish may reach another project's machine through us.
+	 */
+	async function isOurs(context: StageContext): Promise<boolean> {
+		const { node, project } = subjectOf(context);
+		const { owner = project } = owned.parse(context.operation.input);
+		return (await nodes.projectOf(node)) === owner;
+	}
+	/** @throws Cancelled */
+	async function mustBeOurs(context: StageContext): Promise<void> {
+		if (await isOurs(context)) return;
+		throw provisionerErrors.Cancelled(
+			`Node ${subjectOf(context).node} is not the project's any more: deprovision it.`,
+		);
+	}
+	const boot = async (context: StageContext): Promise<void> => {
+		await mustBeOurs(context);
+		await nodes.bootFromNetwork(subjectOf(context).node, context);
+	};
+	const turnOff = async (context: StageContext): Promise<void> => {
+		if (await isOurs(context)) await nodes.turnOff(subjectOf(context).node, context);
+	};
 
 	async function forget(context: StageContext): Promise<void> {
 		const booting = await bootingOf(context);
@@ -92,19 +108,20 @@ export function nodeStages(deps: NodeKindDeps) {
 		name: 'network',
 		async run(context) {
 			const { nic, network: to } = inputOf(context);
+			await mustBeOurs(context);
 			await nodes.attach(subjectOf(context).node, nic, to);
 		},
 		// Off a network of ours is safe, also where somebody had attached it to that before.
 		async undo(context) {
 			const { nic, network: from } = inputOf(context);
-			await nodes.detach(subjectOf(context).node, nic, from);
+			if (await isOurs(context)) await nodes.detach(subjectOf(context).node, nic, from);
 		},
 	};
 	const serve: Stage = {
 		name: 'target',
 		async run(context) {
 			const { node, disk: id, project } = subjectOf(context);
-			const { image: _, ...input } = inputOf(context);
+			const { image: _, owner = project, ...input } = inputOf(context);
 			const booting = await store.transact(async tx => {
 				const known = await tx.get(bootings, node);
 				// One that is resumed is nobody's so far.
@@ -114,12 +131,12 @@ export function nodeStages(deps: NodeKindDeps) {
 				const fresh: Booting = {
 					...input,
 					node,
-					project,
+					project: owner,
 					disks: [id],
 					rescued: null,
 					iqn: `${deps.iqnPrefix}disk.${id}`,
 					initiator: `${deps.iqnPrefix}node.${plainName(node)}`,
-					chap: deps.seal(secret()),
+					chap: newSecret(),
 					operation: context.id,
 					since: clock.now(),
 				};
@@ -144,11 +161,7 @@ export function nodeStages(deps: NodeKindDeps) {
 			await networkOf(deps, at).remove(mac);
 		},
 	};
-	const powerOn: Stage = {
-		name: 'power',
-		run: context => nodes.bootFromNetwork(subjectOf(context).node, context),
-		undo: context => nodes.turnOff(subjectOf(context).node, context),
-	};
+	const powerOn: Stage = { name: 'power', run: boot, undo: turnOff };
 	/** Waits until a node that was powered on is seen to have come so far, or to be at its disk already. */
 	const comes = (name: string, kinds: readonly BootEvent['kind'][]): Stage => ({
 		name,
@@ -183,7 +196,7 @@ export function nodeStages(deps: NodeKindDeps) {
 
 	/** What takes a node off its disks, in the order in which nothing is lost; the disks are kept. */
 	const leave: readonly Stage[] = [
-		{ name: 'power', run: context => nodes.turnOff(subjectOf(context).node, context) },
+		{ name: 'power', run: turnOff },
 		{
 			name: 'boot',
 			async run(context) {
@@ -195,7 +208,8 @@ export function nodeStages(deps: NodeKindDeps) {
 			name: 'network',
 			async run(context) {
 				const booting = await bootingOf(context);
-				if (booting) await nodes.detach(booting.node, booting.nic, booting.network);
+				if (booting && (await isOurs(context)))
+					await nodes.detach(booting.node, booting.nic, booting.network);
 			},
 		},
 		{
@@ -211,76 +225,20 @@ export function nodeStages(deps: NodeKindDeps) {
 		},
 	];
 
-	/** The node goes over to other disks; taken back, it boots from those that it had. */
-	const exchange: readonly Stage[] = [
-		{
-			name: 'power-off',
-			run: context => nodes.turnOff(subjectOf(context).node, context),
-			undo: context => nodes.bootFromNetwork(subjectOf(context).node, context),
-		},
-		{
-			name: 'target',
-			async run(context) {
-				const { disks, rescued } = exchangeInput.parse(context.operation.input);
-				const is = await bootingOf(context);
-				if (!is) throw provisionerErrors.NotThere('The node boots from no disk here any more.');
-				if (JSON.stringify(is.disks) !== JSON.stringify(disks)) {
-					await context.keep({ former: z.record(z.string(), z.json()).parse({ ...is }) });
-					await withdrawDisks(deps, is);
-				}
-				const iqn = `${deps.iqnPrefix}disk.${disks[0]}`;
-				const own = { iqn, chap: deps.seal(secret()), operation: context.id };
-				const next: Booting = { ...is, disks, rescued, ...own };
-				await store.transact(async tx => {
-					for (const id of disks) await claimFor(tx, id, is.node);
-					await tx.put(bootings, is.node, next);
-				});
-				await serveDisks(deps, next);
-			},
-			async undo(context) {
-				const kept = former.safeParse(context.operation.output);
-				const is = await bootingOf(context);
-				if (!kept.success || !is) return;
-				await withdrawDisks(deps, is);
-				const back = kept.data.former as unknown as Booting;
-				await store.transact(async tx => {
-					for (const id of is.disks) if (!back.disks.includes(id)) await freeDisk(tx, id);
-					await tx.put(bootings, is.node, back);
-				});
-				await serveDisks(deps, back);
-			},
-		},
-		{
-			name: 'boot',
-			async run(context) {
-				const booting = await bootingOf(context);
-				if (booting) await tellNode(deps, booting);
-			},
-			async undo(context) {
-				const kept = former.safeParse(context.operation.output);
-				if (kept.success) await tellNode(deps, kept.data.former as unknown as Booting);
-			},
-		},
+	return {
+		clone,
+		connect,
+		serve,
+		tell,
 		powerOn,
-		...come,
-		{
-			name: 'discard',
-			async run(context) {
-				const { discard, disks, rescued } = exchangeInput.parse(context.operation.input);
-				const kept = former.safeParse(context.operation.output);
-				const before = kept.success ? (kept.data.former as unknown as Booting).disks : [];
-				for (const id of discard) {
-					await storage.remove(id);
-					await store.transact(tx => forgetDisk(tx, id));
-				}
-				const stays = new Set([...disks, ...(rescued ?? []), ...discard]);
-				await store.transact(async tx => {
-					for (const id of before) if (!stays.has(id)) await freeDisk(tx, id);
-				});
-			},
-		},
-	];
-	return { clone, connect, serve, tell, powerOn, come, leave, exchange };
+		come,
+		leave,
+		isOurs,
+		turnOff,
+		mustBeOurs,
+		bootingOf,
+		newSecret,
+	};
 }
 
 /** 20 letters and digits: 119 bits. */

@@ -1,11 +1,13 @@
 import { z } from 'zod';
-import { beginDisk, findFreeDisk, noteSuspended } from '../core/disks.ts';
+import { assertNameFree, beginDisk, findFreeDisk, nameOf, noteSuspended } from '../core/disks.ts';
 import { findBooting } from '../core/nodes.ts';
 import type { World } from '../core/world.ts';
 import { provisionerErrors } from '../errors.ts';
 import type { Booting } from '../model/booting.ts';
 import { hilName, name, reference } from '../model/names.ts';
-import type { ExchangeInput } from '../node/stages.ts';
+import type { ExchangeInput } from '../node/exchange-stages.ts';
+import type { MoveInput } from '../node/move-stages.ts';
+import type { ProvisionInput } from '../node/stages.ts';
 import { type Ask, begins, type ProvisionerRoute } from './route.ts';
 
 /** Properties of hil's that make nodes be of one kind, as far as a node has them. */
@@ -82,6 +84,35 @@ export const exchangeRoutes = (): readonly ProvisionerRoute[] => [
 			const [disk = ''] = disks;
 			await noteSuspended(tx, disk, { where, network, hostname, keys, userData });
 			return ask({ kind: 'node.suspend', project, node, disk });
+		},
+	}),
+	begins('POST', {
+		path: '/nodes/{node}/move',
+		action: 'node.move',
+		summary:
+			'Give a node to another project with its disk, from which it boots there; for members of both projects',
+		body: { project: hilName, disk: name.optional(), network: hilName.optional() },
+		prepare: async ({ nodes, networks, store }, { node, project, network }) => {
+			const to = network ?? (await store.read(tx => findBooting(tx, { node }))).network;
+			if (!networks.has(to)) throw provisionerErrors.NotThere(`There is no provisioning network ${to}.`);
+			if (!(await nodes.admits(project, to)))
+				throw provisionerErrors.Forbidden(
+					`Project ${project} has no access to network ${to}: name one that it has.`,
+				);
+			return to;
+		},
+		verb: async (tx, args, _world, ask, to) => {
+			const is = await findBooting(tx, args);
+			refuseRescued(is);
+			const { project, node, nic, mac, hostname, keys, userData, disks } = is;
+			const [disk = ''] = disks;
+			const { project: owner } = args;
+			if (owner === project) throw provisionerErrors.InUse(`Node ${node} is in project ${owner} already.`);
+			const diskName = args.disk ?? (await nameOf(tx, disk));
+			await assertNameFree(tx, owner, diskName);
+			const booting = { image: null, nic, mac, network: to, hostname, keys, userData };
+			const input = { ...booting, owner, diskName } satisfies ProvisionInput & MoveInput;
+			return ask({ kind: 'node.move', project, node, disk, input });
 		},
 	}),
 	begins('POST', {
