@@ -3,6 +3,7 @@ import type { Clock } from '../common/clock.ts';
 import type { Endings } from '../common/endings.ts';
 import type { Logger } from '../common/log/logger.ts';
 import type { Store } from '../common/store/store.ts';
+import type { Woken } from '../common/woken.ts';
 import type { Authentication } from './authenticate/authentication.ts';
 import type { Actor } from './authorize/actor.ts';
 import type { Changes } from './change/changes.ts';
@@ -12,7 +13,6 @@ import type { Hypervisor } from './headnode/hypervisor.ts';
 import type { Workers } from './network/workers.ts';
 import type { Consoles } from './obm/consoles.ts';
 import type { Obm } from './obm/obm.ts';
-import type { Woken } from './woken.ts';
 
 /** What hil's interfaces are made of. */
 export interface HilDeps {

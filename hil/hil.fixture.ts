@@ -8,6 +8,7 @@ import { hashPassword } from '../common/identity/passwords.ts';
 import { silentLogger } from '../common/log/logger.ts';
 import { createMemoryStore } from '../common/store/memory-store.fixture.ts';
 import type { Store } from '../common/store/store.ts';
+import type { Woken } from '../common/woken.ts';
 import { createHil } from './app.ts';
 import { createAuthentication } from './authenticate/authentication.ts';
 import type { Authenticator } from './authenticate/authenticator.ts';
@@ -28,7 +29,6 @@ import { createNoObm } from './obm/no-obm.ts';
 import type { Obm } from './obm/obm.ts';
 import type { SwitchType } from './switches/driver.ts';
 import { createMockSwitches, type MockSwitches } from './switches/mock.ts';
-import type { Woken } from './woken.ts';
 
 export interface Answer {
 	readonly status: number;

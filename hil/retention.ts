@@ -1,8 +1,8 @@
 import type { Clock } from '../common/clock.ts';
 import type { Logger } from '../common/log/logger.ts';
 import type { Store } from '../common/store/store.ts';
+import { createWoken, type Woken } from '../common/woken.ts';
 import { pruneActions } from './core/prune.ts';
-import { createWoken, type Woken } from './woken.ts';
 
 /** Milliseconds between two looks. */
 const every = 3_600_000;

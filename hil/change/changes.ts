@@ -3,10 +3,10 @@ import type { Clock } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { Store } from '../../common/store/store.ts';
+import { createWoken, type Woken } from '../../common/woken.ts';
 import { type Advance, advanceChange, skipUndo } from '../core/undo.ts';
 import type { World } from '../core/world.ts';
 import { changes } from '../model/change.ts';
-import { createWoken, type Woken } from '../woken.ts';
 
 export interface ChangesDeps {
 	readonly store: Store;

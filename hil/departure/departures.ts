@@ -2,13 +2,13 @@ import { backOff } from '../../common/back-off.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { Store } from '../../common/store/store.ts';
+import { createWoken, type Woken } from '../../common/woken.ts';
 import * as core from '../core/departures.ts';
 import { openFor, settleObm } from '../core/obm-actions.ts';
 import type { World } from '../core/world.ts';
 import { type Departure, departures } from '../model/departure.ts';
 import { nodes } from '../model/node.ts';
 import type { Obm, ObmOutcome } from '../obm/obm.ts';
-import { createWoken, type Woken } from '../woken.ts';
 
 export interface DeparturesDeps {
 	readonly store: Store;

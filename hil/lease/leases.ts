@@ -1,9 +1,9 @@
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { Store } from '../../common/store/store.ts';
+import { createWoken, type Woken } from '../../common/woken.ts';
 import { endedLeases, endLease } from '../core/leases.ts';
 import type { World } from '../core/world.ts';
-import { createWoken, type Woken } from '../woken.ts';
 
 export interface LeasesDeps {
 	readonly store: Store;

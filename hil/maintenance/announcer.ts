@@ -2,8 +2,8 @@ import { Agent, request } from 'undici';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { Store } from '../../common/store/store.ts';
+import { createWoken, type Woken } from '../../common/woken.ts';
 import { announcements } from '../core/maintenance.ts';
-import { createWoken, type Woken } from '../woken.ts';
 
 export interface AnnouncerDeps {
 	readonly store: Store;

@@ -1,4 +1,4 @@
-import type { Clock } from '../common/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** Work that is done when there may be something to do: at once when it is woken, and by itself when its time has come. */
 export interface Woken {

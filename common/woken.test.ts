@@ -1,5 +1,5 @@
 import test from 'ava';
-import { FakeClock } from '../common/clock.ts';
+import { FakeClock } from './clock.ts';
 import { createWoken } from './woken.ts';
 
 test('one run at a time, another one after it when it was woken meanwhile, and by itself when its time has come', async t => {
