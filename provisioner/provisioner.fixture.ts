@@ -73,6 +73,8 @@ export async function startProvisioner(
 		storage?: MemoryStorage;
 		nodes?: NodeAtHil;
 		network?: MemoryNetwork;
+		/** Beside that one. */
+		otherNetworks?: readonly MemoryNetwork[];
 		allowHosts?: readonly string[];
 		largestUpload?: number;
 		folder?: string;
@@ -89,7 +91,7 @@ export async function startProvisioner(
 	const download = createDownload({ staged, allowHosts });
 	const seal = (text: string): string => `sealed:${text}`;
 	const unseal = (sealed: string): string => sealed.slice('sealed:'.length);
-	const networks = new Map([[network.network, network]]);
+	const networks = new Map([network, ...(options.otherNetworks ?? [])].map(each => [each.network, each]));
 	const served = { ...shared, storage, networks, nodes, seal, unseal };
 	const kinds = {
 		...volumeKinds({ store, storage }),

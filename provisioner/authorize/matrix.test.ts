@@ -55,6 +55,7 @@ async function furnished() {
 			network: 'boot',
 			nic: 'eth0',
 			mac: '02:00:00:00:00:01',
+			further: [],
 			iqn: 'iqn.2026-11.test:d',
 			initiator: 'iqn.2026-11.test:n1',
 			chap: '',

@@ -40,6 +40,7 @@ test('when all are given, only what boots no more goes without', async t => {
 				network: 'boot',
 				nic: 'eth0',
 				mac: macOf(number),
+				further: [],
 				iqn: 'iqn.2026-11.test:disk',
 				initiator: 'iqn.2026-11.test:node',
 				chap: 'sealed',

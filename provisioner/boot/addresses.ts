@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Ipv4Range, ipv4Number, ipv4Text } from '../../common/network/ipv4.ts';
 import { defineCollection, type Store } from '../../common/store/store.ts';
 import { provisionerErrors } from '../errors.ts';
-import { bootings } from '../model/booting.ts';
+import { bootings, nicsOf } from '../model/booting.ts';
 import { hilName } from '../model/names.ts';
 
 const bootAddress = z.strictObject({ network: hilName, mac: z.string(), address: z.ipv4() });
@@ -48,7 +48,9 @@ export function addressOf({ store, network, range, own }: AddressOptions, mac: s
 		for (const address of inTurn()) if (!taken.has(address)) return record(address);
 		// All were given once: that of one that boots no more is free.
 		const booting = new Set(
-			(await tx.list(bootings)).map(({ document }) => `${document.network}/${document.mac}`),
+			(await tx.list(bootings)).flatMap(({ document }) =>
+				nicsOf(document).map(nic => `${nic.network}/${nic.mac}`),
+			),
 		);
 		for (const address of inTurn()) {
 			const of = taken.get(address) ?? '';

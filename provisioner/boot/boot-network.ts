@@ -12,6 +12,8 @@ export interface BootEntry {
 		readonly initiator: string;
 		readonly chap: Chap;
 	};
+	/** By which of its other NICs it gets at the same disk, and where: `address:port` on that one's network. */
+	readonly paths: readonly { readonly mac: string; readonly portal: string }[];
 	/** cloud-init's NoCloud data: a host name, public SSH keys, user data. */
 	readonly hostname: string;
 	readonly keys: readonly string[];

@@ -21,7 +21,7 @@ def message(kind, more=b""):
     hardware = bytes.fromhex(mac.replace(":", ""))
     # It has no address yet: answers are to be broadcast.
     head = bytes([1, 1, 6, 0]) + number + b"\0\0\x80\0" + bytes(16) + hardware.ljust(16, b"\0") + bytes(192)
-    options = option(53, bytes([kind])) + option(55, bytes([1, 3, 6, 67, 175, 224])) + more
+    options = option(53, bytes([kind])) + option(55, bytes([1, 3, 6, 67, 175, 224, 225])) + more
     if user_class:
         options += option(77, user_class)
     return head + b"\x63\x82\x53\x63" + options + b"\xff"
@@ -73,6 +73,7 @@ print(
             "script": options.get(67, b"").decode().rstrip("\0"),
             "ipxe": parse(offer).get(175, b"").hex(),
             "seed": options.get(224, b"").decode(),
+            "paths": options.get(225, b"").decode(),
         }
     )
 )

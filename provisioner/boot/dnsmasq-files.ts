@@ -1,4 +1,5 @@
 import { ipv4Text } from '../../common/network/ipv4.ts';
+import type { BootEntry } from './boot-network.ts';
 import type { NetworkPlan } from './network-plan.ts';
 import { segmentDevice } from './segment.ts';
 
@@ -9,6 +10,8 @@ export interface DhcpHost {
 	/** Where its iPXE gets its script, and its operating system its configuration. */
 	readonly scriptUrl: string;
 	readonly seedUrl: string;
+	/** See BootEntry. */
+	readonly paths: BootEntry['paths'];
 }
 
 export interface DnsmasqPaths {
@@ -19,6 +22,8 @@ export interface DnsmasqPaths {
 
 /** The DHCP option that a node's operating system finds the address of its NoCloud seed in (RFC 3942: private use). */
 const seedOption = 224;
+/** And the one that tells it its other ways to its disk: `MAC=ADDRESS:PORT`, with spaces between. At most 6 fit. */
+const pathsOption = 225;
 
 /** dnsmasq(8)'s configuration: DHCP for those NICs alone that stand in the file of hosts, and no DNS. */
 export function dnsmasqConfiguration(
@@ -78,10 +83,15 @@ export const hostLines = (hosts: readonly DhcpHost[]): string =>
 export const optionLines = (hosts: readonly DhcpHost[]): string =>
 	hosts
 		.map(
-			({ mac, scriptUrl, seedUrl }) =>
-				`tag:${tagOf(mac)},tag:ipxe,option:bootfile-name,${scriptUrl}\ntag:${tagOf(mac)},tag:!ipxe,${seedOption},${seedUrl}\n`,
+			({ mac, scriptUrl, seedUrl, paths }) =>
+				`tag:${tagOf(mac)},tag:ipxe,option:bootfile-name,${scriptUrl}\ntag:${tagOf(mac)},tag:!ipxe,${seedOption},${seedUrl}\n${pathsLine(mac, paths)}`,
 		)
 		.join('');
+
+const pathsLine = (mac: string, paths: DhcpHost['paths']): string =>
+	paths.length === 0
+		? ''
+		: `tag:${tagOf(mac)},tag:!ipxe,${pathsOption},${paths.map(each => `${each.mac}=${each.portal}`).join(' ')}\n`;
 
 const tagOf = (mac: string): string => `n${mac.replaceAll(':', '')}`;
 

@@ -24,6 +24,7 @@ const client = fileURLToPath(new URL('./dhcp-client.py', import.meta.url));
 const offer = z
 	.object({
 		...{ address: z.string(), isAcknowledged: z.boolean(), script: z.string(), seed: z.string() },
+		paths: z.string(),
 		/** iPXE's own options in the offer, hexadecimal. */
 		ipxe: z.string(),
 	})
@@ -40,6 +41,7 @@ const entryOf = (more: Partial<BootEntry> = {}): BootEntry => ({
 		initiator: 'iqn.2026-11.test:node.n1',
 		chap: { username: 'n1', password: 'veryMuchASecret' },
 	},
+	paths: [{ mac: '52:54:00:00:00:31', portal: '10.65.0.1:3260' }],
 	hostname: 'web-1',
 	keys: ['ssh-ed25519 AAAA me'],
 	userData: '#cloud-config\nruncmd: [[true]]\n',
@@ -144,7 +146,8 @@ test('configuration comes over TLS, each document once, until the node says that
 	const address = await network.addressOf(mac);
 	await runIp(machine.path, [`address add ${address}/24 dev eth0`]);
 	await network.set(entryOf());
-	const seed = (await answered(mac, 'systemd')).seed;
+	const { seed, paths } = await answered(mac, 'systemd');
+	t.is(paths, '52:54:00:00:00:31=10.65.0.1:3260');
 	t.regex(seed, /^https:\/\/10\.64\.0\.1\/[\w-]{43}\/$/);
 	t.is((await get(`${seed}meta-data`, '10.64.0.240')).status, 404);
 	t.is((await get(`${seed.replace('https', 'http')}meta-data`, address)).status, 404, 'never in the clear');

@@ -72,11 +72,12 @@ export async function openBootNetwork(options: BootNetworkOptions): Promise<Open
 		for (const listener of listeners) listener({ mac, kind, at: clock.now() });
 	};
 
-	const hostOf = ({ entry: { mac }, address, script, seed }: Known): DhcpHost => ({
+	const hostOf = ({ entry: { mac, paths }, address, script, seed }: Known): DhcpHost => ({
 		mac,
 		address,
 		scriptUrl: `http://${plan.host}/${script}/${scriptName}`,
 		seedUrl: `https://${plan.host}/${seed}/`,
+		paths,
 	});
 	/** Whether dnsmasq has been told of all that is known. */
 	let isTold = true;

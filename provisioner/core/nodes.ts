@@ -1,6 +1,6 @@
 import type { ReadTransaction } from '../../common/store/store.ts';
 import { provisionerErrors } from '../errors.ts';
-import { type Booting, bootings } from '../model/booting.ts';
+import { type Booting, bootings, nicsOf } from '../model/booting.ts';
 import { disks } from '../model/disk.ts';
 import { operations } from '../model/operation.ts';
 import type { World } from './world.ts';
@@ -13,6 +13,8 @@ export interface NodeView {
 	readonly isRescued: boolean;
 	readonly network: string;
 	readonly nic: string;
+	/** All of its NICs that boot, that one first, each with its network. */
+	readonly nics: readonly { readonly nic: string; readonly network: string }[];
 	readonly hostname: string;
 	/** ISO 8601. */
 	readonly since: string;
@@ -36,6 +38,7 @@ async function viewOf(tx: ReadTransaction, booting: Booting): Promise<NodeView> 
 		isRescued: booting.rescued !== null,
 		network,
 		nic,
+		nics: nicsOf(booting).map(each => ({ nic: each.nic, network: each.network })),
 		hostname,
 		since: new Date(since).toISOString(),
 		configuredAt: configuredAt === null ? null : new Date(configuredAt).toISOString(),

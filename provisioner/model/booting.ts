@@ -2,6 +2,11 @@ import { z } from 'zod';
 import { defineCollection } from '../../common/store/store.ts';
 import { hilName, moment } from './names.ts';
 
+const bootMac = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/);
+export const furtherNic = z.strictObject({ network: hilName, nic: hilName, mac: bootMac });
+/** A NIC and the provisioning network that it is on. */
+export type NicOn = z.output<typeof furtherNic>;
+
 export const booting = z.strictObject({
 	node: hilName,
 	project: hilName,
@@ -12,7 +17,9 @@ export const booting = z.strictObject({
 	/** hil's name of the provisioning network, and of the NIC that is on it. */
 	network: hilName,
 	nic: hilName,
-	mac: z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/),
+	mac: bootMac,
+	/** Further NICs, each on a provisioning network of its own, by which it gets at the same disks. */
+	further: z.array(furtherNic).default([]),
 	/** Names of its target and of itself there. */
 	iqn: z.string(),
 	initiator: z.string(),
@@ -31,5 +38,13 @@ export type Booting = z.output<typeof booting>;
 export const bootings = defineCollection('bootings', booting, {
 	project: ({ project }) => project,
 	disk: ({ disks }) => disks,
-	mac: ({ mac }) => mac,
+	mac: ({ mac, further }) => [mac, ...further.map(each => each.mac)],
 });
+
+/** Every NIC by which it gets at its disks, the one first that it was asked to boot by. */
+export const nicsOf = ({
+	network,
+	nic,
+	mac,
+	further,
+}: NicOn & Pick<Booting, 'further'>): readonly NicOn[] => [{ network, nic, mac }, ...further];

@@ -7,6 +7,8 @@ const suspended = z.strictObject({
 	/** hil's query for nodes of its kind. */
 	where: z.string(),
 	network: hilName,
+	/** NICs with their networks, when there were several. */
+	nics: z.array(z.strictObject({ network: hilName, nic: hilName })).default([]),
 	hostname: z.string(),
 	keys: z.array(z.string()),
 	/** Sealed. */

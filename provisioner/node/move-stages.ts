@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { giveDisk } from '../core/disks.ts';
 import { provisionerErrors } from '../errors.ts';
-import { booting as bootingSchema, bootings } from '../model/booting.ts';
+import { booting as bootingSchema, bootings, nicsOf } from '../model/booting.ts';
 import { disks } from '../model/disk.ts';
 import type { Stage, StageContext } from '../operation/kind.ts';
 import { networkOf, serveDisks, tellNode, withdrawDisks } from './serve-node.ts';
@@ -48,7 +48,7 @@ export function moveStages(deps: NodeKindDeps): readonly Stage[] {
 			const former = await store.read(tx => tx.get(bootings, node));
 			if (!former) return;
 			await context.keep({ former: z.record(z.string(), z.json()).parse({ ...former }) });
-			await networkOf(deps, former.network).remove(former.mac);
+			for (const { network, mac } of nicsOf(former)) await networkOf(deps, network).remove(mac);
 			await withdrawDisks(deps, former);
 			await store.transact(async tx => void (await tx.delete(bootings, node)));
 		},

@@ -33,7 +33,8 @@ export async function startNodeBench(t: Pick<ExecutionContext, 'teardown'>) {
 	const clock = new FakeClock();
 	const nodes = createNodeAtHil({ hil: client, clock });
 	const [store, storage, network] = [createMemoryStore(), createMemoryStorage(), createMemoryNetwork('boot')];
-	const provisioner = await startProvisioner(t, { store, storage, network, nodes });
+	const second = createMemoryNetwork('boot2');
+	const provisioner = await startProvisioner(t, { store, storage, network, otherNetworks: [second], nodes });
 	await provisioner.image('red', 'debian');
 	const port = (index: number) =>
 		hil.mocks.at('tor').ports.get(`gi1/0/${index}`) ?? { native: null, tagged: [] };
@@ -65,5 +66,5 @@ export async function startNodeBench(t: Pick<ExecutionContext, 'teardown'>) {
 		}, 5);
 		return () => clearInterval(moving);
 	}
-	return { hil, obm, nodes, provisioner, network, storage, store, port, over, comesUp, letTimePass };
+	return { hil, obm, nodes, provisioner, network, second, storage, store, port, over, comesUp, letTimePass };
 }

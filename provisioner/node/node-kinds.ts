@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { pause } from '../../common/clock.ts';
 import { provisionerErrors } from '../errors.ts';
+import type { NicOn } from '../model/booting.ts';
 import type { Kind, Stage } from '../operation/kind.ts';
 import { exchangeStages } from './exchange-stages.ts';
 import { moveStages } from './move-stages.ts';
@@ -11,6 +12,8 @@ const resumeInput = z.object({
 	/** hil's query for nodes of the kind; the disk's project takes the first free one that fits. */
 	where: z.string(),
 	network: z.string(),
+	/** The NICs that it had, when they were several; the first one that has an address when empty. */
+	nics: z.array(z.object({ nic: z.string(), network: z.string() })).default([]),
 	/** The node that it is to be, whatever its kind: a free one, or one of the project's that boots from nothing here. */
 	on: z.string().nullable().default(null),
 });
@@ -46,15 +49,23 @@ export function nodeKinds(deps: NodeKindDeps): Readonly<Record<string, Kind>> {
 	const take: Stage = {
 		name: 'node',
 		async run(context) {
-			const { where, network, on } = resumeInput.parse(context.operation.input);
+			const { where, network, nics, on } = resumeInput.parse(context.operation.input);
 			const { project } = context.operation;
 			const kept = context.operation.output.node;
 			if (typeof kept === 'string' && (await nodes.projectOf(kept)) === project) return;
 			for (const node of on === null ? await nodes.findFree(where) : [on]) {
-				const { nic, project: owner } = await nodes.look(node, undefined);
+				const wanted = nics.length > 0 ? nics : [{ nic: undefined, network }];
+				const found: NicOn[] = [];
+				let owner: string | null = null;
+				for (const { nic: name, network: to } of wanted) {
+					const { nic, project: of } = await nodes.look(node, name);
+					owner = of;
+					found.push({ nic: nic.label, mac: nic.mac, network: to });
+				}
+				const [first, ...further] = found;
 				const isOurs = owner === project;
 				// Noted before it is taken: whoever comes after us knows whose it is.
-				await context.keep({ node, nic: nic.label, mac: nic.mac, network, isOurs });
+				await context.keep({ node, ...first, further, isOurs });
 				if (isOurs || (owner === null && (await nodes.take(project, node)))) return;
 			}
 			throw provisionerErrors.InUse(

@@ -57,6 +57,56 @@ test('a node is provisioned: cloned, connected, served, told, booted; and deprov
 	t.deepEqual(port(2), { native: 500, tagged: [] });
 });
 
+test('a node boots by two NICs: each is connected, served and told; refused or over, none is', async t => {
+	const { hil, obm, provisioner, network, second, store, storage, port, over, comesUp } =
+		await startNodeBench(t);
+	comesUp();
+	await hil.ok('PUT', '/v0/network/boot2', { owner: 'admin', access: '', net_id: '501' });
+	await hil.ok('PUT', '/v0/node/n1/nic/eth1', { macaddr: '02:00:00:00:00:0A' });
+	await hil.ok('PUT', '/v0/switch/tor/port/gi1/0/3');
+	await hil.ok('POST', '/v0/switch/tor/port/gi1/0/3/connect_nic', { node: 'n1', nic: 'eth1' });
+	const nics = [
+		{ nic: 'eth0', network: 'boot' },
+		{ nic: 'eth1', network: 'boot2' },
+	];
+	const provision = (more: object) =>
+		provisioner.call('POST', '/v1/nodes/n1/provision', { project: 'red', image: 'debian', nics, ...more });
+	t.is((await provision({ nic: 'eth0' })).status, 400);
+	for (const [first] of [[{ nic: 'eth1', network: 'boot' }], [{ nic: 'eth0', network: 'boot2' }]])
+		t.is((await provision({ nics: [first, nics[1]] })).status, 409, 'each on a network of its own');
+
+	second.faults.push(provisionerErrors.ImageRefused('no'));
+	const failed = await over((await provision({})).body.id);
+	t.is(failed.status, 'FAILED');
+	for (const at of [network, second]) t.is(at.entries.size + at.served.size, 0);
+	for (const each of [1, 3]) t.deepEqual(port(each), { native: null, tagged: [] });
+	t.is(storage.volumes.size, 1);
+
+	const done = await over((await provision({})).body.id);
+	t.is(done.status, 'DONE', JSON.stringify(done));
+	t.deepEqual([port(1).native, port(3).native], [500, 501]);
+	const [one, other] = [network, second].map(at => [...at.served.values()][0]);
+	t.deepEqual(one?.addresses, ['10.0.0.1']);
+	t.deepEqual({ ...other, addresses: [] }, { ...one, addresses: [] }, 'the same disk behind the same secret');
+	t.deepEqual(other?.addresses, ['10.0.0.10']);
+	t.is(one?.units[0]?.serial, (await provisioner.ok('GET', '/v1/disks/n1')).id as string);
+	t.deepEqual(network.entries.get('02:00:00:00:00:01')?.paths, [
+		{ mac: '02:00:00:00:00:0a', portal: '10.0.0.254:3260' },
+	]);
+	t.deepEqual(second.entries.get('02:00:00:00:00:0a')?.paths, [
+		{ mac: '02:00:00:00:00:01', portal: '10.0.0.254:3260' },
+	]);
+	t.like(await provisioner.ok('GET', '/v1/nodes/n1'), { network: 'boot', nics });
+	const fresh = [createMemoryNetwork('boot'), createMemoryNetwork('boot2')] as const;
+	await startProvisioner(t, { store, storage, network: fresh[0], otherNetworks: [fresh[1]] });
+	t.deepEqual([...fresh[1].served.values()], [other as never], 'after a start, too');
+
+	t.is((await over((await provisioner.ok('POST', '/v1/nodes/n1/deprovision', {})).id)).status, 'DONE');
+	for (const at of [network, second]) t.is(at.entries.size + at.served.size, 0);
+	for (const each of [1, 3]) t.deepEqual(port(each), { native: null, tagged: [] });
+	t.is(obm.at(bmc('n1')).power, 'off');
+});
+
 test('whichever stage is refused, everything is as before', async t => {
 	const { hil, obm, provisioner, network, storage, port, over, comesUp } = await startNodeBench(t);
 	comesUp();

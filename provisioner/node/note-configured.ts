@@ -1,7 +1,7 @@
 import type { Logger } from '../../common/log/logger.ts';
 import type { Store } from '../../common/store/store.ts';
 import type { BootEvent, BootNetwork } from '../boot/boot-network.ts';
-import { bootings } from '../model/booting.ts';
+import { bootings, nicsOf } from '../model/booting.ts';
 import { operations } from '../model/operation.ts';
 
 export interface NoteConfiguredDeps {
@@ -20,7 +20,9 @@ export function noteConfigured({ store, networks, logger, onChange }: NoteConfig
 	async function note(network: string, { mac, at }: BootEvent): Promise<void> {
 		const noted = await store.transact(async tx => {
 			const found = await tx.list(bootings, { where: { index: 'mac', equals: mac } });
-			const id = found.find(({ document }) => document.network === network)?.document.operation ?? null;
+			const id =
+				found.find(({ document }) => nicsOf(document).some(nic => nic.network === network && nic.mac === mac))
+					?.document.operation ?? null;
 			const operation = id === null ? undefined : await tx.get(operations, id);
 			if (id === null || !operation || operation.configuredAt !== null) return undefined;
 			await tx.put(operations, id, {

@@ -2,7 +2,7 @@ import type { Logger } from '../../common/log/logger.ts';
 import type { Store } from '../../common/store/store.ts';
 import type { BootNetwork } from '../boot/boot-network.ts';
 import { provisionerErrors } from '../errors.ts';
-import { type Booting, bootings } from '../model/booting.ts';
+import { type Booting, bootings, nicsOf } from '../model/booting.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { TargetSpec } from '../target/targets.ts';
 import { plainName } from './plain-name.ts';
@@ -23,44 +23,51 @@ export function networkOf({ networks }: Pick<ServeDeps, 'networks'>, name: strin
 	return found;
 }
 
-/** Serves a node its disks: attached, behind its own secret. Again: the same. */
+/** Serves a node its disks: attached, behind its own secret, on each network that it is on. Again: the same. */
 export async function serveDisks(deps: ServeDeps, booting: Booting): Promise<void> {
-	const network = networkOf(deps, booting.network);
 	const units: TargetSpec['units'][number][] = [];
 	for (const disk of booting.disks) {
-		units.push({ backing: await deps.storage.attach(disk, { isReadOnly: false }), isReadOnly: false });
+		const backing = await deps.storage.attach(disk, { isReadOnly: false });
+		units.push({ backing, isReadOnly: false, serial: disk });
 	}
-	await network.targets.serve({
-		iqn: booting.iqn,
-		units,
-		chap: { username: plainName(booting.node), password: deps.unseal(booting.chap) },
-		initiator: booting.initiator,
-		addresses: [await network.addressOf(booting.mac)],
-	});
+	for (const { network: at, mac } of nicsOf(booting)) {
+		const network = networkOf(deps, at);
+		await network.targets.serve({
+			iqn: booting.iqn,
+			units,
+			chap: { username: plainName(booting.node), password: deps.unseal(booting.chap) },
+			initiator: booting.initiator,
+			addresses: [await network.addressOf(mac)],
+		});
+	}
 }
 
 /** Tells a node that boots where its disk is. Again: the same. */
 export async function tellNode(deps: ServeDeps, booting: Booting): Promise<void> {
-	const network = networkOf(deps, booting.network);
-	const { node, mac, iqn, initiator, hostname, keys, userData } = booting;
-	await network.set({
-		node,
-		mac,
-		target: {
-			portals: network.targets.portals,
-			iqn,
-			initiator,
-			chap: { username: plainName(node), password: deps.unseal(booting.chap) },
-		},
-		hostname,
-		keys,
-		userData: userData === null ? null : deps.unseal(userData),
-	});
+	const { node, iqn, initiator, hostname, keys, userData } = booting;
+	const nics = nicsOf(booting).map(nic => ({ ...nic, at: networkOf(deps, nic.network) }));
+	for (const { mac, at } of nics) {
+		const others = nics.filter(other => other.mac !== mac);
+		await at.set({
+			node,
+			mac,
+			target: {
+				portals: at.targets.portals,
+				iqn,
+				initiator,
+				chap: { username: plainName(node), password: deps.unseal(booting.chap) },
+			},
+			paths: others.map(other => ({ mac: other.mac, portal: other.at.targets.portals[0] ?? '' })),
+			hostname,
+			keys,
+			userData: userData === null ? null : deps.unseal(userData),
+		});
+	}
 }
 
 /** Nobody gets at the disks any more, and they are closed. */
 export async function withdrawDisks(deps: ServeDeps, booting: Booting): Promise<void> {
-	await networkOf(deps, booting.network).targets.drop(booting.iqn);
+	for (const { network } of nicsOf(booting)) await networkOf(deps, network).targets.drop(booting.iqn);
 	for (const disk of booting.disks) await deps.storage.detach(disk);
 }
 

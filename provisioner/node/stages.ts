@@ -4,7 +4,7 @@ import { type Clock, pause } from '../../common/clock.ts';
 import type { BootEvent } from '../boot/boot-network.ts';
 import { claimFor, completeDisk, forgetDisk, freeDisk } from '../core/disks.ts';
 import { provisionerErrors } from '../errors.ts';
-import { type Booting, bootings } from '../model/booting.ts';
+import { type Booting, bootings, furtherNic, nicsOf } from '../model/booting.ts';
 import type { Stage, StageContext } from '../operation/kind.ts';
 import type { NodeAtHil } from './node-at-hil.ts';
 import { plainName } from './plain-name.ts';
@@ -28,6 +28,7 @@ export const provisionInput = owned.extend({
 	nic: z.string(),
 	mac: z.string(),
 	network: z.string(),
+	further: z.array(furtherNic).default([]),
 	hostname: z.string(),
 	keys: z.array(z.string()),
 	/** Sealed. */
@@ -107,14 +108,17 @@ export function nodeStages(deps: NodeKindDeps) {
 	const connect: Stage = {
 		name: 'network',
 		async run(context) {
-			const { nic, network: to } = inputOf(context);
 			await mustBeOurs(context);
-			await nodes.attach(subjectOf(context).node, nic, to);
+			for (const { nic, network: to } of nicsOf(inputOf(context))) {
+				await nodes.attach(subjectOf(context).node, nic, to);
+			}
 		},
 		// Off a network of ours is safe, also where somebody had attached it to that before.
 		async undo(context) {
-			const { nic, network: from } = inputOf(context);
-			if (await isOurs(context)) await nodes.detach(subjectOf(context).node, nic, from);
+			if (!(await isOurs(context))) return;
+			for (const { nic, network: from } of nicsOf(inputOf(context))) {
+				await nodes.detach(subjectOf(context).node, nic, from);
+			}
 		},
 	};
 	const serve: Stage = {
@@ -157,8 +161,7 @@ export function nodeStages(deps: NodeKindDeps) {
 			if (booting) await tellNode(deps, booting);
 		},
 		async undo(context) {
-			const { network: at, mac } = inputOf(context);
-			await networkOf(deps, at).remove(mac);
+			for (const { network: at, mac } of nicsOf(inputOf(context))) await networkOf(deps, at).remove(mac);
 		},
 	};
 	const powerOn: Stage = { name: 'power', run: boot, undo: turnOff };
@@ -168,15 +171,19 @@ export function nodeStages(deps: NodeKindDeps) {
 		async run(context) {
 			const booting = await bootingOf(context);
 			if (!booting) throw new Error('the node is not served any more');
-			const { targets, lastSeen } = networkOf(deps, booting.network);
+			const nics = nicsOf(booting).map(({ mac, network }) => ({ mac, at: networkOf(deps, network) }));
 			const since = context.operation.stages.findLast(stage => stage.name === 'power')?.beganAt ?? 0;
 			let asked = Number.NEGATIVE_INFINITY;
 			for (const until = clock.elapsed() + patience; ; ) {
-				if (kinds.some(kind => (lastSeen(booting.mac, kind) ?? -1) >= since)) return;
+				const isSeen = ({ mac, at }: (typeof nics)[number]): boolean =>
+					kinds.some(kind => (at.lastSeen(mac, kind) ?? -1) >= since);
+				if (nics.some(isSeen)) return;
 				if (clock.elapsed() - asked >= look) {
 					asked = clock.elapsed();
-					const sessions = await targets.sessions(booting.iqn);
-					if (sessions.some(({ initiator }) => initiator === booting.initiator)) return;
+					for (const { at } of nics) {
+						const sessions = await at.targets.sessions(booting.iqn);
+						if (sessions.some(({ initiator }) => initiator === booting.initiator)) return;
+					}
 				}
 				if (clock.elapsed() > until) {
 					throw provisionerErrors.Cancelled(
@@ -201,15 +208,16 @@ export function nodeStages(deps: NodeKindDeps) {
 			name: 'boot',
 			async run(context) {
 				const booting = await bootingOf(context);
-				if (booting) await networkOf(deps, booting.network).remove(booting.mac);
+				for (const { network, mac } of booting ? nicsOf(booting) : [])
+					await networkOf(deps, network).remove(mac);
 			},
 		},
 		{
 			name: 'network',
 			async run(context) {
 				const booting = await bootingOf(context);
-				if (booting && (await isOurs(context)))
-					await nodes.detach(booting.node, booting.nic, booting.network);
+				for (const { nic, network } of booting && (await isOurs(context)) ? nicsOf(booting) : [])
+					await nodes.detach(subjectOf(context).node, nic, network);
 			},
 		},
 		{

@@ -11,7 +11,12 @@ export interface TargetSpec {
 	/** iSCSI qualified name, RFC 7143 section 4.2.7. */
 	readonly iqn: string;
 	/** Served as LUN 1, 2 and so on. */
-	readonly units: readonly { readonly backing: Backing; readonly isReadOnly: boolean }[];
+	readonly units: readonly {
+		readonly backing: Backing;
+		readonly isReadOnly: boolean;
+		/** A UUID by which an initiator knows that two portals lead to the same disk; tgt makes one up when absent. */
+		readonly serial?: string;
+	}[];
 	/** What the initiator proves itself by. */
 	readonly chap: Chap;
 	/** What the target proves itself by to the initiator, when that asks. */

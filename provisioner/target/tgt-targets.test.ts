@@ -71,6 +71,7 @@ function iscsi(
 		password?: string;
 		target?: { username: string; password: string };
 	},
+	more: readonly string[] = [],
 ): Promise<Answer> {
 	const env = {
 		...process.env,
@@ -81,7 +82,7 @@ function iscsi(
 		}),
 	};
 	return new Promise(resolve => {
-		execFile(program, ['-i', as.initiator, url], { env, timeout: 20_000 }, (error, out, err) => {
+		execFile(program, ['-i', as.initiator, ...more, url], { env, timeout: 20_000 }, (error, out, err) => {
 			resolve({ code: error ? 1 : 0, text: `${out}${err}` });
 		});
 	});
@@ -172,7 +173,12 @@ test('a target that proves itself is told from one that cannot', async t => {
 test('what is served read-only cannot be written; several disks are several units; every portal has them', async t => {
 	const { targets, folder, portals, spec, file } = await start(t, 2);
 	const base = await spec('one', 10, true);
-	const second = { backing: { type: 'rdwr', path: await file('second', 30) } as const, isReadOnly: false };
+	const serial = randomUUID();
+	const second = {
+		serial,
+		backing: { type: 'rdwr', path: await file('second', 30) } as const,
+		isReadOnly: false,
+	};
 	const one = { ...base, units: [...base.units, second] };
 	await targets.serve(one);
 	for (const portal of portals) {
@@ -180,6 +186,12 @@ test('what is served read-only cannot be written; several disks are several unit
 		t.regex(first.text, /Total size:10485760/);
 		const other = await iscsi('iscsi-readcapacity16', urlOf(portal, one, 2), asNode(one));
 		t.regex(other.text, /Total size:31457280/);
+		const page = async (code: string): Promise<string> => {
+			const url = urlOf(portal, one, 2);
+			return (await iscsi('iscsi-inq', url, asNode(one), ['-e', '1', '-c', code])).text;
+		};
+		t.true((await page('128')).includes(serial), 'the same disk at each portal');
+		t.true((await page('131')).includes(serial.replaceAll('-', '').slice(1)));
 	}
 	const write = async (unit: number): Promise<string> => {
 		const io = await startIo(t, { ...one, portal: portals[0] ?? '', folder, unit });

@@ -151,11 +151,17 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 	}
 
 	async function makeUnits(target: number, { units }: TargetSpec): Promise<void> {
-		for (const [index, { backing, isReadOnly }] of units.entries()) {
+		for (const [index, { backing, isReadOnly, serial }] of units.entries()) {
 			const unit = index + 1;
 			const { type, path: file, options: bsopts } = backing;
 			const parameters = { path: file, bstype: type, ...(bsopts !== undefined && { bsopts }) };
 			await ask({ mode: 'unit', operation: 'new', target, unit, parameters });
+			if (serial !== undefined) {
+				// Its designator is a number of 128 bits, of which tgt keeps the first four for the kind of number.
+				const id = serial.replaceAll('-', '').slice(1);
+				for (const targetOps of [`scsi_id=${id}`, `scsi_sn=${serial}`])
+					await ask({ mode: 'unit', operation: 'update', target, unit, parameters: { targetOps } });
+			}
 			if (isReadOnly) {
 				const update = { targetOps: 'readonly=1' };
 				await ask({ mode: 'unit', operation: 'update', target, unit, parameters: update });

@@ -3,7 +3,7 @@ import { assertNameFree, beginDisk, findFreeDisk, nameOf, noteSuspended } from '
 import { findBooting } from '../core/nodes.ts';
 import type { World } from '../core/world.ts';
 import { provisionerErrors } from '../errors.ts';
-import type { Booting } from '../model/booting.ts';
+import { type Booting, nicsOf } from '../model/booting.ts';
 import { hilName, name, reference } from '../model/names.ts';
 import type { ExchangeInput } from '../node/exchange-stages.ts';
 import type { MoveInput } from '../node/move-stages.ts';
@@ -80,9 +80,11 @@ export const exchangeRoutes = (): readonly ProvisionerRoute[] => [
 		verb: async (tx, args, _world, ask, where) => {
 			const is = await findBooting(tx, args);
 			refuseRescued(is);
-			const { network, hostname, keys, userData, project, node, disks } = is;
+			const { network, hostname, keys, userData, project, node, disks, further } = is;
+			const nics =
+				further.length === 0 ? [] : nicsOf(is).map(({ nic, network: on }) => ({ nic, network: on }));
 			const [disk = ''] = disks;
-			await noteSuspended(tx, disk, { where, network, hostname, keys, userData });
+			await noteSuspended(tx, disk, { where, network, nics, hostname, keys, userData });
 			return ask({ kind: 'node.suspend', project, node, disk });
 		},
 	}),
@@ -93,13 +95,19 @@ export const exchangeRoutes = (): readonly ProvisionerRoute[] => [
 			'Give a node to another project with its disk, from which it boots there; for members of both projects',
 		body: { project: hilName, disk: name.optional(), network: hilName.optional() },
 		prepare: async ({ nodes, networks, store }, { node, project, network }) => {
-			const to = network ?? (await store.read(tx => findBooting(tx, { node }))).network;
-			if (!networks.has(to)) throw provisionerErrors.NotThere(`There is no provisioning network ${to}.`);
-			if (!(await nodes.admits(project, to)))
-				throw provisionerErrors.Forbidden(
-					`Project ${project} has no access to network ${to}: name one that it has.`,
-				);
-			return to;
+			const is = await store.read(tx => findBooting(tx, { node }));
+			// Another network is for one NIC alone.
+			const further = network === undefined ? is.further : [];
+			const to = network ?? is.network;
+			for (const each of [to, ...further.map(nic => nic.network)]) {
+				if (!networks.has(each))
+					throw provisionerErrors.NotThere(`There is no provisioning network ${each}.`);
+				if (!(await nodes.admits(project, each)))
+					throw provisionerErrors.Forbidden(
+						`Project ${project} has no access to network ${each}: name one that it has.`,
+					);
+			}
+			return { network: to, further };
 		},
 		verb: async (tx, args, _world, ask, to) => {
 			const is = await findBooting(tx, args);
@@ -110,7 +118,7 @@ export const exchangeRoutes = (): readonly ProvisionerRoute[] => [
 			if (owner === project) throw provisionerErrors.InUse(`Node ${node} is in project ${owner} already.`);
 			const diskName = args.disk ?? (await nameOf(tx, disk));
 			await assertNameFree(tx, owner, diskName);
-			const booting = { image: null, nic, mac, network: to, hostname, keys, userData };
+			const booting = { image: null, nic, mac, ...to, hostname, keys, userData };
 			const input = { ...booting, owner, diskName } satisfies ProvisionInput & MoveInput;
 			return ask({ kind: 'node.move', project, node, disk, input });
 		},
@@ -138,6 +146,8 @@ export const exchangeRoutes = (): readonly ProvisionerRoute[] => [
 				userData,
 				where: args.where ?? suspended.where,
 				network: args.network ?? suspended.network,
+				// Another network is for one NIC alone.
+				nics: args.network === undefined ? suspended.nics : [],
 				on: args.node ?? null,
 			};
 			return ask({ kind: 'node.resume', project, disk: id, node: args.node ?? null, input });

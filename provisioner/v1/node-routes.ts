@@ -4,6 +4,7 @@ import { findBooting, listNodes, showNode } from '../core/nodes.ts';
 import { provisionerErrors } from '../errors.ts';
 import { bootings } from '../model/booting.ts';
 import { hilName, name, reference } from '../model/names.ts';
+import { findNics } from '../node/find-nics.ts';
 import type { ProvisionInput } from '../node/stages.ts';
 import { begins, type ProvisionerRoute, reads } from './route.ts';
 import * as views from './views.ts';
@@ -53,6 +54,12 @@ export const nodeRoutes = (): readonly ProvisionerRoute[] => [
 			disk: reference.optional(),
 			nic: hilName.optional(),
 			network: hilName.optional(),
+			/** Instead: several NICs, each on a provisioning network of its own. The disk is reached by all of them. */
+			nics: z
+				.array(z.strictObject({ nic: hilName, network: hilName }))
+				.min(1)
+				.max(4)
+				.optional(),
 			hostname: hostname.optional(),
 			keys: z.array(publicKey).max(100).default([]),
 			userData: z
@@ -60,24 +67,13 @@ export const nodeRoutes = (): readonly ProvisionerRoute[] => [
 				.max(64 * 1024)
 				.optional(),
 		},
-		prepare: async ({ nodes, networks, seal }, { node, nic: wanted, network: named, userData, project }) => {
-			const network = named ?? [...networks.keys()][0];
-			if (network === undefined || !networks.has(network)) {
-				throw provisionerErrors.NotThere(
-					network === undefined
-						? 'Nodes boot from disks where the provisioner has a network for it: `networks` in its provisioner.yaml names none.'
-						: `There is no provisioning network ${network}.`,
-				);
-			}
-			const { project: owner, nic } = await nodes.look(node, wanted);
-			if (owner !== project) throw provisionerErrors.NotThere(`Node ${node} is not of project ${project}.`);
-			if (nic.network !== null && nic.network !== network) {
-				throw provisionerErrors.InUse(
-					`NIC ${nic.label} of node ${node} is on network ${nic.network}: detach it first.`,
-				);
-			}
-			const sealed = userData === undefined ? null : seal(userData);
-			return { nic: nic.label, mac: nic.mac, network, userData: sealed };
+		prepare: async ({ nodes, networks, seal }, { node, nic, network, nics, userData, project }) => {
+			if (nics && (nic ?? network) !== undefined)
+				throw provisionerErrors.NameRefused('Name NICs in `nics`, or one in `nic` and `network`.');
+			const wanted = nics ?? [{ nic, network }];
+			const [first, ...further] = await findNics({ nodes, networks }, { node, project, wanted });
+			if (!first) throw new Error('one NIC at least was asked for');
+			return { ...first, further, userData: userData === undefined ? null : seal(userData) };
 		},
 		verb: async (tx, args, world, ask, prepared) => {
 			const { node, project, image, disk, keys } = args;

@@ -43,6 +43,7 @@ export const node = z.strictObject({
 	isRescued: z.boolean(),
 	network: z.string(),
 	nic: z.string(),
+	nics: z.array(z.strictObject({ nic: z.string(), network: z.string() })),
 	hostname: z.string(),
 	since: z.string(),
 	configuredAt: z.string().nullable(),
