@@ -63,9 +63,16 @@ test('every command that does something has examples', async t => {
 test('every command but those that print no result takes --json', async t => {
 	for (const command of await commands()) {
 		if (
-			['proxy', 'hil', 'provisioner', 'attest', 'completion', 'qemu rack console', ...groups].includes(
-				command.join(' '),
-			)
+			[
+				'proxy',
+				'hil',
+				'provisioner',
+				'attest',
+				'market',
+				'completion',
+				'qemu rack console',
+				...groups,
+			].includes(command.join(' '))
 		)
 			continue;
 		t.regex((await createTerminal().run(...command, '--help')).out, /--json/, command.join(' '));

@@ -2,6 +2,17 @@ import { errorsOf } from '../common/errors/error-table.ts';
 
 /** Every way in which the market turns a request away. What is turned away has changed nothing. */
 export const marketErrorTable = {
+	NotLoggedIn: { status: 401, meaning: 'Log in with hil’s user name and password, or a token.' },
+	Forbidden: { status: 403, meaning: 'The action takes somebody else; the detail says whom.' },
+	HilAway: {
+		status: 503,
+		meaning: 'hil, which knows the users and has the nodes, does not answer as it should: try again later.',
+		expose: true,
+	},
+	NodeTaken: {
+		status: 409,
+		meaning: 'A leased server is another project’s in hil: its owner has to release it there.',
+	},
 	AmountRefused: {
 		status: 400,
 		meaning: 'It is no amount of credits: more than nothing, at most 10^12, with up to six decimals.',
@@ -52,10 +63,26 @@ export const marketErrorTable = {
 	NoSuchOffer: { status: 404, meaning: 'There is no such offer, or it is another project’s.' },
 	OfferWithdrawn: { status: 409, meaning: 'The offer was withdrawn. What was leased under it goes on.' },
 	BidRefused: { status: 400, meaning: 'The bid asks for what cannot be; the detail has what to change.' },
+	NoSuchBid: {
+		status: 404,
+		meaning: 'There is no such bid of the project’s. One that lost on arrival is not kept.',
+	},
+	BidSettled: {
+		status: 409,
+		meaning: 'The bid waits no more: it became a lease, was withdrawn or has lapsed.',
+	},
 	NoSuchLease: { status: 404, meaning: 'There is no such lease of the project’s.' },
 	LeaseBegun: { status: 409, meaning: 'The lease has begun: it can no longer be cancelled for nothing.' },
-	LeaseRunning: { status: 409, meaning: 'The lease is not over yet: its owners are paid when it is.' },
-	LeaseOver: { status: 409, meaning: 'The lease was cancelled, or is over and paid for.' },
+	LeaseNotBegun: { status: 409, meaning: 'The lease has not begun: cancel it, which costs nothing.' },
+	LeaseOver: { status: 409, meaning: 'The lease was cancelled, has failed, or is over and paid for.' },
+	ExtensionRefused: {
+		status: 409,
+		meaning: 'The lease cannot last longer: a server is not offered or not free then, or not for so long.',
+	},
+	RecallRefused: {
+		status: 409,
+		meaning: 'Nothing can be recalled: the offer says so, or the servers go back sooner anyway.',
+	},
 	PageRefused: { status: 400, meaning: 'A page of a statement has 1 to 1000 lines.' },
 } as const;
 

@@ -50,6 +50,19 @@ export async function addServiceCommands(
 		);
 	withExamples(provisioner, [`${bimetal} provisioner -c provisioner.yaml`]);
 
+	const market = program
+		.command('market')
+		.description('Start the market alone')
+		.requiredOption('-c, --config <file>', 'site file')
+		.action(
+			run(async (options: { config: string }) => {
+				const service = await import('../../market/main.ts');
+				await service.main(options);
+				return 0;
+			}),
+		);
+	withExamples(market, [`${bimetal} market -c market.yaml`]);
+
 	addAttestCommands(program, registration);
 }
 

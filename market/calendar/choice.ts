@@ -18,10 +18,10 @@ export const choice = z.union([
 export type Choice = z.output<typeof choice>;
 
 /** Whether a server is as all the conditions say. What a server does not tell of itself meets no condition, not even `!=`. */
-export const isChosen = (name: string, server: Server, wanted: Choice): boolean =>
+export const isChosen = (name: string, server: Pick<Server, 'properties'>, wanted: Choice): boolean =>
 	'names' in wanted ? wanted.names.includes(name) : wanted.where.every(each => holds(server, each));
 
-function holds({ properties }: Server, wanted: Condition): boolean {
+function holds({ properties }: Pick<Server, 'properties'>, wanted: Condition): boolean {
 	if (!Object.hasOwn(properties, wanted.property)) return false;
 	const has = properties[wanted.property];
 	switch (wanted.op) {

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { defineCollection } from '../../common/store/store.ts';
 import { projectName } from '../ledger/account.ts';
-import { amountText } from '../ledger/money.ts';
 import { choice } from './choice.ts';
 import { interval, second } from './interval.ts';
+import { priceText } from './price.ts';
 import { serverName } from './server.ts';
 import { weekly } from './weekly.ts';
 
@@ -19,7 +19,7 @@ export const offerTerms = z.strictObject({
 	servers: choice,
 	times,
 	/** The least that a server costs: microcredits for a second. */
-	price: amountText,
+	price: priceText,
 	/** Seconds that a lease lasts at least and at most. */
 	shortest: z.int().min(1),
 	longest: z.int().min(1),
@@ -36,7 +36,8 @@ const offer = z.strictObject({
 	offered: z.array(serverName),
 	/** The seconds that the times meant then. A zone may change its rules later: what is offered does not move. */
 	intervals: z.array(interval),
-	state: z.enum(['open', 'withdrawn']),
+	/** `over`: all of its times are past. */
+	state: z.enum(['open', 'withdrawn', 'over']),
 	madeAt: second,
 });
 export type Offer = z.output<typeof offer>;

@@ -143,11 +143,11 @@ test('an offer larger than can be kept is refused', async t => {
 test('what is withdrawn can be offered anew, and only its owner withdraws', async t => {
 	const { act, offer } = await someCalendar(t);
 	const id = await offer();
-	const withdraw = (project: string) => codeOf(act(tx => withdrawOffer(tx, { id, project })));
+	const withdraw = (project: string) => codeOf(act(tx => withdrawOffer(tx, { id, project }, now)));
 	t.is(await withdraw('blue'), 'NoSuchOffer');
 	t.is(await withdraw('red'), undefined);
 	t.is(await withdraw('red'), 'OfferWithdrawn');
-	t.is(await codeOf(act(tx => withdrawOffer(tx, { id: '', project: 'red' }))), 'NoSuchOffer');
+	t.is(await codeOf(act(tx => withdrawOffer(tx, { id: '', project: 'red' }, now))), 'NoSuchOffer');
 	t.is(await codeOf(offer()), undefined);
 });
 
@@ -157,7 +157,7 @@ test('whose a server was is known for every second, and it is handed over only w
 	const give = (from: string, to: string, at: number) =>
 		codeOf(act(tx => handOver(tx, { name: 'r1', from, to }, at)));
 	t.is(await give('red', 'blue', now), 'ServerInUse');
-	await act(tx => withdrawOffer(tx, { id, project: 'red' }));
+	await act(tx => withdrawOffer(tx, { id, project: 'red' }, now));
 	const lease = { server: 'r1', start: now + 50, end: now + 90, by: 'lease-1' };
 	await act(tx => takeSpan(tx, leasedSpans, lease));
 	t.is(await give('red', 'blue', now + 89), 'ServerInUse');

@@ -1,5 +1,6 @@
 import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
 import { marketErrors } from '../errors.ts';
+import { tell } from '../event/events.ts';
 import { isChosen } from './choice.ts';
 import { type Interval, intervalText, merged, overlapping } from './interval.ts';
 import { type Offer, type OfferTerms, offers } from './offer.ts';
@@ -40,6 +41,7 @@ export async function makeOffer(tx: Transaction, terms: OfferTerms, world: World
 		}
 	}
 	await tx.insert(offers, id, { ...terms, offered, intervals, state: 'open', madeAt: world.now });
+	await tell(tx, { kind: 'offer.made', of: id, projects: whoSees(terms) }, world.now);
 	return id;
 }
 
@@ -50,16 +52,41 @@ export async function makeOffer(tx: Transaction, terms: OfferTerms, world: World
 export async function withdrawOffer(
 	tx: Transaction,
 	{ id, project }: { readonly id: string; readonly project: string },
+	now: number,
 ): Promise<void> {
 	const found = await mustFindOffer(tx, id);
 	if (found.project !== project) throw noSuchOffer(id);
-	if (found.state === 'withdrawn') throw marketErrors.OfferWithdrawn(`Offer ${id} was withdrawn already.`);
-	await dropSpans(tx, offeredSpans, id);
-	await tx.put(offers, id, { ...found, state: 'withdrawn' });
+	if (found.state !== 'open') throw marketErrors.OfferWithdrawn(`Offer ${id} is ${found.state} already.`);
+	await closeOffer(tx, id, found, 'withdrawn', now);
 }
 
+/** Closes an offer all of whose times are past; others stay as they are. `now` in seconds. */
+export async function expireOffer(tx: Transaction, id: string, now: number): Promise<void> {
+	const found = await mustFindOffer(tx, id);
+	if (found.state === 'open' && lastSecond(found) <= now) await closeOffer(tx, id, found, 'over', now);
+}
+
+/** When the last of its times ends. */
+export const lastSecond = ({ intervals }: Offer): number => intervals.at(-1)?.end ?? 0;
+
+async function closeOffer(
+	tx: Transaction,
+	id: string,
+	offer: Offer,
+	state: 'withdrawn' | 'over',
+	now: number,
+): Promise<void> {
+	await dropSpans(tx, offeredSpans, id);
+	await tx.put(offers, id, { ...offer, state });
+	await tell(tx, { kind: `offer.${state}`, of: id, projects: whoSees(offer) }, now);
+}
+
+/** Everybody, when it may go to anybody. */
+export const whoSees = ({ project, to }: Pick<Offer, 'project' | 'to'>): string[] =>
+	to === null ? [] : [project, ...to];
+
 /** @throws NoSuchOffer */
-async function mustFindOffer(tx: ReadTransaction, id: string): Promise<Offer> {
+export async function mustFindOffer(tx: ReadTransaction, id: string): Promise<Offer> {
 	const found = id === '' ? undefined : await tx.get(offers, id);
 	if (!found) throw noSuchOffer(id);
 	return found;

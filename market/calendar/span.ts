@@ -58,6 +58,19 @@ export async function takeSpan(
 	return undefined;
 }
 
+/** Has a span end sooner: what began at that second or later is given back whole. */
+export async function endSpan(
+	tx: Transaction,
+	spans: Collection<Span>,
+	{ server, end }: Pick<Span, 'server' | 'end'>,
+	newEnd: number,
+): Promise<void> {
+	const found = await tx.get(spans, spanId(server, end));
+	if (!found || newEnd >= end) throw new RangeError('no span that could end sooner');
+	await tx.delete(spans, spanId(server, end));
+	if (newEnd > found.start) await tx.insert(spans, spanId(server, newEnd), { ...found, end: newEnd });
+}
+
 /** Gives back all that an offer or a lease has taken. */
 export async function dropSpans(tx: Transaction, spans: Collection<Span>, by: string): Promise<void> {
 	for (const { id } of await tx.list(spans, { where: { index: 'by', equals: by } }))

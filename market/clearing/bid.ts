@@ -2,9 +2,8 @@ import { z } from 'zod';
 import { defineCollection } from '../../common/store/store.ts';
 import { choice } from '../calendar/choice.ts';
 import { second } from '../calendar/interval.ts';
-import { serverName } from '../calendar/server.ts';
+import { priceText } from '../calendar/price.ts';
 import { projectName } from '../ledger/account.ts';
-import { amountText } from '../ledger/money.ts';
 
 /** What a project asks for when it bids: servers for `length` seconds on end, all from the same second on. */
 export const bidTerms = z.strictObject({
@@ -17,36 +16,40 @@ export const bidTerms = z.strictObject({
 	/** It begins at one of these seconds, both included. */
 	earliest: second,
 	latest: second,
-	length: z.int().min(1),
+	/** At most ten years. */
+	length: z.int().min(1).max(315_360_000),
 	/** It is over by then; null: whenever. */
 	deadline: second.nullable(),
 	/** The most that a server may cost: microcredits for a second. */
-	highest: amountText,
+	highest: priceText,
 	/** False: fewer servers are better than none. */
 	allOrNothing: z.boolean(),
+	/** It waits for servers until then, its credits held; null: now or never. */
+	waitUntil: second.nullable(),
 });
 export type BidTerms = z.output<typeof bidTerms>;
 
-const lease = z.strictObject({
-	/** `reserved`: to come or running; `settled`: over, and its owners are paid. */
-	state: z.enum(['reserved', 'cancelled', 'settled']),
-	project: projectName,
-	/** The bid's idempotency key, which is its project's own, and the bid as JSON. */
+const bid = z.strictObject({
+	terms: bidTerms,
+	/** The idempotency key, which is its project's own. */
 	key: z.string(),
-	asked: z.string(),
-	servers: z
-		.array(z.strictObject({ server: serverName, owner: projectName, offer: z.string(), price: amountText }))
-		.min(1),
-	start: second,
-	end: second,
-	/** Where the credits for it are held. */
-	hold: z.string(),
-	/** Microcredits: each server's price times the seconds. */
-	cost: amountText,
-	madeAt: second,
+	/** `lapsed`: what it waited for did not come in time. */
+	state: z.enum(['waiting', 'leased', 'withdrawn', 'lapsed']),
+	placedAt: second,
+	/** Where the most that it could cost is held while it waits. */
+	hold: z.string().nullable(),
+	/** What it became. */
+	lease: z.string().nullable(),
 });
-export type Lease = z.output<typeof lease>;
-export const leases = defineCollection('clearing-leases', lease, {
+export type Bid = z.output<typeof bid>;
+/** Bids that wait, and those that became leases; one that loses on arrival is not kept. */
+export const bids = defineCollection('clearing-bids', bid, {
 	/** A project's keys are its own. */
-	key: ({ project, key }) => `${project}/${key}`,
+	key: ({ key, terms }) => `${terms.project}/${key}`,
+	project: ({ terms }) => terms.project,
+	open: ({ state }) => (state === 'waiting' ? 'yes' : undefined),
 });
+
+/** When a bid that waits is over: it cannot begin later, or is not to wait longer. */
+export const lapsesAt = ({ terms: { waitUntil, latest } }: Bid): number =>
+	Math.min(waitUntil ?? latest, latest);

@@ -1,81 +1,28 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { type OfferTerms, offers } from '../calendar/offer.ts';
-import { makeOffer, withdrawOffer } from '../calendar/offers.ts';
-import { recordServer } from '../calendar/server.ts';
+import { offers } from '../calendar/offer.ts';
 import { leasedSpans } from '../calendar/span.ts';
+import { leases } from '../lease/lease.ts';
+import { cancelLease } from '../lease/leases.ts';
 import { accounts } from '../ledger/account.ts';
 import { checkBook } from '../ledger/check-book.ts';
-import { grantCredits, showCredits } from '../ledger/credits.ts';
+import { showCredits } from '../ledger/credits.ts';
 import { holds } from '../ledger/escrow.ts';
-import { codeOf, temporaryStore } from '../store.fixture.ts';
-import { type BidTerms, bidTerms, leases } from './bid.ts';
-import { placeBid } from './bids.ts';
-import { cancelLease, settleLease } from './leases.ts';
+import { now, type SomeMarket, someMarket, bidTerms as wish } from '../market.fixture.ts';
+import { codeOf } from '../store.fixture.ts';
+import { type BidTerms, bids, bidTerms } from './bid.ts';
 
-const now = 1_000_000;
-const terms: OfferTerms = {
-	project: 'red',
-	servers: { names: ['r1', 'r2', 'r3'] },
-	times: { type: 'once', intervals: [{ start: now, end: now + 1000 }] },
-	price: '10',
-	shortest: 10,
-	longest: 500,
-	to: null,
-	recallNotice: null,
-};
-const wish: BidTerms = {
-	project: 'blue',
-	quantity: 2,
-	servers: { where: [] },
-	attestations: [],
-	earliest: now,
-	latest: now + 1000,
-	length: 100,
-	deadline: null,
-	highest: '10',
-	allOrNothing: true,
-};
-
-/** Red's servers r1 to r3, of which r1 attests; blue has a hundredth of a credit, green as much. */
-async function someMarket() {
-	const { store, end } = await temporaryStore();
-	let ids = 0;
-	const world = { now, newId: () => `id-${++ids}` };
-	const grant = { kind: 'grant', of: '', note: '' } as const;
-	await store.transact(async tx => {
-		for (const [name, attestations] of [
-			['r1', ['measured-boot']],
-			['r2', []],
-			['r3', []],
-		] as const) {
-			await recordServer(tx, { name, owner: 'red', properties: { model: 'R640' }, attestations }, now);
-		}
-		for (const project of ['blue', 'green']) {
-			await grantCredits(tx, { key: project, project, amount: 10_000n, cause: grant }, now);
-		}
-	});
-	return {
-		store,
-		end,
-		offer: (wanted: Partial<OfferTerms> = {}) =>
-			store.transact(tx => makeOffer(tx, { ...terms, ...wanted }, world)),
-		withdraw: (id: string) => store.transact(tx => withdrawOffer(tx, { id, project: 'red' })),
-		bid: (key: string, wanted: Partial<BidTerms> = {}) =>
-			store.transact(tx => placeBid(tx, { key, bid: { ...wish, ...wanted } }, world)),
-		records: () =>
-			store.read(async tx => [
-				await tx.list(leases),
-				await tx.list(leasedSpans),
-				await tx.list(accounts),
-				await tx.list(holds),
-			]),
-	};
-}
+const recordsOf = ({ store }: SomeMarket) =>
+	store.read(async tx => [
+		await tx.list(leases),
+		await tx.list(bids),
+		await tx.list(leasedSpans),
+		await tx.list(accounts),
+		await tx.list(holds),
+	]);
 
 test('a bid that is met pays what the offers ask, from escrow, and is one lease however often it is sent', async t => {
-	const { store, end, offer, bid } = await someMarket();
-	t.teardown(end);
+	const { store, offer, bid } = await someMarket();
 	await offer({ price: '7' });
 	const answers = await Promise.all([bid('k1'), bid('k1'), bid('k1')]);
 	const [first] = answers;
@@ -102,11 +49,11 @@ test('a bid that is met pays what the offers ask, from escrow, and is one lease 
 });
 
 test('a bid that loses is told why, and changes nothing', async t => {
-	const { end, offer, bid, records } = await someMarket();
-	t.teardown(end);
+	const market = await someMarket();
+	const { offer, bid } = market;
 	t.deepEqual(await bid('k'), { outcome: 'lost', most: 0, obstacles: {} });
 	await offer();
-	const before = await records();
+	const before = await recordsOf(market);
 	const reasons: [Partial<BidTerms>, object][] = [
 		[{ quantity: 4 }, { most: 3, obstacles: {} }],
 		[{ highest: '9' }, { most: 0, obstacles: { price: 3 }, cheapest: '10' }],
@@ -130,55 +77,68 @@ test('a bid that loses is told why, and changes nothing', async t => {
 	];
 	for (const [code, wanted] of refusals) t.is(await codeOf(bid('k', wanted)), code, JSON.stringify(wanted));
 	t.is(await codeOf(bid('a key')), 'KeyRefused');
-	t.deepEqual(await records(), before);
+	t.deepEqual(await recordsOf(market), before);
 	t.is((await bid('k')).outcome, 'leased');
 });
 
-test('a lease is cancelled or paid for once: the credits go back, or to the owners', async t => {
-	const { store, end, offer, bid, records } = await someMarket();
-	t.teardown(end);
-	await store.transact(tx =>
-		recordServer(tx, { name: 'y1', owner: 'yellow', properties: {}, attestations: [] }, now),
-	);
+test('a bid that waits has its most held, and is withdrawn, met or lapses once', async t => {
+	const market = await someMarket();
+	const { store, offer, bid, retry } = market;
+	const credits = async () => {
+		const { balance, held } = await store.read(tx => showCredits(tx, 'blue'));
+		return [balance, held];
+	};
+	const waits = { waitUntil: now + 500 };
+	const first = await bid('k1', waits);
+	if (first.outcome !== 'waiting') return t.fail();
+	t.deepEqual(await bid('k1', waits), first);
+	t.is(await codeOf(bid('k1', { waitUntil: now + 501 })), 'KeyReused');
+	t.deepEqual(await credits(), ['0.008', '0.002']);
+	t.is(await retry(first.bid), undefined);
+	await offer({ price: '4' });
+	const lease = await retry(first.bid);
+	t.is(typeof lease, 'string');
+	t.is(await retry(first.bid), undefined, 'it waits no more');
+	t.deepEqual(await credits(), ['0.0092', '0.0008']);
+	t.like(await bid('k1', waits), { outcome: 'leased', id: lease });
+	const before = await recordsOf(market);
+	t.is(await codeOf(market.withdrawBid(first.bid)), 'BidSettled');
+	t.is(await codeOf(market.withdrawBid('none')), 'NoSuchBid');
+	t.is(await codeOf(bid('k2', { waitUntil: now })), 'BidRefused');
+	t.is(await codeOf(bid('k2', { ...waits, quantity: 100 })), 'CreditsShort');
+	t.deepEqual(await recordsOf(market), before);
+
+	const second = await bid('k2', { ...waits, quantity: 4 });
+	if (second.outcome !== 'waiting') return t.fail();
+	const codes = await Promise.all([0, 1].map(() => codeOf(market.withdrawBid(second.bid))));
+	t.deepEqual(codes, [undefined, 'BidSettled']);
+	t.deepEqual(await credits(), ['0.0092', '0.0008']);
+	t.is((await bid('k2', { ...waits, quantity: 4 })).outcome, 'withdrawn');
+	t.deepEqual(await store.read(checkBook), []);
+});
+
+test('a lease is cancelled before it begins, once: the credits go back and the servers are free', async t => {
+	const market = await someMarket();
+	const { store, offer, bid } = market;
 	await offer();
-	await offer({ project: 'yellow', servers: { names: ['y1'] }, price: '4' });
 	const ask = { quantity: 3, earliest: now + 50, latest: now + 50 };
 	const first = await bid('k1', ask);
 	if (first.outcome !== 'leased') return t.fail();
-	const cancel = (id: string, project: string, at: number) =>
-		codeOf(store.transact(tx => cancelLease(tx, { id, project }, at)));
-	const settle = (id: string, at: number) => codeOf(store.transact(tx => settleLease(tx, { id }, at)));
-	const before = await records();
-	t.is(await cancel(first.id, 'green', now), 'NoSuchLease');
-	t.is(await cancel('', 'blue', now), 'NoSuchLease');
-	t.is(await cancel(first.id, 'blue', now + 50), 'LeaseBegun');
-	t.is(await settle(first.id, now + 149), 'LeaseRunning');
-	t.deepEqual(await records(), before);
-
-	const codes = await Promise.all([0, 1].map(() => cancel(first.id, 'blue', now + 49)));
-	t.deepEqual(codes, [undefined, 'LeaseOver']);
-	t.is(await settle(first.id, now + 150), 'LeaseOver');
-	const credits = async (project: string) => {
-		const { balance, held } = await store.read(tx => showCredits(tx, project));
-		return [balance, held];
-	};
-	t.deepEqual(await credits('blue'), ['0.01', '0']);
-
-	// The same servers at the same time are free again.
+	const cancel = (id: string, at: number) => codeOf(store.transact(tx => cancelLease(tx, { id }, at)));
+	const before = await recordsOf(market);
+	t.is(await cancel('', now), 'NoSuchLease');
+	t.is(await cancel(first.id, now + 50), 'LeaseBegun');
+	t.deepEqual(await recordsOf(market), before);
+	t.deepEqual(await Promise.all([0, 1].map(() => cancel(first.id, now + 49))), [undefined, 'LeaseOver']);
+	const { balance, held } = await store.read(tx => showCredits(tx, 'blue'));
+	t.deepEqual([balance, held], ['0.01', '0']);
 	const second = await bid('k2', ask);
-	if (second.outcome !== 'leased') return t.fail();
-	t.deepEqual(second.lease.servers, first.lease.servers);
-	t.deepEqual(await Promise.all([0, 1].map(() => settle(second.id, now + 150))), [undefined, 'LeaseOver']);
-	t.is(await cancel(second.id, 'blue', now), 'LeaseOver');
-	t.deepEqual(await credits('blue'), ['0.0076', '0']);
-	t.deepEqual(await credits('red'), ['0.002', '0']);
-	t.deepEqual(await credits('yellow'), ['0.0004', '0']);
+	t.deepEqual(second.outcome === 'leased' && second.lease.servers, first.lease.servers);
 	t.deepEqual(await store.read(checkBook), []);
 });
 
 test('an offer goes only to whom it is for', async t => {
-	const { end, offer, bid } = await someMarket();
-	t.teardown(end);
+	const { offer, bid } = await someMarket();
 	await offer({ to: ['green'] });
 	t.deepEqual(await bid('k'), { outcome: 'lost', most: 0, obstacles: { 'not for you': 3 } });
 	t.is((await bid('k', { project: 'green' })).outcome, 'leased');
@@ -231,42 +191,38 @@ test('bids, offers and withdrawals at once, in any order: nothing is leased twic
 		fc.asyncProperty(
 			fc.array(fc.array(step, { minLength: 1, maxLength: 8 }), { maxLength: 6 }),
 			async rounds => {
-				const { store, end, offer, bid, withdraw } = await someMarket();
-				try {
-					for (const [round, steps] of rounds.entries()) {
-						const codes = steps.map((each, n) => {
-							if ('withdraw' in each) return codeOf(withdraw(each.withdraw));
-							if ('project' in each) return codeOf(bid(`${round}-${n}`, each));
-							const { price, names, start, length } = each;
-							const intervals = [{ start: now + start, end: now + start + length }];
-							return codeOf(offer({ price, servers: { names }, times: { type: 'once', intervals } }));
-						});
-						for (const code of await Promise.all(codes)) t.true(expected.has(code), code);
-					}
-					const all = await store.read(tx => tx.list(leases));
-					leased += all.length;
-					const seconds = new Set<string>();
-					for (const { id, document } of all) {
-						let cost = 0n;
-						for (const { server, offer, price } of document.servers) {
-							const under = await store.read(tx => tx.get(offers, offer));
-							t.true(under?.offered.includes(server));
-							t.true(under?.intervals.some(each => each.start <= document.start && document.end <= each.end));
-							t.is(price, String(under?.price));
-							t.true(Number(price) <= 10);
-							cost += BigInt(price) * BigInt(document.end - document.start);
-							for (let at = document.start; at < document.end; at++) {
-								t.false(seconds.has(`${server}@${at}`), id);
-								seconds.add(`${server}@${at}`);
-							}
-						}
-						const held = await store.read(tx => tx.get(holds, document.hold));
-						t.deepEqual([held?.left, document.cost], [cost.toString(), cost.toString()]);
-					}
-					t.deepEqual(await store.read(checkBook), []);
-				} finally {
-					await end();
+				const { store, offer, bid, withdraw } = await someMarket();
+				for (const [round, steps] of rounds.entries()) {
+					const codes = steps.map((each, n) => {
+						if ('withdraw' in each) return codeOf(withdraw(each.withdraw));
+						if ('project' in each) return codeOf(bid(`${round}-${n}`, each));
+						const { price, names, start, length } = each;
+						const intervals = [{ start: now + start, end: now + start + length }];
+						return codeOf(offer({ price, servers: { names }, times: { type: 'once', intervals } }));
+					});
+					for (const code of await Promise.all(codes)) t.true(expected.has(code), code);
 				}
+				const all = await store.read(tx => tx.list(leases));
+				leased += all.length;
+				const seconds = new Set<string>();
+				for (const { id, document } of all) {
+					let cost = 0n;
+					for (const { server, offer, price } of document.servers) {
+						const under = await store.read(tx => tx.get(offers, offer));
+						t.true(under?.offered.includes(server));
+						t.true(under?.intervals.some(each => each.start <= document.start && document.end <= each.end));
+						t.is(price, String(under?.price));
+						t.true(Number(price) <= 10);
+						cost += BigInt(price) * BigInt(document.end - document.start);
+						for (let at = document.start; at < document.end; at++) {
+							t.false(seconds.has(`${server}@${at}`), id);
+							seconds.add(`${server}@${at}`);
+						}
+					}
+					const held = await store.read(tx => tx.get(holds, document.hold));
+					t.deepEqual([held?.left, document.cost], [cost.toString(), cost.toString()]);
+				}
+				t.deepEqual(await store.read(checkBook), []);
 			},
 		),
 		{ seed: 20260306, numRuns: 25 },

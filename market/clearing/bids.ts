@@ -1,105 +1,174 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
 import type { Choice } from '../calendar/choice.ts';
-import { leasedSpans, takeSpan } from '../calendar/span.ts';
 import { marketErrors } from '../errors.ts';
-import { holdCredits } from '../ledger/escrow.ts';
+import { tell } from '../event/events.ts';
+import type { MarketIndex } from '../index/market-index.ts';
+import { type Lease, leases } from '../lease/lease.ts';
+import { reserve } from '../lease/reserve.ts';
+import { holdCredits, releaseHold } from '../ledger/escrow.ts';
 import { checkKey } from '../ledger/post.ts';
-import { type BidTerms, type Lease, leases } from './bid.ts';
-import { type Obstacle, surveyOffers } from './candidates.ts';
-import { matchWish } from './match.ts';
+import { type Bid, type BidTerms, bids } from './bid.ts';
+import { type Match, matchQuest } from './match.ts';
+import { explain, type Why } from './survey.ts';
+import { lastStart, type Wish, walkCandidates } from './walk.ts';
 
 /** What became of a bid. `lost` has changed nothing: the same bid, with the same key, may come again. */
 export type Outcome =
-	| { readonly outcome: 'leased'; readonly id: string; readonly lease: Lease }
-	| {
-			readonly outcome: 'lost';
-			/** How many servers could be had at once, at most. */
-			readonly most: number;
-			readonly obstacles: Readonly<Partial<Record<Obstacle, number>>>;
-			/** Microcredits for a second: the least that would have helped against `price`. */
-			readonly cheapest?: string;
-	  };
+	| { readonly outcome: 'leased'; readonly bid: string; readonly id: string; readonly lease: Lease }
+	| { readonly outcome: 'waiting'; readonly bid: string }
+	/** Asked for again, and over in the meantime. */
+	| { readonly outcome: 'withdrawn' | 'lapsed'; readonly bid: string }
+	| ({ readonly outcome: 'lost' } & Why);
 
-interface World {
+export interface World {
 	/** Seconds since the epoch. */
 	readonly now: number;
 	readonly newId: () => string;
+	/** Of the store that the transaction is of. */
+	readonly index: MarketIndex;
 }
 
 /**
  * Matches an arriving bid with what is offered at this moment, and leases the servers: spans, escrow and lease in the
- * transaction that it is given. Each server costs what its offer asks, which is never more than the bid's highest.
+ * transaction that it is given. Each server costs what its offer asks, which is never more than the bid's highest. A bid that
+ * is not met and may wait is kept, with the most that it could cost held.
  * @throws BidRefused, KeyRefused, KeyReused, NoSuchLease, NoSuchAccount, AmountRefused, CreditsShort
  */
 export async function placeBid(
 	tx: Transaction,
-	{ key, bid }: { readonly key: string; readonly bid: BidTerms },
-	{ now, newId }: World,
+	{ key, bid: terms }: { readonly key: string; readonly bid: BidTerms },
+	world: World,
 ): Promise<Outcome> {
 	checkKey(key);
-	const asked = JSON.stringify(bid);
-	const [before] = await tx.list(leases, {
-		where: { index: 'key', equals: `${bid.project}/${key}` },
-		limit: 1,
-	});
-	if (before) {
-		if (before.document.asked === asked) return { outcome: 'leased', id: before.id, lease: before.document };
-		throw marketErrors.KeyReused(`The key ${key} belongs to another bid: take a new one.`);
-	}
-	const wish = { ...bid, earliest: Math.max(bid.earliest, now) };
-	checkTimes(wish, now);
-	const { candidates, obstacles, cheapest } = await surveyOffers(tx, {
-		...wish,
-		servers: await choiceOf(tx, bid),
-	});
-	const { match, most } = matchWish(wish, candidates);
-	if (!match) {
-		const why = { most, obstacles: Object.fromEntries(obstacles) };
-		return { outcome: 'lost', ...why, ...(cheapest !== undefined && { cheapest: cheapest.toString() }) };
-	}
-	const { start, taken } = match;
+	const { now, newId, index } = world;
+	const before = await findPlaced(tx, key, terms);
+	if (before) return before;
+	checkTimes(terms, now);
+	const wish = await wishOf(tx, terms, now);
+	const match = matchWish(index, wish);
+	const kept = { terms, key, placedAt: now };
 	const id = newId();
-	const end = start + bid.length;
-	for (const { server } of taken) {
-		const inTheWay = await takeSpan(tx, leasedSpans, { server, start, end, by: id });
-		if (inTheWay) throw new Error(`${server} was matched and is leased by ${inTheWay.by}`);
+	if (match) {
+		const made = await reserve(tx, { bid: id, project: terms.project, match, length: terms.length }, world);
+		await tx.insert(bids, id, { ...kept, state: 'leased', hold: null, lease: made.id });
+		await tellLease(tx, made, now);
+		return { outcome: 'leased', bid: id, ...made };
 	}
-	const amount = taken.reduce((sum, { price }) => sum + price, 0n) * BigInt(bid.length);
+	if (terms.waitUntil === null) return { outcome: 'lost', ...explain(index, wish) };
 	const cause = { kind: 'bid', of: id, note: '' } as const;
-	// Not the bidder's key: it could be chosen to be in the way of what the market itself pays later.
-	const hold = await holdCredits(
-		tx,
-		{ key: `lease/${id}/hold`, project: bid.project, amount, cause },
-		now * 1000,
-	);
-	const lease: Lease = {
-		state: 'reserved',
-		project: bid.project,
-		key,
-		asked,
-		servers: taken.map(({ server, owner, offer, price }) => ({
-			server,
-			owner,
-			offer,
-			price: price.toString(),
-		})),
-		start,
-		end,
-		hold: hold.id,
-		cost: amount.toString(),
-		madeAt: now,
-	};
-	await tx.insert(leases, id, lease);
-	return { outcome: 'leased', id, lease };
+	const held = { key: `bid/${id}/hold`, project: terms.project, amount: mostCost(terms), cause };
+	const hold = (await holdCredits(tx, held, now * 1000)).id;
+	await tx.insert(bids, id, { ...kept, state: 'waiting', hold, lease: null });
+	await tell(tx, { kind: 'bid.waiting', of: id, projects: [terms.project] }, now);
+	return { outcome: 'waiting', bid: id };
 }
 
-function checkTimes({ earliest, latest, length, deadline }: BidTerms, now: number): void {
+/** Microcredits. */
+const mostCost = ({ highest, quantity, length }: BidTerms): bigint =>
+	BigInt(highest) * BigInt(quantity) * BigInt(length);
+
+/** Leases to a bid that waits, if it is met now; the lease's id. */
+export async function retryBid(tx: Transaction, id: string, world: World): Promise<string | undefined> {
+	const found = await tx.get(bids, id);
+	if (found?.state !== 'waiting' || found.terms.latest < world.now) return undefined;
+	const match = matchWish(world.index, await wishOf(tx, found.terms, world.now));
+	return match && leaseTo(tx, { id, bid: found, match }, world);
+}
+
+/** Makes a bid that waits a lease. `price`: see `reserve`. */
+async function leaseTo(
+	tx: Transaction,
+	{ id, bid, match, price }: { id: string; bid: Bid; match: Match; price?: number },
+	world: Pick<World, 'now' | 'newId'>,
+): Promise<string> {
+	const { terms, hold } = bid;
+	if (hold === null) throw new Error(`bid ${id} waits and nothing is held for it`);
+	const held = { hold, amount: mostCost(terms) };
+	const of = { bid: id, project: terms.project, match, length: terms.length, held };
+	const made = await reserve(tx, { ...of, ...(price !== undefined && { price }) }, world);
+	await tx.put(bids, id, { ...bid, state: 'leased', hold: null, lease: made.id });
+	await tellLease(tx, made, world.now);
+	return made.id;
+}
+
+/**
+ * Ends the waiting of a bid: what was held for it goes back.
+ * @throws NoSuchBid, BidSettled
+ */
+export async function withdrawBid(
+	tx: Transaction,
+	{ id, state }: { readonly id: string; readonly state: 'withdrawn' | 'lapsed' },
+	now: number,
+): Promise<void> {
+	const found = await mustFindBid(tx, id);
+	if (found.state !== 'waiting' || found.hold === null) {
+		const what = found.state === 'leased' ? `became lease ${found.lease}` : `is ${found.state} already`;
+		throw marketErrors.BidSettled(`Bid ${id} ${what}.`);
+	}
+	const cause = { kind: 'refund', of: id, note: '' } as const;
+	await releaseHold(tx, { key: `bid/${id}/refund`, hold: found.hold, cause }, now * 1000);
+	await tx.put(bids, id, { ...found, state, hold: null });
+	await tell(tx, { kind: `bid.${state}`, of: id, projects: [found.terms.project] }, now);
+}
+
+/** @throws NoSuchBid */
+export async function mustFindBid(tx: ReadTransaction, id: string): Promise<Bid> {
+	const found = id === '' ? undefined : await tx.get(bids, id);
+	if (!found) throw marketErrors.NoSuchBid(`There is no bid ${id} of yours.`);
+	return found;
+}
+
+/** What a bid asks for from now on. @throws NoSuchLease */
+export async function wishOf(tx: ReadTransaction, terms: BidTerms, now: number): Promise<Wish> {
+	return {
+		...terms,
+		earliest: Math.max(terms.earliest, now),
+		servers: await choiceOf(tx, terms),
+		highest: Number(terms.highest),
+	};
+}
+
+function matchWish(index: MarketIndex, wish: Wish): Match | undefined {
+	return matchQuest({ ...wish, latest: lastStart(wish) }, visit => walkCandidates(index, wish, visit)).match;
+}
+
+const tellLease = (
+	tx: Transaction,
+	{ id, lease }: { id: string; lease: Lease },
+	now: number,
+): Promise<void> => tell(tx, { kind: 'lease.reserved', of: id, projects: partiesOf(lease) }, now);
+
+/** Whom a lease is about: its project and the servers' owners. */
+export const partiesOf = ({ project, servers }: Lease): string[] => [
+	...new Set([project, ...servers.map(({ owner }) => owner)]),
+];
+
+/** What the same key was used for before. @throws KeyReused */
+async function findPlaced(tx: Transaction, key: string, terms: BidTerms): Promise<Outcome | undefined> {
+	const where = { index: 'key', equals: `${terms.project}/${key}` };
+	const [before] = await tx.list(bids, { where, limit: 1 });
+	if (!before) return undefined;
+	if (!isDeepStrictEqual(before.document.terms, terms)) {
+		throw marketErrors.KeyReused(`The key ${key} belongs to another bid: take a new one.`);
+	}
+	const { state, lease: id } = before.document;
+	if (state !== 'leased' || id === null)
+		return { outcome: state === 'leased' ? 'waiting' : state, bid: before.id };
+	const lease = await tx.get(leases, id);
+	if (!lease) throw new Error(`bid ${before.id} became lease ${id}, which is not there`);
+	return { outcome: 'leased', bid: before.id, id, lease };
+}
+
+function checkTimes({ earliest, latest, length, deadline, waitUntil }: BidTerms, now: number): void {
 	if (latest < now) throw marketErrors.BidRefused('The last second at which it could begin is past.');
 	if (latest < earliest)
 		throw marketErrors.BidRefused('It cannot begin before it begins: latest is before earliest.');
-	if (deadline !== null && earliest + length > deadline) {
+	if (deadline !== null && Math.max(earliest, now) + length > deadline) {
 		throw marketErrors.BidRefused('Even if it begins at the earliest, it ends after its deadline.');
 	}
+	if (waitUntil !== null && waitUntil <= now)
+		throw marketErrors.BidRefused('The second until which it waits is past.');
 }
 
 /** @throws NoSuchLease */

@@ -1,0 +1,26 @@
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
+import type { AuthenticatorDeps } from '../../common/identity/asked-authenticator.ts';
+import { createHilClient } from '../../hil/client.ts';
+import type { Actor } from '../authorize/actor.ts';
+import { marketErrors } from '../errors.ts';
+
+/** Shows hil what a caller has shown us. Only hil sees it, and nothing else is asked with it. */
+export const askHil =
+	(hil: { readonly url: string; readonly ca: string | undefined }): AuthenticatorDeps<Actor>['ask'] =>
+	async ({ authorization, token }) => {
+		const shown = {
+			...(authorization !== undefined && { authorization }),
+			...(token !== undefined && { 'x-auth-token': token }),
+		};
+		const client = createHilClient({ ...hil, shown, timeout: 10_000 });
+		try {
+			const { name, is_admin: isAdmin, projects } = await client.me();
+			return { name, isAdmin, projects: new Set(projects) };
+		} catch (cause) {
+			if (cause instanceof BimetalError && cause.status === 401) return undefined;
+			const why = cause instanceof Error ? cause.message : String(cause);
+			throw marketErrors.HilAway(`hil cannot be asked who you are: ${why}`, { cause });
+		} finally {
+			await client.close();
+		}
+	};

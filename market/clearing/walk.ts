@@ -1,0 +1,87 @@
+import { type Choice, isChosen } from '../calendar/choice.ts';
+import type { Block, IndexedOffer, ServerKind, Slot } from '../index/entry.ts';
+import { compareSlots, longestIn, longestOf, walkLanes } from '../index/lane.ts';
+import type { MarketIndex } from '../index/market-index.ts';
+import type { BidTerms } from './bid.ts';
+import type { Candidate } from './match.ts';
+
+/** What a bid asks for, its servers chosen and its window cut to what is to come. */
+export type Wish = Pick<
+	BidTerms,
+	'project' | 'quantity' | 'attestations' | 'earliest' | 'latest' | 'length' | 'deadline' | 'allOrNothing'
+> & { readonly servers: Choice; readonly highest: number };
+
+/** Whether servers of a kind are what is asked for, as far as the kind tells. */
+const isOfKind = ({ servers, attestations }: Wish, kind: ServerKind): boolean =>
+	attestations.every(each => kind.attestations.includes(each)) &&
+	('names' in servers || isChosen('', kind, servers));
+
+/**
+ * Visits what a wish could have, in the order in which it is taken: cheapest first, then what was offered first, then by the
+ * offer's id and the server's name. Ends when `visit` returns false.
+ */
+export function walkCandidates(
+	index: MarketIndex,
+	wish: Wish,
+	visit: (candidate: Candidate) => boolean,
+): void {
+	const last = lastStart(wish);
+	if (last < wish.earliest) return;
+	const visitSlot = (slot: Slot): boolean => {
+		if (slot.offer.price > wish.highest) return false;
+		if (!isOpenTo(slot.offer, wish) || longestOf(slot) < wish.length) return true;
+		return visitStarts(slot, wish, last, visit);
+	};
+	if ('names' in wish.servers) {
+		namedSlots(index, wish, wish.servers.names).every(visitSlot);
+		return;
+	}
+	const lanes = [...index.kinds].filter(kind => isOfKind(wish, kind)).map(({ lane }) => lane);
+	const skip = (block: Block): boolean => longestIn(block) < wish.length;
+	walkLanes(lanes, { skip, isPast: ({ offer }) => offer.price > wish.highest }, visitSlot);
+}
+
+function namedSlots(index: MarketIndex, wish: Wish, names: readonly string[]): Slot[] {
+	const found: Slot[] = [];
+	for (const name of new Set(names)) {
+		const server = index.server(name);
+		if (server?.kind && isOfKind(wish, server.kind)) found.push(...server.slots.values());
+	}
+	return found.sort(compareSlots);
+}
+
+/** The last second at which it can begin. */
+export const lastStart = ({ latest, length, deadline }: Wish): number =>
+	deadline === null ? latest : Math.min(latest, deadline - length);
+
+/** Whether its terms let the bid's project have it for so long. */
+const isOpenTo = ({ document }: IndexedOffer, { project, length }: Wish): boolean =>
+	length >= document.shortest &&
+	length <= document.longest &&
+	document.project !== project &&
+	(document.to === null || document.to.includes(project));
+
+function visitStarts(
+	{ offer, server }: Slot,
+	{ earliest, length }: Wish,
+	latest: number,
+	visit: (candidate: Candidate) => boolean,
+): boolean {
+	for (const interval of offer.document.intervals) {
+		if (interval.start > latest) return true;
+		const start = Math.max(interval.start, earliest);
+		const end = Math.min(interval.end, latest + length);
+		if (end - start < length) continue;
+		if (earliest === latest) {
+			if (!server.leased.isFree(start, end)) continue;
+			return visit({ offer, server, price: offer.price, first: start, last: start });
+		}
+		const goesOn = server.leased.eachFree({ start, end }, (from, to) =>
+			to - from < length
+				? true
+				: visit({ offer, server, price: offer.price, first: from, last: to - length }),
+		);
+		if (!goesOn) return false;
+	}
+	return true;
+}

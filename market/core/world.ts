@@ -1,0 +1,12 @@
+import type { Actor } from '../authorize/actor.ts';
+import type { MarketIndex } from '../index/market-index.ts';
+
+/** What a verb needs to know beside the records. */
+export interface World {
+	readonly actor: Actor;
+	/** Seconds since the epoch. */
+	readonly now: number;
+	readonly newId: () => string;
+	/** Of the store that the transaction is of. */
+	readonly index: MarketIndex;
+}

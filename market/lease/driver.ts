@@ -1,0 +1,209 @@
+import { backOff } from '../../common/back-off.ts';
+import type { Clock } from '../../common/clock.ts';
+import type { Logger } from '../../common/log/logger.ts';
+import type { ReadTransaction, Store } from '../../common/store/store.ts';
+import { createAgenda } from '../agenda.ts';
+import type { Fulfilment } from './fulfilment.ts';
+import { type Lease, leases } from './lease.ts';
+import { change, mustFindLease } from './leases.ts';
+import { beginLease, deliverLease, endLease, failLease, takeBackServers } from './turning-points.ts';
+
+export interface LeaseDriverDeps {
+	readonly store: Store;
+	readonly fulfilment: Fulfilment;
+	/** Seconds that a lease's delivery is tried for before it has failed. */
+	readonly patience: number;
+	readonly clock: Clock;
+	readonly random: () => number;
+	readonly logger: Logger;
+	/** These servers may be free sooner than they were to be. */
+	readonly onFreed: (servers: readonly string[]) => void;
+	/** Something was written. */
+	readonly onChange: () => void;
+}
+
+export interface LeaseDriver {
+	/** Takes up every lease that is not over. */
+	start(): Promise<void>;
+	/** A lease was made or changed. */
+	wake(id: string): void;
+	/** Resolves when nothing is under way; what has a time of its own still comes. */
+	idle(): Promise<void>;
+	/** Lets what is under way end; nothing begins from then on. */
+	close(): Promise<void>;
+}
+
+/**
+ * Takes leases through their states, to the second: hands servers over when a lease begins and takes them back when it ends,
+ * again and again until it has come to pass. What it does next follows from the record alone, so it goes on after a restart.
+ */
+export function createLeaseDriver(deps: LeaseDriverDeps): LeaseDriver {
+	const { store, fulfilment, patience, clock, random, logger, onFreed, onChange } = deps;
+	const running = new Map<string, Promise<void>>();
+	const wanted = new Set<string>();
+	const failures = new Map<string, number>();
+	/** Leases that wait for servers which others have not given back. */
+	const blocked = new Set<string>();
+	const closing = new AbortController();
+	const { signal } = closing;
+	const agenda = createAgenda(clock, wake);
+	const second = (): number => Math.floor(clock.now() / 1000);
+
+	function wake(id: string): void {
+		if (signal.aborted) return;
+		wanted.add(id);
+		if (running.has(id)) return;
+		const run = advance(id).finally(() => {
+			running.delete(id);
+			if (wanted.has(id)) wake(id);
+		});
+		running.set(id, run);
+	}
+
+	async function advance(id: string): Promise<void> {
+		while (wanted.delete(id) && !signal.aborted) {
+			try {
+				const next = await step(id);
+				if (next === 'again') wanted.add(id);
+				else if (next !== undefined) agenda.set(id, next);
+			} catch (fault) {
+				logger.warn({ lease: id, err: fault }, 'a lease does not get on; it is tried again');
+				retry(id);
+			}
+		}
+	}
+
+	function retry(id: string): void {
+		const failed = (failures.get(id) ?? 0) + 1;
+		failures.set(id, failed);
+		agenda.set(id, clock.now() + backOff(failed, random));
+	}
+
+	/** One step on; what is to come after it: at once, at a time (milliseconds), or nothing. */
+	async function step(id: string): Promise<'again' | number | undefined> {
+		const { lease, busy } = await store.read(async tx => {
+			const found = await mustFindLease(tx, id);
+			return { lease: found, busy: found.state === 'starting' ? await stillAway(tx, id, found) : undefined };
+		});
+		const now = second();
+		switch (lease.state) {
+			case 'reserved':
+				if (now < lease.start) return lease.start * 1000;
+				return write(tx => beginLease(tx, id, now));
+			case 'starting': {
+				if (now >= Math.min(lease.end, lease.start + patience)) return write(tx => failLease(tx, id, now));
+				if (busy !== undefined) {
+					blocked.add(id);
+					// It may have come back while it was looked for.
+					if ((await store.read(tx => stillAway(tx, id, lease))) === undefined) return 'again';
+					return stuck(id, `Server ${busy} is still being taken back from another lease.`);
+				}
+				blocked.delete(id);
+				return attempt(id, fulfilment.deliver(handover(id, lease), signal), tx =>
+					deliverLease(tx, id, second()),
+				);
+			}
+			case 'active': {
+				if (now >= lease.end) {
+					await write(tx => endLease(tx, id, now));
+					onFreed(lease.servers.map(({ server }) => server));
+					return 'again';
+				}
+				const due = lease.servers.filter(({ until, isBack }) => until <= now && !isBack);
+				if (due.length > 0) return takeBack(id, lease, due);
+				return Math.min(...lease.servers.filter(({ isBack }) => !isBack).map(({ until }) => until)) * 1000;
+			}
+			case 'ending':
+			case 'failing':
+				return takeBack(
+					id,
+					lease,
+					lease.servers.filter(({ isBack }) => !isBack),
+				);
+			case 'over':
+			case 'cancelled':
+			case 'failed':
+				failures.delete(id);
+				blocked.delete(id);
+				return undefined;
+			default:
+				return lease.state satisfies never;
+		}
+	}
+
+	async function write(work: Parameters<Store['transact']>[0]): Promise<'again'> {
+		await store.transact(work);
+		onChange();
+		return 'again';
+	}
+
+	async function takeBack(id: string, lease: Lease, due: Lease['servers']): Promise<'again' | undefined> {
+		const names = due.map(({ server }) => server);
+		const taken = fulfilment.takeBack({ ...handover(id, lease), servers: names }, signal);
+		const next = await attempt(id, taken, tx => takeBackServers(tx, id, names, second()));
+		if (next === 'again') {
+			onFreed(names);
+			for (const each of blocked) wake(each);
+		}
+		return next;
+	}
+
+	/** What is done outside, and then recorded; when it fails, why it did is recorded, and it is tried later. */
+	async function attempt(
+		id: string,
+		work: Promise<void>,
+		record: Parameters<Store['transact']>[0],
+	): Promise<'again' | undefined> {
+		try {
+			await work;
+		} catch (fault) {
+			if (signal.aborted) return undefined;
+			return stuck(id, fault instanceof Error ? fault.message : String(fault));
+		}
+		failures.delete(id);
+		return write(record);
+	}
+
+	async function stuck(id: string, why: string): Promise<undefined> {
+		const problem = why.slice(0, 500);
+		logger.warn({ lease: id, problem }, 'a lease does not get on; it is tried again');
+		await store.transact(async tx => {
+			const found = await mustFindLease(tx, id);
+			if (found.problem !== problem) await change(tx, id, { ...found, problem }, second(), 'lease.problem');
+		});
+		onChange();
+		retry(id);
+	}
+
+	const idle = async (): Promise<void> => {
+		while (running.size > 0) await Promise.all(running.values());
+	};
+	return {
+		async start() {
+			const open = { where: { index: 'open', equals: 'yes' } };
+			for (const { id } of await store.read(tx => tx.list(leases, open))) wake(id);
+		},
+		wake,
+		idle,
+		async close() {
+			closing.abort();
+			agenda.close();
+			await idle();
+		},
+	};
+}
+
+const handover = (id: string, { project, servers }: Lease) => ({
+	lease: id,
+	project,
+	servers: servers.filter(({ isBack }) => !isBack).map(({ server }) => server),
+});
+
+/** A server of it that an earlier lease has not given back yet. */
+async function stillAway(tx: ReadTransaction, id: string, lease: Lease): Promise<string | undefined> {
+	for (const { server } of lease.servers) {
+		const others = await tx.list(leases, { where: { index: 'out', equals: server } });
+		if (others.some(other => other.id !== id && other.document.start < lease.start)) return server;
+	}
+	return undefined;
+}

@@ -1,0 +1,47 @@
+// Servers are nodes of a real hil, without switches: they join a project, and leave it the safe way.
+import test from 'ava';
+import { systemClock } from '../../common/clock.ts';
+import { createHilClient } from '../../hil/client.ts';
+import { startHil } from '../../hil/hil.fixture.ts';
+import { createMemoryObm } from '../../hil/obm/memory-obm.fixture.ts';
+import { codeOf } from '../store.fixture.ts';
+import { createHilFulfilment } from './hil-fulfilment.ts';
+
+const { signal } = new AbortController();
+
+test('all nodes join the project or none; they leave it; either can be asked again', async t => {
+	const obm = createMemoryObm();
+	const bench = await startHil(t, { obm });
+	const { ok } = bench;
+	for (const project of ['blue', 'green']) await ok('PUT', `/v0/project/${project}`);
+	for (const node of ['n1', 'n2', 'n3'])
+		await ok('PUT', `/v0/node/${node}`, { obmd: { uri: `https://p/bmc/${node}`, admin_token: '' } });
+	await ok('POST', '/v0/project/green/connect_node', { node: 'n3' });
+	const hil = createHilClient({ url: bench.url, username: 'root', password: 'root' });
+	t.teardown(() => hil.close());
+	const fulfilment = createHilFulfilment({ hil, clock: systemClock });
+	const owners = () => Promise.all(['n1', 'n2', 'n3'].map(async node => (await hil.node(node)).project));
+
+	const taken = fulfilment.deliver({ lease: 'l', project: 'blue', servers: ['n1', 'n3'] }, signal);
+	t.is(await codeOf(taken), 'NodeTaken');
+	t.is(
+		await codeOf(fulfilment.deliver({ lease: 'l', project: 'blue', servers: ['n1', 'none'] }, signal)),
+		'NotFoundError',
+	);
+	t.deepEqual(await owners(), [null, null, 'green']);
+
+	const lease = { lease: 'l', project: 'blue', servers: ['n1', 'n2'] };
+	await fulfilment.deliver(lease, signal);
+	await fulfilment.deliver(lease, signal);
+	t.deepEqual(await owners(), ['blue', 'blue', 'green']);
+
+	// One leaves already, as after a restart of the market.
+	await hil.release('blue', 'n1');
+	const back = fulfilment.takeBack(lease, signal);
+	await bench.departures.idle();
+	await back;
+	t.deepEqual(await owners(), [null, null, 'green']);
+	await fulfilment.takeBack(lease, signal);
+	await fulfilment.takeBack({ lease: 'l', project: 'blue', servers: ['n3'] }, signal);
+	t.deepEqual(await owners(), [null, null, 'green'], "another project's is not touched");
+});

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { defineCollection } from '../../common/store/store.ts';
+import { second } from '../calendar/interval.ts';
+import { priceText } from '../calendar/price.ts';
+import { serverName } from '../calendar/server.ts';
+import { projectName } from '../ledger/account.ts';
+import { amountText, balanceText } from '../ledger/money.ts';
+
+const leasedServer = z.strictObject({
+	server: serverName,
+	owner: projectName,
+	offer: z.string(),
+	price: priceText,
+	/** It goes back then: at the lease's end, or sooner when its owner recalls it or its project gives it back. */
+	until: second,
+	/** It has gone back. */
+	isBack: z.boolean(),
+	/** Microcredits that its owner gets beside the seconds, or less than them: see rules.ts. */
+	extra: balanceText,
+});
+export type LeasedServer = z.output<typeof leasedServer>;
+
+/**
+ * `reserved`: to come. `starting`: its time has begun, its servers are being handed over. `active`: its project has them.
+ * `ending`: it is over and paid for, its servers are being taken back. `over`: they are. `cancelled`: given up before it
+ * began. `failing`: its servers could not be handed over, its credits are back, and what was handed over is being taken back.
+ * `failed`: that is done.
+ */
+export const leaseState = z.enum([
+	'reserved',
+	'starting',
+	'active',
+	'ending',
+	'over',
+	'cancelled',
+	'failing',
+	'failed',
+]);
+
+const lease = z.strictObject({
+	state: leaseState,
+	project: projectName,
+	/** The bid that it comes from. */
+	bid: z.string(),
+	servers: z.array(leasedServer).min(1),
+	start: second,
+	end: second,
+	/** Where the credits for it are held, and how many of them: each server's price times the seconds. */
+	hold: z.string(),
+	cost: amountText,
+	madeAt: second,
+	/** When its project had all of its servers. */
+	deliveredAt: second.nullable(),
+	/** What is wrong with handing over or taking back, if anything is. */
+	problem: z.string().max(500).nullable(),
+});
+export type Lease = z.output<typeof lease>;
+
+/** States in which there is something to come. */
+const isOpen = ({ state }: Lease): boolean =>
+	state === 'reserved' ||
+	state === 'starting' ||
+	state === 'active' ||
+	state === 'ending' ||
+	state === 'failing';
+
+export const leases = defineCollection('leases', lease, {
+	project: ({ project }) => project,
+	open: document => (isOpen(document) ? 'yes' : undefined),
+	/** Servers that are, or will be, with its project. */
+	out: document =>
+		isOpen(document)
+			? document.servers.filter(({ isBack }) => !isBack).map(({ server }) => server)
+			: undefined,
+	owner: ({ servers }) => servers.map(({ owner }) => owner),
+});

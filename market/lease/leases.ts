@@ -1,0 +1,163 @@
+import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
+import { offers } from '../calendar/offer.ts';
+import { dropSpans, endSpan, leasedSpans, takeSpan } from '../calendar/span.ts';
+import { partiesOf } from '../clearing/bids.ts';
+import { marketErrors } from '../errors.ts';
+import { tell } from '../event/events.ts';
+import { holdCredits, releaseHold } from '../ledger/escrow.ts';
+import { type Lease, type LeasedServer, leases } from './lease.ts';
+import { forRecall, forRelease } from './rules.ts';
+
+/**
+ * Gives a lease up before it begins: the project has its credits back, and the servers are free. `now` in seconds.
+ * @throws NoSuchLease, LeaseBegun, LeaseOver
+ */
+export async function cancelLease(
+	tx: Transaction,
+	{ id }: { readonly id: string },
+	now: number,
+): Promise<void> {
+	const found = await mustFindOpen(tx, id);
+	if (found.state !== 'reserved' || now >= found.start)
+		throw marketErrors.LeaseBegun(`Lease ${id} has begun.`);
+	await dropSpans(tx, leasedSpans, id);
+	const cause = { kind: 'refund', of: id, note: '' } as const;
+	await releaseHold(tx, { key: `lease/${id}/refund`, hold: found.hold, cause }, now * 1000);
+	await change(tx, id, { ...found, state: 'cancelled' }, now);
+}
+
+/**
+ * Gives the servers back before the end: they are free for others from `now` on. What it costs: see rules.ts.
+ * @throws NoSuchLease, LeaseNotBegun, LeaseOver
+ */
+export async function releaseLease(
+	tx: Transaction,
+	{ id }: { readonly id: string },
+	now: number,
+): Promise<void> {
+	const found = await mustFindOpen(tx, id);
+	if (now <= found.start) throw marketErrors.LeaseNotBegun(`Lease ${id} has not begun.`);
+	const servers: LeasedServer[] = [];
+	for (const each of found.servers) {
+		if (each.until <= now) {
+			servers.push(each);
+			continue;
+		}
+		const offer = await tx.get(offers, each.offer);
+		const extra = forRelease(each, now, found.start + (offer?.shortest ?? 0));
+		servers.push(await shortened(tx, each, now, extra));
+	}
+	await change(tx, id, withServers(found, servers), now, 'lease.released');
+}
+
+/**
+ * Makes a lease last longer, at the price that it has: all of its servers, or none.
+ * @throws NoSuchLease, LeaseOver, ExtensionRefused, CreditsShort, AmountRefused
+ */
+export async function extendLease(
+	tx: Transaction,
+	{ id, until }: { readonly id: string; readonly until: number },
+	now: number,
+): Promise<void> {
+	const found = await mustFindOpen(tx, id);
+	if (until <= found.end) throw marketErrors.ExtensionRefused(`Lease ${id} lasts as long as that already.`);
+	if (now >= found.end) throw marketErrors.LeaseOver(`Lease ${id} is over.`);
+	const servers: LeasedServer[] = [];
+	let more = 0n;
+	for (const each of found.servers) {
+		const { server, price } = each;
+		if (each.until !== found.end)
+			throw marketErrors.ExtensionRefused(`Server ${server} goes back before the others.`);
+		const offer = await tx.get(offers, each.offer);
+		const isOffered =
+			offer?.state === 'open' &&
+			until - found.start <= offer.longest &&
+			offer.intervals.some(({ start, end }) => start <= found.start && until <= end);
+		if (!isOffered) throw marketErrors.ExtensionRefused(`Server ${server} is not offered for so long.`);
+		await endSpan(tx, leasedSpans, { server, end: found.end }, found.start);
+		const inTheWay = await takeSpan(tx, leasedSpans, { server, start: found.start, end: until, by: id });
+		if (inTheWay) throw marketErrors.ExtensionRefused(`Server ${server} is leased to somebody else then.`);
+		more += BigInt(price) * BigInt(until - found.end);
+		servers.push({ ...each, until });
+	}
+	const cost = BigInt(found.cost) + more;
+	const cause = { kind: 'bid', of: id, note: 'extended' } as const;
+	const at = now * 1000;
+	await releaseHold(tx, { key: `lease/${id}/until/${until}/back`, hold: found.hold, cause }, at);
+	const held = { key: `lease/${id}/until/${until}/hold`, project: found.project, amount: cost, cause };
+	const { id: hold } = await holdCredits(tx, held, at);
+	await change(tx, id, { ...found, servers, end: until, hold, cost: cost.toString() }, now, 'lease.extended');
+}
+
+/**
+ * An owner takes its servers back after the notice that it offered them with; the lease goes on with the others. Returns when
+ * the last of them is back. What it costs: see rules.ts.
+ * @throws NoSuchLease, LeaseOver, RecallRefused
+ */
+export async function recallServers(
+	tx: Transaction,
+	{ id, owner }: { readonly id: string; readonly owner: string },
+	now: number,
+): Promise<number> {
+	const found = await mustFindOpen(tx, id);
+	const servers: LeasedServer[] = [];
+	let last: number | undefined;
+	for (const each of found.servers) {
+		const notice = each.owner === owner ? (await tx.get(offers, each.offer))?.recallNotice : null;
+		const until = Math.max(now, found.start) + (notice ?? 0);
+		if (notice === undefined || notice === null || until >= each.until) {
+			servers.push(each);
+			continue;
+		}
+		last = Math.max(last ?? 0, until);
+		servers.push(await shortened(tx, each, until, forRecall(each, each.until - until)));
+	}
+	if (last === undefined) {
+		throw marketErrors.RecallRefused(
+			`No server of ${owner}'s in lease ${id} can be recalled: its offer has no notice, or it is back sooner.`,
+		);
+	}
+	await change(tx, id, withServers(found, servers), now, 'lease.recalled');
+	return last;
+}
+
+/** Writes a lease, and tells whom it is about. */
+export async function change(
+	tx: Transaction,
+	id: string,
+	lease: Lease,
+	now: number,
+	kind = `lease.${lease.state}`,
+): Promise<void> {
+	await tx.put(leases, id, lease);
+	await tell(tx, { kind, of: id, projects: partiesOf(lease) }, now);
+}
+
+/** @throws NoSuchLease */
+export async function mustFindLease(tx: ReadTransaction, id: string): Promise<Lease> {
+	const found = id === '' ? undefined : await tx.get(leases, id);
+	if (!found) throw marketErrors.NoSuchLease(`There is no lease ${id} of yours.`);
+	return found;
+}
+
+async function mustFindOpen(tx: ReadTransaction, id: string): Promise<Lease> {
+	const found = await mustFindLease(tx, id);
+	if (found.state === 'reserved' || found.state === 'starting' || found.state === 'active') return found;
+	throw marketErrors.LeaseOver(`Lease ${id} is ${found.state} already.`);
+}
+
+async function shortened(
+	tx: Transaction,
+	server: LeasedServer,
+	until: number,
+	more: bigint,
+): Promise<LeasedServer> {
+	await endSpan(tx, leasedSpans, { server: server.server, end: server.until }, until);
+	return { ...server, until, extra: (BigInt(server.extra) + more).toString() };
+}
+
+const withServers = (lease: Lease, servers: LeasedServer[]): Lease => ({
+	...lease,
+	servers,
+	end: Math.max(...servers.map(({ until }) => until)),
+});

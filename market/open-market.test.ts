@@ -1,0 +1,77 @@
+// The service as `bimetal market` runs it, with a real hil that knows its users.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { silentLogger } from '../common/log/logger.ts';
+import { startHil } from '../hil/hil.fixture.ts';
+import { openMarket } from './open-market.ts';
+import { readMarketSite } from './site.ts';
+
+async function siteFile(t: ExecutionContext, hil: string, more = ''): Promise<string> {
+	const folder = await mkdtemp(path.join(tmpdir(), 'bimetal-market-'));
+	t.teardown(() => rm(folder, { recursive: true, force: true }));
+	const file = path.join(folder, 'market.yaml');
+	const text = `
+store: { file: state/market.db }
+listen: { port: 0 }
+hil: { url: "${hil}", username: root, password: hil.password }
+${more}`;
+	await writeFile(file, text);
+	await writeFile(path.join(folder, 'hil.password'), 'root\n', { mode: 0o600 });
+	return file;
+}
+
+const basic = (name: string): string => `Basic ${Buffer.from(`${name}:${name}`).toString('base64')}`;
+
+test('users and projects are those of hil; a second start finds the same', async t => {
+	const hil = await startHil(t);
+	await hil.ok('PUT', '/v0/project/red');
+	await hil.ok('PUT', '/v0/auth/basic/user/alice', { password: 'alice' });
+	await hil.ok('POST', '/v0/auth/basic/user/alice/add_project', { project: 'red' });
+	const file = await siteFile(t, hil.url);
+	const start = () => openMarket(readMarketSite(file), { logger: silentLogger });
+	const ask = async (url: string, who: string, method = 'GET', body?: object) => {
+		const headers = { authorization: basic(who), ...(body && { 'content-type': 'application/json' }) };
+		const answer = await fetch(url, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+		return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+	};
+	const first = await start();
+	t.teardown(() => first.close());
+	t.like(await ask(`${first.url}/v1/me`, 'alice'), {
+		status: 200,
+		body: { name: 'alice', projects: ['red'] },
+	});
+	t.is((await ask(`${first.url}/v1/me`, 'mallory')).status, 401);
+	const server = { owner: 'red', properties: { model: 'R640' } };
+	t.is((await ask(`${first.url}/v1/servers/n1`, 'root', 'PUT', server)).status, 200);
+	const day = { start: 4_000_000_000, end: 4_000_086_400 };
+	const terms = { price: '5', shortest: 1, longest: 1000, to: null, recallNotice: null };
+	const times = { type: 'once', intervals: [day] };
+	const offer = { project: 'red', servers: { names: ['n1'] }, times, ...terms };
+	t.is((await ask(`${first.url}/v1/offers`, 'alice', 'POST', offer)).status, 200);
+	for (const part of ['/healthz', '/readyz', '/metrics'])
+		t.is((await fetch(`${first.ops}${part}`)).status, 200);
+	await first.close();
+	const second = await start();
+	t.teardown(() => second.close());
+	const { body } = await ask(`${second.url}/v1/calendar?from=${day.start}&parts=1`, 'alice');
+	t.deepEqual(body, { parts: [{ ...day, offered: 86_400, leased: 0 }] });
+});
+
+test('without hil nobody is let in, and that is said', async t => {
+	const running = await openMarket(readMarketSite(await siteFile(t, 'http://127.0.0.1:1')), {
+		logger: silentLogger,
+	});
+	t.teardown(() => running.close());
+	const answer = await fetch(`${running.url}/v1/me`, { headers: { authorization: basic('alice') } });
+	t.is(answer.status, 503);
+	t.like(await answer.json(), { code: 'HilAway' });
+});
+
+test('passwords never cross a network in the clear; misspelt keys are told', async t => {
+	const open = await siteFile(t, 'http://hil.example:5000', 'storrage: 1');
+	const error = t.throws(() => readMarketSite(open));
+	t.regex(error?.message ?? '', /would cross the network/);
+	t.regex(error?.message ?? '', /storrage/);
+});

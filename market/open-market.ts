@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { systemClock } from '../common/clock.ts';
+import { listen, urlOf } from '../common/http/listen.ts';
+import { createOpsServer } from '../common/http/ops-server.ts';
+import { createAuthenticator } from '../common/identity/asked-authenticator.ts';
+import type { Logger } from '../common/log/logger.ts';
+import { createRegistry } from '../common/metrics/registry.ts';
+import { openStore } from '../common/store/open-store.ts';
+import { readVersion } from '../common/version.ts';
+import { createHilClient } from '../hil/client.ts';
+import { createMarket } from './app.ts';
+import { askHil } from './authenticate/ask-hil.ts';
+import { createHilFulfilment } from './lease/hil-fulfilment.ts';
+import { leases } from './lease/lease.ts';
+import { runMarket } from './run-market.ts';
+import type { MarketSite } from './site.ts';
+
+export interface RunningMarket {
+	readonly url: string;
+	readonly ops: string;
+	/** Ends what is under way where it is, and closes what was opened: the next start goes on there. */
+	close(): Promise<void>;
+}
+
+/** Opens what a site names, wires it and listens; what was opened is closed again when a later step fails. */
+export async function openMarket(
+	site: MarketSite,
+	{ logger }: { readonly logger: Logger },
+): Promise<RunningMarket> {
+	const clock = systemClock;
+	const opened: (() => unknown)[] = [];
+	const close = async (): Promise<void> => {
+		for (const end of opened.splice(0).reverse()) await end();
+	};
+	try {
+		const store = await openStore(site.store);
+		opened.push(() => store.close());
+		const registry = createRegistry({ service: 'market', process: true });
+		const { url, username, password } = site.hil;
+		const ca = site.hil.ca && readFileSync(site.hil.ca, 'utf8');
+		const own = { username, password: readFileSync(password, 'utf8').trim() };
+		const hil = createHilClient({ url, ca, ...own });
+		opened.push(() => hil.close());
+		const running = await runMarket({
+			store,
+			fulfilment: createHilFulfilment({ hil, clock }),
+			authenticator: createAuthenticator({ ask: askHil({ url, ca }), clock }),
+			patience: site.deliverWithin,
+			clock,
+			random: Math.random,
+			logger,
+			version: readVersion(),
+			registry,
+		});
+		opened.push(() => running.close());
+		const app = createMarket(running.deps);
+		const server = site.tls
+			? createTlsServer(
+					{
+						cert: readFileSync(site.tls.certificate, 'utf8'),
+						key: readFileSync(site.tls.key, 'utf8'),
+						minVersion: 'TLSv1.2',
+					},
+					app,
+				)
+			: createServer(app);
+		const main = await listen(server, { ...site.listen, clock });
+		opened.push(() => main.close());
+		// Whoever waits is answered before the listener closes.
+		opened.push(() => running.deps.endings.tell('events'));
+		const checks = { store: () => store.read(tx => tx.count(leases, { index: 'open', equals: 'yes' })) };
+		const ops = await listen(createOpsServer({ registry, checks, clock }), { ...site.ops, clock });
+		opened.push(() => ops.close());
+		return { url: urlOf(site.tls ? 'https' : 'http', main), ops: urlOf('http', ops), close };
+	} catch (fault) {
+		await close();
+		throw fault;
+	}
+}

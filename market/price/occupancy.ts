@@ -1,0 +1,90 @@
+import type { Interval } from '../calendar/interval.ts';
+import type { MarketIndex } from '../index/market-index.ts';
+
+/** Part of the calendar: how many server-seconds of it are offered, and how many of those are leased. */
+export interface Occupancy extends Interval {
+	readonly offered: number;
+	readonly leased: number;
+}
+
+/** Parts of the calendar that are worked out at once, at most. */
+export const mostParts = 1000;
+
+/**
+ * How full the calendar is, in parts of `step` seconds from `from` on. One pass over all offers and leases: each adds to the
+ * two parts in which it begins and ends, and to the count of those between.
+ */
+export function occupancyOf(
+	index: MarketIndex,
+	{ from, step, parts }: { readonly from: number; readonly step: number; readonly parts: number },
+): Occupancy[] {
+	const whole = { start: from, end: from + step * parts };
+	const offered = new PartSums(whole, step, parts);
+	const leased = new PartSums(whole, step, parts);
+	for (const { document, servers } of index.offers) {
+		for (const interval of document.intervals) {
+			const within = { start: Math.max(interval.start, whole.start), end: Math.min(interval.end, whole.end) };
+			if (within.start >= within.end) continue;
+			offered.add(within, servers.length);
+			for (const { leased: taken } of servers) {
+				if (taken.size === 0) continue;
+				leased.add(within, 1);
+				taken.eachFree(within, (start, end) => {
+					leased.add({ start, end }, -1);
+					return true;
+				});
+			}
+		}
+	}
+	const [offeredSums, leasedSums] = [offered.sums(), leased.sums()];
+	return Array.from({ length: parts }, (_, n) => ({
+		start: from + n * step,
+		end: from + (n + 1) * step,
+		offered: offeredSums[n] ?? 0,
+		leased: leasedSums[n] ?? 0,
+	}));
+}
+
+/** Sums over parts of equal length, of intervals that are added. */
+class PartSums {
+	readonly #whole: Interval;
+	readonly #step: number;
+	readonly #partial: Float64Array;
+	/** How many more intervals have all of a part than of the one before. */
+	readonly #full: Float64Array;
+
+	constructor(whole: Interval, step: number, parts: number) {
+		this.#whole = whole;
+		this.#step = step;
+		this.#partial = new Float64Array(parts);
+		this.#full = new Float64Array(parts + 1);
+	}
+
+	add({ start, end }: Interval, times: number): void {
+		const step = this.#step;
+		const from = start - this.#whole.start;
+		const to = end - this.#whole.start;
+		const first = Math.floor(from / step);
+		const last = Math.floor((to - 1) / step);
+		if (first === last) {
+			this.#change(this.#partial, first, times * (to - from));
+			return;
+		}
+		this.#change(this.#partial, first, times * ((first + 1) * step - from));
+		this.#change(this.#partial, last, times * (to - last * step));
+		this.#change(this.#full, first + 1, times);
+		this.#change(this.#full, last, -times);
+	}
+
+	sums(): number[] {
+		let count = 0;
+		return [...this.#partial].map((partial, n) => {
+			count += this.#full[n] ?? 0;
+			return partial + count * this.#step;
+		});
+	}
+
+	#change(sums: Float64Array, at: number, by: number): void {
+		sums[at] = (sums[at] ?? 0) + by;
+	}
+}

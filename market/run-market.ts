@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import type { Registry } from 'prom-client';
+import type { Clock } from '../common/clock.ts';
+import { createEndings } from '../common/endings.ts';
+import type { Authenticator } from '../common/identity/asked-authenticator.ts';
+import type { Logger } from '../common/log/logger.ts';
+import type { Store } from '../common/store/store.ts';
+import type { Actor } from './authorize/actor.ts';
+import { createMatcher } from './clearing/matcher.ts';
+import type { World } from './core/world.ts';
+import { createDeadlines } from './deadlines.ts';
+import { indexStore } from './index/indexed-store.ts';
+import { createLeaseDriver } from './lease/driver.ts';
+import type { Fulfilment } from './lease/fulfilment.ts';
+import type { MarketDeps } from './market-deps.ts';
+
+export interface MarketParts {
+	readonly store: Store;
+	readonly fulfilment: Fulfilment;
+	readonly authenticator: Authenticator<Actor>;
+	/** Seconds that a lease's delivery is tried for. */
+	readonly patience: number;
+	readonly clock: Clock;
+	readonly random: () => number;
+	readonly logger: Logger;
+	readonly version: string;
+	readonly registry?: Registry;
+}
+
+export interface RunningParts {
+	readonly deps: MarketDeps;
+	/** Resolves when nothing is under way; what has a time of its own still comes. */
+	idle(): Promise<void>;
+	/** Those who wait are answered, and nothing begins from then on. */
+	close(): Promise<void>;
+}
+
+/** Loads the index, and starts what works by itself: leases, bids that wait, deadlines. */
+export async function runMarket(parts: MarketParts): Promise<RunningParts> {
+	const { fulfilment, authenticator, patience, clock, random, logger, version, registry } = parts;
+	const { store, index } = await indexStore(parts.store);
+	const endings = createEndings(clock);
+	const onChange = (): void => endings.tell('events');
+	const now = (): number => Math.floor(clock.now() / 1000);
+	const world = (actor: Actor): World => ({ actor, now: now(), newId: randomUUID, index });
+	const shared = { store, clock, logger };
+	const matcher = createMatcher({
+		...shared,
+		index,
+		world: () => ({ now: now(), newId: randomUUID, index }),
+		onLease: id => {
+			driver.wake(id);
+			onChange();
+		},
+	});
+	const driver = createLeaseDriver({
+		...shared,
+		fulfilment,
+		patience,
+		random,
+		onFreed: servers => matcher.offered(servers),
+		onChange,
+	});
+	const deadlines = createDeadlines({ ...shared, onChange });
+	await deadlines.start();
+	await driver.start();
+	// Something may have come that nobody was told of.
+	matcher.offered();
+	return {
+		deps: {
+			...shared,
+			index,
+			authenticator,
+			driver,
+			matcher,
+			deadlines,
+			endings,
+			world,
+			version,
+			...(registry && { registry }),
+		},
+		async idle() {
+			for (let n = 0; n < 3; n++) {
+				await matcher.idle();
+				await deadlines.idle();
+				await driver.idle();
+			}
+		},
+		async close() {
+			endings.close();
+			await deadlines.close();
+			await matcher.close();
+			await driver.close();
+		},
+	};
+}

@@ -1,0 +1,166 @@
+import { z } from 'zod';
+import { priceText } from '../calendar/price.ts';
+import { bidTerms } from '../clearing/bid.ts';
+import { leaseState } from '../lease/lease.ts';
+
+/** Seconds since the epoch. */
+const second = z.int();
+/** Decimal text. */
+const credits = z.string();
+const value = z.union([z.string(), z.number(), z.boolean()]);
+const interval = z.strictObject({ start: second, end: second });
+const next = z.string().optional();
+
+export const me = z.strictObject({ name: z.string(), isAdmin: z.boolean(), projects: z.array(z.string()) });
+
+export const server = z.strictObject({
+	name: z.string(),
+	owner: z.string(),
+	properties: z.record(z.string(), value),
+	attestations: z.array(z.string()),
+});
+export const servers = z.strictObject({ servers: z.array(server), next });
+
+export const offer = z.strictObject({
+	id: z.string(),
+	project: z.string(),
+	servers: z.array(z.string()),
+	intervals: z.array(interval),
+	price: priceText,
+	shortest: z.int(),
+	longest: z.int(),
+	to: z.array(z.string()).nullable(),
+	recallNotice: z.int().nullable(),
+	state: z.enum(['open', 'withdrawn', 'over']),
+	madeAt: second,
+});
+export const offers = z.strictObject({ offers: z.array(offer), next });
+
+export const bid = z.strictObject({
+	id: z.string(),
+	...bidTerms.shape,
+	key: z.string(),
+	state: z.enum(['waiting', 'leased', 'withdrawn', 'lapsed']),
+	placedAt: second,
+	lease: z.string().nullable(),
+});
+export const bids = z.strictObject({ bids: z.array(bid), next });
+
+export const lease = z.strictObject({
+	id: z.string(),
+	state: leaseState,
+	project: z.string(),
+	bid: z.string(),
+	servers: z.array(
+		z.strictObject({
+			server: z.string(),
+			owner: z.string(),
+			offer: z.string(),
+			price: priceText,
+			until: second,
+			isBack: z.boolean(),
+		}),
+	),
+	start: second,
+	end: second,
+	/** What was agreed on; what is paid in the end can be less. */
+	cost: credits,
+	madeAt: second,
+	deliveredAt: second.nullable(),
+	problem: z.string().nullable(),
+});
+export const leases = z.strictObject({ leases: z.array(lease), next });
+
+const obstacle = z.enum([
+	'other hardware',
+	'attestation',
+	'own',
+	'not for you',
+	'length',
+	'price',
+	'not free',
+]);
+const whyShape = {
+	/** Servers that could be had at once, at most. */
+	most: z.int(),
+	/** How many offered servers each obstacle kept out; only the first one that applies is counted. */
+	obstacles: z.partialRecord(obstacle, z.int()),
+	/** The least price of what is right but for its price. */
+	cheapest: priceText.optional(),
+};
+export const why = z.strictObject(whyShape);
+/** What became of a bid that was placed. */
+export const placed = z.discriminatedUnion('outcome', [
+	z.strictObject({ outcome: z.literal('leased'), bid: z.string(), lease }),
+	z.strictObject({ outcome: z.literal('waiting'), bid: z.string() }),
+	z.strictObject({ outcome: z.enum(['withdrawn', 'lapsed']), bid: z.string() }),
+	z.strictObject({ outcome: z.literal('lost'), ...whyShape }),
+]);
+
+export const account = z.strictObject({
+	project: z.string(),
+	balance: credits,
+	creditLine: credits,
+	held: credits,
+	available: credits,
+});
+export const statement = z.strictObject({
+	lines: z.array(
+		z.strictObject({
+			id: z.string(),
+			at: z.string(),
+			amount: credits,
+			balance: credits,
+			with: z.string(),
+			kind: z.string(),
+			of: z.string(),
+			note: z.string(),
+			hold: z.string().nullable(),
+		}),
+	),
+	next,
+});
+
+export const prices = z.strictObject({
+	days: z.array(
+		z.strictObject({
+			day: second,
+			properties: z.record(z.string(), value),
+			servers: z.int(),
+			seconds: z.string(),
+			/** Microcredits for a second: the mean, rounded down. */
+			mean: z.string(),
+			least: priceText,
+			most: priceText,
+			last: priceText,
+		}),
+	),
+});
+
+export const calendar = z.strictObject({
+	parts: z.array(z.strictObject({ start: second, end: second, offered: z.int(), leased: z.int() })),
+});
+export const serverCalendar = z.strictObject({
+	server: z.string(),
+	owner: z.string(),
+	offered: z.array(z.strictObject({ start: second, end: second, price: priceText, offer: z.string() })),
+	leased: z.array(interval),
+});
+
+export const events = z.strictObject({
+	events: z.array(z.strictObject({ id: z.string(), at: second, kind: z.string(), of: z.string() })),
+	/** What to ask `after` next. */
+	next: z.string(),
+	/** Older events have made room: look at the records themselves. */
+	gap: z.boolean(),
+});
+
+export const rules = z.record(z.string(), z.string());
+
+export const problem = z.strictObject({
+	type: z.string(),
+	title: z.string(),
+	status: z.int(),
+	code: z.string(),
+	detail: z.string(),
+});
