@@ -27,6 +27,7 @@ const packages: Readonly<Record<string, string>> = {
 	'ovsdb-tool': 'openvswitch-common',
 	ip: 'iproute2',
 	setpriv: 'util-linux',
+	prlimit: 'util-linux',
 	nsenter: 'util-linux',
 	unshare: 'util-linux',
 	nice: 'coreutils',

@@ -8,7 +8,8 @@ import { findProgram } from '../../../common/processes/programs.ts';
 import { provisionerErrors } from '../../errors.ts';
 import { createTurns } from '../../turns.ts';
 import type { Backing, Storage, VolumeId, VolumeSource } from '../storage.ts';
-import { inspectImage, qemuImg } from './qemu-img.ts';
+import { takeIn } from './foreign-image.ts';
+import { qemuImg } from './qemu-img.ts';
 import { openStorageDaemon, type StorageDaemon } from './storage-daemon.ts';
 import { openVolumeFolder } from './volume-folder.ts';
 
@@ -103,17 +104,16 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 				await volumes.keep(temporary, volumes.fileOf(id));
 				return size;
 			}
-			const size =
-				source.from === 'file' ? await inspectImage(source.file, source.format, volumes.folder) : undefined;
 			const telling = {
 				...how,
 				...(onProgress && { onProgress: (percent: number) => onProgress(percent, 100) }),
 			};
-			const from =
-				source.from === 'file' ? ['-f', source.format, path.resolve(source.file)] : await freeze(source.disk);
-			await qemuImg(['convert', '-p', '-O', 'qcow2', ...from, temporary], telling);
+			if (source.from === 'file')
+				await takeIn(source, { ...telling, target: path.join(volumes.folder, temporary) });
+			else
+				await qemuImg(['convert', '-p', '-O', 'qcow2', ...(await freeze(source.disk)), temporary], telling);
 			await volumes.keep(temporary, volumes.fileOf(id));
-			return size ?? volumes.sizeOf(id);
+			return volumes.sizeOf(id);
 		} finally {
 			await rm(path.join(volumes.folder, temporary), { force: true });
 		}
