@@ -9,7 +9,9 @@ export type ImageView = z.output<typeof views.image>;
 export type DiskView = z.output<typeof views.disk>;
 export type OperationView = z.output<typeof views.operation>;
 export type UsageView = z.output<typeof views.usage>;
-export type { NodeView } from './client/node-calls.ts';
+type CollectedView = z.output<typeof views.collected>;
+
+export type { NodeView, WantedNode } from './client/node-calls.ts';
 export type { UploadView } from './v1/views.ts';
 
 /** How an upload stands: bytes that are there for good, and what takes them in once all are. */
@@ -75,6 +77,8 @@ export interface ProvisionerClient {
 	operation(id: string, wait?: number, seen?: number): Promise<OperationView>;
 	cancel(id: string): Promise<OperationView>;
 	usage(): Promise<UsageView>;
+	/** Removes what no record knows. */
+	collect(): Promise<CollectedView>;
 	close(): Promise<void>;
 }
 
@@ -147,6 +151,7 @@ export function createProvisionerClient(options: ProvisionerClientOptions): Prov
 		},
 		cancel: id => call(operation, 'POST', at`/v1/operations/${id}/cancel`, {}),
 		usage: () => call(views.usage, 'GET', '/v1/usage'),
+		collect: () => call(views.collected, 'POST', '/v1/storage/collect', {}),
 		close,
 	};
 }

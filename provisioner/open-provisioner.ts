@@ -27,9 +27,11 @@ import { createNodeAtHil } from './node/node-at-hil.ts';
 import { nodeKinds } from './node/node-kinds.ts';
 import { noteConfigured } from './node/note-configured.ts';
 import { serveRecorded } from './node/serve-node.ts';
+import { watchOwners } from './node/watch-owners.ts';
 import { createRunner } from './operation/runner.ts';
 import type { ProvisionerSite } from './site.ts';
 import { openQcow2Storage } from './storage/qcow2/qcow2-storage.ts';
+import { collectRegularly } from './volume/collect.ts';
 import { volumeKinds } from './volume/kinds.ts';
 
 export interface RunningProvisioner {
@@ -129,6 +131,11 @@ export async function openProvisioner(
 		opened.push(() => ops.close());
 		await uploads.start();
 		opened.push(await serveRecorded(served), noteConfigured({ ...served, onChange }));
+		const owners = watchOwners({ ...served, kinds, runner, newId: randomUUID });
+		opened.push(() => owners.close());
+		const { collect: every } = site.storage;
+		const collecting = every === null ? undefined : collectRegularly({ ...shared, storage, every });
+		opened.push(() => collecting?.close());
 		await runner.start();
 		return { url: urlOf(site.tls ? 'https' : 'http', main), ops: urlOf('http', ops), close };
 	} catch (fault) {

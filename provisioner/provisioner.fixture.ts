@@ -24,6 +24,7 @@ import type { NodeAtHil } from './node/node-at-hil.ts';
 import { nodeKinds } from './node/node-kinds.ts';
 import { noteConfigured } from './node/note-configured.ts';
 import { serveRecorded } from './node/serve-node.ts';
+import { watchOwners } from './node/watch-owners.ts';
 import { createRunner, type Runner } from './operation/runner.ts';
 import type { ProvisionerDeps } from './provisioner-deps.ts';
 import { createMemoryStorage, type MemoryStorage } from './storage/memory-storage.fixture.ts';
@@ -75,6 +76,8 @@ export async function startProvisioner(
 		network?: MemoryNetwork;
 		/** Beside that one. */
 		otherNetworks?: readonly MemoryNetwork[];
+		/** Whether nodes that hil has taken away are looked for. */
+		watchesOwners?: boolean;
 		allowHosts?: readonly string[];
 		largestUpload?: number;
 		folder?: string;
@@ -112,7 +115,10 @@ export async function startProvisioner(
 	const listening = await listen(createServer(createProvisioner(deps)), { host: '127.0.0.1', port: 0 });
 	const stopServing = await serveRecorded(served);
 	const stopNoting = noteConfigured({ ...served, onChange });
+	const watching = { ...served, kinds, runner, newId: randomUUID };
+	const owners = options.watchesOwners ? watchOwners(watching) : undefined;
 	t.teardown(async () => {
+		await owners?.close();
 		stopServing();
 		stopNoting();
 		endings.close();
@@ -164,6 +170,7 @@ const noNodes: NodeAtHil = {
 		throw provisionerErrors.NotThere(`There is no node ${node}.`);
 	},
 	projectOf: async () => null,
+	owners: async () => new Map(),
 	findFree: async () => [],
 	take: async () => false,
 	giveBack: async () => undefined,

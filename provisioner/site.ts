@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '../common/config/read-config.ts';
-import { existingFile, secretFile } from '../common/config/values.ts';
+import { duration, existingFile, secretFile } from '../common/config/values.ts';
 import { planNetwork } from './boot/network-plan.ts';
 
 const port = z.int().min(0).max(65535);
@@ -66,7 +66,12 @@ const siteSchema = (folder: string) => {
 			/** The key that nodes' secrets are sealed by; made when it is not there, beside the store when absent. */
 			key: path.optional(),
 			/** Where images and disks are kept. */
-			storage: z.strictObject({ engine: z.literal('qcow2').default('qcow2'), folder: path }),
+			storage: z.strictObject({
+				engine: z.literal('qcow2').default('qcow2'),
+				folder: path,
+				/** How often what no record knows is removed. */
+				collect: z.union([z.literal('off').transform(() => null), duration]).default(null),
+			}),
 			/** What comes from outside to become an image. */
 			import: z
 				.strictObject({

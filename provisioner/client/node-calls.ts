@@ -15,6 +15,8 @@ export interface WantedNode {
 	/** The NIC that it boots by, and hil's name of the network: the first that can, when absent. */
 	readonly nic?: string | undefined;
 	readonly network?: string | undefined;
+	/** Instead: several NICs, each on a network of its own, by all of which the disk is reached. */
+	readonly nics?: readonly { readonly nic: string; readonly network: string }[] | undefined;
 	readonly hostname?: string | undefined;
 	/** Public SSH keys, as OpenSSH writes them. */
 	readonly keys?: readonly string[] | undefined;

@@ -1,6 +1,6 @@
 import { type Clock, pause } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import type { ChangeStep, HilClient, Managed } from '../../hil/client.ts';
+import type { ChangeStep, FoundNodes, HilClient, Managed } from '../../hil/client.ts';
 import { provisionerErrors } from '../errors.ts';
 
 export interface NodeAtHilDeps {
@@ -24,7 +24,10 @@ export interface NodeAtHil {
 		node: string,
 		nic: string | undefined,
 	): Promise<{ readonly project: string | null; readonly nic: BootNic }>;
+	/** Null also for one that hil does not know any more. */
 	projectOf(node: string): Promise<string | null>;
+	/** The projects of all nodes that hil knows. */
+	owners(): Promise<ReadonlyMap<string, string | null>>;
 	/** Names of free nodes that fit hil's query, not all of them. */
 	findFree(where: string): Promise<readonly string[]>;
 	/** False when somebody else was faster. */
@@ -120,7 +123,24 @@ export function createNodeAtHil({ hil, clock }: NodeAtHilDeps): NodeAtHil {
 			}
 			return { project, nic: { label: nic.label, mac, network: nic.networks['vlan/native'] ?? null } };
 		},
-		projectOf: async node => (await hil.node(node)).project,
+		async projectOf(node) {
+			try {
+				return (await hil.node(node)).project;
+			} catch (fault) {
+				if (fault instanceof BimetalError && fault.code === 'NotFoundError') return null;
+				throw fault;
+			}
+		},
+		async owners() {
+			const found = new Map<string, string | null>();
+			let after: string | null = '';
+			do {
+				const page: FoundNodes = await hil.searchNodes({ limit: 1000, ...(after !== '' && { after }) });
+				for (const { name, project } of page.nodes) found.set(name, project);
+				after = page.next;
+			} while (after !== null);
+			return found;
+		},
 		async findFree(where) {
 			const { nodes } = await hil.searchNodes({ free: true, limit: 100, ...(where !== '' && { where }) });
 			return nodes.map(({ name }) => name);

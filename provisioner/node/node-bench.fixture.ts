@@ -13,7 +13,7 @@ const type = 'http://schema.massopencloud.org/haas/v0/switches/mock';
 export const bmc = (node: string): string => `https://p/bmc/${node}`;
 
 /** Node n1 of project red, whose NIC is in a port of switch tor; a public network `boot` with VLAN 500. */
-export async function startNodeBench(t: Pick<ExecutionContext, 'teardown'>) {
+export async function startNodeBench(t: Pick<ExecutionContext, 'teardown'>, { watchesOwners = false } = {}) {
 	const obm = createMemoryObm();
 	const hil = await startHil(t, { obm });
 	await hil.ok('PUT', '/v0/project/red');
@@ -34,7 +34,8 @@ export async function startNodeBench(t: Pick<ExecutionContext, 'teardown'>) {
 	const nodes = createNodeAtHil({ hil: client, clock });
 	const [store, storage, network] = [createMemoryStore(), createMemoryStorage(), createMemoryNetwork('boot')];
 	const second = createMemoryNetwork('boot2');
-	const provisioner = await startProvisioner(t, { store, storage, network, otherNetworks: [second], nodes });
+	const given = { store, storage, network, otherNetworks: [second], nodes, watchesOwners };
+	const provisioner = await startProvisioner(t, given);
 	await provisioner.image('red', 'debian');
 	const port = (index: number) =>
 		hil.mocks.at('tor').ports.get(`gi1/0/${index}`) ?? { native: null, tagged: [] };

@@ -4,8 +4,8 @@ import { createMemoryNetwork, type MemoryNetwork } from '../boot/memory-network.
 import { type ProvisionerBench, startProvisioner } from '../provisioner.fixture.ts';
 import { bmc, startNodeBench } from './node-bench.fixture.ts';
 
-async function start(t: ExecutionContext) {
-	const bench = await startNodeBench(t);
+async function start(t: ExecutionContext, options: Parameters<typeof startNodeBench>[1] = {}) {
+	const bench = await startNodeBench(t, options);
 	const { hil, provisioner, over, comesUp } = bench;
 	comesUp();
 	await hil.ok('PUT', '/v0/project/blue');
@@ -70,8 +70,8 @@ test('members of both projects may, where the other one can have it', async t =>
 	t.like(await over(operation?.id), { status: 'DONE', kind: 'node.move' });
 });
 
-test('one that hil has taken away is not reached by who had it; its disk is saved all the same', async t => {
-	const { hil, obm, provisioner, network, port, over, move } = await start(t);
+/** As when a lease is over, and somebody else has the next. */
+async function takeAway({ hil, obm }: Awaited<ReturnType<typeof start>>): Promise<void> {
 	await hil.ok('POST', '/v0/node/n1/nic/eth0/detach_network', { network: 'boot' });
 	await hil.workers.idle();
 	await hil.ok('PUT', '/v0/node/n1/obm', { enabled: false });
@@ -80,6 +80,17 @@ test('one that hil has taken away is not reached by who had it; its disk is save
 	await hil.ok('POST', '/v0/node/n1/nic/eth0/connect_network', { network: 'boot' });
 	await hil.workers.idle();
 	obm.at(bmc('n1')).done.splice(0);
+}
+
+test('one that hil has taken away is not reached by who had it; its disk is saved all the same', async t => {
+	const bench = await start(t);
+	const { obm, provisioner, network, port, over, move } = bench;
+	await takeAway(bench);
+	const body = { project: 'blue', image: 'debian' };
+	t.like(await provisioner.call('POST', '/v1/nodes/n1/provision', body, 'carol'), {
+		status: 409,
+		body: { code: 'NotReady' },
+	});
 	const reasons = /Node n1 is not .* any more: deprovision it\./;
 	for (const ask of [
 		() => move({ disk: 'db' }),
@@ -98,6 +109,26 @@ test('one that hil has taken away is not reached by who had it; its disk is save
 	t.is(network.entries.size + network.served.size, 0);
 	t.deepEqual(obm.at(bmc('n1')).done, [], "nothing was done to what is another project's");
 	t.deepEqual(port(1), { native: 500, tagged: [] });
+});
+
+test('one that hil has taken away boots nobody from the disk that it had: that is saved by itself', async t => {
+	const bench = await start(t, { watchesOwners: true });
+	const { provisioner, network, obm, letTimePass } = bench;
+	const stop = letTimePass();
+	t.teardown(stop);
+	const look = async (of: string) => (await provisioner.ok('GET', of)).operations as { kind: string }[];
+	for (let turn = 0; turn < 50; turn++) await look('/v1/operations');
+	t.is(network.served.size, 1, 'its own project has it as before');
+	await takeAway(bench);
+	while (network.served.size + network.entries.size > 0) await look('/v1/operations');
+	while ((await look('/v1/operations')).length > 0);
+	t.like(await provisioner.ok('GET', '/v1/disks/n1'), { node: null, project: 'red' });
+	const [last] = await look('/v1/operations?all=true');
+	t.like(last, { kind: 'node.deprovision', asker: 'provisioner', status: 'DONE', project: 'red' });
+	t.deepEqual(obm.at(bmc('n1')).done, []);
+	const body = { project: 'blue', image: 'debian' };
+	await provisioner.ok('PATCH', '/v1/images/debian', { visibility: 'public' });
+	t.is((await provisioner.call('POST', '/v1/nodes/n1/provision', body, 'bob')).status, 202);
 });
 
 interface Life {

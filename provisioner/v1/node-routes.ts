@@ -77,7 +77,13 @@ export const nodeRoutes = (): readonly ProvisionerRoute[] => [
 		},
 		verb: async (tx, args, world, ask, prepared) => {
 			const { node, project, image, disk, keys } = args;
-			if (await tx.get(bootings, node)) {
+			const is = await tx.get(bootings, node);
+			if (is && is.project !== project) {
+				throw provisionerErrors.NotReady(
+					`Node ${node} is being taken off the disk of the project that had it: try again in a few seconds.`,
+				);
+			}
+			if (is) {
 				throw provisionerErrors.InUse(`Node ${node} boots from a disk already: deprovision it first.`);
 			}
 			const input = { ...prepared, hostname: args.hostname ?? hostnameOf(node), keys };

@@ -1,4 +1,5 @@
-import { showUsage, strays } from '../core/usage.ts';
+import { showUsage } from '../core/usage.ts';
+import { collect } from '../volume/collect.ts';
 import { changes, type ProvisionerRoute, reads } from './route.ts';
 import * as views from './views.ts';
 
@@ -20,16 +21,6 @@ export const storageRoutes = (): readonly ProvisionerRoute[] => [
 		summary: 'Remove volumes that no record knows, and tell how many bytes that gave',
 		answer: views.collected,
 		verb: async () => undefined,
-		after: async (_result, { storage, store }) => {
-			const { volumes } = await storage.usage();
-			const removed: string[] = [];
-			let bytes = 0;
-			for (const id of await store.read(tx => strays(tx, volumes))) {
-				await storage.remove(id);
-				removed.push(id);
-				bytes += volumes.get(id)?.own ?? 0;
-			}
-			return { removed, bytes };
-		},
+		after: (_result, deps) => collect(deps),
 	}),
 ];

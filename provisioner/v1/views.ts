@@ -117,4 +117,9 @@ export const usage = z.strictObject({
 	/** Volumes that no record knows, for administrators: `collect` removes them. */
 	strays: z.array(z.strictObject({ id: z.string(), own: bytes })),
 });
-export const collected = z.strictObject({ removed: z.array(z.string()), bytes });
+export const collected = z.strictObject({
+	removed: z.array(z.string()),
+	bytes,
+	/** What could not be: something is made of it, or has it open. */
+	kept: z.array(z.string()),
+});
