@@ -179,9 +179,18 @@ function addDisks(program: Command, { context, run }: Registration): void {
 
 	const usage = program
 		.command('usage')
-		.description('Show what images and disks really take, and share')
-		.action(run(async (options: ProvisionerOptions) => (await load()).showUsage(context, options)));
-	withExamples(withProvisioner(usage), [`${bimetal} usage`]);
+		.summary('Show what images and disks really take, and share')
+		.description(
+			'Shows what images and disks really take: an image once for all disks that are made of it, a disk what was written to ' +
+				'it. Administrators also see what is free, and volumes that no record knows; --collect removes those.',
+		)
+		.option('--collect', 'remove what no record knows (administrators)')
+		.action(
+			run(async (options: Of<{ collect?: boolean }>) =>
+				(await import('../commands/usage.ts')).showUsage(context, options),
+			),
+		);
+	withExamples(withProvisioner(usage), [`${bimetal} usage`, `${bimetal} usage --collect --as admin`]);
 }
 
 function addOperations(program: Command, { context, run }: Registration): void {

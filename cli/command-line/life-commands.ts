@@ -54,7 +54,11 @@ function addBooting(add: Adder, { context, run }: Registration): void {
 		.argument('[image]', '[PROJECT/]NAME[@VERSION]')
 		.option('--disk <disk>', "a saved disk; with an image the new disk's name (default: the node's)")
 		.option('--project <name>', "the node's project (default: your only one, or as hil says)")
-		.option('--nic <nic>', 'the NIC that it boots by (default: its first)')
+		.option(
+			'--nic <nic>',
+			'the NIC that it boots by (default: its first); NIC:NETWORK for each of several',
+			collect,
+		)
 		.option('--network <name>', "the provisioning network (default: the site's first)")
 		.option('--hostname <name>', "its host name (default: the node's name)")
 		.option('--ssh-key <file>', 'public SSH keys that may log in to it (repeatable)', collect)
@@ -68,6 +72,7 @@ function addBooting(add: Adder, { context, run }: Registration): void {
 		`${bimetal} provision node4 debian`,
 		`${bimetal} provision node4 debian@2 --hostname web --ssh-key ~/.ssh/id_ed25519.pub`,
 		`${bimetal} provision node4 --disk web`,
+		`${bimetal} provision node4 debian --nic eth0:boot --nic eth1:boot2`,
 	]);
 
 	const deprovision = add('deprovision')

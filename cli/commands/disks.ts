@@ -1,3 +1,4 @@
+import type { DiskView } from '../../provisioner/client.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { dateText, painter, printFields, printJson, printLine, printTable } from '../output.ts';
 import { operationEnd } from '../provisioner/operation-end.ts';
@@ -15,38 +16,58 @@ type ProjectOptions = ProvisionerOptions & { readonly project?: string };
 /** `bimetal disk list` */
 export const listDisks = (context: CliContext, options: ProjectOptions): Promise<number> =>
 	withProvisioner(context, options, async ({ client }) => {
-		const disks = await client.disks(options.project);
+		const [found, usage] = await Promise.all([client.disks(options.project), client.usage()]);
+		const takes = new Map(usage.disks.map(({ id, own }) => [id, own]));
+		const disks = found.map(disk => ({ ...disk, takes: takes.get(disk.id) ?? 0 }));
 		if (options.json) printJson(context, { disks });
 		else if (disks.length === 0)
 			printLine(context, `No disks. '${commandName(context)} disk create DISK IMAGE' makes one.`);
 		else
 			await printTable(
 				context,
-				['DISK', 'SIZE', 'MADE OF', 'NODE', 'STATE'],
-				disks.map(({ project, name, size, image, node, state }) => [
+				['DISK', '  SIZE', ' TAKES', 'MADE OF', 'NODE', 'STATE'],
+				disks.map(({ project, name, size, takes: own, image, node, state, resumesOn }) => [
 					visible(`${project}/${name}`),
-					bytesText(size),
+					bytesText(size).padStart(6),
+					bytesText(own).padStart(6),
 					visible(image),
 					visible(node ?? '-'),
-					state === 'ready' ? state : painter(context)('yellow', state),
+					stateText(context, { state, node, resumesOn }),
 				]),
 			);
 		return 0;
 	});
 
+function stateText(
+	context: CliContext,
+	{ state, node, resumesOn }: Pick<DiskView, 'state' | 'node' | 'resumesOn'>,
+): string {
+	if (state !== 'ready') return painter(context)('yellow', state);
+	if (node !== null) return 'in use';
+	return resumesOn === null ? 'saved' : 'suspended';
+}
+
 /** `bimetal disk show DISK` */
 export const showDisk = (context: CliContext, name: string, options: ProvisionerOptions): Promise<number> =>
 	withProvisioner(context, options, async ({ client }) => {
-		const disk = await client.disk(name);
-		if (options.json) printJson(context, disk);
+		const [disk, usage] = await Promise.all([client.disk(name), client.usage()]);
+		const takes = usage.disks.find(({ id }) => id === disk.id)?.own ?? 0;
+		const shares = usage.images.find(({ reference }) => reference === disk.image);
+		const others = (shares?.disks ?? 1) - 1;
+		if (options.json) printJson(context, { ...disk, takes });
 		else
 			printFields(context, [
 				['disk', painter(context)('bold', visible(`${disk.project}/${disk.name}`))],
 				['id', visible(disk.id)],
 				['size', `${bytesText(disk.size)} (${disk.size} bytes)`],
+				['takes', `${bytesText(takes)} of its own, beside its image`],
 				['made of', visible(disk.image)],
-				['node', visible(disk.node ?? 'none: saved')],
-				['state', disk.state],
+				...(shares
+					? [['shares', `${bytesText(shares.own)}${others > 0 ? `, with ${others} more` : ''}`] as const]
+					: []),
+				['node', visible(disk.node ?? 'none')],
+				['state', stateText(context, disk)],
+				...(disk.resumesOn === null ? [] : [['resumes on', visible(disk.resumesOn) || 'any node'] as const]),
 				['made', visible(dateText(disk.madeAt))],
 			]);
 		return 0;
@@ -93,36 +114,4 @@ export const snapshotDisk = (
 		const { description } = options;
 		const begun = await client.snapshot(disk, { name, ...(description !== undefined && { description }) });
 		return reportImage(context, connection, options, begun);
-	});
-
-/** `bimetal usage` */
-export const showUsage = (context: CliContext, options: ProvisionerOptions): Promise<number> =>
-	withProvisioner(context, options, async ({ client }) => {
-		const usage = await client.usage();
-		if (options.json) {
-			printJson(context, usage);
-			return 0;
-		}
-		const { images, disks, strays, free } = usage;
-		const rows = [
-			...images.map(each => ['image', each.reference, each.size, each.own, `${each.disks} disks`] as const),
-			...disks.map(each => ['disk', each.name, each.size, each.own, `on ${each.image}`] as const),
-			...strays.map(each => ['stray', each.id, 0, each.own, 'no record knows it'] as const),
-		];
-		if (rows.length === 0) printLine(context, 'Nothing is stored.');
-		else
-			await printTable(
-				context,
-				['', 'NAME', 'SIZE', 'TAKES', 'SHARED'],
-				rows.map(([kind, name, size, own, shared]) => [
-					kind,
-					visible(name),
-					bytesText(size),
-					bytesText(own),
-					visible(shared),
-				]),
-			);
-		const taken = rows.reduce((sum, [, , , own]) => sum + own, 0);
-		printLine(context, `\n${bytesText(taken)} taken${free === null ? '' : `, ${bytesText(free)} free`}.`);
-		return 0;
 	});

@@ -23,6 +23,7 @@ async function start(t: ExecutionContext) {
 	};
 	await profile('default', 'alice', bench.url);
 	await profile('blue', 'bob', bench.url);
+	await profile('admin', 'root', bench.url);
 	const terminal = (tty = false) => createTerminal({ cwd: home, tty, env: { BIMETAL_HOME: home } });
 	const run = (...argv: string[]) => terminal().run(...argv);
 	return { bench, home, run, terminal, profile };
@@ -47,9 +48,13 @@ test('a file becomes an image, a disk, a snapshot, and a file again', async t =>
 		(await run('disk', 'create', 'web', 'debian-13')).out,
 		/red\/web is there: a clone of red\/debian-13@1/,
 	);
-	t.regex((await run('disk', 'list')).out, /red\/web\s+300 kB\s+red\/debian-13@1\s+-\s+ready/);
+	t.regex((await run('disk', 'list')).out, /red\/web\s+300 kB\s+0 B\s+red\/debian-13@1\s+-\s+saved/);
+	t.regex((await run('disk', 'show', 'web')).out, /takes\s+0 B of its own.*\n.*\nshares\s+300 kB\n/);
 	t.regex((await run('disk', 'snapshot', 'web', 'kept')).out, /red\/kept@1 is there/);
-	t.regex((await run('usage')).out, /disk\s+red\/web/);
+	t.regex(
+		(await run('usage')).out,
+		/red\/debian-13@1\s+300 kB\s+300 kB\s+one disk.*\n {2}red\/web\s+300 kB\s+0 B\n/,
+	);
 	const exported = await run('image', 'export', 'kept', '--format', 'raw', '--out', 'back.img');
 	t.is(exported.code, 0, exported.err);
 	t.true((await readFile(path.join(home, 'back.img'))).equals(bytes));
@@ -109,6 +114,22 @@ test('what a URL names is fetched; a wrong checksum is told', async t => {
 	t.regex(wrong.err, new RegExp(`What came has SHA-256 ${sha256}`));
 	t.is((await run('image', 'import', url, '--sha256', sha256)).code, 0);
 	t.regex((await run('image', 'show', 'debian')).out, new RegExp(url));
+});
+
+test('what images share is told, and what no record knows is removed by an administrator', async t => {
+	const { bench, run } = await start(t);
+	await bench.image('red', 'debian', 'a'.repeat(50_000));
+	for (const name of ['a', 'b', 'c']) await run('disk', 'create', name, 'debian');
+	bench.storage.volumes.set('lost', { bytes: Buffer.from('12345'), parent: null, isAttached: false });
+	const own = await run('usage');
+	t.regex(own.out, /red\/debian@1\s+50 kB\s+50 kB\s+shared by 3 disks\n( {2}red\/.*\n){3}/);
+	t.regex(own.out, /\n50 kB taken; 200 kB if each disk were a copy\.\n$/);
+	t.is((await run('usage', '--collect')).code, 3);
+	const all = await run('usage', '--as', 'admin');
+	t.regex(all.out, /lost\s+5 B\s+no record knows it/);
+	t.regex(all.out, /'bimetal usage --collect --as admin' removes what no record knows/);
+	t.is((await run('usage', '--collect', '--as', 'admin')).out, 'lost is removed.\n5 B are free again.\n');
+	t.is((await run('usage', '--collect', '--as', 'admin')).out, 'Nothing was removed.\n');
 });
 
 /** A way to the provisioner that is cut once so many bytes have gone over it, and open again afterwards. */

@@ -158,6 +158,21 @@ test('a node goes to another project with its disk', async t => {
 	t.regex((await run('provisioned', '--as', 'blue')).out, /n1\s+blue\s+blue\/db/);
 });
 
+test('a node boots by several NICs, each on a network that is named', async t => {
+	const { hil, run } = await start(t);
+	await hil.ok('PUT', '/v0/network/boot2', { owner: 'admin', access: '', net_id: '501' });
+	await hil.ok('PUT', '/v0/node/n1/nic/eth1', { macaddr: '02:00:00:00:01:01' });
+	await hil.ok('PUT', '/v0/switch/tor/port/gi1/0/9');
+	await hil.ok('POST', '/v0/switch/tor/port/gi1/0/9/connect_nic', { node: 'n1', nic: 'eth1' });
+	t.regex(
+		(await run('provision', 'n1', 'debian', '--nic', 'eth0', '--nic', 'eth1:boot2')).err,
+		/on which network is eth0\?/,
+	);
+	const done = await run('provision', 'n1', 'debian', '--nic', 'eth0:boot', '--nic', 'eth1:boot2');
+	t.is(done.code, 0, done.err);
+	t.regex((await run('provisioned', 'n1')).out, /boot, by eth0\n\s+boot2, by eth1/);
+});
+
 test('what is wrong is said with what to do next', async t => {
 	const { home, run } = await start(t);
 	t.regex((await run('provision', 'n1')).err, /what is it to boot from\?/);

@@ -1,4 +1,4 @@
-import type { OperationView, ProvisionerClient } from '../../provisioner/client.ts';
+import type { OperationView, ProvisionerClient, WantedNode } from '../../provisioner/client.ts';
 import { readNamedFile } from '../connection.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { hinted, usageError } from '../failure.ts';
@@ -21,7 +21,8 @@ export interface LifeOptions extends ProvisionerOptions {
 export interface BootOptions extends LifeOptions {
 	readonly project?: string;
 	readonly disk?: string;
-	readonly nic?: string;
+	/** `NIC`; or `NIC:NETWORK`, several times. */
+	readonly nic?: readonly string[];
 	readonly network?: string;
 	readonly hostname?: string;
 	/** Files of public SSH keys. */
@@ -41,13 +42,13 @@ export const provision = (
 ): Promise<number> =>
 	withProvisioner(context, options, async connection => {
 		const { client } = connection;
-		const { disk, nic, network, hostname } = options;
+		const { disk, hostname } = options;
 		if (image === undefined && disk === undefined)
 			throw usageError('what is it to boot from?', `an image; or --disk DISK, a saved one`);
 		const keys = (await Promise.all((options.sshKey ?? []).map(file => keysIn(context, file)))).flat();
 		const userData = options.userData === undefined ? undefined : await userDataIn(context, options.userData);
 		const project = options.project ?? (await projectOfNode(context, client, node, options));
-		const wanted = { project, image, disk, nic, network, hostname, keys, userData };
+		const wanted = { project, image, disk, ...nicsOf(options), hostname, keys, userData };
 		const begun = await client.nodes.provision(node, wanted);
 		return followed(context, connection, begun, options, () => bootsText(client, node));
 	});
@@ -172,7 +173,12 @@ export const showProvisioned = (
 					['project', visible(found.project)],
 					['disks', visible(found.disks.join('\n'), { multiline: true })],
 					['state', found.isRescued ? painter(context)('yellow', 'being rescued') : 'boots from its disk'],
-					['network', visible(`${found.network}, by ${found.nic}`)],
+					[
+						'network',
+						visible(found.nics.map(({ nic, network }) => `${network}, by ${nic}`).join('\n'), {
+							multiline: true,
+						}),
+					],
 					['host name', visible(found.hostname)],
 					['since', visible(dateText(found.since))],
 					[
@@ -259,6 +265,19 @@ async function projectOfNode(
 		usageError(`${visible(node)} is no project's`, ''),
 		`${commandName(context)} node take PROJECT ${visible(node)}`,
 	);
+}
+
+/** One NIC, on a network that is named or not; or several, each with its network. */
+function nicsOf({ nic: given = [], network }: BootOptions): Pick<WantedNode, 'nic' | 'network' | 'nics'> {
+	const [only = '', ...more] = given;
+	if (more.length === 0 && !only.includes(':')) return { ...(only !== '' && { nic: only }), network };
+	if (network !== undefined) throw usageError('--network goes with one NIC', '--nic NIC:NETWORK for each');
+	const nics = given.map(text => {
+		const at = text.lastIndexOf(':');
+		if (at > 0 && at < text.length - 1) return { nic: text.slice(0, at), network: text.slice(at + 1) };
+		throw usageError(`on which network is ${visible(text)}?`, `--nic ${visible(text)}:NETWORK`);
+	});
+	return { nics };
 }
 
 /** A line of a file for each key, as in `authorized_keys` without options. */
