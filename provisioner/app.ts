@@ -6,6 +6,7 @@ import { parse } from '../common/http/parse.ts';
 import type { Actor } from './authorize/actor.ts';
 import { provisionerErrors } from './errors.ts';
 import type { ProvisionerDeps } from './provisioner-deps.ts';
+import { describedTransfers } from './v1/described-transfers.ts';
 import { contentRoutes } from './v1/image-content.ts';
 import { type ProvisionerRoute, reads } from './v1/route.ts';
 import { provisionerRoutes } from './v1/routes.ts';
@@ -81,7 +82,7 @@ function withDescription(routes: readonly ProvisionerRoute[], version: string): 
 				version,
 				description: 'Images, disks, and booting nodes from them.',
 				prefix: '/v1',
-				calls: [...routes, described],
+				calls: [...routes, ...describedTransfers, described],
 				failures,
 				error: views.problem,
 			}),

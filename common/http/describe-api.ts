@@ -6,12 +6,18 @@ extendZodWithOpenApi(z);
 
 /** What a description says of a call. */
 export interface DescribedCall {
-	readonly method: Method;
+	readonly method: Method | 'HEAD';
 	/** `/node/{node}`; `{port...}` takes slashes as well. */
 	readonly path: string;
 	readonly summary: string;
 	/** All arguments, those of the path among them; of a GET the others are its query, else its body. */
 	readonly args: z.ZodObject;
+	/** Headers that it takes, and those of its answer. */
+	readonly headers?: z.ZodObject | undefined;
+	readonly answerHeaders?: z.ZodObject | undefined;
+	/** The media type of bytes that are sent to it, or answered, instead of JSON. */
+	readonly takesBytes?: string | undefined;
+	readonly givesBytes?: string | undefined;
 	/** What is answered; an empty body when absent. */
 	readonly answer?: z.ZodType | undefined;
 	/** 200 when absent. */
@@ -55,13 +61,16 @@ export function describeApi(api: ApiDescription): object {
 		const inPath = shape.filter(([name]) => named.includes(name));
 		const rest = shape.filter(([name]) => !named.includes(name));
 		const body = z.object(Object.fromEntries(rest.map(each => describable(each, api.anyJson ?? []))));
-		const isQuery = method === 'GET';
+		const { headers, answerHeaders, takesBytes, givesBytes } = call;
+		const isQuery = method === 'GET' || method === 'HEAD';
 		registry.registerPath({
 			method: method.toLowerCase() as 'get',
 			path: `${api.prefix}${path.replaceAll('...', '')}`,
 			summary,
 			security: Object.keys(schemes).map(name => ({ [name]: [] })),
 			request: {
+				...(headers && { headers }),
+				...(takesBytes !== undefined && { body: bytesOf(takesBytes) }),
 				...(inPath.length > 0 && {
 					params: z.object(Object.fromEntries(inPath.map(([name]) => [name, z.string()]))),
 				}),
@@ -69,7 +78,12 @@ export function describeApi(api: ApiDescription): object {
 				...(rest.length > 0 && !isQuery && { body: jsonOf(body) }),
 			},
 			responses: {
-				[status]: { description: summary, ...(answer && jsonOf(answer)) },
+				[status]: {
+					description: summary,
+					...(answerHeaders && { headers: answerHeaders }),
+					...(answer && jsonOf(answer)),
+					...(givesBytes !== undefined && bytesOf(givesBytes)),
+				},
 				...Object.fromEntries(
 					Object.entries(others).map(([code, other]) => [
 						code,
@@ -90,6 +104,8 @@ export function describeApi(api: ApiDescription): object {
 	return new OpenApiGeneratorV31(registry.definitions).generateDocument({ openapi: '3.1.0', info });
 }
 
+/** OpenAPI 3.1 section 4.8.14.1: bytes are described by no schema of JSON's. */
+const bytesOf = (type: string) => ({ content: { [type]: { schema: {} } } });
 const jsonOf = (schema: z.ZodType) => ({ content: { 'application/json': { schema } } });
 
 const describable = (

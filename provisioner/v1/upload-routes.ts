@@ -14,8 +14,8 @@ import type { ProvisionerDeps } from '../provisioner-deps.ts';
 import type { UploadView } from './views.ts';
 
 /** The protocol "tus" for resumable uploads, version 1.0.0 (tus.io): its core, and creation, expiration, termination. */
-const version = '1.0.0';
-const bodyType = 'application/offset+octet-stream';
+export const tusVersion = '1.0.0';
+export const bodyType = 'application/offset+octet-stream';
 const isOfUploads = ({ path }: Request): boolean => /^\/v1\/uploads(\/|$)/.test(path);
 
 /** Bodies that go straight to a file. */
@@ -27,14 +27,14 @@ export const tusHeaders =
 	(request, response, next) => {
 		if (!isOfUploads(request)) return next();
 		response.set({
-			'Tus-Resumable': version,
-			'Tus-Version': version,
+			'Tus-Resumable': tusVersion,
+			'Tus-Version': tusVersion,
 			'Tus-Extension': 'creation,expiration,termination',
 			'Tus-Max-Size': String(largestUpload),
 		});
 		const asked = request.get('tus-resumable');
-		if (['POST', 'PATCH', 'HEAD', 'DELETE'].includes(request.method) && asked !== version)
-			throw provisionerErrors.UploadVersion(`Say Tus-Resumable: ${version}.`);
+		if (['POST', 'PATCH', 'HEAD', 'DELETE'].includes(request.method) && asked !== tusVersion)
+			throw provisionerErrors.UploadVersion(`Say Tus-Resumable: ${tusVersion}.`);
 		next();
 	};
 

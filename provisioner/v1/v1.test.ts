@@ -1,7 +1,10 @@
 import test from 'ava';
 import { provisionerErrors } from '../errors.ts';
 import { type ProvisionerBench, startProvisioner } from '../provisioner.fixture.ts';
+import type { ProvisionerDeps } from '../provisioner-deps.ts';
+import { contentRoutes } from './image-content.ts';
 import { provisionerRoutes } from './routes.ts';
+import { uploadRoutes } from './upload-routes.ts';
 
 const at = (reference: string): string => encodeURIComponent(reference);
 const done = (bench: ProvisionerBench, method: string, path: string, body?: object, who?: string) =>
@@ -162,9 +165,44 @@ test('nobody is let in without a credential; what does not fit is named', async 
 	t.regex(String(bad.body.detail), /arguments\.name: expected up to 63.*size/s);
 });
 
+interface Paths {
+	readonly paths: Readonly<
+		Record<
+			string,
+			Readonly<
+				Record<
+					string,
+					{
+						readonly parameters?: readonly { in: string; name: string; required: boolean }[];
+						readonly requestBody?: { readonly content: object };
+					}
+				>
+			>
+		>
+	>;
+}
+
 test('the interface describes itself', async t => {
 	const bench = await startProvisioner(t);
-	const description = await bench.ok('GET', '/v1/openapi.json');
-	const served = [...provisionerRoutes().map(({ path }) => `/v1${path}`), '/v1/openapi.json'];
-	t.deepEqual(Object.keys(description.paths as object).sort(), [...new Set(served)].sort());
+	const { paths } = (await bench.ok('GET', '/v1/openapi.json')) as unknown as Paths;
+	const described = Object.entries(paths).flatMap(([path, calls]) =>
+		Object.keys(calls).map(method => `${method.toUpperCase()} ${path}`),
+	);
+	const own = provisionerRoutes().map(({ method, path }) => `${method} /v1${path}`);
+	const none = {} as ProvisionerDeps;
+	const transfers = [...uploadRoutes(none), ...contentRoutes(none)].map(
+		({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`,
+	);
+	const served = [...own, ...transfers, 'HEAD /v1/uploads/{upload}', 'GET /v1/openapi.json'];
+	t.deepEqual(described.sort(), served.sort());
+	const { parameters, requestBody } = paths['/v1/uploads/{upload}']?.patch ?? {};
+	t.deepEqual(
+		parameters?.map(({ in: where, name, required }) => [where, name, required]),
+		[
+			['path', 'upload', true],
+			['header', 'Tus-Resumable', true],
+			['header', 'Upload-Offset', true],
+		],
+	);
+	t.deepEqual(Object.keys(requestBody?.content ?? {}), ['application/offset+octet-stream']);
 });
