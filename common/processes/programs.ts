@@ -11,6 +11,7 @@ const packages: Readonly<Record<string, string>> = {
 	'qemu-storage-daemon': 'qemu-system-common',
 	fusermount3: 'fuse3',
 	umount: 'mount',
+	perl: 'perl-base',
 	dnsmasq: 'dnsmasq-base',
 	tgtd: 'tgt',
 	tgtadm: 'tgt',

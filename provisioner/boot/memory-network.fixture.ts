@@ -61,6 +61,8 @@ export function createMemoryNetwork(network: string): MemoryNetwork {
 				loggedIn.delete(iqn);
 			},
 			sessions: async iqn => loggedIn.get(iqn) ?? [],
+			halt: () => undefined,
+			resume: () => undefined,
 			check: () => undefined,
 			close: async () => undefined,
 		},

@@ -83,7 +83,21 @@ export async function serveRecorded(deps: ServeDeps): Promise<() => void> {
 			deps.logger.error({ err: fault, node: id }, 'a node cannot be served its disk');
 		}
 	}
-	return deps.storage.onReattached(disk => void serveAgain(deps, disk));
+	const stopReattached = deps.storage.onReattached(disk => serveAgain(deps, disk));
+	const all = [...deps.networks.values()].map(({ targets }) => targets);
+	const stopOutages = deps.storage.onOutage?.({
+		// Before nodes can be told that their disks fail: they wait for a target that is away.
+		began() {
+			for (const targets of all) targets.halt();
+		},
+		ended() {
+			for (const targets of all) targets.resume();
+		},
+	});
+	return () => {
+		stopReattached();
+		stopOutages?.();
+	};
 }
 
 async function serveAgain(deps: ServeDeps, disk: string): Promise<void> {

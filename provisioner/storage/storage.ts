@@ -47,7 +47,12 @@ export interface Storage {
 	 * What an attached disk is served from has been opened anew, after a daemon had died: whoever has the old backing open
 	 * must open this one. The returned function ends it.
 	 */
-	onReattached(listener: (disk: VolumeId, backing: Backing) => void): () => void;
+	onReattached(listener: (disk: VolumeId, backing: Backing) => void | Promise<void>): () => void;
+	/**
+	 * All that is attached has gone at once, with a daemon. Until `began` returns, what is read and written waits; then it fails.
+	 * `ended`: everything that can be had again has been opened anew, and told. Absent where there is no such daemon.
+	 */
+	onOutage?(listener: { began(): void; ended(): void }): () => void;
 	/** Every volume that is there, known to anybody or not, and the bytes that are free. */
 	usage(): Promise<{ readonly volumes: ReadonlyMap<VolumeId, VolumeUsage>; readonly free: number }>;
 	/** Rejects while it cannot do all of this: with the reason, for health checks. */

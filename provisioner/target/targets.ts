@@ -45,6 +45,12 @@ export interface Targets {
 	serve(spec: TargetSpec): Promise<void>;
 	/** Ends its sessions and takes it away; one that is not there is. */
 	drop(iqn: string): Promise<void>;
+	/**
+	 * Ends every session at this moment, and lets nobody in until `resume`: nodes then wait for their disks, where a disk that
+	 * fails is the end of their file system.
+	 */
+	halt(): void;
+	resume(): void;
 	/** Who is logged in. */
 	sessions(iqn: string): Promise<readonly TargetSession[]>;
 	close(): Promise<void>;

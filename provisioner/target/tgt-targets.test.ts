@@ -1,5 +1,5 @@
 // Real tgtd, and libiscsi's programs as initiators.
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -11,6 +11,7 @@ import { silentLogger } from '../../common/log/logger.ts';
 import { findChildren } from '../../common/processes/children.ts';
 import { testNeeding } from '../../test/debian/test-needing.ts';
 import { until } from '../../test/visitor.ts';
+import { iscsi } from './libiscsi.fixture.ts';
 import type { TargetSpec, Targets } from './targets.ts';
 import { startTgtTargets } from './tgt-targets.ts';
 
@@ -54,38 +55,6 @@ async function start(t: ExecutionContext, portalCount = 1) {
 		addresses: ['127.0.0.1'],
 	});
 	return { targets, folder, run, portals, file, spec };
-}
-
-interface Answer {
-	readonly code: number;
-	readonly text: string;
-}
-
-/** One of libiscsi's programs; the secret goes by its environment. */
-function iscsi(
-	program: string,
-	url: string,
-	as: {
-		initiator: string;
-		username?: string;
-		password?: string;
-		target?: { username: string; password: string };
-	},
-	more: readonly string[] = [],
-): Promise<Answer> {
-	const env = {
-		...process.env,
-		...(as.username && { LIBISCSI_CHAP_USERNAME: as.username, LIBISCSI_CHAP_PASSWORD: as.password }),
-		...(as.target && {
-			LIBISCSI_CHAP_TARGET_USERNAME: as.target.username,
-			LIBISCSI_CHAP_TARGET_PASSWORD: as.target.password,
-		}),
-	};
-	return new Promise(resolve => {
-		execFile(program, ['-i', as.initiator, ...more, url], { env, timeout: 20_000 }, (error, out, err) => {
-			resolve({ code: error ? 1 : 0, text: `${out}${err}` });
-		});
-	});
 }
 
 /** What health checks are told; nothing when all is well. */

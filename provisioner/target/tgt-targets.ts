@@ -41,6 +41,8 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 	const served = new Map<string, Served>();
 	const inTurn = createTurns();
 	let lastNumber = 0;
+	/** Resolves when nodes may be let in; that is now, but for an outage of what is served. */
+	let gate = { opens: Promise.resolve(), open: (): void => undefined };
 	/** The process that nodes are let in to. */
 	let opened: Child | undefined;
 
@@ -50,6 +52,7 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 	const ask = (request: TgtRequest): Promise<string> => askTgt(socketPath(control), request);
 
 	async function start(): Promise<{ child: Child }> {
+		await gate.opens;
 		await rm(control, { force: true });
 		const started = await startChild(
 			'tgtd',
@@ -101,11 +104,7 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 
 	/** SIGTERM is nothing to it; what it was told to write is with the storage, and what was flushed on disk. */
 	async function end(of: Child): Promise<void> {
-		try {
-			process.kill(of.pid, 'SIGKILL');
-		} catch {
-			// It has ended by itself.
-		}
+		kill(of);
 		await of.exited;
 	}
 
@@ -236,11 +235,31 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 				await unmake(is);
 				served.delete(iqn);
 			}),
+		halt() {
+			gate.open();
+			const { promise, resolve } = Promise.withResolvers<void>();
+			gate = { opens: promise, open: resolve };
+			const last = daemon.current();
+			// Not a word from it after this, whatever its threads wait for.
+			if (last) kill(last.child);
+		},
+		resume: () => gate.open(),
 		async sessions(iqn) {
 			return readSessions(await ask({ mode: 'target', operation: 'show' }), iqn);
 		},
-		close: () => daemon.close(),
+		close() {
+			gate.open();
+			return daemon.close();
+		},
 	};
+}
+
+function kill({ pid }: Child): void {
+	try {
+		process.kill(pid, 'SIGKILL');
+	} catch {
+		// It has ended by itself.
+	}
 }
 
 const same = (a: TargetSpec, b: TargetSpec): boolean => JSON.stringify(a) === JSON.stringify(b);

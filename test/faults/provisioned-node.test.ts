@@ -77,7 +77,8 @@ test('a node goes on when what serves it is killed, and what was flushed is ther
 	console.type('go & ');
 	await console.waitFor(/flushed-5\./, patience);
 
-	for (const program of ['dnsmasq', 'tgtd']) await killed(t, rack, console, program);
+	for (const program of ['dnsmasq', 'tgtd', 'qemu-storage-daemon', 'qemu-storage-daemon'])
+		await killed(t, rack, console, program);
 	const at = performance.now();
 	await provisioner.kill();
 	await provisioner.start();

@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import { mkdtemp, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -59,6 +61,11 @@ async function openBacking({ path: file }: Backing) {
 	};
 }
 
+async function killDaemon({ run }: At): Promise<void> {
+	const daemon = (await findChildren(run)).find(({ command }) => command.includes('qemu-storage-daemon'));
+	process.kill(daemon?.pid ?? 0, 'SIGKILL');
+}
+
 storageContract(test, 'qcow2', setUp);
 
 test('a storage daemon that is killed is started again, and every disk with what was flushed', async t => {
@@ -82,8 +89,7 @@ test('a storage daemon that is killed is started again, and every disk with what
 	const again = new Promise<Backing>(resolve => at.storage.onReattached((_, backing) => resolve(backing)));
 	await t.notThrowsAsync(at.storage.check());
 	const before = await at.storage.attach(disk, { isReadOnly: false });
-	const [daemon] = await findChildren(at.run);
-	process.kill(daemon?.pid ?? 0, 'SIGKILL');
+	await killDaemon(at);
 	t.not((await again).path, before.path, 'whoever has the old one open sees that it is another');
 	const anew = await at.openBacking(await again);
 	await t.notThrowsAsync(at.storage.check());
@@ -94,6 +100,54 @@ test('a storage daemon that is killed is started again, and every disk with what
 	await opened.close().catch(() => undefined);
 	await at.storage.detach(disk);
 	t.is((await readdir(path.join(at.folder, 'storage', 'volumes'))).length, 3, 'one file each');
+});
+
+test('what is written while the daemon is gone waits until whoever wrote it was ended: nobody is told that it failed', async t => {
+	const at = await setUp(t);
+	const alive = setInterval(() => undefined, 1000);
+	t.teardown(() => clearInterval(alive));
+	const { signal } = new AbortController();
+	const [image, disk] = [randomUUID(), randomUUID()];
+	const file = path.join(at.folder, 'image.raw');
+	await writeFile(file, Buffer.alloc(2 ** 20, 'x'));
+	await at.storage.create(image, { from: 'file', file, format: 'raw' }, { signal });
+	await at.storage.create(disk, { from: 'image', image }, { signal });
+	// Writes and flushes as fast as it can, and says how each went.
+	const script = `
+		const fs = require('node:fs');
+		const file = fs.openSync(process.argv[1], 'r+');
+		for (;;) {
+			let how = 'written';
+			try { fs.writeSync(file, 'x', 0); fs.fsyncSync(file); } catch (fault) { how = fault.code; }
+			fs.writeSync(1, how + '\\n');
+		}`;
+	for (let turn = 0; turn < 3; turn++) {
+		const { path: of } = await at.storage.attach(disk, { isReadOnly: false });
+		const writer = spawn(process.execPath, ['-e', script, of], { stdio: ['ignore', 'pipe', 'inherit'] });
+		let said = '';
+		writer.stdout.setEncoding('utf8').on('data', text => {
+			said += text;
+		});
+		const over = once(writer, 'close');
+		await until(
+			async () => said.length,
+			length => length > 100,
+		);
+		const ended = new Promise<void>(resolve => {
+			const stop = at.storage.onOutage?.({
+				began: () => void writer.kill('SIGKILL'),
+				ended() {
+					stop?.();
+					resolve();
+				},
+			});
+		});
+		await killDaemon(at);
+		await over;
+		t.deepEqual([...new Set(said.split('\n').filter(line => line !== ''))], ['written']);
+		await ended;
+	}
+	await at.storage.detach(disk);
 });
 
 test('a disk that cannot be opened again is tried until it can, and said meanwhile; others are served', async t => {
@@ -113,8 +167,7 @@ test('a disk that cannot be opened again is tried until it can, and said meanwhi
 	at.storage.onReattached((id, backing) => void back.set(id, backing));
 	const volume = path.join(at.folder, 'storage', 'volumes', `${disk}.qcow2`);
 	await rename(volume, `${volume}.away`);
-	const [daemon] = await findChildren(at.run);
-	process.kill(daemon?.pid ?? 0, 'SIGKILL');
+	await killDaemon(at);
 	const wellOf = () =>
 		at.storage.check().then(
 			() => '',

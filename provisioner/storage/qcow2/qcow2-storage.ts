@@ -37,11 +37,15 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 	const folder = path.resolve(options.folder);
 	const volumes = await openVolumeFolder(path.join(folder, 'volumes'));
 	const attached = new Map<VolumeId, Attached>();
-	const listeners = new Set<(disk: VolumeId, backing: Backing) => void>();
+	const listeners = new Set<Parameters<Storage['onReattached']>[0]>();
+	const outages = new Set<Parameters<NonNullable<Storage['onOutage']>>[0]>();
 	const inTurn = createTurns();
 	const daemon: StorageDaemon = await openStorageDaemon({
 		...{ run, clock, logger },
 		folder: path.join(folder, 'daemon'),
+		onLost: async () => {
+			for (const { began } of outages) began();
+		},
 		restore: reattachAll,
 	});
 	const isOpen = ({ generation }: Attached): boolean => generation === daemon.generation();
@@ -55,12 +59,13 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 					const is = attached.get(disk);
 					return is && !isOpen(is) ? open(disk, is.isReadOnly) : undefined;
 				});
-				if (backing) for (const tell of listeners) tell(disk, backing);
+				if (backing) for (const tell of listeners) await tell(disk, backing);
 			} catch (fault) {
 				lost.push(disk);
 				logger.error({ err: fault, disk }, 'a disk could not be attached again');
 			}
 		}
+		for (const { ended } of outages) ended();
 		if (lost.length > 0) throw provisionerErrors.StorageFault(`disk ${lost.join(', ')} is missing`);
 	}
 
@@ -220,6 +225,10 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 		onReattached(listener) {
 			listeners.add(listener);
 			return () => listeners.delete(listener);
+		},
+		onOutage(listener) {
+			outages.add(listener);
+			return () => outages.delete(listener);
 		},
 		async usage() {
 			const shown = new Map<VolumeId, { own: number; parent: VolumeId | null; isAttached: boolean }>();

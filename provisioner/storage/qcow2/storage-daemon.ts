@@ -9,6 +9,7 @@ import { findProgram } from '../../../common/processes/programs.ts';
 import { connectQmp, type Qmp } from '../../../common/processes/qmp.ts';
 import { socketPath } from '../../../common/processes/socket-path.ts';
 import { provisionerErrors } from '../../errors.ts';
+import { createHeldExports } from './held-exports.ts';
 import { unmountStale } from './stale-mounts.ts';
 
 export interface StorageDaemonDeps {
@@ -18,6 +19,8 @@ export interface StorageDaemonDeps {
 	readonly folder: string;
 	readonly clock: Clock;
 	readonly logger: Logger;
+	/** It has died: until this resolves, what is read from and written to its exports waits; then it fails. */
+	readonly onLost: () => Promise<void>;
 	/** It had died and runs again, without any export. Rejects when one is missing: it is then called again. */
 	readonly restore: () => Promise<void>;
 }
@@ -61,8 +64,12 @@ interface Running {
 }
 
 export async function openStorageDaemon(deps: StorageDaemonDeps): Promise<StorageDaemon> {
-	const { run, folder, restore, clock, logger } = deps;
+	const { run, folder, restore, onLost, clock, logger } = deps;
 	const exports = path.join(folder, 'exports');
+	const held = createHeldExports({ run, folder, logger });
+	let isClosed = false;
+	/** Over when nobody waits any more for one that has died. */
+	let letGo: Promise<unknown> = Promise.resolve();
 	let kept: KeptDaemon<Running> | undefined;
 	let starting: Promise<void> | undefined;
 	let generation = 0;
@@ -79,6 +86,7 @@ export async function openStorageDaemon(deps: StorageDaemonDeps): Promise<Storag
 	}
 
 	async function start(): Promise<Running> {
+		await letGo;
 		await clear();
 		await rm(path.join(folder, 'qmp.sock'), { force: true });
 		// By the process's folder: the path of a UNIX socket has room for 107 bytes only.
@@ -90,6 +98,9 @@ export async function openStorageDaemon(deps: StorageDaemonDeps): Promise<Storag
 		try {
 			const qmp = await connect(child);
 			generation++;
+			void child.exited.then(() => {
+				if (!isClosed) letGo = onLost().finally(() => held.release());
+			});
 			return { child, qmp };
 		} catch (fault) {
 			await child.stop();
@@ -234,6 +245,7 @@ export async function openStorageDaemon(deps: StorageDaemonDeps): Promise<Storag
 				throw fault;
 			}
 			mountpoints.set(node, mountpoint);
+			await held.hold(running().child.pid);
 			return mountpoint;
 		},
 		async addOverlay(node, overlay) {
@@ -263,11 +275,14 @@ export async function openStorageDaemon(deps: StorageDaemonDeps): Promise<Storag
 			const mountpoint = mountpoints.get(node);
 			if (mountpoint !== undefined) await rm(mountpoint, { force: true });
 			mountpoints.delete(node);
+			await held.hold(running().child.pid);
 		},
 		async close() {
+			isClosed = true;
 			await starting?.catch(() => undefined);
 			kept?.current()?.qmp.close();
 			await kept?.close();
+			await held.close();
 			await unmountStale(exports);
 		},
 	};
