@@ -5,7 +5,10 @@ import { busyboxLinks, ownPrograms, programOf, systemFile, textOf } from './syst
 /** The root of a system of busybox, open-iscsi, wget and dropbear. `root`: a folder of unpacked packages. */
 export async function smallSystem(root: string, busybox: Buffer): Promise<Record<string, RootEntry>> {
 	const folders = ['proc', 'sys', 'dev', 'run', 'tmp', 'mnt', 'root', 'usr', 'var/lib/bimetal', 'var/log'];
-	const programs = await withLibraries(root, ['usr/sbin/iscsid', 'usr/bin/wget', 'usr/sbin/dropbear']);
+	const programs = await withLibraries(root, [
+		...['usr/sbin/iscsid', 'usr/sbin/iscsiadm'],
+		...['usr/bin/wget', 'usr/sbin/dropbear'],
+	]);
 	return {
 		...Object.fromEntries([...folders, 'etc/dropbear'].map(name => [name, { kind: 'folder' } as const])),
 		...Object.fromEntries([...programs].map(([name, content]) => [name, programOf(content)])),
@@ -17,7 +20,7 @@ export async function smallSystem(root: string, busybox: Buffer): Promise<Record
 		'etc/passwd': textOf('root:*:0:0:root:/root:/bin/sh\n'),
 		'etc/group': textOf('root:x:0:\n'),
 		'etc/profile': textOf('export PATH=/bin:/sbin HOME=/root PS1="$(hostname)# "\n'),
-		// A target that is away for two minutes is waited for; then what was not written is reported as lost.
-		'etc/iscsi/iscsid.conf': textOf('node.session.timeo.replacement_timeout = 120\n'),
+		// iscsid wants one. What is set there is not for the session that the root came by; see system/start.
+		'etc/iscsi/iscsid.conf': textOf(''),
 	};
 }

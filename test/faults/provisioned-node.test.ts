@@ -73,6 +73,8 @@ test('a node goes on when what serves it is killed, and what was flushed is ther
 	const console = guestConsole(node);
 	await console.waitFor(/boot 1 of node1 root=iscsi/, patience);
 	await console.waitFor(/node1# /, patience);
+	const patienceOf = await console.run('cat /sys/class/iscsi_session/*/recovery_tmo', patience);
+	t.regex(patienceOf, /^(off\n)+$/, 'it waits for its disk, however long');
 	for (const line of writer) console.type(line);
 	console.type('go & ');
 	await console.waitFor(/flushed-5\./, patience);

@@ -44,7 +44,8 @@ export function guestConsole(node: VirtualNode): GuestConsole {
 				new RegExp(`begin-${mark}:\\r?\\n([^]*?)end-${mark}\\.\\r?\\n`),
 				seconds,
 			);
-			return output.replaceAll('\r', '');
+			// Others write on it as well, whole lines.
+			return output.replaceAll('\r', '').replaceAll(/^(?:bimetal image: |\[ +\d+\.\d+\] ).*\n/gm, '');
 		},
 	};
 }
