@@ -26,6 +26,40 @@ export const attestErrorTable = {
 		meaning: 'The answer is not one that the TPM could give, or comes too late. What was on record stays.',
 	},
 	TooMany: { status: 429, meaning: 'There are as many of these as there may be: wait until some are over.' },
+	PolicyRefused: {
+		status: 422,
+		meaning: 'The policy is not one to judge by; the detail says what is wrong with it.',
+	},
+	PolicyInUse: { status: 409, meaning: 'Admissions that are open are judged by it: end them first.' },
+	NodeBusy: { status: 409, meaning: 'The node has an admission that is open: end that first.' },
+	AdmissionOver: { status: 409, meaning: 'The admission is over, or is as it should become already.' },
+	NothingToAttest: {
+		status: 404,
+		meaning: 'Nobody has asked for this node to be admitted, or no longer: the agent asks again later.',
+	},
+	KeysDiffer: {
+		status: 409,
+		meaning:
+			'The node was admitted with other keys, or its registration no longer counts: it needs a new admission.',
+	},
+	NonceOver: {
+		status: 409,
+		meaning: 'The nonce was not made here, was answered already, or its time is over: ask for another.',
+	},
+	PushRefused: {
+		status: 403,
+		meaning: 'The verifier’s site file does not let it push there; the detail says what to write in it.',
+	},
+	RegistrarAway: {
+		status: 503,
+		expose: true,
+		meaning: 'The registrar does not answer: a node’s keys cannot be known.',
+	},
+	JudgeAway: {
+		status: 503,
+		expose: true,
+		meaning: 'Judging took too long or broke off: the evidence counts for nothing.',
+	},
 	HilAway: {
 		status: 503,
 		expose: true,

@@ -1,4 +1,5 @@
 // The service as `bimetal attest` runs it.
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -72,4 +73,56 @@ test('passwords never cross a network in the clear; what is missing or misspelt 
 	});
 	const idle = await siteFile(t, 'users: { accounts: accounts.yaml }\n');
 	t.regex(t.throws(() => readAttestSite(idle))?.message ?? '', /nothing to do/);
+});
+
+test('a verifier of a tenant’s own asks the provider’s registrar over HTTP, and hil for nothing', async t => {
+	const registrarFile = await siteFile(
+		t,
+		'users: { accounts: accounts.yaml }\nregistrar: { roots: [roots.pem] }\n',
+	);
+	const registrar = await openAttest(readAttestSite(registrarFile), { logger: silentLogger });
+	t.teardown(() => registrar.close());
+	const file = await siteFile(
+		t,
+		`users: { accounts: accounts.yaml }
+verifier:
+  registrar: { url: "${registrar.url}", username: alice, password: alice.password }
+`,
+	);
+	await writeFile(path.join(path.dirname(file), 'alice.password'), 'alice\n', { mode: 0o600 });
+	const start = () => openAttest(readAttestSite(file), { logger: silentLogger });
+	const tenant = await start();
+	t.teardown(() => tenant.close());
+	const call = async (method: string, target: string, body?: object) => {
+		const answer = await fetch(`${tenant.url}/verifier/v1${target}`, {
+			method,
+			headers: { authorization: basic('alice'), 'content-type': 'application/json' },
+			...(body && { body: JSON.stringify(body) }),
+		});
+		return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+	};
+	t.like(await get(`${tenant.url}/registrar/v1/me`, 'alice'), { status: 404 }, 'it is no registrar');
+	const { key } = (await call('GET', '/key')).body;
+	t.is((await call('POST', '/admissions', { node: 'n1', project: 'red', learn: true })).status, 201);
+	const nodeKey = generateKeyPairSync('rsa', { modulusLength: 2048 })
+		.publicKey.export({ type: 'spki', format: 'der' })
+		.toString('base64');
+	const question = { node: 'n1', registration: 'unheard of', nodeKey };
+	t.like(await call('POST', '/agent/questions', question), { status: 409, body: { code: 'KeysDiffer' } });
+	await registrar.close();
+	t.like(await call('POST', '/agent/questions', question), { status: 503, body: { code: 'RegistrarAway' } });
+	await tenant.close();
+	const again = await start();
+	t.teardown(() => again.close());
+	t.deepEqual((await get(`${again.url}/verifier/v1/key`, 'alice')).body, { key }, 'its key is kept');
+});
+
+test('a verifier needs a registrar, and hil where users are hil’s', async t => {
+	const lonely = await siteFile(t, 'users: { accounts: accounts.yaml }\nverifier: {}\n');
+	t.regex(t.throws(() => readAttestSite(lonely))?.message ?? '', /has no registrar/);
+	const ofHil = await siteFile(
+		t,
+		'users: { hil: { url: "http://127.0.0.1:1" } }\nregistrar: { roots: [roots.pem] }\nverifier: {}\n',
+	);
+	t.regex(t.throws(() => readAttestSite(ofHil))?.message ?? '', /whose a node is/);
 });

@@ -18,6 +18,8 @@ import { readCertificates } from './certificates/read-certificates.ts';
 import { enrolments } from './model/enrolment.ts';
 import { registrarRoutes } from './registrar/routes.ts';
 import type { AttestSite } from './site.ts';
+import { openVerifier } from './verifier/open-verifier.ts';
+import { verifierRoutes } from './verifier/routes.ts';
 
 export interface RunningAttest {
 	readonly url: string;
@@ -53,6 +55,9 @@ export async function openAttest(
 			};
 			roles.push({ name: 'registrar', routes: registrarRoutes({ ...shared, trust, random: randomBytes }) });
 		}
+		const verifier =
+			site.verifier && (await openVerifier(site, site.verifier, { ...shared, clock, logger }, opened));
+		if (verifier) roles.push({ name: 'verifier', routes: verifierRoutes(verifier.deps) });
 		const app = createAttest({
 			...shared,
 			roles,
@@ -75,9 +80,10 @@ export async function openAttest(
 			: createServer(app);
 		const main = await listen(server, { ...site.listen, clock });
 		opened.push(() => main.close());
-		const checks = { store: () => store.read(tx => tx.count(enrolments)) };
+		const checks = { store: () => store.read(tx => tx.count(enrolments)), ...verifier?.checks };
 		const ops = await listen(createOpsServer({ registry, checks, clock }), { ...site.ops, clock });
 		opened.push(() => ops.close());
+		verifier?.start();
 		return { url: urlOf(site.tls ? 'https' : 'http', main), ops: urlOf('http', ops), close };
 	} catch (fault) {
 		await close();

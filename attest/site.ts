@@ -36,16 +36,57 @@ const siteSchema = (folder: string) => {
 			registrar: z
 				.strictObject({ roots: z.array(file).min(1), intermediates: z.array(file).default([]) })
 				.optional(),
+			verifier: z
+				.strictObject({
+					/** Whose word counts on nodes' keys, and the account there; this process's own registrar when absent. */
+					registrar: z
+						.strictObject({
+							url: serviceUrl,
+							ca: file.optional(),
+							username: z.string().min(1),
+							password: secretFile(folder),
+						})
+						.optional(),
+					/** Who knows whose a node is, and an account there that may see it; needed where users are hil's. */
+					hil: z
+						.strictObject({
+							url: serviceUrl,
+							ca: file.optional(),
+							username: z.string().min(1),
+							password: secretFile(folder),
+						})
+						.optional(),
+					/** The broker that revocations are published to. */
+					events: z
+						.strictObject({
+							url: z.url({ protocol: /^mqtts?$/ }),
+							ca: file.optional(),
+							username: z.string().min(1),
+							password: secretFile(folder),
+						})
+						.optional(),
+					/** Where revocations may be pushed: hosts, `host:port`, or networks as `10.64.0.0/16`. */
+					push: z.array(z.string().min(1)).default([]),
+				})
+				.optional(),
+			/** Keys that the verifier signs evidence and makes nonces with; made when they are not there, beside the store when absent. */
+			key: path.optional(),
 			log: z
 				.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
 				.default({ level: 'info' }),
 		})
-		.superRefine(({ listen: { host }, tls, registrar }, context) => {
-			if (!registrar) context.addIssue({ code: 'custom', message: 'there is nothing to do: give registrar' });
+		.transform(site => ({ ...site, key: site.key ?? `${site.store.file}.key` }))
+		.superRefine(({ listen: { host }, tls, registrar, verifier, users }, context) => {
+			const wrong = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+			if (!registrar && !verifier) wrong([], 'there is nothing to do: give registrar, verifier or both');
+			if (verifier && !verifier.registrar && !registrar)
+				wrong(['verifier'], 'this process has no registrar: say which one is asked for nodes’ keys');
+			if (verifier && !verifier.hil && 'hil' in users)
+				wrong(['verifier'], 'users are hil’s: say by hil who looks up there whose a node is');
 			if (tls || isLoopback(host)) return;
 			const message =
 				'other machines reach this address: passwords would cross the network. Give tls as well';
-			context.addIssue({ code: 'custom', path: ['listen', 'host'], message });
+			wrong(['listen', 'host'], message);
 		});
 };
 

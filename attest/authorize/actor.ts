@@ -9,3 +9,7 @@ export interface Actor {
 
 /** Whoever shows no credential: agents on nodes. */
 export const nobody: Actor = { name: '', isAdmin: false, projects: new Set() };
+
+/** Administrators are at home in every project. */
+export const isMember = ({ isAdmin, projects }: Actor, project: string): boolean =>
+	isAdmin || projects.has(project);

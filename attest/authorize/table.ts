@@ -4,7 +4,13 @@ export type Rule =
 	| 'anybody'
 	/** Whoever is logged in. */
 	| 'any'
-	| 'admin';
+	| 'admin'
+	/** Members of the project that the call names. */
+	| 'project'
+	/** Members of the admission's project. */
+	| 'admission'
+	/** Members of the subscription's project. */
+	| 'subscription';
 
 /** Every action of the interfaces. A route names one of them, or it does not compile. */
 export const rules = {
@@ -18,6 +24,23 @@ export const rules = {
 	'registration.show': 'any',
 	'registration.begin': 'anybody',
 	'registration.activate': 'anybody',
+	'policy.list': 'project',
+	'policy.show': 'project',
+	'policy.set': 'project',
+	'policy.delete': 'project',
+	// What is listed is what one may see.
+	'admission.list': 'any',
+	'admission.ask': 'project',
+	'admission.show': 'admission',
+	'admission.end': 'admission',
+	'admission.withdraw': 'admission',
+	'evidence.export': 'admission',
+	'subscription.list': 'project',
+	'subscription.add': 'project',
+	'subscription.delete': 'subscription',
+	'verifier.key': 'anybody',
+	'round.ask': 'anybody',
+	'round.take': 'anybody',
 } as const satisfies Readonly<Record<string, Rule>>;
 
 export type ActionName = keyof typeof rules;

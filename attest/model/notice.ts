@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { defineCollection } from '../../common/store/store.ts';
+import { hilName, moment } from './names.ts';
+
+/** What is told when a node is no longer trusted. */
+export const revocation = z.strictObject({
+	kind: z.literal('revoked'),
+	admission: z.string(),
+	node: hilName,
+	project: hilName,
+	code: z.string(),
+	reason: z.string(),
+	at: moment,
+});
+export type Revocation = z.output<typeof revocation>;
+
+const notice = z.strictObject({
+	revocation,
+	/** Of a subscription; null: the broker. */
+	subscription: z.string().nullable(),
+	/** When it is to be tried, and how often it has been. */
+	dueAt: moment,
+	attempts: z.int().min(0),
+});
+/** A revocation that somebody has still to hear of: kept until they have, or for a day. */
+export type Notice = z.output<typeof notice>;
+export const notices = defineCollection('notices', notice);
+
+const subscription = z.strictObject({
+	project: hilName,
+	url: z.string(),
+	addedAt: moment,
+	addedBy: z.string(),
+});
+/** Who wants to hear of a project's revocations. */
+export type Subscription = z.output<typeof subscription>;
+export const subscriptions = defineCollection('subscriptions', subscription, {
+	project: document => document.project,
+});

@@ -1,0 +1,251 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import type { Clock } from '../../common/clock.ts';
+import type { Store, Transaction } from '../../common/store/store.ts';
+import { attestErrors } from '../errors.ts';
+import { type Judgement, qualifyingData } from '../judge/judge.ts';
+import type { AwayJudge } from '../judge/judge-away.ts';
+import { type Job, readPolicy, referencePolicy } from '../judge/stored-policies.ts';
+import { type Admission, admissions, isOpen, type Keys, type OpenAdmission } from '../model/admission.ts';
+import { findBlob, keepBlob } from '../model/blob.ts';
+import { recordId, records } from '../model/evidence-record.ts';
+import { bytesOf } from '../model/names.ts';
+import { usedNonces } from '../model/used-nonce.ts';
+import type { Policy } from '../policy/policy.ts';
+import { selectionText } from '../tpm/pcr-selection.ts';
+import { apply, openAdmission } from './admissions.ts';
+import { activeKeys, type KeysOfNodes } from './keys-of-nodes.ts';
+import { type AdmissionEvent, straysKept } from './next-state.ts';
+import type { Nonces } from './nonces.ts';
+
+export interface RoundsDeps {
+	readonly store: Store;
+	readonly clock: Clock;
+	readonly random: () => number;
+	readonly nonces: Nonces;
+	readonly keysOfNodes: KeysOfNodes;
+	readonly judge: AwayJudge['judge'];
+	/** Called when somebody may have to hear of something. */
+	readonly onRevoked: () => void;
+}
+
+/** Milliseconds in which a nonce must be answered: slow TPMs take seconds, long lists as well. */
+const answerWithin = 60_000;
+/** Policies that are kept at hand. */
+const mostKnown = 50;
+
+/** What a node is asked: flat, for a shell reads it. */
+export interface Question {
+	/** To be brought back with the answer. */
+	readonly token: string;
+	/** What the quote must carry, in hexadecimal: SHA-256 over nonce and node key. */
+	readonly qualifying: string;
+	/** As tpm2_quote takes it. */
+	readonly selection: string;
+	readonly bootLog: boolean;
+	/** Of which entry on the IMA list is wanted, counted from 0; -1: not at all. */
+	readonly imaFrom: number;
+	/** Seconds in which to answer. */
+	readonly within: number;
+}
+
+export interface Rounds {
+	/** @throws NothingToAttest, KeysDiffer, RegistrarAway */
+	ask(of: { node: string; registration: string; nodeKey: string }): Promise<Question>;
+	/** @throws NonceOver, KeysDiffer, RegistrarAway, JudgeAway */
+	take(answer: ShownEvidence): Promise<Round>;
+}
+
+/** What a node answers, in base64. */
+export interface ShownEvidence {
+	readonly token: string;
+	readonly message: string;
+	readonly signature: string;
+	readonly pcrs: string;
+	readonly bootLog?: string | undefined;
+	readonly ima?: string | undefined;
+}
+
+/** What became of it. */
+export interface Round {
+	readonly id: string;
+	readonly admission: Admission;
+	/** Why this evidence was refused. */
+	readonly refusal: string | null;
+	/** Milliseconds after which the node is to ask again; null: not at all. */
+	readonly next: number | null;
+	/** What secrets for the node are encrypted to, when it is attested. */
+	readonly nodeKey: KeyObject | undefined;
+}
+
+export function createRounds(deps: RoundsDeps): Rounds {
+	const { store, clock, nonces, keysOfNodes } = deps;
+	const known = new Map<string, { readonly text: string; readonly policy: Policy }>();
+
+	async function policyOf(digest: string) {
+		const found = known.get(digest);
+		if (found) return found;
+		const text = (await store.read(tx => findBlob(tx, digest))).toString('utf8');
+		const read = readPolicy(text);
+		if (!read.ok) throw attestErrors.PolicyRefused(`${read.refusal.code}: ${read.refusal.reason}`);
+		if (known.size >= mostKnown) known.clear();
+		const both = { text, policy: read.value };
+		known.set(digest, both);
+		return both;
+	}
+
+	async function keysFor(
+		{ node, document }: { readonly node: string; readonly document: OpenAdmission },
+		{ registration, nodeKey }: { readonly registration: string; readonly nodeKey: string },
+	): Promise<Keys> {
+		if (document.state === 'attested') {
+			const { keys } = document;
+			if (keys.registration === registration && keys.nodeKey === nodeKey) return keys;
+			throw attestErrors.KeysDiffer(
+				`Node ${node} was admitted with other keys: it needs a new admission, as after every boot.`,
+			);
+		}
+		const { ek, ak, ekCertificate } = await activeKeys(keysOfNodes, { node, registration });
+		return { registration, ek, ak, ekCertificate, nodeKey };
+	}
+
+	return {
+		async ask({ node, registration, nodeKey }) {
+			if (!publicKeyOf(nodeKey))
+				throw attestErrors.KeysDiffer('The node key is no public RSA key of 2048 bits or more in DER.');
+			const now = clock.now();
+			const found = await store.read(tx => openAdmission(tx, node, now));
+			if (!found) throw nothing(node);
+			const { id, document } = found;
+			await keysFor({ node, document }, { registration, nodeKey });
+			const { selection, boot, files } =
+				document.policy === null ? referencePolicy : (await policyOf(document.policy)).policy;
+			const until = now + answerWithin;
+			const { token, nonce } = nonces.make({ admission: id, node, registration, nodeKey, until });
+			const before = document.state === 'attested' ? document.baseline : undefined;
+			const isReference = document.policy === null;
+			return {
+				token,
+				qualifying: qualifyingData(nonce, bytesOf(nodeKey)).toString('hex'),
+				selection: selectionText(selection),
+				bootLog: !before && (boot !== undefined || isReference),
+				imaFrom: files || isReference ? (before?.ima?.entries ?? 0) : -1,
+				within: answerWithin / 1000,
+			};
+		},
+
+		async take(answer) {
+			const read = nonces.read(answer.token);
+			const now = clock.now();
+			if (!read || read.asked.until <= now) throw nonceOver();
+			const { admission: id, node } = read.asked;
+			const nonce = read.nonce.toString('hex');
+			const [document, used] = await store.read(async tx => [
+				await tx.get(admissions, id),
+				await tx.get(usedNonces, nonce),
+			]);
+			if (used) throw nonceOver();
+			if (!document || !isOpen(document) || document.until <= now) throw nothing(node);
+			const keys = await keysFor({ node, document }, read.asked);
+			const before = document.state === 'attested' ? document.baseline : undefined;
+			const { policy: digest } = document;
+			const policy = digest === null ? null : { digest, text: (await policyOf(digest)).text };
+			const judgement = await deps.judge(jobOf(policy, keys, read.nonce, before, answer));
+			const event = eventOf(document, keys, judgement);
+			const after = await store.transact(async tx => {
+				const current = await tx.get(admissions, id);
+				// Another answer, or a person, was faster: this one was judged by what no longer holds.
+				if (!current || current.records !== document.records || current.state !== document.state)
+					throw nonceOver();
+				if (await tx.get(usedNonces, nonce)) throw nonceOver();
+				const { until } = read.asked;
+				if (event.kind !== 'stray' || document.strays < straysKept) {
+					await tx.put(usedNonces, nonce, { until });
+					await keepRecord(tx, { id, document, keys, nonce, answer, judgement, now: clock.now() });
+				}
+				return apply(tx, id, event, clock.now());
+			});
+			if (after.state === 'revoked') deps.onRevoked();
+			return {
+				id,
+				admission: after,
+				refusal: judgement.ok ? null : `${judgement.refusal.code}: ${judgement.refusal.reason}`,
+				next: isOpen(after) ? Math.round(after.interval * (0.9 + 0.2 * deps.random())) : null,
+				nodeKey: after.state === 'attested' ? publicKeyOf(after.keys.nodeKey) : undefined,
+			};
+		},
+	};
+}
+
+const nothing = (node: string) =>
+	attestErrors.NothingToAttest(`Nobody has asked for node ${node} to be admitted.`, { retryAfterSeconds: 5 });
+const nonceOver = () => attestErrors.NonceOver('The nonce no longer counts: ask for another.');
+
+/** An RSA key, for secrets are encrypted to it by OAEP; undefined for anything else. */
+function publicKeyOf(nodeKey: string): KeyObject | undefined {
+	try {
+		const key = createPublicKey({ key: bytesOf(nodeKey), format: 'der', type: 'spki' });
+		const isFit = key.asymmetricKeyType === 'rsa' && (key.asymmetricKeyDetails?.modulusLength ?? 0) >= 2048;
+		return isFit ? key : undefined;
+	} catch {
+		return undefined;
+	}
+}
+
+function jobOf(
+	policy: Job['policy'],
+	keys: Keys,
+	nonce: Buffer,
+	before: Job['asked']['before'],
+	answer: ShownEvidence,
+): Job {
+	const { bootLog, ima } = answer;
+	return {
+		asked: { nonce, nodeKey: bytesOf(keys.nodeKey), ek: bytesOf(keys.ek), ak: bytesOf(keys.ak), before },
+		policy,
+		evidence: {
+			message: bytesOf(answer.message),
+			signature: bytesOf(answer.signature),
+			pcrs: bytesOf(answer.pcrs),
+			bootLog: bootLog === undefined ? undefined : bytesOf(bootLog),
+			ima: ima === undefined ? undefined : bytesOf(ima).toString('utf8'),
+		},
+	};
+}
+
+function eventOf({ policy }: OpenAdmission, keys: Keys, judgement: Judgement): AdmissionEvent {
+	if (judgement.ok)
+		return policy === null ? { kind: 'learnt', keys } : { kind: 'good', keys, baseline: judgement.baseline };
+	const { refusal: cause, signed } = judgement;
+	return signed ? { kind: 'bad', keys, cause } : { kind: 'stray', cause };
+}
+
+/** Keeps the answer as it came; of what no TPM of this node has signed, not what was sent besides. */
+async function keepRecord(
+	tx: Transaction,
+	of: {
+		id: string;
+		document: OpenAdmission;
+		keys: Keys;
+		nonce: string;
+		answer: ShownEvidence;
+		judgement: Judgement;
+		now: number;
+	},
+): Promise<void> {
+	const { id, document, keys, nonce, answer, judgement, now } = of;
+	const signed = judgement.ok || judgement.signed;
+	const blob = async (text: string | undefined) =>
+		signed && text !== undefined && text !== '' ? keepBlob(tx, bytesOf(text)) : null;
+	const { message, signature, pcrs } = answer;
+	await tx.insert(records, recordId(id, document.records), {
+		...{ admission: id, number: document.records, at: now },
+		keys: await keepBlob(tx, JSON.stringify(keys)),
+		policy: document.policy,
+		...{ nonce, message, signature, pcrs },
+		bootLog: await blob(answer.bootLog),
+		ima: await blob(answer.ima),
+		verdict: judgement.ok ? 'accepted' : judgement.refusal.code,
+		reason: judgement.ok ? null : judgement.refusal.reason,
+		signed,
+	});
+}

@@ -1,0 +1,112 @@
+import { Agent, request } from 'undici';
+import { z } from 'zod';
+import { BimetalError } from '../errors/bimetal-error.ts';
+
+/** What a caller shows. */
+export type BasicCredential = { readonly username: string; readonly password: string };
+
+export interface JsonClientOptions {
+	/** The service's origin: `https://attest.example:5003`. */
+	readonly url: string;
+	/** Absent: nobody logs in. */
+	readonly credential?: BasicCredential | { readonly token: string } | undefined;
+	/** PEM of the certificate(s) to trust instead of the system's. */
+	readonly ca?: string | undefined;
+	/** Milliseconds without a sign of life; 60,000 when absent. */
+	readonly timeout?: number | undefined;
+	/** Ends every call under way when it is aborted. */
+	readonly signal?: AbortSignal | undefined;
+}
+
+export interface JsonClient {
+	/** A call's answer. Throws a BimetalError with the service's code and status when it is refused. */
+	call<S extends z.ZodType>(schema: S, method: string, path: string, body?: object): Promise<z.output<S>>;
+	/** An answer's body as it comes; throws as `call` does. */
+	stream(path: string): Promise<AsyncIterable<Uint8Array>>;
+	close(): Promise<void>;
+}
+
+const problem = z.looseObject({ code: z.string(), detail: z.string() });
+
+/**
+ * Calls a management API of ours: JSON in and out, RFC 9457 problems.
+ * @param service names it in codes and messages: `Attest` makes `AttestUnreachable` (no answer) and `AttestNotTrusted`
+ * (TLS); beside these there are `BadAnswer` and, when the signal has ended it, `Interrupted`
+ */
+export function createJsonClient(service: string, options: JsonClientOptions): JsonClient {
+	const { ca, timeout = 60_000, signal, credential } = options;
+	const { origin } = new URL(options.url);
+	const agent = new Agent({
+		headersTimeout: timeout,
+		bodyTimeout: timeout,
+		connect: { timeout: 10_000, ...(ca !== undefined && { ca, allowPartialTrustChain: true }) },
+	});
+	const failed = (cause: unknown): BimetalError => {
+		if (cause instanceof BimetalError) return cause;
+		if (signal?.aborted) return new BimetalError('Interrupted', 'interrupted', { cause });
+		const { code = '', message = String(cause) } = cause as { code?: string; message?: string };
+		const [name, text] = /CERT|SSL|TLS|ISSUER|SIGNATURE/.test(code)
+			? [`${service}NotTrusted`, `${origin} is not trusted: ${message}`]
+			: [`${service}Unreachable`, `nobody answers at ${origin}`];
+		return new BimetalError(name, text, { status: 502, cause });
+	};
+	const send = async (path: string, method: string, body?: object) => {
+		const answer = await request(`${origin}${path}`, {
+			method: method as 'GET',
+			signal,
+			dispatcher: agent,
+			headers: {
+				...(credential && headersOf(credential)),
+				...(body && { 'content-type': 'application/json' }),
+			},
+			...(body && { body: JSON.stringify(body) }),
+		});
+		if (answer.statusCode < 300) return answer.body;
+		const said = problem.safeParse(parsed(await answer.body.text()));
+		throw new BimetalError(
+			said.data?.code ?? 'BadAnswer',
+			said.data?.detail ?? `${origin} answered ${answer.statusCode}`,
+			{ status: answer.statusCode, expose: true },
+		);
+	};
+	return {
+		async call(schema, method, path, body) {
+			try {
+				const value = schema.safeParse(parsed(await (await send(path, method, body)).text()));
+				if (value.success) return value.data;
+				const what = `the answer of ${origin} to ${method} ${path} is not understood`;
+				throw new BimetalError('BadAnswer', what, { status: 502, cause: value.error });
+			} catch (cause) {
+				throw failed(cause);
+			}
+		},
+		async stream(path) {
+			const body = await send(path, 'GET').catch(cause => {
+				throw failed(cause);
+			});
+			return (async function* () {
+				try {
+					yield* body;
+				} catch (cause) {
+					throw failed(cause);
+				}
+			})();
+		},
+		close: () => agent.destroy(),
+	};
+}
+
+const headersOf = (credential: NonNullable<JsonClientOptions['credential']>): Record<string, string> =>
+	'token' in credential
+		? { 'x-auth-token': credential.token }
+		: {
+				authorization: `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString('base64')}`,
+			};
+
+function parsed(text: string): unknown {
+	try {
+		return JSON.parse(text);
+	} catch {
+		return undefined;
+	}
+}
