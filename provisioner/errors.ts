@@ -51,6 +51,12 @@ export const provisionerErrorTable = {
 		expose: true,
 		meaning: 'The storage failed; operations are tried again a few times. The detail has its words.',
 	},
+	StorageAway: {
+		status: 503,
+		expose: true,
+		meaning:
+			'The storage (Ceph) does not answer; operations are tried again a few times, and go on when it is back.',
+	},
 	NetworkFault: {
 		status: 502,
 		expose: true,

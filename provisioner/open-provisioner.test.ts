@@ -11,7 +11,12 @@ import { readProvisionerSite } from './site.ts';
 
 const test = testNeeding('qemu-utils', 'qemu-system-common');
 
-async function siteFile(t: ExecutionContext, hil: string, more = ''): Promise<string> {
+async function siteFile(
+	t: ExecutionContext,
+	hil: string,
+	more = '',
+	storage = '{ folder: volumes }',
+): Promise<string> {
 	const folder = await mkdtemp(path.join(tmpdir(), 'bimetal-provisioner-'));
 	t.teardown(() => rm(folder, { recursive: true, force: true }));
 	const file = path.join(folder, 'provisioner.yaml');
@@ -19,7 +24,7 @@ async function siteFile(t: ExecutionContext, hil: string, more = ''): Promise<st
 store: { file: state/provisioner.db }
 listen: { port: 0 }
 hil: { url: "${hil}", username: root, password: hil.password }
-storage: { folder: volumes }
+storage: ${storage}
 ${more}`;
 	await writeFile(file, text);
 	await writeFile(path.join(folder, 'hil.password'), 'root\n', { mode: 0o600 });
@@ -75,4 +80,11 @@ test('passwords never cross a network in the clear; misspelt keys are told', asy
 	const error = t.throws(() => readProvisionerSite(open));
 	t.regex(error?.message ?? '', /would cross the network/);
 	t.regex(error?.message ?? '', /storrage/);
+	const both = await siteFile(
+		t,
+		'http://127.0.0.1:1',
+		'log: { level: warn }',
+		'{ folder: a, rbd: { pool: b, user: c } }',
+	);
+	t.regex(t.throws(() => readProvisionerSite(both))?.message ?? '', /either folder, .* or rbd/);
 });

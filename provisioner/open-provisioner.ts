@@ -30,7 +30,7 @@ import { serveRecorded } from './node/serve-node.ts';
 import { watchOwners } from './node/watch-owners.ts';
 import { createRunner } from './operation/runner.ts';
 import type { ProvisionerSite } from './site.ts';
-import { openQcow2Storage } from './storage/qcow2/qcow2-storage.ts';
+import { openStorage } from './storage/open-storage.ts';
 import { collectRegularly } from './volume/collect.ts';
 import { volumeKinds } from './volume/kinds.ts';
 
@@ -55,7 +55,7 @@ export async function openProvisioner(
 		const store = await openStore(site.store);
 		opened.push(() => store.close());
 		const run = `provisioner-${randomUUID().slice(0, 8)}`;
-		const storage = await openQcow2Storage({ folder: site.storage.folder, run, clock, logger });
+		const storage = await openStorage(site, { run, clock, logger });
 		opened.push(() => storage.close());
 		const registry = createRegistry({ service: 'provisioner', process: true });
 		const endings = createEndings(clock);
@@ -77,7 +77,7 @@ export async function openProvisioner(
 		}
 		const served = { ...shared, storage, networks, nodes, seal, unseal };
 		const { largest, allowHosts, ca: importCa } = site.import;
-		const staged = await openStagedFiles(path.join(site.storage.folder, 'incoming'), largest);
+		const staged = await openStagedFiles(path.join(site.storageFolder, 'incoming'), largest);
 		const trusted = importCa && readFileSync(importCa, 'utf8');
 		const download = createDownload({ staged, allowHosts, ca: trusted });
 		const kinds = {

@@ -16,6 +16,9 @@ const hilUrl = z
 		'passwords would cross the network: give https, or an address of loopback',
 	);
 
+/** A pool of Ceph's, or a user. */
+const cephName = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/, 'expected a name of Ceph');
+
 /** One provisioning network: where nodes get their addresses, boot scripts and disks. */
 const bootNetwork = z
 	.strictObject({
@@ -66,12 +69,28 @@ const siteSchema = (folder: string) => {
 			/** The key that nodes' secrets are sealed by; made when it is not there, beside the store when absent. */
 			key: path.optional(),
 			/** Where images and disks are kept. */
-			storage: z.strictObject({
-				engine: z.literal('qcow2').default('qcow2'),
-				folder: path,
-				/** How often what no record knows is removed. */
-				collect: z.union([z.literal('off').transform(() => null), duration]).default(null),
-			}),
+			storage: z
+				.strictObject({
+					/** In qcow2 files here. */
+					folder: path.optional(),
+					/** In a pool of the site's Ceph, which is this provisioner's alone. */
+					rbd: z
+						.strictObject({
+							configuration: existingFile(folder).prefault('/etc/ceph/ceph.conf'),
+							pool: cephName,
+							/** Who we are to Ceph: `client.USER`. */
+							user: cephName,
+							/** With his key; where Ceph looks for it when absent. */
+							keyring: secretFile(folder).optional(),
+						})
+						.optional(),
+					/** How often what no record knows is removed. */
+					collect: z.union([z.literal('off').transform(() => null), duration]).default(null),
+				})
+				.refine(
+					storage => (storage.folder === undefined) !== (storage.rbd === undefined),
+					'give either folder, for qcow2 files, or rbd, for a pool of a Ceph',
+				),
 			/** What comes from outside to become an image. */
 			import: z
 				.strictObject({
@@ -104,6 +123,8 @@ const siteSchema = (folder: string) => {
 			...site,
 			key: site.key ?? `${site.store.file}.key`,
 			boot: site.boot ?? `${site.store.file}.boot`,
+			/** What the storage needs on this machine: all of it, or what comes in and goes out. */
+			storageFolder: site.storage.folder ?? `${site.store.file}.storage`,
 		}))
 		.superRefine(({ listen: { host }, tls }, context) => {
 			if (tls || isLoopback(host)) return;

@@ -15,6 +15,8 @@ const packages: Readonly<Record<string, string>> = {
 	dnsmasq: 'dnsmasq-base',
 	tgtd: 'tgt',
 	tgtadm: 'tgt',
+	rbd: 'ceph-common',
+	ceph: 'ceph-common',
 	xz: 'xz-utils',
 	mformat: 'mtools',
 	mmd: 'mtools',

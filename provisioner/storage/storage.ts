@@ -11,11 +11,10 @@ export type VolumeSource =
 	/** An image of what a disk holds at one moment, also while a node writes to it (crash-consistent). */
 	| { readonly from: 'disk'; readonly disk: VolumeId };
 
-/** What an iSCSI target is told to serve: tgtadm's backing store type, path and options. */
+/** What an iSCSI target is told to serve: tgtadm's backing store type, and the path of a file or device of this machine. */
 export interface Backing {
-	readonly type: 'rdwr' | 'rbd';
+	readonly type: 'rdwr';
 	readonly path: string;
-	readonly options?: string | undefined;
 }
 
 export interface VolumeUsage {
@@ -27,7 +26,7 @@ export interface VolumeUsage {
 
 /**
  * Where volumes are kept. Every call can be repeated, also after having been cut off anywhere: it ends up the same, and
- * nothing half-made is left. Faults are StorageFault, StorageFull; refusals InUse, ImageRefused, NotThere.
+ * nothing half-made is left. Faults are StorageFault, StorageAway, StorageFull; refusals InUse, ImageRefused, NotThere.
  */
 export interface Storage {
 	readonly engine: string;

@@ -152,8 +152,7 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 	async function makeUnits(target: number, { units }: TargetSpec): Promise<void> {
 		for (const [index, { backing, isReadOnly, serial }] of units.entries()) {
 			const unit = index + 1;
-			const { type, path: file, options: bsopts } = backing;
-			const parameters = { path: file, bstype: type, ...(bsopts !== undefined && { bsopts }) };
+			const parameters = { path: backing.path, bstype: backing.type };
 			await ask({ mode: 'unit', operation: 'new', target, unit, parameters });
 			if (serial !== undefined) {
 				// Its designator is a number of 128 bits, of which tgt keeps the first four for the kind of number.
