@@ -68,7 +68,7 @@ async function caseOf(
 	for (const size of sizes) sides.push(await open(size));
 	const ours = sides.pop();
 	assert.ok(ours);
-	return { name, figures, ours, peers: sides };
+	return { name, chart: 'growth', figures, ours, peers: sides };
 }
 
 const row = (name: string, target: string, p2c: string): string =>

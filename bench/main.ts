@@ -3,9 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { BenchArea, BenchResult, Effort } from './harness/bench-case.ts';
-import { runCase } from './harness/bench-case.ts';
+import { effortOf, runCase } from './harness/bench-case.ts';
 import { drawGrowth } from './harness/growth-chart.ts';
 import { printTable } from './harness/result-table.ts';
+import { drawStages } from './harness/stage-chart.ts';
 
 /** By the folder that is measured. A new benchmark joins here. */
 const areas: Readonly<Record<string, () => Promise<{ area: BenchArea }>>> = {
@@ -17,14 +18,17 @@ const areas: Readonly<Record<string, () => Promise<{ area: BenchArea }>>> = {
 	'one-core': () => import('./one-core.ts'),
 	growth: () => import('./growth.ts'),
 	hil: () => import('./hil.ts'),
+	provisioner: () => import('./provisioner.ts'),
 };
+
+const charts = { growth: drawGrowth, stages: drawStages };
 
 const help = `Usage: npm run bench -- [options]
 
   --only AREA   one area (again for more): ${Object.keys(areas).join(', ')}
   --case TEXT   only cases whose name contains it
   --quick       fewer and shorter rounds: for a first look, not for a claim
-  --plots DIR   of growth: a curve for each case as SVG into this folder
+  --plots DIR   what can be drawn as SVG into this folder: curves of growth, stages of boots
   --json        each figure as a JSON line: bench, case, value, unit, peer, its value, ratio (ours divided by the peer's)
   --help        this`;
 
@@ -70,10 +74,11 @@ async function runArea(
 		for (const benchCase of cases.filter(candidate => candidate.name.includes(part))) {
 			const results = await runCase(name, benchCase, effort);
 			if (json) for (const result of results) console.log(JSON.stringify(jsonLine(result)));
-			else printTable(results, effort);
-			if (plots !== undefined && name === 'growth') {
-				const file = join(plots, `growth-${benchCase.name.replaceAll(' ', '-')}.svg`);
-				await writeFile(file, drawGrowth(results));
+			else printTable(results, effortOf(benchCase, effort));
+			const draw = benchCase.chart && charts[benchCase.chart];
+			if (plots !== undefined && draw) {
+				const file = join(plots, `${name}-${benchCase.name.replaceAll(' ', '-')}.svg`);
+				await writeFile(file, draw(results));
 				console.error(`bench: wrote ${file}`);
 			}
 		}
@@ -82,8 +87,8 @@ async function runArea(
 	}
 }
 
-function jsonLine({ bench, case: name, value, unit, peer, ratio }: BenchResult) {
-	return { bench, case: name, value, unit, peer, peerValue: value / ratio, ratio };
+function jsonLine({ bench, case: name, value, unit, peer, peerValue, ratio }: BenchResult) {
+	return { bench, case: name, value, unit, peer, peerValue, ratio };
 }
 
 try {

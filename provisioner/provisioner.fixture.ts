@@ -165,7 +165,8 @@ export async function startProvisioner(
 	};
 }
 
-const noNodes: NodeAtHil = {
+/** A hil without nodes. */
+export const noNodes: NodeAtHil = {
 	look: async node => {
 		throw provisionerErrors.NotThere(`There is no node ${node}.`);
 	},

@@ -13,7 +13,7 @@ test('compares the medians of the rounds after the first, which only warms', asy
 	const results = await runCase(
 		'proxy',
 		{ name: 'GET', figures, ours: side('ours', [1, 40, 20, 30]), peers: [side('peer', [99, 10, 10, 20])] },
-		{ rounds: 3, seconds: 0, warmUp: 0 },
+		{ rounds: 3, seconds: 0, warmUp: 1 },
 	);
 	t.deepEqual(results, [
 		{
@@ -23,10 +23,26 @@ test('compares the medians of the rounds after the first, which only warms', asy
 			unit: 'requests/s',
 			ours: 'ours',
 			peer: 'peer',
+			peerValue: 10,
 			ratio: 3,
 			better: 'higher',
 		},
 	]);
+});
+
+test('a case whose rounds take long has no more of them than it says, and is not warmed', async t => {
+	const [result] = await runCase(
+		'provisioner',
+		{
+			name: 'boot',
+			figures,
+			ours: side('ours', [5, 7]),
+			peers: [side('peer', [1, 1])],
+			most: { rounds: 1, warmUp: 0 },
+		},
+		{ rounds: 3, seconds: 0, warmUp: 1 },
+	);
+	t.is(result?.value, 5);
 });
 
 test('times nothing when a side gives a wrong answer', async t => {

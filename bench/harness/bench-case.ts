@@ -6,6 +6,10 @@ export interface BenchCase {
 	readonly ours: Side;
 	/** Those that ours is held against, in the same run. */
 	readonly peers: readonly Side[];
+	/** What --plots makes of it: a curve by size, or a bar of stages for each side. */
+	readonly chart?: 'growth' | 'stages';
+	/** Rounds at most, and seconds of warming up, of a case whose rounds take as long as they take; 0: no such round. */
+	readonly most?: Pick<Effort, 'rounds' | 'warmUp'>;
 }
 
 export interface Figure {
@@ -39,6 +43,8 @@ export interface BenchResult {
 	/** Name of our side. */
 	readonly ours: string;
 	readonly peer: string;
+	/** The peer's median. */
+	readonly peerValue: number;
 	/** Ours divided by the peer's, in that unit. */
 	readonly ratio: number;
 	readonly better: 'higher' | 'lower';
@@ -53,11 +59,19 @@ export interface Effort {
 	readonly warmUp: number;
 }
 
+/** How long a case is measured. */
+export const effortOf = ({ most }: Pick<BenchCase, 'most'>, { rounds, seconds, warmUp }: Effort): Effort => ({
+	seconds,
+	rounds: Math.min(rounds, most?.rounds ?? rounds),
+	warmUp: Math.min(warmUp, most?.warmUp ?? warmUp),
+});
+
 /**
  * Checks every side, then times rounds in turn, so that a neighbour's load or a warmer machine falls on all of
  * them alike, and compares medians. Throws when a side's answer is wrong.
  */
-export async function runCase(bench: string, benchCase: BenchCase, effort: Effort): Promise<BenchResult[]> {
+export async function runCase(bench: string, benchCase: BenchCase, wanted: Effort): Promise<BenchResult[]> {
+	const effort = effortOf(benchCase, wanted);
 	const sides = [benchCase.ours, ...benchCase.peers];
 	for (const side of sides) {
 		try {
@@ -67,7 +81,7 @@ export async function runCase(bench: string, benchCase: BenchCase, effort: Effor
 		}
 	}
 	const rounds = new Map<Side, Readonly<Record<string, number>>[]>(sides.map(side => [side, []]));
-	for (const side of sides) await side.round(effort.warmUp); // not counted
+	if (effort.warmUp > 0) for (const side of sides) await side.round(effort.warmUp); // not counted
 	for (let i = 0; i < effort.rounds; i++) {
 		// Every other round goes backwards, so that nobody always follows the same neighbour.
 		for (const side of i % 2 === 0 ? sides : sides.toReversed()) {
@@ -78,16 +92,20 @@ export async function runCase(bench: string, benchCase: BenchCase, effort: Effor
 		median((rounds.get(side) ?? []).map(values => values[figure.name] ?? Number.NaN));
 	return benchCase.figures.flatMap(figure => {
 		const ours = medianOf(benchCase.ours, figure);
-		return benchCase.peers.map(peer => ({
-			bench,
-			case: figure.name === '' ? benchCase.name : `${benchCase.name}, ${figure.name}`,
-			value: ours,
-			unit: figure.unit,
-			ours: benchCase.ours.name,
-			peer: peer.name,
-			ratio: ours / medianOf(peer, figure),
-			better: figure.better,
-		}));
+		return benchCase.peers.map(peer => {
+			const peerValue = medianOf(peer, figure);
+			return {
+				bench,
+				case: figure.name === '' ? benchCase.name : `${benchCase.name}, ${figure.name}`,
+				value: ours,
+				unit: figure.unit,
+				ours: benchCase.ours.name,
+				peer: peer.name,
+				peerValue,
+				ratio: ours / peerValue,
+				better: figure.better,
+			};
+		});
 	});
 }
 

@@ -9,6 +9,7 @@ const result = (peer: string, ratio: number): BenchResult => ({
 	unit: 'µs',
 	ours: '800 BMCs',
 	peer,
+	peerValue: 100 / ratio,
 	ratio,
 	better: 'lower',
 });

@@ -1,4 +1,5 @@
 import type { BenchResult } from './bench-case.ts';
+import { escapeXml, niceStep, round, text } from './svg-text.ts';
 
 const panel = { width: 300, height: 220, left: 46, right: 14, top: 44, bottom: 38 };
 
@@ -36,7 +37,7 @@ interface Point {
 function pointsOf(results: readonly BenchResult[]): Point[] {
 	const [first] = results;
 	if (!first) return [];
-	const points = results.map(({ peer, value, ratio }) => ({ size: sizeOf(peer), value: value / ratio }));
+	const points = results.map(({ peer, peerValue }) => ({ size: sizeOf(peer), value: peerValue }));
 	return [...points, { size: sizeOf(first.ours), value: first.value }].sort((a, b) => a.size - b.size);
 }
 
@@ -66,7 +67,7 @@ function drawPanel(results: readonly BenchResult[], x0: number): string {
 		text(
 			panel.left,
 			20,
-			escapeXml([name, first?.unit ?? ''].filter(part => part !== '').join(', ')),
+			[name, first?.unit ?? ''].filter(part => part !== '').join(', '),
 			'font-weight="bold"',
 		),
 		...ticks.flatMap(tick => [
@@ -89,20 +90,10 @@ function drawPanel(results: readonly BenchResult[], x0: number): string {
 				`text-anchor="${size === largest ? 'end' : 'middle'}"`,
 			),
 		]),
-		text(
-			(panel.left + panel.width - panel.right) / 2,
-			panel.height - 6,
-			escapeXml(what),
-			'text-anchor="middle"',
-		),
+		text((panel.left + panel.width - panel.right) / 2, panel.height - 6, what, 'text-anchor="middle"'),
 		'</g>',
 	].join('\n');
 }
-
-const text = (x: number, y: number, content: string, attributes: string): string =>
-	`<text x="${round(x)}" y="${round(y)}" ${attributes}>${content}</text>`;
-
-const round = (value: number): number => Math.round(value * 10) / 10;
 
 const label = (value: number): string =>
 	value === 0
@@ -110,12 +101,3 @@ const label = (value: number): string =>
 		: value >= 100
 			? Math.round(value).toLocaleString('en')
 			: String(Number(value.toPrecision(2)));
-
-/** 1, 2 or 5 times a power of ten, not below `least`. */
-function niceStep(least: number): number {
-	const power = 10 ** Math.floor(Math.log10(least));
-	return (([1, 2, 5].find(factor => factor * power >= least) ?? 10) as number) * power;
-}
-
-const escapeXml = (content: string): string =>
-	content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');

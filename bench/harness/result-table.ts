@@ -11,15 +11,16 @@ export function printTable(results: readonly BenchResult[], effort: Effort): voi
 		colAligns: ['left', 'right', 'left', 'right', 'right', 'left'],
 		style: { head: [], border: [] },
 	});
-	for (const { case: name, value, unit, peer, ratio, better } of results) {
+	for (const { case: name, value, unit, peer, peerValue, ratio, better } of results) {
 		const figure = name === first.case ? unit : `${name.slice(first.case.length + 2)}, ${unit}`;
 		const ahead = better === 'higher' ? ratio > 1 : ratio < 1;
 		table.push([
 			figure,
 			readable(value),
 			peer,
-			readable(value / ratio),
-			ratio.toFixed(2),
+			readable(peerValue),
+			// Where one of the two has nothing, there is none.
+			Number.isFinite(ratio) && ratio > 0 ? ratio.toFixed(2) : '',
 			ahead ? 'better' : '',
 		]);
 	}
@@ -27,5 +28,6 @@ export function printTable(results: readonly BenchResult[], effort: Effort): voi
 }
 
 function readable(value: number): string {
+	if (value === 0) return '–';
 	return value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
 }
