@@ -57,7 +57,7 @@ test('users and projects are those of hil; health tells of its parts; a second s
 		t.is((await fetch(`${first.ops}${part}`)).status, 200);
 	t.deepEqual(await (await fetch(`${first.ops}/readyz`)).json(), {
 		ready: true,
-		checks: { store: { ok: true }, storage: { ok: true } },
+		checks: { store: { ok: true }, storage: { ok: true }, nodes: { ok: true } },
 	});
 	await first.close();
 	const second = await start();

@@ -26,7 +26,7 @@ import { operations } from './model/operation.ts';
 import { createNodeAtHil } from './node/node-at-hil.ts';
 import { nodeKinds } from './node/node-kinds.ts';
 import { noteConfigured } from './node/note-configured.ts';
-import { serveRecorded } from './node/serve-node.ts';
+import { serveRecorded } from './node/served-nodes.ts';
 import { watchOwners } from './node/watch-owners.ts';
 import { createRunner } from './operation/runner.ts';
 import type { ProvisionerSite } from './site.ts';
@@ -113,13 +113,14 @@ export async function openProvisioner(
 					app,
 				)
 			: createServer(app);
-		const main = await listen(server, { ...site.listen, clock });
-		opened.push(() => main.close());
-		// Whoever waits is answered before the listener closes.
-		opened.push(() => endings.close());
+		await uploads.start();
+		// Before anybody can ask for something else: operations and calls find everything served.
+		const serving = await serveRecorded(served);
+		opened.push(() => serving.close());
 		const checks = {
 			store: () => store.read(tx => tx.count(operations, { index: 'open', equals: 'yes' })),
 			storage: () => storage.check(),
+			nodes: () => serving.check(),
 			...Object.fromEntries(
 				[...networks].flatMap(([name, network]) => [
 					[`targets of ${name}`, () => network.targets.check()],
@@ -129,14 +130,17 @@ export async function openProvisioner(
 		};
 		const ops = await listen(createOpsServer({ registry, checks, clock }), { ...site.ops, clock });
 		opened.push(() => ops.close());
-		await uploads.start();
-		opened.push(await serveRecorded(served), noteConfigured({ ...served, onChange }));
+		opened.push(noteConfigured({ ...served, onChange }));
 		const owners = watchOwners({ ...served, kinds, runner, newId: randomUUID });
 		opened.push(() => owners.close());
 		const { collect: every } = site.storage;
 		const collecting = every === null ? undefined : collectRegularly({ ...shared, storage, every });
 		opened.push(() => collecting?.close());
 		await runner.start();
+		const main = await listen(server, { ...site.listen, clock });
+		opened.push(() => main.close());
+		// Whoever waits is answered before the listener closes.
+		opened.push(() => endings.close());
 		return { url: urlOf(site.tls ? 'https' : 'http', main), ops: urlOf('http', ops), close };
 	} catch (fault) {
 		await close();

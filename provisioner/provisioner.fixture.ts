@@ -23,7 +23,7 @@ import { createUploads } from './image/uploads.ts';
 import type { NodeAtHil } from './node/node-at-hil.ts';
 import { nodeKinds } from './node/node-kinds.ts';
 import { noteConfigured } from './node/note-configured.ts';
-import { serveRecorded } from './node/serve-node.ts';
+import { serveRecorded } from './node/served-nodes.ts';
 import { watchOwners } from './node/watch-owners.ts';
 import { createRunner, type Runner } from './operation/runner.ts';
 import type { ProvisionerDeps } from './provisioner-deps.ts';
@@ -113,13 +113,13 @@ export async function startProvisioner(
 	const own = { uploads, largestUpload, kinds, runner, endings, world, authenticator };
 	const deps = { ...served, ...own, version: '0.0.0' };
 	const listening = await listen(createServer(createProvisioner(deps)), { host: '127.0.0.1', port: 0 });
-	const stopServing = await serveRecorded(served);
+	const serving = await serveRecorded(served);
 	const stopNoting = noteConfigured({ ...served, onChange });
 	const watching = { ...served, kinds, runner, newId: randomUUID };
 	const owners = options.watchesOwners ? watchOwners(watching) : undefined;
 	t.teardown(async () => {
 		await owners?.close();
-		stopServing();
+		await serving.close();
 		stopNoting();
 		endings.close();
 		await listening.close(0);

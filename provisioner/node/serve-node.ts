@@ -2,7 +2,7 @@ import type { Logger } from '../../common/log/logger.ts';
 import type { Store } from '../../common/store/store.ts';
 import type { BootNetwork } from '../boot/boot-network.ts';
 import { provisionerErrors } from '../errors.ts';
-import { type Booting, bootings, nicsOf } from '../model/booting.ts';
+import { type Booting, nicsOf } from '../model/booting.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { TargetSpec } from '../target/targets.ts';
 import { plainName } from './plain-name.ts';
@@ -69,42 +69,4 @@ export async function tellNode(deps: ServeDeps, booting: Booting): Promise<void>
 export async function withdrawDisks(deps: ServeDeps, booting: Booting): Promise<void> {
 	for (const { network } of nicsOf(booting)) await networkOf(deps, network).targets.drop(booting.iqn);
 	for (const disk of booting.disks) await deps.storage.detach(disk);
-}
-
-/** Serves every node that is recorded, as after a start; and again what the storage has opened anew. */
-export async function serveRecorded(deps: ServeDeps): Promise<() => void> {
-	const recorded = await deps.store.read(tx => tx.list(bootings));
-	for (const { id, document } of recorded) {
-		try {
-			await serveDisks(deps, document);
-			await tellNode(deps, document);
-		} catch (fault) {
-			// The others boot all the same.
-			deps.logger.error({ err: fault, node: id }, 'a node cannot be served its disk');
-		}
-	}
-	const stopReattached = deps.storage.onReattached(disk => serveAgain(deps, disk));
-	const all = [...deps.networks.values()].map(({ targets }) => targets);
-	const stopOutages = deps.storage.onOutage?.({
-		// Before nodes can be told that their disks fail: they wait for a target that is away.
-		began() {
-			for (const targets of all) targets.halt();
-		},
-		ended() {
-			for (const targets of all) targets.resume();
-		},
-	});
-	return () => {
-		stopReattached();
-		stopOutages?.();
-	};
-}
-
-async function serveAgain(deps: ServeDeps, disk: string): Promise<void> {
-	const where = { index: 'disk', equals: disk };
-	for (const { id, document } of await deps.store.read(tx => tx.list(bootings, { where }))) {
-		await serveDisks(deps, document).catch(fault =>
-			deps.logger.error({ err: fault, node: id }, 'a node cannot be served its disk again'),
-		);
-	}
 }
