@@ -5,11 +5,11 @@ import type { Authenticator } from '../common/identity/asked-authenticator.ts';
 import type { Logger } from '../common/log/logger.ts';
 import type { Store } from '../common/store/store.ts';
 import type { Actor } from './authorize/actor.ts';
-import type { Matcher } from './clearing/matcher.ts';
 import type { World } from './core/world.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { MarketIndex } from './index/market-index.ts';
 import type { LeaseDriver } from './lease/driver.ts';
+import type { RoundLoss } from './round/rounds.ts';
 
 /** What the market's interface is made of. */
 export interface MarketDeps {
@@ -17,7 +17,10 @@ export interface MarketDeps {
 	readonly index: MarketIndex;
 	readonly authenticator: Authenticator<Actor>;
 	readonly driver: Pick<LeaseDriver, 'wake'>;
-	readonly matcher: Pick<Matcher, 'offered'>;
+	/** These servers can be had, or longer than before. */
+	offered(servers: readonly string[]): void;
+	/** Why a bid was not met in the last round. */
+	lossOf(bid: string): RoundLoss | undefined;
 	readonly deadlines: Pick<Deadlines, 'offer' | 'bid'>;
 	/** Those who wait for events are told under `events`. */
 	readonly endings: Pick<Endings, 'wait' | 'tell'>;

@@ -48,6 +48,7 @@ export async function openMarket(
 			fulfilment: createHilFulfilment({ hil, clock }),
 			authenticator: createAuthenticator({ ask: askHil({ url, ca }), clock }),
 			patience: site.deliverWithin,
+			rounds: site.rounds,
 			clock,
 			random: Math.random,
 			logger,

@@ -13,6 +13,8 @@ import { indexStore } from './index/indexed-store.ts';
 import { createLeaseDriver } from './lease/driver.ts';
 import type { Fulfilment } from './lease/fulfilment.ts';
 import type { MarketDeps } from './market-deps.ts';
+import { createRounds } from './round/rounds.ts';
+import { createSolver } from './round/solver.ts';
 
 export interface MarketParts {
 	readonly store: Store;
@@ -20,6 +22,10 @@ export interface MarketParts {
 	readonly authenticator: Authenticator<Actor>;
 	/** Seconds that a lease's delivery is tried for. */
 	readonly patience: number;
+	/** Seconds between two rounds; without it each bid is matched as it comes. */
+	readonly rounds?: number | undefined;
+	/** Milliseconds that the solver has for a pool of a round; five seconds when absent. */
+	readonly solverPatience?: number;
 	readonly clock: Clock;
 	readonly random: () => number;
 	readonly logger: Logger;
@@ -42,37 +48,62 @@ export async function runMarket(parts: MarketParts): Promise<RunningParts> {
 	const endings = createEndings(clock);
 	const onChange = (): void => endings.tell('events');
 	const now = (): number => Math.floor(clock.now() / 1000);
-	const world = (actor: Actor): World => ({ actor, now: now(), newId: randomUUID, index });
-	const shared = { store, clock, logger };
-	const matcher = createMatcher({
-		...shared,
+	const world = (actor: Actor): World => ({
+		actor,
+		now: now(),
+		newId: randomUUID,
 		index,
-		world: () => ({ now: now(), newId: randomUUID, index }),
-		onLease: id => {
-			driver.wake(id);
-			onChange();
-		},
+		inRounds: parts.rounds !== undefined,
 	});
+	const shared = { store, clock, logger };
+	const onLease = (id: string): void => {
+		driver.wake(id);
+		onChange();
+	};
+	const rounds =
+		parts.rounds === undefined
+			? undefined
+			: createRounds({
+					...shared,
+					index,
+					newId: randomUUID,
+					solver: createSolver(),
+					every: parts.rounds,
+					patience: parts.solverPatience ?? 5000,
+					onLease,
+					onChange,
+				});
+	const matcher = rounds
+		? undefined
+		: createMatcher({
+				...shared,
+				index,
+				world: () => ({ now: now(), newId: randomUUID, index }),
+				onLease,
+			});
+	const offered: MarketDeps['offered'] = servers => matcher?.offered(servers);
 	const driver = createLeaseDriver({
 		...shared,
 		fulfilment,
 		patience,
 		random,
-		onFreed: servers => matcher.offered(servers),
+		onFreed: offered,
 		onChange,
 	});
 	const deadlines = createDeadlines({ ...shared, onChange });
 	await deadlines.start();
 	await driver.start();
 	// Something may have come that nobody was told of.
-	matcher.offered();
+	matcher?.offered();
+	rounds?.start();
 	return {
 		deps: {
 			...shared,
 			index,
 			authenticator,
 			driver,
-			matcher,
+			offered,
+			lossOf: bid => rounds?.lossOf(bid),
 			deadlines,
 			endings,
 			world,
@@ -81,7 +112,8 @@ export async function runMarket(parts: MarketParts): Promise<RunningParts> {
 		},
 		async idle() {
 			for (let n = 0; n < 3; n++) {
-				await matcher.idle();
+				await rounds?.idle();
+				await matcher?.idle();
 				await deadlines.idle();
 				await driver.idle();
 			}
@@ -89,7 +121,8 @@ export async function runMarket(parts: MarketParts): Promise<RunningParts> {
 		async close() {
 			endings.close();
 			await deadlines.close();
-			await matcher.close();
+			await rounds?.close();
+			await matcher?.close();
 			await driver.close();
 		},
 	};

@@ -35,6 +35,8 @@ const siteSchema = (folder: string) => {
 			}),
 			/** Seconds after a lease's start until which its servers can come; then it has failed. */
 			deliverWithin: z.int().min(1).max(86_400).default(900),
+			/** Seconds between two rounds in which bids are cleared together; without it each is matched as it comes. */
+			rounds: z.int().min(1).max(86_400).optional(),
 			log: z
 				.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
 				.default({ level: 'info' }),

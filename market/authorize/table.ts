@@ -52,6 +52,7 @@ export const rules = {
 	'credits.line': 'admin',
 	'price.list': 'any',
 	'calendar.show': 'any',
+	'round.list': 'any',
 	'event.list': 'any',
 } as const satisfies Readonly<Record<string, Rule>>;
 

@@ -27,6 +27,8 @@ export interface World {
 	readonly newId: () => string;
 	/** Of the store that the transaction is of. */
 	readonly index: MarketIndex;
+	/** Bids wait for the next round, instead of being matched on arrival. */
+	readonly inRounds?: boolean;
 }
 
 /**
@@ -46,7 +48,9 @@ export async function placeBid(
 	if (before) return before;
 	checkTimes(terms, now);
 	const wish = await wishOf(tx, terms, now);
-	const match = matchWish(index, wish);
+	if (world.inRounds && terms.waitUntil === null)
+		throw marketErrors.BidRefused('Bids are cleared in rounds here: say until when it waits.');
+	const match = world.inRounds ? undefined : matchWish(index, wish);
 	const kept = { terms, key, placedAt: now };
 	const id = newId();
 	if (match) {
@@ -77,7 +81,7 @@ export async function retryBid(tx: Transaction, id: string, world: World): Promi
 }
 
 /** Makes a bid that waits a lease. `price`: see `reserve`. */
-async function leaseTo(
+export async function leaseTo(
 	tx: Transaction,
 	{ id, bid, match, price }: { id: string; bid: Bid; match: Match; price?: number },
 	world: Pick<World, 'now' | 'newId'>,

@@ -12,7 +12,7 @@ export type Wish = Pick<
 > & { readonly servers: Choice; readonly highest: number };
 
 /** Whether servers of a kind are what is asked for, as far as the kind tells. */
-const isOfKind = ({ servers, attestations }: Wish, kind: ServerKind): boolean =>
+export const isOfKind = ({ servers, attestations }: Wish, kind: ServerKind): boolean =>
 	attestations.every(each => kind.attestations.includes(each)) &&
 	('names' in servers || isChosen('', kind, servers));
 
@@ -55,7 +55,7 @@ export const lastStart = ({ latest, length, deadline }: Wish): number =>
 	deadline === null ? latest : Math.min(latest, deadline - length);
 
 /** Whether its terms let the bid's project have it for so long. */
-const isOpenTo = ({ document }: IndexedOffer, { project, length }: Wish): boolean =>
+export const isOpenTo = ({ document }: IndexedOffer, { project, length }: Wish): boolean =>
 	length >= document.shortest &&
 	length <= document.longest &&
 	document.project !== project &&

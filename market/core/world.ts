@@ -9,4 +9,6 @@ export interface World {
 	readonly newId: () => string;
 	/** Of the store that the transaction is of. */
 	readonly index: MarketIndex;
+	/** Bids wait for the next round, instead of being matched on arrival. */
+	readonly inRounds: boolean;
 }

@@ -4,10 +4,13 @@ import { isFor } from '../authorize/decide.ts';
 import { whoSees } from '../calendar/offers.ts';
 import { mustFindServer, ownerOf } from '../calendar/server.ts';
 import { leasedSpans, spansWithin } from '../calendar/span.ts';
+import { listPage } from '../core/pages.ts';
 import { listEvents } from '../event/events.ts';
 import type { MarketDeps } from '../market-deps.ts';
 import { listTrades } from '../price/history.ts';
 import { mostParts, occupancyOf } from '../price/occupancy.ts';
+import { rounds } from '../round/round.ts';
+import { pageArguments } from './page-arguments.ts';
 import { type MarketRoute, reads } from './route.ts';
 import * as views from './views.ts';
 
@@ -77,6 +80,18 @@ export const calendarRoutes = (): readonly MarketRoute[] => [
 				offered,
 				leased: leased.map(({ start: begin, end }) => ({ start: begin, end })),
 			};
+		},
+	}),
+	reads({
+		path: '/rounds',
+		action: 'round.list',
+		summary:
+			'Rounds in which bids were cleared together, oldest first: prices, gains, and the most that there could be',
+		body: pageArguments,
+		answer: views.rounds,
+		verb: async (tx, page) => {
+			const { page: found, next } = await listPage(tx, rounds, { ...page, show: (_, each) => each });
+			return { rounds: found, next };
 		},
 	}),
 	{

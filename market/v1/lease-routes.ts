@@ -29,9 +29,9 @@ const whereOf = (project: string | undefined) =>
 	project === undefined ? { index: 'open', equals: 'yes' } : { index: 'project', equals: project };
 
 /** A lease was changed: it goes on, and its servers may be free sooner. */
-const changed = (view: ReturnType<typeof viewLease>, { driver, matcher }: MarketDeps): unknown => {
+const changed = (view: ReturnType<typeof viewLease>, { driver, offered }: MarketDeps): unknown => {
 	driver.wake(view.id);
-	matcher.offered(view.servers.map(({ server }) => server));
+	offered(view.servers.map(({ server }) => server));
 	return view;
 };
 
@@ -93,6 +93,10 @@ export const leaseRoutes = (): readonly MarketRoute[] => [
 		answer: views.why,
 		verb: async (tx, { bid }, { index, now }) =>
 			explain(index, await wishOf(tx, (await mustFindBid(tx, bid)).terms, now)),
+		after: (why, { lossOf }, { bid }) => {
+			const lastRound = lossOf(bid);
+			return { ...why, ...(lastRound && { lastRound }) };
+		},
 	}),
 	changes('POST', {
 		path: '/bids/{bid}/withdraw',

@@ -47,8 +47,8 @@ export const offerRoutes = (): readonly MarketRoute[] => [
 			await recordServer(tx, { name: server, owner, properties, attestations }, now);
 			return viewServer(server, await mustFindServer(tx, server));
 		},
-		after: (view, { matcher }, { server }) => {
-			matcher.offered([server]);
+		after: (view, { offered }, { server }) => {
+			offered([server]);
 			return view;
 		},
 	}),
@@ -98,9 +98,9 @@ export const offerRoutes = (): readonly MarketRoute[] => [
 			const id = await makeOffer(tx, terms, world);
 			return viewOffer(id, await mustFindOffer(tx, id));
 		},
-		after: (view, { matcher, deadlines }) => {
+		after: (view, { offered, deadlines }) => {
 			deadlines.offer(view.id);
-			matcher.offered(view.servers);
+			offered(view.servers);
 			return view;
 		},
 	}),

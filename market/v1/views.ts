@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { priceText } from '../calendar/price.ts';
 import { bidTerms } from '../clearing/bid.ts';
 import { leaseState } from '../lease/lease.ts';
+import { round } from '../round/round.ts';
 
 /** Seconds since the epoch. */
 const second = z.int();
@@ -88,7 +89,13 @@ const whyShape = {
 	/** The least price of what is right but for its price. */
 	cheapest: priceText.optional(),
 };
-export const why = z.strictObject(whyShape);
+export const why = z.strictObject({
+	...whyShape,
+	/** `price`: it would pay less than that. `room`: at that price, the servers went where the gains were larger. */
+	lastRound: z
+		.strictObject({ at: second, reason: z.enum(['price', 'room']), price: priceText.nullable() })
+		.optional(),
+});
 /** What became of a bid that was placed. */
 export const placed = z.discriminatedUnion('outcome', [
 	z.strictObject({ outcome: z.literal('leased'), bid: z.string(), lease }),
@@ -146,6 +153,8 @@ export const serverCalendar = z.strictObject({
 	offered: z.array(z.strictObject({ start: second, end: second, price: priceText, offer: z.string() })),
 	leased: z.array(interval),
 });
+
+export const rounds = z.strictObject({ rounds: z.array(round), next });
 
 export const events = z.strictObject({
 	events: z.array(z.strictObject({ id: z.string(), at: second, kind: z.string(), of: z.string() })),

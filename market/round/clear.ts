@@ -1,0 +1,100 @@
+import { curveBound } from './bound.ts';
+import { askOf, awardGreedily } from './greedy.ts';
+import { modelOf } from './model.ts';
+import { type Award, gainOf, type Pool } from './pool.ts';
+import type { Solver } from './solver.ts';
+
+/** What became of a pool. */
+export interface Cleared {
+	/** Microcredits for a second of any server of the pool; undefined when nothing was awarded. */
+	readonly price: number | undefined;
+	readonly awards: readonly Award[];
+	/** Microcredits that buyers and sellers have of it together. */
+	readonly gains: bigint;
+	/** No awards whatever could have more; by a linear program, or for large pools by the curves of demand and supply. */
+	readonly bound: number;
+	/** `exact`: no awards at one price have more gains. */
+	readonly by: 'exact' | 'greedy';
+}
+
+/** Bids and servers of a pool, and prices that are tried: beyond them it is cleared by hand. */
+const exactLimits = { bids: 40, slots: 400, prices: 24 } as const;
+
+/**
+ * Clears a pool at one price. The gains are as large as they can be at any one price, if the pool is small enough for the
+ * solver; else as large as they come out by hand, with a bound to compare. Every bid that is awarded something would pay the
+ * price or more, every offer that gives something asks the price or less: the price is half-way between the dearest ask and
+ * the lowest limit of those. `patience`: milliseconds for the solver, after which the pool is cleared by hand.
+ */
+export async function clearPool(
+	pool: Pool,
+	{ solver, patience }: { readonly solver: Solver; readonly patience: number },
+): Promise<Cleared> {
+	const greedy = awardGreedily(pool);
+	let best = greedy;
+	let by: Cleared['by'] = 'greedy';
+	let bound = curveBound(pool);
+	if (isSmall(pool)) {
+		const relaxed = modelOf(pool);
+		if (relaxed && relaxed.choices.length > 0) {
+			const answer = await solver.solve(relaxed.text(true), patience);
+			if (answer.status === 'optimal') bound = Math.min(bound, answer.objective * relaxed.scale);
+		} else if (relaxed) bound = 0;
+		const exact =
+			relaxed &&
+			(await exactAwards(pool, { solver, deadline: performance.now() + patience, atLeast: totalOf(greedy) }));
+		if (exact) {
+			by = 'exact';
+			if (exact !== 'none better') best = exact;
+		}
+	}
+	const gains = totalOf(best);
+	if (best.length === 0) return { price: undefined, awards: [], gains, bound, by };
+	const ask = best.reduce((most, award) => Math.max(most, askOf(award)), 0);
+	const limit = best.reduce((least, { bid }) => Math.min(least, bid.wish.highest), Number.MAX_SAFE_INTEGER);
+	if (ask > limit) throw new Error('awards that no one price fits');
+	return { price: Math.floor((ask + limit) / 2), awards: best, gains, bound, by };
+}
+
+const totalOf = (awards: readonly Award[]): bigint => awards.reduce((sum, award) => sum + gainOf(award), 0n);
+
+function isSmall({ bids, lanes }: Pool): boolean {
+	let slots = 0;
+	for (const lane of lanes.values()) slots += lane.length;
+	return bids.length > 0 && bids.length <= exactLimits.bids && slots <= exactLimits.slots;
+}
+
+/** The best awards at any one price; undefined when that could not be found out. */
+async function exactAwards(
+	pool: Pool,
+	{
+		solver,
+		deadline,
+		atLeast,
+	}: { readonly solver: Solver; readonly deadline: number; readonly atLeast: bigint },
+): Promise<Award[] | 'none better' | undefined> {
+	// With any price, the dearest ask that is taken would do as well.
+	const asks = new Set([...pool.lanes.values()].flat().map(({ offer }) => offer.price));
+	const hopeful = [...asks]
+		.map(price => ({ price, bound: curveBound(pool, price) }))
+		.sort((a, b) => b.bound - a.bound || a.price - b.price);
+	if (hopeful.length > exactLimits.prices) return undefined;
+	let best: Award[] | 'none better' = 'none better';
+	let gains = atLeast;
+	for (const { price, bound } of hopeful) {
+		if (bound <= Number(gains)) break;
+		const model = modelOf(pool, price);
+		if (!model) return undefined;
+		if (model.choices.length === 0) continue;
+		const left = deadline - performance.now();
+		if (left <= 0) return undefined;
+		const answer = await solver.solve(model.text(false), left);
+		if (answer.status !== 'optimal') return undefined;
+		const awards = model.awards(new Map(answer.values));
+		const found = totalOf(awards);
+		if (found <= gains) continue;
+		best = awards;
+		gains = found;
+	}
+	return best;
+}
