@@ -1,4 +1,4 @@
-import type { OperationView } from '../../provisioner/client.ts';
+import type { OperationView, ProvisionerClient } from '../../provisioner/client.ts';
 import type { CliContext } from '../context.ts';
 import { dateText, painter, printFields, printJson, printLine, printTable, relativeTime } from '../output.ts';
 import { operationEnd } from '../provisioner/operation-end.ts';
@@ -50,7 +50,7 @@ export const showOperation = (
 	options: ProvisionerOptions,
 ): Promise<number> =>
 	withProvisioner(context, options, async ({ client }) =>
-		printOperation(context, options, await client.operation(id)),
+		printOperation(context, client, options, await client.operation(id)),
 	);
 
 /** `bimetal operation follow OPERATION`: until it has ended; as JSON, a line for each state that it comes to. */
@@ -63,7 +63,7 @@ export const followOperation = (
 		const onChange = (now: OperationView): void =>
 			void context.stdout.write(`${visible(JSON.stringify(now))}\n`);
 		const ended = await operationEnd(context, connection, { id }, options.json ? { onChange } : {});
-		return options.json ? 0 : printOperation(context, options, ended);
+		return options.json ? 0 : printOperation(context, connection.client, options, ended);
 	});
 
 /** `bimetal operation cancel OPERATION` */
@@ -73,23 +73,27 @@ export const cancelOperation = (
 	options: ProvisionerOptions,
 ): Promise<number> =>
 	withProvisioner(context, options, async ({ client }) =>
-		printOperation(context, options, await client.cancel(id)),
+		printOperation(context, client, options, await client.cancel(id)),
 	);
 
-function printOperation(context: CliContext, { json }: ProvisionerOptions, operation: OperationView): number {
+async function printOperation(
+	context: CliContext,
+	client: ProvisionerClient,
+	{ json }: ProvisionerOptions,
+	operation: OperationView,
+): Promise<number> {
 	if (json) {
 		printJson(context, operation);
 		return 0;
 	}
 	const { progress, error, reason, attempts, note, during } = operation;
 	const configured = configuredText(operation);
-	const subject = [operation.image, operation.disk, operation.node].filter(each => each !== null);
 	printFields(context, [
 		['operation', painter(context)('bold', visible(operation.id))],
 		['kind', visible(operation.kind)],
 		['status', statusText(context, operation)],
 		['project', visible(operation.project)],
-		['about', visible(subject.join(', ')) || '-'],
+		['about', visible((await subjectsOf(client, operation)).join(', ')) || '-'],
 		['asked', visible(`${dateText(operation.askedAt)} by ${operation.asker}`)],
 		['stages', operation.stages.map(stageText).join('\n') || '-'],
 		...(progress ? [['progress', amountText(progress.done, progress.total)] as const] : []),
@@ -100,6 +104,26 @@ function printOperation(context: CliContext, { json }: ProvisionerOptions, opera
 		...(during === null ? [] : [['in stage', visible(during)] as const]),
 	]);
 	return 0;
+}
+
+/** What an operation is about, by names; by ids where it is gone. */
+async function subjectsOf(
+	client: ProvisionerClient,
+	{ node, disk, image }: OperationView,
+): Promise<readonly string[]> {
+	const diskName = async (id: string): Promise<string> => {
+		const found = await client.disk(id).catch(() => undefined);
+		return `disk ${found ? `${found.project}/${found.name}` : id}`;
+	};
+	const imageName = async (id: string): Promise<string> => {
+		const found = await client.image(id).catch(() => undefined);
+		return `image ${found?.reference ?? id}`;
+	};
+	return [
+		...(node === null ? [] : [`node ${node}`]),
+		...(disk === null ? [] : [await diskName(disk)]),
+		...(image === null ? [] : [await imageName(image)]),
+	];
 }
 
 const stageText = ({ name, ms, isOver }: OperationView['stages'][number]): string =>

@@ -1,9 +1,11 @@
 // The commands of nodes that boot from images, against a real provisioner and a real hil over HTTP.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
+import { listen } from '../../common/http/listen.ts';
 import { bmc, startNodeBench } from '../../provisioner/node/node-bench.fixture.ts';
 import { hilProfiles } from '../hil/hil-profile.ts';
 import { createTerminal, type Ran } from '../test-terminal.ts';
@@ -107,7 +109,7 @@ test('what waits for another party is told; Ctrl-C leaves it, and it is followed
 	t.is(states.at(-1), 'FAILED');
 	t.regex(followed.err, /power: alice has cancelled it\n {2}try: .*everything is as it was before/);
 	t.deepEqual(await provisioner.ok('GET', '/v1/disks'), { disks: [] });
-	t.regex((await run('operation', 'show', id)).out, /in stage +power/);
+	t.regex((await run('operation', 'show', id)).out, /about +node n1, disk .*in stage +power/s);
 });
 
 /** A terminal whose user presses Ctrl-C once it says that something waits. */
@@ -122,6 +124,40 @@ function createWaiting(terminal: (tty?: boolean) => ReturnType<typeof createTerm
 	});
 	return { terminal: waiting };
 }
+
+test('a provisioner that is away for a while is waited for; one that stays away is not', async t => {
+	const { home, hil, provisioner, run } = await start(t);
+	let isAway = false;
+	let lost = 0;
+	const relay = createServer((asked, answered) => {
+		// From the first look at the operation on it is away, for three looks.
+		if (asked.url?.startsWith('/v1/operations/') && (isAway || lost < 3)) {
+			lost++;
+			asked.socket.destroy();
+			return;
+		}
+		const { method, headers } = asked;
+		const onward = httpRequest(`${provisioner.url}${asked.url}`, { method, headers }, answer => {
+			answered.writeHead(answer.statusCode ?? 500, answer.headers);
+			answer.pipe(answered);
+		});
+		asked.pipe(onward);
+	});
+	const { port, close } = await listen(relay, { host: '127.0.0.1', port: 0 });
+	t.teardown(() => close(0));
+	const passwordFile = path.join(home, 'alice.password');
+	const url = `http://127.0.0.1:${port}`;
+	await hilProfiles.save(home, { name: 'cut', url: hil.url, user: 'alice', passwordFile, provisioner: url });
+	const waited = await run('provision', 'n1', 'debian', '--as', 'cut');
+	t.is(waited.code, 0, waited.err);
+	t.is(lost, 3);
+	t.regex(waited.err, /the provisioner does not answer; trying again\n/);
+	t.regex(waited.out, /^n1 boots from red\/n1/);
+	isAway = true;
+	const left = await run('deprovision', 'n1', '--as', 'cut');
+	t.is(left.code, 7);
+	t.regex(left.err, /does not answer\n {2}try: bimetal operation follow \S+ --as cut, once it answers/);
+});
 
 test('a node is saved and made again, on a node that is named; without waiting it is told how to follow it', async t => {
 	const { hil, run } = await start(t);

@@ -3,9 +3,11 @@ export const provisionerHints: Readonly<Record<string, (bimetal: string) => stri
 	ProvisionerUnreachable: bimetal => `is it running? '${bimetal} provisioner -c provisioner.yaml' starts it`,
 	ProvisionerNotTrusted: () => "give the site CA's certificate with --ca FILE",
 	Forbidden: bimetal => `${bimetal} hil whoami — which projects you are in; --as NAME acts as somebody else`,
-	NotThere: bimetal => `${bimetal} image list, ${bimetal} disk list, ${bimetal} operation list`,
+	NotThere: bimetal =>
+		`${bimetal} provisioned, ${bimetal} image list, ${bimetal} disk list — show what there is for you`,
 	NameTaken: () => 'another name',
-	InUse: bimetal => `${bimetal} disk list, ${bimetal} operation list — what is in the way`,
+	InUse: bimetal =>
+		`${bimetal} provisioned, ${bimetal} disk list, ${bimetal} operation list — what is in the way`,
 	Protected: bimetal => `${bimetal} image protect IMAGE --off`,
 	Ambiguous: () => 'one of these',
 	NotReady: bimetal => `${bimetal} operation list — how it gets on`,

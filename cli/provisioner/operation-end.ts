@@ -36,19 +36,21 @@ export async function operationEnd(
 	const progress = onChange ? undefined : operationProgress(context);
 	let seen: number | undefined;
 	let isEnded = false;
+	let isKnown = 'revision' in begun;
 	let retries = 0;
 	try {
 		for (;;) {
 			const look = progress && context.stderr.isTTY ? liveLook : quietLook;
 			const now = await client.operation(id, seen === undefined ? 0 : look, seen).catch(async fault => {
 				const isAway = fault instanceof BimetalError && fault.code === 'ProvisionerUnreachable';
-				// Of one that was never reached it is said at once.
-				if (!isAway || seen === undefined || ++retries > mostRetries) throw fault;
+				// Where nothing was heard of it yet, the address may be wrong.
+				if (!isAway || !isKnown || ++retries > mostRetries) throw fault;
 				progress?.say('the provisioner does not answer; trying again');
 				await sleep(context.clock, retryEvery, signal);
 				return undefined;
 			});
 			if (!now) continue;
+			isKnown = true;
 			retries = 0;
 			if (now.revision !== seen) onChange?.(now);
 			isEnded = now.endedAt !== null;
@@ -61,7 +63,7 @@ export async function operationEnd(
 		if (isEnded || !(error instanceof BimetalError)) throw error;
 		const next = `${bimetal} operation follow ${id}${suffix} — it goes on; ${bimetal} operation cancel ${id}${suffix} ends it`;
 		if (error.code === 'Interrupted') throw hinted(error, next);
-		if (error.code === 'ProvisionerUnreachable' && seen !== undefined)
+		if (error.code === 'ProvisionerUnreachable' && isKnown)
 			throw hinted(
 				error,
 				`${bimetal} operation follow ${id}${suffix}, once it answers: it takes up what was begun`,

@@ -118,5 +118,6 @@ function coarseNote(operation: OperationView): string {
 	const { progress, note, error } = operation;
 	if (progress === null || note !== null || error !== null) return stageNote(operation);
 	const { done, total } = progress;
-	return total === null || total === 0 ? '' : `${Math.floor((done / total) * 10) * 10} %`;
+	const tenths = total === null || total === 0 ? 0 : Math.floor((done / total) * 10);
+	return tenths === 0 ? '' : `${tenths * 10} %`;
 }
