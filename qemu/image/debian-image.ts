@@ -1,23 +1,38 @@
 import { createHash } from 'node:crypto';
-import { access, constants, copyFile, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import {
+	access,
+	constants,
+	copyFile,
+	mkdtemp,
+	readdir,
+	readFile,
+	rename,
+	rm,
+	truncate,
+	writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 import { cacheFolder, fetchPackages } from '../debian/fetch-packages.ts';
 import { unpackPackages } from '../debian/unpack-packages.ts';
 import { makeDiskImage } from '../guest/disk-image.ts';
-import { makeExt4, putIntoExt4 } from '../guest/ext4-volume.ts';
+import { copyInto, makeExt4, putIntoExt4 } from '../guest/ext4-volume.ts';
 import { unifiedKernel } from '../guest/unified-kernel.ts';
+import { fullEntries, fullPackages, fullSize, fullSystem } from './full-system.ts';
 import { initialRoot } from './initial-root.ts';
 import { smallSystem } from './small-system.ts';
 import { textOf } from './system-files.ts';
 
 const suite = 'trixie';
 const packages = [
-	...['linux-image-amd64', 'busybox-static', 'open-iscsi', 'wget', 'dropbear-bin'],
+	...['linux-image-amd64', 'busybox-static', 'open-iscsi', 'wget', 'dropbear-bin', 'dmsetup'],
 	...['syslinux', 'syslinux-common', 'systemd-boot-efi'],
 ];
 
 const commandLine =
 	'console=ttyS0,115200n8 quiet panic=10 mitigations=off audit=0 lsm= cryptomgr.notests init_on_alloc=0';
+
+/** Bytes. */
+const smallSize = 256 * 2 ** 20;
 
 export interface BuildOptions {
 	/** A folder to keep it in; see `cacheFolder`. */
@@ -26,6 +41,10 @@ export interface BuildOptions {
 	readonly trust?: string | undefined;
 	/** Where to; beside the packages, to be taken again, when absent. */
 	readonly to?: string | undefined;
+	/** Debian with systemd, cloud-init and SSH, as root alone can build it. */
+	readonly isFull?: boolean | undefined;
+	/** More packages of Debian's for that. */
+	readonly packages?: readonly string[] | undefined;
 	readonly onProgress?: (step: string) => void;
 }
 
@@ -43,12 +62,13 @@ export interface BuiltImage {
  */
 export async function buildDebianImage(options: BuildOptions = {}): Promise<BuiltImage> {
 	const { cache = cacheFolder(), trust, to, onProgress = () => undefined } = options;
-	const debs = [
-		...(await fetchPackages({ suite, architecture: 'amd64', packages, cache, onProgress })),
-	].sort();
-	const kept = path.join(cache, `image-${await nameOf(debs, trust)}.qcow2`);
+	const more = options.isFull ? [...fullPackages, ...(options.packages ?? [])] : [];
+	const wanted = [...new Set([...packages, ...more])];
+	const fetched = await fetchPackages({ suite, architecture: 'amd64', packages: wanted, cache, onProgress });
+	const debs = [...fetched].sort();
+	const kept = path.join(cache, `image-${await nameOf(debs, JSON.stringify([trust, more]))}.qcow2`);
 	const file = to ?? kept;
-	const recipe = `debian ${suite}, small`;
+	const recipe = `debian ${suite}, ${options.isFull ? ['full', ...(options.packages ?? [])].join(' ') : 'small'}`;
 	const isThere = await access(kept).then(
 		() => true,
 		() => false,
@@ -62,8 +82,23 @@ export async function buildDebianImage(options: BuildOptions = {}): Promise<Buil
 		onProgress('Unpacking packages');
 		const root = path.join(work, 'packages');
 		await unpackAll(debs, root);
-		onProgress('Making the file systems');
-		await make(work, root, trust);
+		const rootFile = path.join(work, 'root.ext4');
+		const size = options.isFull ? fullSize : smallSize;
+		if (options.isFull) {
+			const sources = path.join(cache, `apt-${suite}-amd64`, 'etc', 'sources.list');
+			const system = await fullSystem({ cache, work, suite, sources, packages: more, debs, onProgress });
+			await writeFile(rootFile, '');
+			await truncate(rootFile, size);
+			await copyInto(system, rootFile, 0);
+			await putIntoExt4(rootFile, await fullEntries());
+		} else {
+			const busybox = await readFile(path.join(root, 'usr/bin/busybox'));
+			await makeExt4(rootFile, { label: 'bimetal-root', size });
+			await putIntoExt4(rootFile, await smallSystem(root, busybox));
+		}
+		if (trust) await putIntoExt4(rootFile, { 'etc/bimetal/authorities.pem': textOf(trust) });
+		onProgress('Making the disk');
+		await makeDisk(work, root, { file: rootFile, size });
 		await move(path.join(work, 'image.qcow2'), file);
 		return { file, recipe };
 	} finally {
@@ -83,8 +118,8 @@ async function move(from: string, to: string): Promise<void> {
 }
 
 /** Stands for the packages, by their versions, and for the code and the files that make an image of them. */
-async function nameOf(debs: readonly string[], trust = ''): Promise<string> {
-	const hash = createHash('sha256').update(`${trust}\0`);
+async function nameOf(debs: readonly string[], of: string): Promise<string> {
+	const hash = createHash('sha256').update(`${of}\0`);
 	for (const deb of debs) hash.update(`${path.basename(deb)}\n`);
 	for (const folder of ['.', '../guest']) {
 		const at = new URL(`${folder}/`, import.meta.url);
@@ -104,34 +139,32 @@ async function unpackAll(debs: readonly string[], root: string): Promise<void> {
 	const parts = ['drivers', 'fs', 'lib', 'crypto', 'arch', 'net'];
 	const modules = parts.map(part => `./usr/lib/modules/*/kernel/${part}/*`);
 	await unpackPackages(of('linux-image-6', 'linux-image-7'), root, ['./boot/vmlinuz-*', ...modules]);
-	const whole = ['busybox-static_', 'open-iscsi_', 'wget_', 'dropbear-bin_', 'syslinux', 'systemd-boot-efi_'];
+	const whole = [
+		'busybox-static_',
+		'open-iscsi_',
+		'wget_',
+		'dropbear-bin_',
+		'dmsetup_',
+		'syslinux',
+		'systemd-boot-efi_',
+	];
 	await unpackPackages(of(...whole), root);
 	// Of the others only what programs may need to run.
 	await unpackPackages(of('lib', 'zlib1g_'), root, ['*.so', '*.so.*', './usr/lib64/*', './lib64/*']);
 }
 
-async function make(work: string, root: string, trust: string | undefined): Promise<void> {
+async function makeDisk(work: string, root: string, file: { file: string; size: number }): Promise<void> {
 	const read = (name: string): Promise<Buffer> => readFile(path.join(root, name));
 	const [image = ''] = (await readdir(path.join(root, 'boot'))).filter(name => name.startsWith('vmlinuz-'));
 	const kernel = await read(`boot/${image}`);
-	const busybox = await read('usr/bin/busybox');
-	const initrd = await initialRoot(root, busybox);
-	const rootFile = path.join(work, 'root.ext4');
-	const size = 256 * 1024 * 1024;
-	await makeExt4(rootFile, { label: 'bimetal-root', size });
-	await putIntoExt4(rootFile, await smallSystem(root, busybox));
-	if (trust !== undefined) await putIntoExt4(rootFile, { 'etc/bimetal/authorities.pem': textOf(trust) });
+	const initrd = await initialRoot(root, await read('usr/bin/busybox'));
+	const stub = await read('usr/lib/systemd/boot/efi/linuxx64.efi.stub');
 	await makeDiskImage(work, 'image.qcow2', {
 		kernel,
 		initrd,
 		commandLine,
-		efiProgram: unifiedKernel({
-			stub: await read('usr/lib/systemd/boot/efi/linuxx64.efi.stub'),
-			kernel,
-			initrd,
-			commandLine,
-		}),
+		efiProgram: unifiedKernel({ stub, kernel, initrd, commandLine }),
 		masterBootRecord: await read('usr/lib/syslinux/mbr/mbr.bin'),
-		root: { file: rootFile, size },
+		root: file,
 	});
 }

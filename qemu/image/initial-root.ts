@@ -4,7 +4,7 @@ import { gzip } from 'node:zlib';
 import { cpioArchive, type RootEntry } from '../guest/cpio-archive.ts';
 import { openModules } from '../guest/kernel-modules.ts';
 import { withLibraries } from './shared-libraries.ts';
-import { busyboxLinks, programOf, systemFile } from './system-files.ts';
+import { busyboxLinks, ownPrograms, programOf, systemFile } from './system-files.ts';
 
 /** The modules that find-root loads, in groups that it knows: some are for cards that not every server has. */
 const groups: Readonly<Record<string, readonly string[]>> = {
@@ -14,6 +14,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
 	ahci: ['ahci'],
 	disks: ['sd_mod', 'ext4', 'crc32c_generic'],
 	iscsi: ['iscsi_tcp', 'iscsi_ibft'],
+	multipath: ['dm_multipath', 'dm_round_robin'],
 };
 
 /** What finds the root, and is process 1 until then: gzipped cpio. `root`: a folder of unpacked packages. */
@@ -23,12 +24,12 @@ export async function initialRoot(root: string, busybox: Buffer): Promise<Buffer
 	const entries: Record<string, RootEntry> = {
 		'bin/busybox': programOf(busybox),
 		init: programOf(await systemFile('find-root')),
-		'etc/bimetal/told': programOf(await systemFile('told')),
+		...(await ownPrograms('told', 'told-address', 'join-paths', 'keep-paths')),
 		'dev/console': { kind: 'device', major: 5, minor: 1 },
 		...busyboxLinks,
 		...Object.fromEntries(folders.map(name => [name, { kind: 'folder' } as const])),
 	};
-	for (const [name, content] of await withLibraries(root, ['usr/sbin/iscsistart']))
+	for (const [name, content] of await withLibraries(root, ['usr/sbin/iscsistart', 'usr/sbin/dmsetup']))
 		entries[name] = programOf(content);
 	for (const [name, modules] of Object.entries(groups)) {
 		const ordered = await order(...modules);

@@ -34,20 +34,29 @@ export interface ProvisionedRack {
 	readonly provisioner: ProvisionerProgram;
 	/** The VLAN that hil has given network `boot`. */
 	readonly vlan: number;
+	/** Those of all networks. */
+	readonly vlans: readonly number[];
 	/** A cable from this machine into a port of the rack's switch, on a VLAN: the name of the device at our end. */
 	plugIn(vlan: number): Promise<string>;
 	/** The number of a process that the provisioner has started; 0 while there is none. */
 	daemon(program: string): Promise<number>;
 }
 
-/** @param server what each of them is, as in rack.yaml, without its disk */
+/**
+ * @param server what each of them is, as in rack.yaml, without its disk
+ * @param networks provisioning networks: a NIC of each node, eth0 and so on, is plugged in for each, and on none
+ */
 export async function startProvisionedRack(
 	t: ExecutionContext,
-	{ count, server }: { readonly count: number; readonly server: string },
+	{
+		count,
+		server,
+		networks = ['boot'],
+	}: { readonly count: number; readonly server: string; readonly networks?: readonly string[] },
 ): Promise<ProvisionedRack> {
 	const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'bm-netboot-')));
 	t.teardown(() => rm(folder, { recursive: true, force: true }));
-	const { rack, network } = await startRack(t, folder, count, server);
+	const { rack, network } = await startRack(t, folder, count, `${server}, nics: ${networks.length}`);
 	const { nodes } = rack;
 	const bmcOf = ({ bmc, credential }: VirtualNode) => ({
 		...{ url: bmc.url, password: credential.password, ca: rack.caFile },
@@ -66,36 +75,50 @@ export async function startProvisionedRack(
 	});
 	for (const { name, plan } of nodes) {
 		await hil.register({ node: name, port: `${name}.0`, mac: plan.nics[0]?.mac ?? '' });
+		for (const [index, { mac, port }] of plan.nics.entries()) {
+			if (index === 0) continue;
+			const nic = `eth${index}`;
+			await hil.root('PUT', `/v0/node/${name}/nic/${nic}`, { macaddr: mac });
+			await hil.root('PUT', `/v0/switch/tor/port/${port}`);
+			await hil.root('POST', `/v0/switch/tor/port/${port}/connect_nic`, { node: name, nic });
+		}
 	}
 	await hil.join('alice', 'red');
-	await hil.root('PUT', '/v0/network/boot', { owner: 'admin', access: '', net_id: '' });
+	for (const name of networks)
+		await hil.root('PUT', `/v0/network/${name}`, { owner: 'admin', access: '', net_id: '' });
 	for (const { name } of nodes) await hil.root('POST', '/v0/project/red/connect_node', { node: name });
-	const vlan = Number((await hil.client.networks()).boot?.network_id);
+	const made = await hil.client.networks();
+	const vlans = networks.map(name => Number(made[name]?.network_id));
+	const [vlan = 0] = vlans;
 
 	let cables = 0;
 	const plugIn = (to: number): Promise<string> => layCable(t, network, to, ++cables);
 	const config = path.join(site.folder, 'provisioner.yaml');
-	await writeFile(config, provisionerYaml(hil.url, await plugIn(vlan)));
+	const devices: [string, string][] = [];
+	for (const [index, name] of networks.entries()) devices.push([name, await plugIn(vlans[index] ?? 0)]);
+	await writeFile(config, provisionerYaml(hil.url, devices));
 	const password = await readFile(path.join(site.folder, 'alice.password'), 'utf8');
 	const provisioner = await startProvisionerProgram(t, config, { username: 'alice', password });
 	return {
-		...{ nodes, network, site, provisioner, vlan, plugIn },
+		...{ nodes, network, site, provisioner, vlan, vlans, plugIn },
 		daemon: program => childOf(provisioner.pid(), program),
 	};
 }
 
-const provisionerYaml = (hil: string, device: string): string =>
+/** 10.64.0.0/24 is the first network, 10.65.0.0/24 the next. */
+const provisionerYaml = (hil: string, devices: readonly (readonly [string, string])[]): string =>
 	stringify({
 		store: { file: 'provisioner/store.db' },
 		listen: { port: 0 },
 		hil: { url: hil, ca: 'ca.pem', username: 'root', password: 'root.password' },
 		storage: { folder: 'volumes' },
-		networks: [
-			{
-				...{ network: 'boot', interface: device, address: '10.64.0.1/24' },
-				...{ range: '10.64.0.10-10.64.0.99', portals: ['10.64.0.1:3260', '10.64.0.2:3260'] },
-			},
-		],
+		networks: devices.map(([network, device], index) => {
+			const own = `10.${64 + index}.0`;
+			return {
+				...{ network, interface: device, address: `${own}.1/24` },
+				...{ range: `${own}.10-${own}.99`, portals: [`${own}.1:3260`, `${own}.2:3260`] },
+			};
+		}),
 	});
 
 /** The rack, with all that must be left behind by nobody. */
@@ -110,7 +133,7 @@ async function startRack(
 		cwd: folder,
 		env: { XDG_RUNTIME_DIR: folder },
 	});
-	const file = `name: lab\nnodes: ${count}\nserver: { ${server}, disk: none, nics: 1 }\n`;
+	const file = `name: lab\nnodes: ${count}\nserver: { ${server}, disk: none }\n`;
 	const plan = planRack(readRackFile(path.join(folder, 'rack.yaml'), file));
 	const rack = await startVirtualRack({ plan, folders });
 	t.teardown(async () => {
