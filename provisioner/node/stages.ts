@@ -96,7 +96,7 @@ export function nodeStages(deps: NodeKindDeps) {
 			const { disk: id } = subjectOf(context);
 			if (typeof input.image !== 'string') return;
 			await storage.create(id, { from: 'image', image: input.image }, { signal: context.signal });
-			await store.transact(tx => completeDisk(tx, id));
+			context.atEnd(tx => completeDisk(tx, id));
 		},
 		async undo(context) {
 			const { disk: id } = subjectOf(context);

@@ -1,3 +1,4 @@
+import type { Transaction } from '../../common/store/store.ts';
 import type { OpenOperation } from '../model/operation.ts';
 
 /** What a stage works with. */
@@ -13,6 +14,8 @@ export interface StageContext {
 	note(what: string | null): Promise<void>;
 	/** Keeps values for later stages and for undoing. */
 	keep(output: OpenOperation['output']): Promise<void>;
+	/** Records something with the stage's end, in one commit: each is a wait for the disk. Not if the stage fails. */
+	atEnd(record: (tx: Transaction) => Promise<void>): void;
 }
 
 /**

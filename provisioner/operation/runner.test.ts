@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import fc from 'fast-check';
+import { z } from 'zod';
 import { FakeClock } from '../../common/clock.ts';
 import { silentLogger } from '../../common/log/logger.ts';
 import { createMemoryStore } from '../../common/store/memory-store.fixture.ts';
-import type { Store } from '../../common/store/store.ts';
+import { defineCollection, type Store } from '../../common/store/store.ts';
 import { provisionerErrors } from '../errors.ts';
 import { type Operation, operations } from '../model/operation.ts';
 import { begin, type Wanted } from './journal.ts';
@@ -196,6 +197,41 @@ test('progress is recorded once a second; what a stage keeps is there for the ne
 	const id = await bench.ask();
 	await bench.runner.idle();
 	t.deepEqual(seen, [{ done: 3, total: 10 }, { size: 10 }]);
+});
+
+test('what is recorded at the end of a stage is there with it, and never without', async t => {
+	const notes = defineCollection('notes', z.strictObject({ text: z.string() }));
+	const store = createMemoryStore();
+	const written = () => store.read(tx => tx.list(notes));
+	let tries = 0;
+	const kind: Kind = {
+		stages: [
+			{
+				name: 'note',
+				async run(context) {
+					tries++;
+					context.atEnd(tx => tx.put(notes, `${tries}`, { text: 'done' }));
+					if (tries === 1) throw new Error('the stage fails');
+					if (tries === 2) {
+						context.atEnd(() => Promise.reject(new Error('what it records fails')));
+					}
+				},
+			},
+		],
+	};
+	const bench = createBench(kind, store);
+	const id = await bench.ask();
+	await bench.runner.idle();
+	t.like(await bench.show(id), { status: 'PENDING', error: 'the stage fails' });
+	t.deepEqual(await written(), []);
+	await bench.pass(60_000);
+	t.is(tries, 3);
+	t.is((await bench.show(id)).status, 'DONE');
+	t.deepEqual(
+		await written(),
+		[{ id: '3', document: { text: 'done' } }],
+		'nothing is left of the second time',
+	);
 });
 
 test('killed anywhere, the next process goes on, forwards or backwards, and ends in one of two states', async t => {

@@ -2,7 +2,7 @@ import { backOff } from '../../common/back-off.ts';
 import type { Clock } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { Logger } from '../../common/log/logger.ts';
-import type { Store } from '../../common/store/store.ts';
+import type { Store, Transaction } from '../../common/store/store.ts';
 import { type OpenOperation, operations } from '../model/operation.ts';
 import * as journal from './journal.ts';
 import type { Kind, StageContext } from './kind.ts';
@@ -78,20 +78,33 @@ export function createRunner(deps: RunnerDeps): Runner {
 		const at = operation.stages.filter(({ endedAt }) => endedAt !== null).length;
 		if (operation.status === 'PENDING') {
 			const stage = kind.stages[at];
-			if (stage) await stage.run(contextOf(id, operation, signal));
-			// What was ended meanwhile is undone, not done.
-			await store.transact(tx => journal.advance(tx, id, kind, at, clock.now()));
+			const records: ((tx: Transaction) => Promise<void>)[] = [];
+			if (stage) await stage.run(contextOf(id, operation, signal, records));
+			await store.transact(async tx => {
+				for (const record of records) await record(tx);
+				// What was ended meanwhile is undone, not done.
+				await journal.advance(tx, id, kind, at, clock.now());
+			});
 		} else {
 			// What is undone is not stopped by the wish that it be undone.
 			const stage = kind.stages[operation.stages.length - 1];
-			await stage?.undo?.(contextOf(id, operation, end.signal));
-			await store.transact(tx => journal.retreat(tx, id, operation.stages.length, clock.now()));
+			const records: ((tx: Transaction) => Promise<void>)[] = [];
+			await stage?.undo?.(contextOf(id, operation, end.signal, records));
+			await store.transact(async tx => {
+				for (const record of records) await record(tx);
+				await journal.retreat(tx, id, operation.stages.length, clock.now());
+			});
 		}
 		onChange(id);
 		return true;
 	}
 
-	function contextOf(id: string, operation: OpenOperation, signal: AbortSignal): StageContext {
+	function contextOf(
+		id: string,
+		operation: OpenOperation,
+		signal: AbortSignal,
+		records: ((tx: Transaction) => Promise<void>)[],
+	): StageContext {
 		let told = Number.NEGATIVE_INFINITY;
 		return {
 			id,
@@ -108,6 +121,7 @@ export function createRunner(deps: RunnerDeps): Runner {
 				onChange(id);
 			},
 			keep: output => store.transact(tx => journal.keepOutput(tx, id, output)),
+			atEnd: record => void records.push(record),
 		};
 	}
 

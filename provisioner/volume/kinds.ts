@@ -31,7 +31,7 @@ export function volumeKinds({ store, storage }: VolumeKindDeps): Readonly<Record
 						const image = String(context.operation.input.image);
 						const { signal } = context;
 						await storage.create(idOf('disk', context), { from: 'image', image }, { signal });
-						await store.transact(tx => completeDisk(tx, idOf('disk', context)));
+						context.atEnd(tx => completeDisk(tx, idOf('disk', context)));
 					},
 					async undo(context) {
 						await removeBytes('disk')(context);

@@ -32,7 +32,7 @@ export interface StorageDaemonDeps {
 export interface StorageDaemon {
 	/**
 	 * Makes a qcow2 file upon another one, by whose name alone it is known there: `size` is to be that one's. No process has to
-	 * be started for it, which takes longer than all the rest of a clone.
+	 * be started for it, which takes longer than all the rest of a clone. The caller syncs it.
 	 */
 	createUpon(file: string, parent: { readonly name: string; readonly size: number }): Promise<void>;
 	/** How often it was started: what an earlier one had is not exported any more. */
@@ -195,8 +195,9 @@ export async function openStorageDaemon(deps: StorageDaemonDeps): Promise<Storag
 			({ event, data }) => event === 'JOB_STATUS_CHANGE' && data.id === id && data.status === 'concluded',
 			() => execute(command, { 'job-id': id, ...kept, ...args }),
 		);
-		const found = job.parse(await execute('query-jobs')).find(each => each.id === id);
-		await execute('job-dismiss', { id });
+		// Carried out in this order.
+		const [jobs] = await Promise.all([execute('query-jobs'), execute('job-dismiss', { id })]);
+		const found = job.parse(jobs).find(each => each.id === id);
 		if (found?.error !== undefined) throw provisionerErrors.StorageFault(`${command}: ${found.error}`);
 	}
 
@@ -212,7 +213,9 @@ export async function openStorageDaemon(deps: StorageDaemonDeps): Promise<Storag
 			await mustRun();
 			const node = `new-${++lastNumber}`;
 			await writeFile(file, '', { flag: 'wx', mode: 0o600 });
-			await execute('blockdev-add', { driver: 'file', 'node-name': node, filename: file });
+			// It is nobody's before it is synced as a whole: not at each step of its making.
+			const unsynced = { 'no-flush': true };
+			await execute('blockdev-add', { driver: 'file', 'node-name': node, filename: file, cache: unsynced });
 			try {
 				const options = { driver: 'qcow2', file: node, size, 'backing-file': name, 'backing-fmt': 'qcow2' };
 				await finish('blockdev-create', node, { options });
