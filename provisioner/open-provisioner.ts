@@ -117,6 +117,7 @@ export async function openProvisioner(
 		// Before anybody can ask for something else: operations and calls find everything served.
 		const serving = await serveRecorded(served);
 		opened.push(() => serving.close());
+		for (const { targets } of networks.values()) await targets.admit();
 		const checks = {
 			store: () => store.read(tx => tx.count(operations, { index: 'open', equals: 'yes' })),
 			storage: () => storage.check(),

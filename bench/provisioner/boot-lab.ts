@@ -77,6 +77,7 @@ export async function openBootLab(
 			...{ clock: systemClock, logger: silentLogger },
 		});
 		ends.push(() => network.close());
+		await network.targets.admit();
 		const onPower: BootLab['onPower'] = new Map();
 		const site = await openSite({
 			...{ folder: path.join(folder, 'site'), run, network },

@@ -19,6 +19,7 @@ export async function openOurs(
 	const portals = [`127.0.0.1:${await freePort()}`];
 	const shared = { run, clock: systemClock, logger: silentLogger };
 	const tgt = await startTgtTargets({ ...shared, portals, folder: path.join(folder, 'tgt') });
+	await tgt.admit();
 	let onServed: (spec: TargetSpec) => void = () => undefined;
 	const targets: Targets = {
 		...tgt,

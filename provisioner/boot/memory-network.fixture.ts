@@ -61,6 +61,7 @@ export function createMemoryNetwork(network: string): MemoryNetwork {
 				loggedIn.delete(iqn);
 			},
 			sessions: async iqn => loggedIn.get(iqn) ?? [],
+			admit: async () => undefined,
 			halt: () => undefined,
 			resume: () => undefined,
 			check: () => undefined,

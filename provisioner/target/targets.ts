@@ -46,6 +46,11 @@ export interface Targets {
 	/** Ends its sessions and takes it away; one that is not there is. */
 	drop(iqn: string): Promise<void>;
 	/**
+	 * Lets nodes in, from now on and after each restart: once all that they may look for is served.
+	 * @throws StorageFault for a portal that is taken or not here
+	 */
+	admit(): Promise<void>;
+	/**
 	 * Ends every session at this moment, and lets nobody in until `resume`: nodes then wait for their disks, where a disk that
 	 * fails is the end of their file system.
 	 */

@@ -35,6 +35,7 @@ async function start(t: ExecutionContext, portalCount = 1) {
 	for (let index = 0; index < portalCount; index++) portals.push(`127.0.0.1:${await freePort()}`);
 	const options = { folder, run, portals, clock: systemClock, logger: silentLogger };
 	const targets = await startTgtTargets(options);
+	await targets.admit();
 	t.teardown(async () => {
 		clearInterval(alive);
 		await targets.close();
@@ -301,7 +302,47 @@ test('a portal that is taken, and a file that is not there, are said to be that'
 	await targets.serve(one);
 	t.is((await iscsi('iscsi-inq', urlOf(portals[0], one), asNode(one))).code, 0);
 	const shared = { clock: systemClock, logger: silentLogger, portals, run };
-	await t.throwsAsync(startTgtTargets({ ...shared, folder: path.join(folder, 'other') }), {
-		code: 'StorageFault',
+	const other = await startTgtTargets({ ...shared, folder: path.join(folder, 'other') });
+	await t.throwsAsync(other.admit(), { code: 'StorageFault', message: /cannot listen on/ });
+	await other.close();
+});
+
+test('nobody is let in before all is served, and after an outage of what is served not before its end', async t => {
+	const { targets, folder, portals, spec, file } = await start(t);
+	const one = await spec('one');
+	const portal = `127.0.0.1:${await freePort()}`;
+	const options = { clock: systemClock, logger: silentLogger, portals: [portal] };
+	const later = await startTgtTargets({
+		...options,
+		run: 'target-later',
+		folder: path.join(folder, 'later'),
 	});
+	t.teardown(() => later.close());
+	await later.serve(one);
+	const inquire = (at: string | undefined) => iscsi('iscsi-inq', urlOf(at, one), asNode(one));
+	const early = await inquire(portal);
+	t.is(early.code, 1);
+	t.notRegex(early.text, /not found/i, 'nobody answers');
+	await later.admit();
+	t.is((await inquire(portal)).code, 0);
+
+	await targets.serve(one);
+	t.is((await inquire(portals[0])).code, 0);
+	targets.halt();
+	await until(
+		async () => wellOf(targets),
+		said => said !== '',
+	);
+	t.is((await inquire(portals[0])).code, 1);
+	// What is served may be another file by now.
+	const other = { type: 'rdwr', path: await file('other', 20) } as const;
+	await targets.serve({ ...one, units: [{ backing: other, isReadOnly: false }] });
+	t.is((await inquire(portals[0])).code, 1, 'it is not started again yet');
+	targets.resume();
+	await until(
+		async () => wellOf(targets),
+		said => said === '',
+	);
+	const size = await iscsi('iscsi-readcapacity16', urlOf(portals[0], one), asNode(one));
+	t.regex(size.text, /Total size:20971520/);
 });

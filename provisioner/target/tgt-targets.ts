@@ -34,7 +34,7 @@ interface Served {
 /** Milliseconds for tgtd to answer after its start. */
 const patience = 10_000;
 
-/** Targets of a tgtd of our own, which is started again with all of them when it dies. */
+/** Targets of a tgtd of our own, which is started again with all of them when it dies; nobody is let in until `admit`. */
 export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 	const { run, folder, portals, network, clock, logger } = options;
 	await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -43,6 +43,7 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 	let lastNumber = 0;
 	/** Resolves when nodes may be let in; that is now, but for an outage of what is served. */
 	let gate = { opens: Promise.resolve(), open: (): void => undefined };
+	let isAdmitting = false;
 	/** The process that nodes are let in to. */
 	let opened: Child | undefined;
 
@@ -90,7 +91,7 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 	 * minute to come back, or give up, where one that nobody listens to tries again after three seconds.
 	 */
 	async function openPortals(of: Child): Promise<void> {
-		if (opened === of) return;
+		if (!isAdmitting || opened === of) return;
 		try {
 			for (const portal of portals) await ask({ mode: 'portal', operation: 'new', parameters: { portal } });
 			await ask({ mode: 'portal', operation: 'delete', parameters: { portal: nowhere } });
@@ -188,13 +189,6 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 	}
 
 	const daemon = await keepDaemon({ name: 'tgtd', start, restore, end, clock, logger });
-	try {
-		const first = daemon.current();
-		if (first) await openPortals(first.child);
-	} catch (fault) {
-		await daemon.close();
-		throw fault;
-	}
 	return {
 		portals,
 		check: () => daemon.check(),
@@ -234,6 +228,12 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 				await unmake(is);
 				served.delete(iqn);
 			}),
+		async admit() {
+			isAdmitting = true;
+			const now = daemon.current();
+			// The next one does it itself.
+			if (now) await openPortals(now.child);
+		},
 		halt() {
 			gate.open();
 			const { promise, resolve } = Promise.withResolvers<void>();

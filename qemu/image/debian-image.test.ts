@@ -90,6 +90,7 @@ test('over iSCSI with CHAP, by BIOS and then by UEFI: what was written is there,
 	const port = await freePort();
 	const options = { folder, run, portals: [`127.0.0.1:${port}`], clock: systemClock, logger: silentLogger };
 	const targets = await startTgtTargets(options);
+	await targets.admit();
 	t.teardown(async () => {
 		clearInterval(alive);
 		await targets.close();
