@@ -67,7 +67,9 @@ function serve(role: Role['name'], route: AttestRoute): Route {
 			const given = route.method === 'GET' || route.method === 'DELETE' ? request.query : request.body;
 			const args = parse(route.args, { ...(given as object), ...request.params }, 'arguments');
 			const result = await route.run(args as never, response.locals.actor as Actor);
-			response.status(route.status ?? 200).json(result);
+			response.status(route.status ?? 200);
+			if (route.type === undefined) response.json(result);
+			else response.type(route.type).send(result);
 		},
 	};
 }

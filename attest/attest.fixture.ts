@@ -78,7 +78,13 @@ export async function startAttest(
 		judge: away.judge,
 		onRevoked,
 	});
-	const verifier = { ...shared, rounds, key, onRevoked, mayPush: pushTargets(options.push ?? []) };
+	const verifier = {
+		...shared,
+		rounds,
+		key: privateKey,
+		onRevoked,
+		mayPush: pushTargets(options.push ?? []),
+	};
 	const app = createAttest({
 		...shared,
 		roles: [

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '../common/config/read-config.ts';
-import { existingFile, secretFile } from '../common/config/values.ts';
+import { duration, existingFile, secretFile } from '../common/config/values.ts';
 
 const port = z.int().min(0).max(65535);
 const listenAddress = z.strictObject({ host: z.string().default('127.0.0.1'), port });
@@ -67,6 +67,8 @@ const siteSchema = (folder: string) => {
 						.optional(),
 					/** Where revocations may be pushed: hosts, `host:port`, or networks as `10.64.0.0/16`. */
 					push: z.array(z.string().min(1)).default([]),
+					/** For how long the evidence of an admission is kept after its end. */
+					keepEvidence: duration.default(90 * 24 * 3_600_000),
 				})
 				.optional(),
 			/** Keys that the verifier signs evidence and makes nonces with; made when they are not there, beside the store when absent. */

@@ -18,6 +18,8 @@ export interface AttestRoute {
 	readonly answer: z.ZodType;
 	/** 200 when absent. */
 	readonly status?: 201 | undefined;
+	/** What is answered as text, and not as JSON. */
+	readonly type?: string | undefined;
 	run(args: never, actor: Actor): Promise<unknown>;
 }
 
@@ -37,13 +39,14 @@ interface Spec<P extends string, B extends z.ZodRawShape> {
 	readonly body?: B;
 	readonly answer: z.ZodType;
 	readonly status?: AttestRoute['status'];
+	readonly type?: string;
 }
 
 function describe<P extends string, B extends z.ZodRawShape>({ body, ...spec }: Spec<P, B>) {
 	const named = [...spec.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => [name, reference] as const);
-	const { path, action, summary, answer, status } = spec;
+	const { path, action, summary, answer, status, type } = spec;
 	const args = z.strictObject({ ...body, ...Object.fromEntries(named) });
-	return { path, action, summary, answer, status, args };
+	return { path, action, summary, answer, status, type, args };
 }
 
 /** How a service makes its calls. */

@@ -16,7 +16,7 @@ const cause = z.strictObject({
 export type Cause = z.output<typeof cause>;
 
 /** The keys of a node for one admission: they never change. */
-const keys = z.strictObject({
+export const keys = z.strictObject({
 	registration: z.string(),
 	/** TPM2B_PUBLIC, in base64. */
 	ek: base64(2048),

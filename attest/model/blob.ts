@@ -7,11 +7,12 @@ import { defineCollection, type ReadTransaction, type Transaction } from '../../
 /** Bytes, compressed and in base64: logs and lists are long, and the same for many nodes. */
 const blob = z.strictObject({ size: z.int().min(0), gzip: z.string() });
 /** By the SHA-256 of what they are. */
-const blobs = defineCollection('blobs', blob);
+export const blobs = defineCollection('blobs', blob);
 
 const most = 64 * 1024 * 1024;
 
-const digestOf = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
+export const digestOf = (bytes: Uint8Array | string): string =>
+	createHash('sha256').update(bytes).digest('hex');
 
 /** Keeps bytes once, however often they come. @returns their digest */
 export async function keepBlob(tx: Transaction, bytes: Uint8Array | string): Promise<string> {

@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { defineCollection } from '../../common/store/store.ts';
 import { base64, moment, sha256 } from './names.ts';
 
 /** One answer of a node, as it came, and what was made of it. Its id is the admission's and its number. */
-const evidenceRecord = z.strictObject({
+export const evidenceRecord = z.strictObject({
 	admission: z.string(),
 	number: z.int().min(0),
 	at: moment,
@@ -24,6 +25,11 @@ const evidenceRecord = z.strictObject({
 	signed: z.boolean(),
 });
 
+export type EvidenceRecord = z.output<typeof evidenceRecord>;
+
+/** Of an IMA list that nothing was added to. */
+const NOTHING = createHash('sha256').update('').digest('hex');
+
 export const records = defineCollection('evidence', evidenceRecord, {
 	admission: document => document.admission,
 	/** What is kept for it. */
@@ -31,7 +37,9 @@ export const records = defineCollection('evidence', evidenceRecord, {
 		[...new Set([keys, policy, bootLog, ima])].filter(each => each !== null),
 	/** Rounds in which nothing but the quote was new. */
 	plain: ({ admission, number, bootLog, ima, verdict }) =>
-		number > 0 && bootLog === null && ima === null && verdict === 'accepted' ? admission : undefined,
+		number > 0 && bootLog === null && (ima === null || ima === NOTHING) && verdict === 'accepted'
+			? admission
+			: undefined,
 });
 export const recordId = (admission: string, number: number): string =>
 	`${admission}.${String(number).padStart(10, '0')}`;

@@ -134,7 +134,7 @@ export interface AdmissionView {
 }
 
 /** As it is at this moment: what has run out is over, whether or not anybody has swept. */
-function viewOf(id: string, recorded: Admission, now: number): AdmissionView {
+export function viewOf(id: string, recorded: Admission, now: number): AdmissionView {
 	const admission = nextState(recorded, { kind: 'time' }, now);
 	const { node, project, state, policy, policyName, interval, lease, askedAt, askedBy, records, strays } =
 		admission;
@@ -157,7 +157,7 @@ function viewOf(id: string, recorded: Admission, now: number): AdmissionView {
 	};
 }
 
-async function findAdmission(tx: ReadTransaction, { admission }: OfAdmission): Promise<Admission> {
+export async function findAdmission(tx: ReadTransaction, { admission }: OfAdmission): Promise<Admission> {
 	const found = await tx.get(admissions, admission);
 	if (!found) throw attestErrors.NotThere(`There is no admission ${admission}.`);
 	return found;

@@ -1,4 +1,4 @@
-import { createPublicKey, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../../common/clock.ts';
 import { connectEvents } from '../../common/events/bus.ts';
@@ -12,6 +12,7 @@ import { keysAtRegistrar, projectsAtHil } from './neighbours.ts';
 import { createNonces } from './nonces.ts';
 import { createNotifier } from './notifier.ts';
 import { pushTargets } from './push-targets.ts';
+import { createRetention } from './retention.ts';
 import { createRounds } from './rounds.ts';
 import type { VerifierDeps } from './routes.ts';
 import { signingKey } from './signing-key.ts';
@@ -42,6 +43,8 @@ export async function openVerifier(
 	const notifier = createNotifier({ store, bus, key, clock, random: Math.random, logger });
 	opened.push(() => notifier.close());
 	const onRevoked = (): void => notifier.wake();
+	const retention = createRetention({ store, clock, logger, keep: settings.keepEvidence });
+	opened.push(() => retention.close());
 	const sweeper = createSweeper({ store, clock, logger, onRevoked });
 	opened.push(() => sweeper.close());
 	const away = createAwayJudge({ clock });
@@ -66,7 +69,7 @@ export async function openVerifier(
 			onRevoked,
 			projectOf: hil?.projectOf,
 			mayPush: pushTargets(settings.push),
-			key: createPublicKey(key),
+			key,
 		},
 		checks: bus
 			? {
@@ -78,6 +81,7 @@ export async function openVerifier(
 		start() {
 			sweeper.wake();
 			notifier.wake();
+			retention.wake();
 		},
 	};
 }

@@ -4,6 +4,7 @@ import { readPolicy } from '../judge/stored-policies.ts';
 import { findBlob, keepBlob } from '../model/blob.ts';
 import { type PolicyRecord, policies, policyId } from '../model/policy-record.ts';
 import type { World } from '../world.ts';
+import { forgetUnused } from './unused-blobs.ts';
 
 interface OfPolicy {
 	readonly project: string;
@@ -26,8 +27,11 @@ export async function setPolicy(
 	const read = readPolicy(text);
 	if (!read.ok) throw attestErrors.PolicyRefused(`${read.refusal.code}: ${read.refusal.reason}.`);
 	const digest = await keepBlob(tx, text);
+	const id = policyId(project, name);
+	const before = await tx.get(policies, id);
 	const record = { project, name, digest, setAt: now, setBy: actor.name };
-	await tx.put(policies, policyId(project, name), record);
+	await tx.put(policies, id, record);
+	if (before) await forgetUnused(tx, before.digest);
 	return record;
 }
 
@@ -57,6 +61,7 @@ export async function showPolicy(
 export async function deletePolicy(tx: Transaction, of: OfPolicy): Promise<PolicyRecord> {
 	const record = await find(tx, of);
 	await tx.delete(policies, policyId(of.project, of.name));
+	await forgetUnused(tx, record.digest);
 	return record;
 }
 

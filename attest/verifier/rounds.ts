@@ -16,6 +16,7 @@ import { apply, openAdmission } from './admissions.ts';
 import { activeKeys, type KeysOfNodes } from './keys-of-nodes.ts';
 import { type AdmissionEvent, straysKept } from './next-state.ts';
 import type { Nonces } from './nonces.ts';
+import { thin } from './retention.ts';
 
 export interface RoundsDeps {
 	readonly store: Store;
@@ -30,6 +31,8 @@ export interface RoundsDeps {
 
 /** Milliseconds in which a nonce must be answered: slow TPMs take seconds, long lists as well. */
 const answerWithin = 60_000;
+/** Rounds after which it is seen to that not too many are kept. */
+const thinEvery = 100;
 /** Policies that are kept at hand. */
 const mostKnown = 50;
 
@@ -235,7 +238,7 @@ async function keepRecord(
 	const { id, document, keys, nonce, answer, judgement, now } = of;
 	const signed = judgement.ok || judgement.signed;
 	const blob = async (text: string | undefined) =>
-		signed && text !== undefined && text !== '' ? keepBlob(tx, bytesOf(text)) : null;
+		signed && text !== undefined ? keepBlob(tx, bytesOf(text)) : null;
 	const { message, signature, pcrs } = answer;
 	await tx.insert(records, recordId(id, document.records), {
 		...{ admission: id, number: document.records, at: now },
@@ -248,4 +251,5 @@ async function keepRecord(
 		reason: judgement.ok ? null : judgement.refusal.reason,
 		signed,
 	});
+	if (document.records % thinEvery === thinEvery - 1) await thin(tx, id);
 }

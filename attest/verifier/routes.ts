@@ -1,6 +1,7 @@
-import type { KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import { attestErrors } from '../errors.ts';
+import { writeEvidence } from '../evidence/write-evidence.ts';
 import { type AttestRoute, type RouteDeps, routesOf } from '../http/route.ts';
 import { base64, hilName } from '../model/names.ts';
 import type { World } from '../world.ts';
@@ -16,7 +17,7 @@ export interface VerifierDeps extends RouteDeps {
 	readonly projectOf: ((node: string) => Promise<string | null>) | undefined;
 	/** Whether the site lets the verifier push there. */
 	readonly mayPush: (url: string) => boolean;
-	/** Public, Ed25519: what evidence and notices are signed by. */
+	/** Private, Ed25519: what evidence and notices are signed with. */
 	readonly key: KeyObject;
 	/** Called when somebody may have to hear of something. */
 	readonly onRevoked: () => void;
@@ -36,7 +37,7 @@ export function verifierRoutes(deps: VerifierDeps): readonly AttestRoute[] {
 			action: 'verifier.key',
 			summary: 'What evidence and notices are signed by',
 			answer: views.key,
-			verb: async () => ({ key: key.export({ type: 'spki', format: 'pem' }) }),
+			verb: async () => ({ key: createPublicKey(key).export({ type: 'spki', format: 'pem' }) }),
 		}),
 		reads({
 			path: '/policies/{project}',
@@ -120,6 +121,14 @@ export function verifierRoutes(deps: VerifierDeps): readonly AttestRoute[] {
 				deps.onRevoked();
 				return view;
 			},
+		}),
+		reads({
+			path: '/admissions/{admission}/evidence',
+			action: 'evidence.export',
+			summary: 'Everything that is kept of an admission, signed, for others to verify',
+			answer: z.string(),
+			type: 'application/jsonl',
+			verb: (tx, args, world) => writeEvidence(tx, args, world, key),
 		}),
 		reads({
 			path: '/subscriptions/{project}',

@@ -21,8 +21,8 @@ export interface JsonClientOptions {
 export interface JsonClient {
 	/** A call's answer. Throws a BimetalError with the service's code and status when it is refused. */
 	call<S extends z.ZodType>(schema: S, method: string, path: string, body?: object): Promise<z.output<S>>;
-	/** An answer's body as it comes; throws as `call` does. */
-	stream(path: string): Promise<AsyncIterable<Uint8Array>>;
+	/** An answer that is text; throws as `call` does. */
+	text(path: string): Promise<string>;
 	close(): Promise<void>;
 }
 
@@ -80,17 +80,12 @@ export function createJsonClient(service: string, options: JsonClientOptions): J
 				throw failed(cause);
 			}
 		},
-		async stream(path) {
-			const body = await send(path, 'GET').catch(cause => {
+		async text(path) {
+			try {
+				return await (await send(path, 'GET')).text();
+			} catch (cause) {
 				throw failed(cause);
-			});
-			return (async function* () {
-				try {
-					yield* body;
-				} catch (cause) {
-					throw failed(cause);
-				}
-			})();
+			}
 		},
 		close: () => agent.destroy(),
 	};
