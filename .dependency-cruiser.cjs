@@ -45,7 +45,7 @@ module.exports = {
 		{
 			name: 'cli-starts-services-and-speaks-through-clients',
 			comment:
-				'Beside clients and what starts a service, the policy check, the audit reader, enrolment, recovery and the signing of policies work offline.',
+				'Beside clients and what starts a service, the policy check, the audit reader, evidence of attestation, enrolment, recovery and the signing of policies work offline.',
 			severity: 'error',
 			from: { path: '^cli/', pathNot: tests },
 			to: {
@@ -55,6 +55,7 @@ module.exports = {
 					'^proxy/policy/(check-policies|load-policies|load-cases|policy-set)\\.ts$',
 					'^proxy/policy/analysis/',
 					'^proxy/audit/',
+					'^attest/(evidence|certificates)/',
 					'^proxy/(enrol|recovery|governance)/',
 				],
 			},

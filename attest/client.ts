@@ -1,12 +1,16 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { createJsonClient, type JsonClientOptions } from '../common/http/json-client.ts';
 import * as registrar from './registrar/views.ts';
+import * as verifier from './verifier/views.ts';
 
 export type EnrolmentView = z.output<typeof registrar.enrolment>;
 export type RegistrationView = z.output<typeof registrar.registration>;
+export type AdmissionView = z.output<typeof verifier.admission>;
+export type PolicyRecordView = z.output<typeof verifier.policyRecord>;
 
 const at = (strings: TemplateStringsArray, ...names: readonly string[]): string =>
 	String.raw({ raw: strings }, ...names.map(name => encodeURIComponent(name)));
+const me = z.looseObject({ projects: z.array(z.string()) });
 
 /**
  * The registrar as other services and programs use it. Calls throw a BimetalError with its code and status when they are
@@ -27,3 +31,44 @@ export function createRegistrarClient(options: JsonClientOptions) {
 		close,
 	};
 }
+
+/** What a node is asked to be admitted by; what is absent is the verifier's to choose. Times in seconds. */
+export interface AdmissionRequest {
+	readonly node: string;
+	readonly project: string;
+	readonly policy?: string | undefined;
+	readonly learn?: boolean | undefined;
+	readonly interval?: number | undefined;
+	readonly lease?: number | undefined;
+	readonly within?: number | undefined;
+}
+
+/** The verifier; calls throw as those of the registrar. */
+export function createVerifierClient(options: JsonClientOptions) {
+	const { call, text, close } = createJsonClient('Attest', options);
+	const v1 = '/verifier/v1';
+	return {
+		/** Projects of the asker. */
+		projects: async () => (await call(me, 'GET', `${v1}/me`)).projects,
+		policies: async (project: string) =>
+			(await call(verifier.policies, 'GET', v1 + at`/policies/${project}`)).policies,
+		policy: (project: string, name: string) =>
+			call(verifier.policy, 'GET', v1 + at`/policies/${project}/${name}`),
+		setPolicy: (project: string, name: string, policy: object): Promise<PolicyRecordView> =>
+			call(verifier.policyRecord, 'PUT', v1 + at`/policies/${project}/${name}`, { policy }),
+		admissions: async (all = false): Promise<readonly AdmissionView[]> =>
+			(await call(verifier.admissions, 'GET', `${v1}/admissions${all ? '?all=true' : ''}`)).admissions,
+		admit: (request: AdmissionRequest): Promise<AdmissionView> =>
+			call(verifier.admission, 'POST', `${v1}/admissions`, request),
+		admission: (id: string): Promise<AdmissionView> =>
+			call(verifier.admission, 'GET', v1 + at`/admissions/${id}`),
+		end: (id: string): Promise<AdmissionView> =>
+			call(verifier.admission, 'POST', v1 + at`/admissions/${id}/end`, {}),
+		withdraw: (id: string, reason: string): Promise<AdmissionView> =>
+			call(verifier.admission, 'POST', v1 + at`/admissions/${id}/withdraw`, { reason }),
+		/** The file that `readEvidence` reads. */
+		evidence: (id: string): Promise<string> => text(v1 + at`/admissions/${id}/evidence`),
+		close,
+	};
+}
+export type VerifierClient = ReturnType<typeof createVerifierClient>;

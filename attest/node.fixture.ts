@@ -25,7 +25,7 @@ export const goodPolicy: PolicyFile = {
 	...learnt.policy,
 	ima: { ...learnt.policy.ima, exclude: [...learnt.violations], toleratesViolations: true },
 };
-/** The IMA entries that the recorded PCRs account for; later ones run what that policy does not have. */
+/** One IMA entry less than that policy knows: the next file to run is one that it has, those after it are not. */
 const goodEntries = 21;
 
 export interface AnswerChanges {

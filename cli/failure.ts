@@ -35,7 +35,8 @@ const hints: Readonly<Record<string, (bimetal: string) => string>> = {
 	NoSuchConsole: bimetal => `${bimetal} console --list — those that your party has agreed to`,
 	EnrolmentBusy: () => 'wait until the other process has ended',
 	EnrolmentConflict: bimetal => `${bimetal} bmc release NAME --password-file FILE, when it is to be undone`,
-	NotEnrolled: bimetal => `${bimetal} bmcs — lists the BMCs; --site FILE names their site`,
+	NotEnrolled: bimetal =>
+		`${bimetal} bmcs — lists the BMCs; --site FILE names their site; of nodes: ${bimetal} attest enrolments`,
 	CertificateDiffers: () =>
 		'look on the way who answers there; after a deliberate change release it and enrol it',
 	BmcLoginRefused: () =>
@@ -63,6 +64,16 @@ const hints: Readonly<Record<string, (bimetal: string) => string>> = {
 	BoardFailed: bimetal => `${bimetal} qemu firmware boot --console`,
 	DiskDiffers: () => 'the disk is kept until you delete it yourself',
 	PartMissing: bimetal => `${bimetal} qemu parts — lists what else is missing`,
+	AttestUnreachable: bimetal => `is it running? '${bimetal} attest -c attest.yaml' starts it`,
+	AttestNotTrusted: () => 'give its CA with --ca FILE, or BIMETAL_ATTEST_CA',
+	EnrolmentDiffers: bimetal => `${bimetal} attest forget NODE, when its TPM was really replaced`,
+	NodeBusy: bimetal => `${bimetal} attest list — which one; ${bimetal} attest end ID`,
+	AdmissionOver: bimetal =>
+		`${bimetal} attest show ID — why; ${bimetal} attest admit NODE asks for a new one`,
+	PolicyRefused: () => 'what the detail says, in the policy’s file',
+	NotLearnt: bimetal => `boot the node again, and ${bimetal} attest learn NODE`,
+	EvidenceUnreadable: bimetal => `a file that '${bimetal} attest evidence' wrote`,
+	EvidenceForeign: () => 'another copy of the file: nothing of this one is to be believed',
 	...hilHints,
 	...provisionerHints,
 	StoreLocked: () => 'stop the process that has the store open, or let it give a snapshot (snapshot.sock)',

@@ -22,7 +22,7 @@ const LEARNT: PolicyFile = {
 	...policy,
 	ima: { ...policy.ima, exclude: [...violations], toleratesViolations: true },
 };
-/** Those that the recorded PCRs account for, and some that came later. */
+/** One less than the policy knows: of the next two, the second is none that may run. */
 const ENTRIES = 21;
 
 async function startNode(t: ExecutionContext, file: PolicyFile = LEARNT, entries = ENTRIES) {
@@ -96,7 +96,7 @@ test('a good node is good round after round, and each change is refused for its 
 	await extend(tpm, imaExtends(ENTRIES, ENTRIES + 2));
 	const second = asked(baseline);
 	const later = await answer(second, imaList(ENTRIES, ENTRIES + 2), { bootLog: undefined });
-	// The two were not there when the policy was learnt.
+	// The second was not there when the policy was learnt.
 	isRefused(
 		t,
 		judge(second, later),

@@ -134,7 +134,7 @@ export interface AdmissionView {
 }
 
 /** As it is at this moment: what has run out is over, whether or not anybody has swept. */
-export function viewOf(id: string, recorded: Admission, now: number): AdmissionView {
+function viewOf(id: string, recorded: Admission, now: number): AdmissionView {
 	const admission = nextState(recorded, { kind: 'time' }, now);
 	const { node, project, state, policy, policyName, interval, lease, askedAt, askedBy, records, strays } =
 		admission;
@@ -157,7 +157,7 @@ export function viewOf(id: string, recorded: Admission, now: number): AdmissionV
 	};
 }
 
-export async function findAdmission(tx: ReadTransaction, { admission }: OfAdmission): Promise<Admission> {
+async function findAdmission(tx: ReadTransaction, { admission }: OfAdmission): Promise<Admission> {
 	const found = await tx.get(admissions, admission);
 	if (!found) throw attestErrors.NotThere(`There is no admission ${admission}.`);
 	return found;
