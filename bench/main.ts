@@ -70,6 +70,9 @@ async function runArea(
 	{ case: part, json, plots }: { case: string; json: boolean; plots?: string | undefined },
 ): Promise<void> {
 	const { cases, close } = await area.open();
+	/** Ctrl-C leaves nothing mounted. */
+	const stop = (): void => void close().finally(() => process.exit(130));
+	for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, stop);
 	try {
 		for (const benchCase of cases.filter(candidate => candidate.name.includes(part))) {
 			const results = await runCase(name, benchCase, effort);
@@ -83,6 +86,7 @@ async function runArea(
 			}
 		}
 	} finally {
+		for (const signal of ['SIGINT', 'SIGTERM']) process.removeListener(signal, stop);
 		await close();
 	}
 }
