@@ -17,6 +17,8 @@ export interface ProvisionerProgram {
 	ended(id: string): Promise<any>;
 	/** Makes a qcow2 file an image of project red. */
 	upload(name: string, file: string): Promise<void>;
+	/** Where it listens, since it was started last. */
+	url(): string;
 	/** Of its process. */
 	pid(): number;
 	/** What it has logged as errors. */
@@ -127,6 +129,7 @@ export async function startProvisionerProgram(
 				.filter(line => line.startsWith('{'))
 				.map(line => JSON.parse(line))
 				.filter(({ level }) => level === 'error'),
+		url: () => url,
 		pid: () => child?.pid ?? 0,
 		async kill() {
 			const is = child;
