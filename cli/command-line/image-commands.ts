@@ -1,10 +1,11 @@
 import { Argument, type Command, Option } from 'commander';
+import type { AllowlistOptions } from '../commands/image-allowlist.ts';
 import type { BuildImageOptions } from '../commands/image-build.ts';
 import type { ImportOptions } from '../commands/image-import.ts';
 import type { ExportOptions, ShareOptions } from '../commands/images.ts';
 import { commandName } from '../context.ts';
 import type { ProvisionerOptions } from '../provisioner/provisioner-connection.ts';
-import { collect, group, withExamples } from './options.ts';
+import { collect, group, withExamples, withJson } from './options.ts';
 import { type Of, withProvisioner } from './provisioner-options.ts';
 import type { Registration } from './registration.ts';
 
@@ -83,6 +84,25 @@ function addImages(program: Command, { context, run }: Registration): void {
 	withExamples(withProvisioner(build), [
 		`${bimetal} image build debian --project red`,
 		`${bimetal} image build debian --out debian.qcow2 --trust authority.crt.pem`,
+	]);
+
+	const allowlist = image
+		.command('allowlist')
+		.summary("Write the digests of an image's files, for a policy of attestation")
+		.description(
+			'Reads the largest ext file system of an image on this machine, without mounting it, and writes what stands under ' +
+				'ima in a policy. What runs before that file system is there (the initramfs) is not in it: attest learn shows that.',
+		)
+		.argument('<file>', 'raw or qcow2, without a backing file')
+		.option('--under <folder>', 'only files below this folder (repeatable)', collect)
+		.option('-o, --out <file>', 'write it to a file that is not there yet')
+		.action(
+			run(async (file: string, o: AllowlistOptions) =>
+				(await import('../commands/image-allowlist.ts')).imageAllowlist(context, file, o),
+			),
+		);
+	withExamples(withJson(allowlist), [
+		`${bimetal} image allowlist debian.qcow2 --under /usr --out files.yaml`,
 	]);
 
 	const give = image

@@ -37,6 +37,7 @@ const packages: Readonly<Record<string, string>> = {
 	'dpkg-deb': 'dpkg',
 	'apt-get': 'apt',
 	'mkfs.ext4': 'e2fsprogs',
+	debugfs: 'e2fsprogs',
 };
 
 /**
