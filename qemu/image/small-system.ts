@@ -20,7 +20,7 @@ export async function smallSystem(root: string, busybox: Buffer): Promise<Record
 		'etc/passwd': textOf('root:*:0:0:root:/root:/bin/sh\n'),
 		'etc/group': textOf('root:x:0:\n'),
 		'etc/profile': textOf('export PATH=/bin:/sbin HOME=/root PS1="$(hostname)# "\n'),
-		// iscsid wants one. What is set there is not for the session that the root came by; see system/start.
+		// iscsid wants one. What is set there is not for the session that the root came by; see system/find-root.
 		'etc/iscsi/iscsid.conf': textOf(''),
 	};
 }
