@@ -24,8 +24,11 @@ export function createHeldExports(options: {
 }): HeldExports {
 	const { run, folder, logger } = options;
 	let holder: Child | undefined;
-	let waiting: ((answer: string) => void)[] = [];
+	let tell: (answer: string) => void = () => undefined;
 	let turn: Promise<unknown> = Promise.resolve();
+	/** The process whose exports are held by now; 0: nobody's. */
+	let held = 0;
+	let isClosed = false;
 
 	async function start(): Promise<Child> {
 		let rest = '';
@@ -35,42 +38,49 @@ export function createHeldExports(options: {
 			onOutput(bytes) {
 				const lines = (rest + bytes.toString('utf8')).split('\n');
 				rest = lines.pop() ?? '';
-				for (const line of lines) waiting.shift()?.(line);
+				for (const line of lines) tell(line);
 			},
 		});
 		void started.exited.then(() => {
 			if (holder === started) holder = undefined;
-			const all = waiting;
-			waiting = [];
-			for (const tell of all) tell(`refused ${started.errorLines().join('; ') || 'it has ended'}`);
+			const again = held;
+			held = 0;
+			// One that dies at once held nothing.
+			if (again !== 0 && !isClosed) void hold(again);
 		});
 		return started;
 	}
 
-	/** One after the other: an answer is that to the oldest question. */
+	/** One question at a time. */
 	function ask(number: number): Promise<string> {
 		const asked = turn.then(async () => {
 			holder ??= await start();
 			const to = holder;
-			return new Promise<string>(resolve => {
-				waiting.push(resolve);
+			const answer = await new Promise<string>(resolve => {
+				tell = resolve;
+				void to.exited.then(() => resolve(`refused ${to.errorLines().join('; ') || 'it has ended'}`));
 				to.write(`${number}\n`);
 			});
+			if (holder === to && answer.startsWith('held')) held = number;
+			return answer;
 		});
 		turn = asked.catch(() => undefined);
 		return asked;
 	}
 
+	async function hold(number: number): Promise<void> {
+		const answer = await ask(number).catch(fault => `refused ${fault}`);
+		if (answer.startsWith('held')) return;
+		logger.error({ why: answer }, 'if the storage daemon dies, what nodes read and write will fail');
+	}
+
 	return {
-		async hold(number) {
-			const answer = await ask(number).catch(fault => `refused ${fault}`);
-			if (!answer.startsWith('refused')) return;
-			logger.error({ why: answer }, 'if the storage daemon dies, what nodes read and write will fail');
-		},
+		hold,
 		async release() {
 			if (holder) await ask(0);
 		},
 		async close() {
+			isClosed = true;
 			await turn;
 			await holder?.stop();
 		},

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
-import { mkdtemp, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readlink, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -64,6 +64,23 @@ async function openBacking({ path: file }: Backing) {
 async function killDaemon({ run }: At): Promise<void> {
 	const daemon = (await findChildren(run)).find(({ command }) => command.includes('qemu-storage-daemon'));
 	process.kill(daemon?.pid ?? 0, 'SIGKILL');
+}
+
+/** Kills what holds the daemon's exports, and waits until another one does. */
+async function killHolder({ run }: At): Promise<void> {
+	const find = async () => (await findChildren(run)).find(({ command }) => command.includes('hold-exports'));
+	const first = await find();
+	process.kill(first?.pid ?? 0, 'SIGKILL');
+	await until(
+		async () => {
+			const other = await find();
+			if (!other || other.pid === first?.pid) return [];
+			const folder = `/proc/${other.pid}/fd`;
+			const names = await readdir(folder).catch(() => []);
+			return Promise.all(names.map(name => readlink(`${folder}/${name}`).catch(() => '')));
+		},
+		open => open.includes('/dev/fuse'),
+	);
 }
 
 storageContract(test, 'qcow2', setUp);
@@ -142,6 +159,7 @@ test('what is written while the daemon is gone waits until whoever wrote it was 
 				},
 			});
 		});
+		if (turn === 1) await killHolder(at);
 		await killDaemon(at);
 		await over;
 		t.deepEqual([...new Set(said.split('\n').filter(line => line !== ''))], ['written']);
