@@ -75,6 +75,8 @@ function addImages(program: Command, { context, run }: Registration): void {
 		.option('--name <name>', "the image's name", 'debian')
 		.option('--project <name>', forProject)
 		.option('-o, --out <file>', 'write it to a file instead of uploading it')
+		.option('--full', 'Debian with systemd, cloud-init and SSH; built by root, in minutes')
+		.option('--package <name>', 'with --full: one more of Debian (repeatable)', collect)
 		.option('--trust <file>', "a provisioning network's authority (PEM; repeatable)", collect)
 		.action(
 			run(async (_recipe: 'debian', options: BuildImageOptions) =>
@@ -83,6 +85,7 @@ function addImages(program: Command, { context, run }: Registration): void {
 		);
 	withExamples(withProvisioner(build), [
 		`${bimetal} image build debian --project red`,
+		`${bimetal} image build debian --full --package nginx-light --name web`,
 		`${bimetal} image build debian --out debian.qcow2 --trust authority.crt.pem`,
 	]);
 

@@ -2,6 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import type { BuildOptions } from '../../qemu/image/debian-image.ts';
 import type { CliContext } from '../context.ts';
 import { usageError } from '../failure.ts';
 import { printJson, printLine } from '../output.ts';
@@ -21,23 +22,31 @@ export interface BuildImageOptions extends ProvisionerOptions {
 	readonly project?: string;
 	readonly out?: string;
 	readonly trust?: readonly string[];
+	readonly full?: boolean;
+	readonly package?: readonly string[];
 }
 
 /** `bimetal image build debian`: made here, of Debian's packages, and uploaded; or only written to a file. */
 export async function buildImage(context: CliContext, options: BuildImageOptions): Promise<number> {
+	if (options.package && !options.full)
+		throw usageError('--package goes with --full: the small image takes no packages', '--full as well');
+	const wrong = options.package?.find(name => !/^[a-z0-9][a-z0-9+.-]+$/.test(name));
+	if (wrong !== undefined)
+		throw usageError(`${visible(wrong)} is no name of a package`, '--package nginx-light');
+	const kind = { isFull: options.full, packages: options.package };
 	const named = await authoritiesOf(context, options.trust);
 	if (options.out === undefined)
 		return withProvisioner(context, options, async connection => {
 			const { client } = connection;
 			const project = await projectOf(client, options.project);
 			const trust = named ?? (await client.networks()).map(({ authority }) => authority).join('');
-			const { file, recipe } = await built(context, { trust });
+			const { file, recipe } = await built(context, { ...kind, trust });
 			const of = { project, name: options.name, format: 'qcow2', recipe } as const;
 			const id = await uploadFile(context, client, file, of);
 			return reportImage(context, connection, options, { id });
 		});
 	const to = path.resolve(context.cwd, options.out);
-	const { recipe } = await built(context, { trust: named, to });
+	const { recipe } = await built(context, { ...kind, trust: named, to });
 	const { size } = await stat(to);
 	const sha256 = await digestOf(to);
 	if (options.json) printJson(context, { file: to, bytes: size, sha256, recipe });
@@ -49,7 +58,7 @@ export async function buildImage(context: CliContext, options: BuildImageOptions
 	return 0;
 }
 
-async function built(context: CliContext, of: { trust?: string | undefined; to?: string }) {
+async function built(context: CliContext, of: BuildOptions) {
 	const { buildDebianImage } = await import('../../qemu/image/debian-image.ts');
 	const progress = progressLine(context);
 	try {

@@ -78,6 +78,10 @@ test('an image is built to trust authorities alone', async t => {
 	const leaf = await run('image', 'build', 'debian', '--out', 'image', '--trust', 'server.pem');
 	t.is(leaf.code, 2);
 	t.regex(leaf.err, /is no authority's/);
+	const small = await run('image', 'build', 'debian', '--out', 'image', '--package', 'nginx-light');
+	t.regex(small.err, /--package goes with --full/);
+	const option = await run('image', 'build', 'debian', '--out', 'image', '--full', '--package=-oAPT::x=y');
+	t.regex(option.err, /is no name of a package/);
 });
 
 test('what is shared is seen, what is protected stays, what is hidden is missing', async t => {

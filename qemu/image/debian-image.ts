@@ -14,7 +14,7 @@ import {
 import path from 'node:path';
 import { cacheFolder, fetchPackages } from '../debian/fetch-packages.ts';
 import { unpackPackages } from '../debian/unpack-packages.ts';
-import { makeDiskImage } from '../guest/disk-image.ts';
+import { type DiskImageParts, makeDiskImage } from '../guest/disk-image.ts';
 import { copyInto, makeExt4, putIntoExt4 } from '../guest/ext4-volume.ts';
 import { unifiedKernel } from '../guest/unified-kernel.ts';
 import { fullEntries, fullPackages, fullSize, fullSystem } from './full-system.ts';
@@ -28,8 +28,12 @@ const packages = [
 	...['syslinux', 'syslinux-common', 'systemd-boot-efi'],
 ];
 
-const commandLine =
-	'console=ttyS0,115200n8 quiet panic=10 mitigations=off audit=0 lsm= cryptomgr.notests init_on_alloc=0';
+/** The small system is all root's: what keeps users apart would only take time. */
+const commandLines = {
+	small:
+		'console=ttyS0,115200n8 quiet panic=10 mitigations=off audit=0 lsm= cryptomgr.notests init_on_alloc=0',
+	full: 'console=tty0 console=ttyS0,115200n8 quiet panic=10 net.ifnames=0',
+} as const;
 
 /** Bytes. */
 const smallSize = 256 * 2 ** 20;
@@ -98,7 +102,8 @@ export async function buildDebianImage(options: BuildOptions = {}): Promise<Buil
 		}
 		if (trust) await putIntoExt4(rootFile, { 'etc/bimetal/authorities.pem': textOf(trust) });
 		onProgress('Making the disk');
-		await makeDisk(work, root, { file: rootFile, size });
+		const commandLine = commandLines[options.isFull ? 'full' : 'small'];
+		await makeDisk(work, root, { commandLine, root: { file: rootFile, size } });
 		await move(path.join(work, 'image.qcow2'), file);
 		return { file, recipe };
 	} finally {
@@ -153,18 +158,22 @@ async function unpackAll(debs: readonly string[], root: string): Promise<void> {
 	await unpackPackages(of('lib', 'zlib1g_'), root, ['*.so', '*.so.*', './usr/lib64/*', './lib64/*']);
 }
 
-async function makeDisk(work: string, root: string, file: { file: string; size: number }): Promise<void> {
+async function makeDisk(
+	work: string,
+	root: string,
+	of: Pick<DiskImageParts, 'root'> & { readonly commandLine: string },
+): Promise<void> {
+	const { commandLine } = of;
 	const read = (name: string): Promise<Buffer> => readFile(path.join(root, name));
 	const [image = ''] = (await readdir(path.join(root, 'boot'))).filter(name => name.startsWith('vmlinuz-'));
 	const kernel = await read(`boot/${image}`);
 	const initrd = await initialRoot(root, await read('usr/bin/busybox'));
 	const stub = await read('usr/lib/systemd/boot/efi/linuxx64.efi.stub');
 	await makeDiskImage(work, 'image.qcow2', {
+		...of,
 		kernel,
 		initrd,
-		commandLine,
 		efiProgram: unifiedKernel({ stub, kernel, initrd, commandLine }),
 		masterBootRecord: await read('usr/lib/syslinux/mbr/mbr.bin'),
-		root: file,
 	});
 }

@@ -8,7 +8,17 @@ import { ownPrograms, systemFile, textOf } from './system-files.ts';
 
 /** Debian as tenants expect it: systemd, cloud-init, SSH. */
 export const fullPackages: readonly string[] = [
-	...['systemd-sysv', 'udev', 'dbus', 'login', 'passwd', 'netbase', 'iproute2', 'ca-certificates'],
+	...[
+		'systemd-sysv',
+		'udev',
+		'dbus',
+		'login',
+		'passwd',
+		'netbase',
+		'iproute2',
+		'e2fsprogs',
+		'ca-certificates',
+	],
 	...['cloud-init', 'openssh-server', 'sudo', 'open-iscsi', 'wget', 'linux-image-amd64'],
 ];
 /** Bytes of its file system, of which a fifth is used; a disk of it can be no larger. */
@@ -47,13 +57,9 @@ export interface FullOptions {
 export async function fullSystem(options: FullOptions): Promise<string> {
 	const { cache, work, suite, sources, packages, debs, onProgress } = options;
 	if (process.getuid?.() !== 0)
-		throw new BimetalError(
-			'GuestNotBuilt',
-			'packages are installed by root alone: try sudo, or without --full',
-			{
-				expose: true,
-			},
-		);
+		throw new BimetalError('GuestNotBuilt', 'packages are installed by root alone: try sudo', {
+			expose: true,
+		});
 	const of = [suite, packages, debs.map(deb => path.basename(deb)), fullSize, how];
 	const name = createHash('sha256').update(JSON.stringify(of)).digest('hex').slice(0, 16);
 	const file = path.join(cache, `system-${name}.ext4`);
@@ -73,18 +79,8 @@ export async function fullSystem(options: FullOptions): Promise<string> {
 	await runTool(work, 'mmdebstrap', ...how, include, `--setup-hook=${take}`, suite, tree, sources);
 	onProgress('Making the file system');
 	const fresh = path.join(work, 'system.ext4');
-	await runTool(
-		work,
-		'mkfs.ext4',
-		'-q',
-		'-F',
-		'-L',
-		'bimetal-root',
-		'-d',
-		tree,
-		fresh,
-		`${fullSize / 1024}k`,
-	);
+	const as = ['-q', '-F', '-L', 'bimetal-root', '-d', tree];
+	await runTool(work, 'mkfs.ext4', ...as, fresh, `${fullSize / 1024}k`);
 	await rm(tree, { recursive: true });
 	await rename(fresh, file);
 	return file;
