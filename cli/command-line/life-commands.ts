@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import type { BootOptions, LifeOptions } from '../commands/provision.ts';
+import type { LifeOptions } from '../commands/provision.ts';
 import { commandName } from '../context.ts';
+import type { BootOptions } from '../provisioner/boot-options.ts';
 import type { ProvisionerOptions } from '../provisioner/provisioner-connection.ts';
 import { collect, withExamples } from './options.ts';
 import { withProvisioner } from './provisioner-options.ts';
@@ -64,7 +65,7 @@ function addBooting(add: Adder, { context, run }: Registration): void {
 		.option('--ssh-key <file>', 'public SSH keys that may log in to it (repeatable)', collect)
 		.option('--user-data <file>', "cloud-init's user data")
 		.action(
-			run(async (name: string, image: string | undefined, options: BootOptions) =>
+			run(async (name: string, image: string | undefined, options: LifeOptions & BootOptions) =>
 				(await load()).provision(context, name, image, options),
 			),
 		);
@@ -106,7 +107,7 @@ function addBooting(add: Adder, { context, run }: Registration): void {
 		.argument('[node]', 'the node')
 		.action(
 			run(async (name: string | undefined, o: ProvisionerOptions) =>
-				(await load()).showProvisioned(context, name, o),
+				(await import('../commands/provisioned.ts')).showProvisioned(context, name, o),
 			),
 		);
 	withExamples(withProvisioner(provisioned), [`${bimetal} provisioned`, `${bimetal} provisioned node4`]);

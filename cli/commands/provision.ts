@@ -1,9 +1,8 @@
-import type { OperationView, ProvisionerClient, WantedNode } from '../../provisioner/client.ts';
-import { readNamedFile } from '../connection.ts';
+import type { OperationView, ProvisionerClient } from '../../provisioner/client.ts';
 import { type CliContext, commandName } from '../context.ts';
-import { hinted, usageError } from '../failure.ts';
-import { withHil } from '../hil/hil-connection.ts';
-import { dateText, painter, printFields, printJson, printLine, printTable } from '../output.ts';
+import { usageError } from '../failure.ts';
+import { printJson, printLine } from '../output.ts';
+import { type BootOptions, keysIn, nicsOf, projectOfNode, userDataIn } from '../provisioner/boot-options.ts';
 import { operationEnd } from '../provisioner/operation-end.ts';
 import {
 	type ProvisionerConnection,
@@ -18,27 +17,12 @@ export interface LifeOptions extends ProvisionerOptions {
 	readonly wait?: boolean;
 }
 
-export interface BootOptions extends LifeOptions {
-	readonly project?: string;
-	readonly disk?: string;
-	/** `NIC`; or `NIC:NETWORK`, several times. */
-	readonly nic?: readonly string[];
-	readonly network?: string;
-	readonly hostname?: string;
-	/** Files of public SSH keys. */
-	readonly sshKey?: readonly string[];
-	readonly userData?: string;
-}
-
-/** Bytes of user data that the provisioner takes. */
-const mostUserData = 64 * 1024;
-
 /** `bimetal provision NODE [IMAGE]` */
 export const provision = (
 	context: CliContext,
 	node: string,
 	image: string | undefined,
-	options: BootOptions,
+	options: LifeOptions & BootOptions,
 ): Promise<number> =>
 	withProvisioner(context, options, async connection => {
 		const { client } = connection;
@@ -157,64 +141,8 @@ export const move = (
 		});
 	});
 
-/** `bimetal provisioned [NODE]` */
-export const showProvisioned = (
-	context: CliContext,
-	node: string | undefined,
-	options: ProvisionerOptions,
-): Promise<number> =>
-	withProvisioner(context, options, async ({ client }) => {
-		if (node !== undefined) {
-			const found = await client.nodes.show(node);
-			if (options.json) printJson(context, found);
-			else
-				printFields(context, [
-					['node', painter(context)('bold', visible(found.node))],
-					['project', visible(found.project)],
-					['disks', visible(found.disks.join('\n'), { multiline: true })],
-					['state', found.isRescued ? painter(context)('yellow', 'being rescued') : 'boots from its disk'],
-					[
-						'network',
-						visible(found.nics.map(({ nic, network }) => `${network}, by ${nic}`).join('\n'), {
-							multiline: true,
-						}),
-					],
-					['host name', visible(found.hostname)],
-					['since', visible(dateText(found.since))],
-					[
-						'configured',
-						found.configuredAt === null
-							? 'it has not fetched its configuration'
-							: visible(dateText(found.configuredAt)),
-					],
-				]);
-			return 0;
-		}
-		const nodes = await client.nodes.list();
-		if (options.json) printJson(context, { nodes });
-		else if (nodes.length === 0)
-			printLine(
-				context,
-				`No node of yours boots from a disk here. '${commandName(context)} provision NODE IMAGE' has one do so.`,
-			);
-		else
-			await printTable(
-				context,
-				['NODE', 'PROJECT', 'DISK', 'HOST NAME', 'NETWORK', 'STATE'],
-				nodes.map(each => [
-					visible(each.node),
-					visible(each.project),
-					visible(each.disks[0] ?? '-'),
-					visible(each.hostname),
-					visible(each.network),
-					each.isRescued ? painter(context)('yellow', 'being rescued') : 'boots from it',
-				]),
-			);
-		return 0;
-	});
-
 /** Follows what was begun, and says what came of it: one JSON document, or a line and what each stage took. */
-export async function followed(
+async function followed(
 	context: CliContext,
 	connection: ProvisionerConnection,
 	begun: OperationView,
@@ -248,55 +176,3 @@ async function bootsText(client: ProvisionerClient, node: string): Promise<strin
 
 const savedText = (disks: readonly string[]): string =>
 	`${disks.length === 1 ? 'disk' : 'disks'} ${visible(disks.join(', '))} ${disks.length === 1 ? 'is' : 'are'} saved`;
-
-/** Whose a node is: the caller's only project, or as hil says. */
-async function projectOfNode(
-	context: CliContext,
-	client: ProvisionerClient,
-	node: string,
-	options: ProvisionerOptions,
-): Promise<string> {
-	const { projects } = await client.me();
-	const [only] = projects;
-	if (only !== undefined && projects.length === 1) return only;
-	const { project } = await withHil(context, options, hil => hil.client.node(node), context.interruption());
-	if (project !== null) return project;
-	throw hinted(
-		usageError(`${visible(node)} is no project's`, ''),
-		`${commandName(context)} node take PROJECT ${visible(node)}`,
-	);
-}
-
-/** One NIC, on a network that is named or not; or several, each with its network. */
-function nicsOf({ nic: given = [], network }: BootOptions): Pick<WantedNode, 'nic' | 'network' | 'nics'> {
-	const [only = '', ...more] = given;
-	if (more.length === 0 && !only.includes(':')) return { ...(only !== '' && { nic: only }), network };
-	if (network !== undefined) throw usageError('--network goes with one NIC', '--nic NIC:NETWORK for each');
-	const nics = given.map(text => {
-		const at = text.lastIndexOf(':');
-		if (at > 0 && at < text.length - 1) return { nic: text.slice(0, at), network: text.slice(at + 1) };
-		throw usageError(`on which network is ${visible(text)}?`, `--nic ${visible(text)}:NETWORK`);
-	});
-	return { nics };
-}
-
-/** A line of a file for each key, as in `authorized_keys` without options. */
-async function keysIn(context: CliContext, file: string): Promise<string[]> {
-	const lines = (await readNamedFile(context, file, 'public SSH key'))
-		.split(/\r?\n/)
-		.map(line => line.trim());
-	const keys = lines.filter(line => line !== '' && !line.startsWith('#'));
-	if (keys.some(key => key.includes('PRIVATE KEY')))
-		throw usageError(`${file} is a private key: nobody should be given it`, `--ssh-key ${file}.pub`);
-	if (keys.length === 0) throw usageError(`there is no key in ${file}`, '--ssh-key ~/.ssh/id_ed25519.pub');
-	return keys;
-}
-
-async function userDataIn(context: CliContext, file: string): Promise<string> {
-	const text = await readNamedFile(context, file, 'user data');
-	if (Buffer.byteLength(text) <= mostUserData) return text;
-	throw usageError(
-		`${file} is larger than the ${mostUserData / 1024} KiB that the provisioner takes`,
-		'a smaller file, that fetches the rest',
-	);
-}
