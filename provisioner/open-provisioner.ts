@@ -23,6 +23,7 @@ import { importKinds } from './image/import-kinds.ts';
 import { openStagedFiles } from './image/staged-files.ts';
 import { createUploads } from './image/uploads.ts';
 import { operations } from './model/operation.ts';
+import { createMayBoot } from './node/may-boot.ts';
 import { createNodeAtHil } from './node/node-at-hil.ts';
 import { nodeKinds } from './node/node-kinds.ts';
 import { noteConfigured } from './node/note-configured.ts';
@@ -67,11 +68,12 @@ export async function openProvisioner(
 		const hil = createHilClient({ url, ca, ...own });
 		opened.push(() => hil.close());
 		const nodes = createNodeAtHil({ hil, clock });
+		const mayBoot = createMayBoot({ ...shared, nodes });
 		const networks = new Map<string, BootNetwork>();
 		for (const settings of site.networks) {
 			const { network } = settings;
 			const folder = path.join(site.boot, Buffer.from(network).toString('hex'));
-			const open = await openBootNetwork({ ...shared, settings, run, folder });
+			const open = await openBootNetwork({ ...shared, settings, run, folder, mayBoot });
 			opened.push(() => open.close());
 			networks.set(network, open);
 		}

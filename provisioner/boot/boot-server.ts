@@ -3,6 +3,8 @@ import type { Redeemed, Tickets } from './tickets.ts';
 
 export interface BootServerDeps {
 	readonly tickets: Tickets;
+	/** Whether its node is still whose it was when it was told to boot here; never rejects. */
+	mayRead(mac: string): Promise<boolean>;
 	/** A document of a NIC's, as it is now; undefined: there is none any more. */
 	document(mac: string, name: string): string | undefined;
 	/** It has arrived. */
@@ -42,17 +44,21 @@ export const bootServer =
 			return;
 		}
 		const { mac } = redeemed;
-		const text = document === doneName ? '' : deps.document(mac, document);
-		if (text === undefined) {
-			answer(response, 404, '');
-			return;
-		}
-		response.once('close', () => {
-			if (!response.writableFinished) redeemed.giveBack();
-			else if (document === doneName) deps.done(mac);
-			else deps.read(mac, document);
+		void deps.mayRead(mac).then(mayRead => {
+			const text = document === doneName ? '' : deps.document(mac, document);
+			if (!mayRead || text === undefined || response.destroyed) {
+				redeemed.giveBack();
+				if (!mayRead) deps.refused({ from, mac, reason: 'owner', document });
+				answer(response, 404, '');
+				return;
+			}
+			response.once('close', () => {
+				if (!response.writableFinished) redeemed.giveBack();
+				else if (document === doneName) deps.done(mac);
+				else deps.read(mac, document);
+			});
+			answer(response, 200, text);
 		});
-		answer(response, 200, text);
 	};
 
 const isReading = ({ method }: IncomingMessage, document: string): boolean =>

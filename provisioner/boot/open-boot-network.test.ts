@@ -70,7 +70,9 @@ async function start(t: ExecutionContext) {
 		offer.parse(JSON.parse(await inside('python3', client, 'eth0', of, userClass)));
 	const warnings: unknown[] = [];
 	const logger = { ...silentLogger, warn: (of: unknown) => void warnings.push(of) };
+	const owners = { areTheSame: true };
 	const options = {
+		mayBoot: async () => owners.areTheSame,
 		settings: { network: 'boot', interface: device, address: '10.64.0.1/24' },
 		...{ store: createMemoryStore(), run: name, clock: systemClock, logger },
 		folder: path.join(folder, 'boot'),
@@ -82,7 +84,7 @@ async function start(t: ExecutionContext) {
 	const authority = path.join(folder, 'authority.pem');
 	await writeFile(authority, network.authority);
 	return {
-		...{ network, options, machine, inside, device, events, warnings, run: name },
+		...{ network, options, owners, machine, inside, device, events, warnings, run: name },
 		dhcp,
 		/** Asks again until it is answered, and otherwise than so. */
 		async answered(of: string, userClass?: string, notSo?: string) {
@@ -227,4 +229,24 @@ test('the namespace goes with its processes, and they with us when we are killed
 	);
 	await t.notThrowsAsync(runIp(undefined, [`link show dev ${device}`]));
 	await again.close();
+});
+
+test("what a node boots by is not given once its node is somebody else's", async t => {
+	const { network, machine, owners, answered, get, events, warnings } = await start(t);
+	const address = await network.addressOf(mac);
+	await runIp(machine.path, [`address add ${address}/24 dev eth0`]);
+	await network.set(entryOf());
+	const { script } = await answered(mac);
+	const { seed } = await answered(mac, 'systemd');
+	owners.areTheSame = false;
+	t.is((await get(`${seed}user-data`, address)).status, 404);
+	t.like(await get(script, address), { status: 404, text: '' });
+	t.like(warnings.at(-1), { reason: 'owner', mac, from: address });
+	t.deepEqual(
+		events.filter(({ kind }) => kind === 'script'),
+		[],
+	);
+	owners.areTheSame = true;
+	t.is((await get(`${seed}user-data`, address)).status, 200, 'the tickets were given back');
+	t.is((await get(script, address)).status, 200);
 });

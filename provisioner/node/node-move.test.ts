@@ -1,7 +1,10 @@
 // A node that boots from a disk is given to another project at a real hil, with its disk; or everything stays as it was.
 import test, { type ExecutionContext } from 'ava';
+import { FakeClock } from '../../common/clock.ts';
+import { silentLogger } from '../../common/log/logger.ts';
 import { createMemoryNetwork, type MemoryNetwork } from '../boot/memory-network.fixture.ts';
 import { type ProvisionerBench, startProvisioner } from '../provisioner.fixture.ts';
+import { createMayBoot } from './may-boot.ts';
 import { bmc, startNodeBench } from './node-bench.fixture.ts';
 
 async function start(t: ExecutionContext, options: Parameters<typeof startNodeBench>[1] = {}) {
@@ -131,6 +134,30 @@ test('one that hil has taken away boots nobody from the disk that it had: that i
 	t.is((await provisioner.call('POST', '/v1/nodes/n1/provision', body, 'bob')).status, 202);
 });
 
+test('what a node boots by is for its project alone, by the word of hil at that moment; or of the last one', async t => {
+	const bench = await start(t);
+	const { store, nodes, letTimePass } = bench;
+	const clock = new FakeClock();
+	const shared = { store, clock, logger: silentLogger };
+	const mayBoot = createMayBoot({ ...shared, nodes });
+	t.true(await mayBoot('n1'));
+	t.false(await mayBoot('n2'), 'it boots from nothing here');
+	const away = async (): Promise<never> => {
+		throw new Error('connection refused');
+	};
+	t.true(await createMayBoot({ ...shared, nodes: { projectOf: away } })('n1'));
+	const waiting = createMayBoot({ ...shared, nodes: { projectOf: () => new Promise(() => undefined) } })(
+		'n1',
+	);
+	for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setImmediate(resolve));
+	clock.advance(5000);
+	t.true(await waiting);
+	const stop = letTimePass();
+	t.teardown(stop);
+	await takeAway(bench);
+	t.false(await mayBoot('n1'));
+});
+
 interface Life {
 	/** Acts until its end. */
 	left: number;
@@ -164,6 +191,7 @@ function mortal<T extends object>(of: T, life: Life, grave: Promise<never>, isDo
 }
 
 test('killed before or after any of its acts, the next process goes on; it is moved, or all is as before', async t => {
+	t.timeout(400_000);
 	const { hil, obm, nodes, storage, store, network, provisioner, port, letTimePass } = await start(t);
 	network.entries.clear();
 	let bury: (fault: Error) => void = () => undefined;

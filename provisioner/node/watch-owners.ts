@@ -19,7 +19,7 @@ export interface WatchOwnersDeps {
 	readonly logger: Logger;
 }
 
-/** Milliseconds between two looks. A node that changes hands is off for longer than that. */
+/** Milliseconds between two looks. What is read at a boot meanwhile is asked about at that moment: may-boot.ts. */
 const every = 10_000;
 
 /**
