@@ -71,4 +71,7 @@ export function createVerifierClient(options: JsonClientOptions) {
 		close,
 	};
 }
+/** For who relies on a node: it is trusted for as long as the verifier vouches for it, and no longer. */
+export { watchAdmission } from './client/watch-admission.ts';
+
 export type VerifierClient = ReturnType<typeof createVerifierClient>;

@@ -18,7 +18,8 @@ export const exitCodes = {
 	invalid: { code: 9, meaning: 'the call itself was rejected as invalid (any other 4xx)' },
 	found: {
 		code: 10,
-		meaning: 'policies differ, a case of theirs fails, --strict found a warning, or a switch has drifted',
+		meaning:
+			'policies differ, a case of theirs fails, --strict found a warning, a switch has drifted, or a node or its evidence is no longer good',
 	},
 	interrupted: { code: 130, meaning: 'interrupted by Ctrl-C; a request that waits goes on waiting' },
 } as const;

@@ -127,6 +127,16 @@ function addAdmissions(attest: Command, { context, run }: Registration): void {
 		.argument('<admission>', 'its id')
 		.action(run(async (id: string, o: AttestOptions) => (await load()).showAdmission(context, id, o)));
 	withExamples(withAttest(show), [`${bimetal} attest show ID`]);
+	const watch = attest
+		.command('watch')
+		.summary('Wait until a node is attested no longer')
+		.description(
+			'Ends, with exit code 10, as soon as a node is attested no longer: the verifier says so, or says nothing until what ' +
+				'it said last has run out. For whatever cuts the node off.',
+		)
+		.argument('<admission>', 'its id')
+		.action(run(async (id: string, o: AttestOptions) => (await load()).watchNode(context, id, o)));
+	withExamples(withAttest(watch), [`${bimetal} attest watch ID; ./cut-off n1`]);
 	const end = attest
 		.command('end')
 		.description('End an admission: you are done with the node')

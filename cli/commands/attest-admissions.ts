@@ -1,7 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
-import { type AdmissionView, createVerifierClient, type VerifierClient } from '../../attest/client.ts';
+import {
+	type AdmissionView,
+	createVerifierClient,
+	type VerifierClient,
+	watchAdmission,
+} from '../../attest/client.ts';
 import { readEvidence } from '../../attest/evidence/evidence-file.ts';
 import { learnFromEvidence } from '../../attest/evidence/learn-from-evidence.ts';
 import { pause } from '../../common/clock.ts';
@@ -131,6 +136,27 @@ export const showAdmission = (context: CliContext, id: string, options: AttestOp
 	withVerifier(context, options, async client =>
 		printAdmission(context, options, await client.admission(id)),
 	);
+
+/** `bimetal attest watch ADMISSION`: ends, with exit code 10, when the node is attested no longer. */
+export const watchNode = (context: CliContext, id: string, options: AttestOptions): Promise<number> =>
+	withVerifier(context, options, async client => {
+		const progress = progressLine(context);
+		try {
+			const why = await watchAdmission({
+				look: () => client.admission(id),
+				clock: context.clock,
+				signal: context.interruption(),
+				onAttested: ({ node, attestedFor }) =>
+					progress.show(`${visible(node)} is attested for another ${Math.round(attestedFor / 1000)} s`),
+			});
+			progress.end();
+			if (options.json) printJson(context, { id, attested: false, reason: why });
+			else printLine(context, visible(`no longer attested: ${why}`));
+			return exitCodes.found.code;
+		} finally {
+			progress.end();
+		}
+	});
 
 /** `bimetal attest end ADMISSION` */
 export const endAdmission = (context: CliContext, id: string, options: AttestOptions): Promise<number> =>

@@ -69,6 +69,9 @@ test('a policy is learnt from a boot, admits that boot, and its evidence is veri
 	for (let count = 0; count < 2; count++) await node.run();
 	t.like((await node.round()).body, { state: 'revoked' });
 	t.regex((await run('show', asked.id)).out, /why +FileNotAllowed: .*entry 21 of the IMA list/);
+	const watched = await run('watch', asked.id);
+	t.is(watched.code, 10);
+	t.regex(watched.out, /^no longer attested: FileNotAllowed: /);
 	t.regex((await run('list')).out, /^No admissions/);
 	t.is((await run('withdraw', asked.id, 'late')).code, 8);
 	t.regex((await run('list', '--all')).out, /n1 +red +revoked +default +FileNotAllowed/);
