@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { Clock } from '../../common/clock.ts';
+import { type Clock, pause } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import { type Child, startChild } from '../../common/processes/children.ts';
 import { keepDaemon } from '../../common/processes/kept-daemon.ts';
@@ -106,7 +106,10 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 	/** SIGTERM is nothing to it; what it was told to write is with the storage, and what was flushed on disk. */
 	async function end(of: Child): Promise<void> {
 		kill(of);
-		await of.exited;
+		const late = new AbortController();
+		// What waits for a disk goes when the disk does, which may be after us.
+		await Promise.race([of.exited, pause(clock, patience, late.signal).catch(() => undefined)]);
+		late.abort();
 	}
 
 	/** Every target that one which has died had. */
@@ -171,9 +174,17 @@ export async function startTgtTargets(options: TgtOptions): Promise<Targets> {
 	/** Ends every session, then the target: tgtd refuses to take one away that is in use. */
 	async function unmake({ number: target, spec }: Served): Promise<void> {
 		if (!daemon.current()) return;
-		await ask({ mode: 'target', operation: 'delete', target, isForced: true }).catch(fault => {
-			if (!/can't find the target/.test(String(fault))) throw fault;
-		});
+		for (const until = clock.elapsed() + patience; ; ) {
+			try {
+				await ask({ mode: 'target', operation: 'delete', target, isForced: true });
+				break;
+			} catch (fault) {
+				if (/can't find the target/.test(String(fault))) break;
+				// What its last session had asked for is still being done.
+				if (!/is in use/.test(String(fault)) || clock.elapsed() > until) throw fault;
+				await pause(clock, 50);
+			}
+		}
 		for (const { account } of accountsOf(spec)) {
 			const parameters = { user: account.username };
 			await ask({ mode: 'account', operation: 'delete', parameters }).catch(() => undefined);

@@ -1,15 +1,18 @@
 import { spawn } from 'node:child_process';
 import { Readable } from 'node:stream';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Clock } from '../../../common/clock.ts';
-import { type Exit, startChild } from '../../../common/processes/children.ts';
+import { type Exit, runMarker, startChild } from '../../../common/processes/children.ts';
 import { findProgram } from '../../../common/processes/programs.ts';
 import { provisionerErrors } from '../../errors.ts';
+import { createWatched, type Watched } from './watched.ts';
 
 export interface CephProgramsOptions {
 	/** The configuration that every program is given. */
 	readonly configuration: string;
 	readonly user: string;
+	/** By which it is asked whether Ceph is there. */
+	readonly pool: string;
 	/** The working folder. */
 	readonly folder: string;
 	/** Names the processes; see common/processes/children.ts. */
@@ -22,9 +25,8 @@ export interface CephProgramsOptions {
 export interface RunOptions {
 	/** Exit codes, which are those of errno(3), that are answers; 0 when absent. */
 	readonly endings?: readonly number[];
-	/** Ends it; without one, it is ended after the bound alone. */
 	readonly signal?: AbortSignal;
-	/** Takes long: it ends when it is done, and `bound` is none. */
+	/** It takes as long as it takes, while Ceph is there. */
 	readonly isLong?: boolean;
 	/** Per cent, where the command tells. */
 	readonly onProgress?: (percent: number) => void;
@@ -41,10 +43,19 @@ export interface CephPrograms {
 		args: readonly string[],
 		options?: RunOptions,
 	): Promise<{ readonly code: number; readonly out: string }>;
-	/** What `rbd --format json` says; `absent` where the image is not there, when it is given. */
-	ask<T>(schema: z.ZodType<T>, args: readonly string[], options?: { readonly absent?: T }): Promise<T>;
+	/** What one says as JSON; `absent` where what it is asked about is not there, when that is given. */
+	ask<T>(
+		schema: z.ZodType<T>,
+		program: 'rbd' | 'ceph',
+		args: readonly string[],
+		options?: { readonly absent?: T; readonly isLong?: boolean },
+	): Promise<T>;
 	/** What `rbd` writes, while it does: it is not read faster than somebody takes it. */
 	stream(args: readonly string[], signal: AbortSignal): Promise<Readable>;
+	/** Images of the pool, whosever they are. */
+	names(): Promise<readonly string[]>;
+	/** For what speaks to Ceph otherwise: ends it when Ceph is away. */
+	readonly watched: Watched;
 }
 
 /** errno(3), of which the programs' exit codes are. */
@@ -52,15 +63,21 @@ export const errno = { ENOENT: 2, EBUSY: 16, EEXIST: 17, ENOTEMPTY: 39 } as cons
 const away = new Set([103, 104, 107, 108, 110, 111, 112, 113]);
 const full = new Set([28, 122]);
 
+const namesSchema = z.array(z.string());
+
 /** Bytes of their words that are kept. */
 const longest = 64 * 1024 * 1024;
 
 export function createCephPrograms(options: CephProgramsOptions): CephPrograms {
-	const { configuration, user, folder, run: name, clock, bound } = options;
+	const { configuration, user, pool, folder, run: name, clock, bound } = options;
 	const as = ['--conf', configuration, '--id', user];
 
-	const run: CephPrograms['run'] = async (program, args, how = {}) => {
-		const { endings = [0], signal, isLong = false, onProgress } = how;
+	const spawned = async (
+		program: 'rbd' | 'ceph',
+		args: readonly string[],
+		{ endings = [0], onProgress }: RunOptions,
+		{ signal, isAlive }: { readonly signal: AbortSignal | undefined; readonly isAlive?: () => void },
+	): Promise<{ code: number; out: string }> => {
 		signal?.throwIfAborted();
 		const pieces: Buffer[] = [];
 		let length = 0;
@@ -70,17 +87,18 @@ export function createCephPrograms(options: CephProgramsOptions): CephPrograms {
 			folder,
 			environment: { CEPH_ARGS: '' },
 			onOutput(bytes) {
+				isAlive?.();
 				length += bytes.length;
 				if (length <= longest) pieces.push(bytes);
 			},
 			onErrorOutput(bytes) {
+				isAlive?.();
 				const text = bytes.toString('utf8');
 				const percent = [...text.matchAll(/(\d+)% complete/g)].at(-1)?.[1];
 				if (percent !== undefined) onProgress?.(Number(percent));
 				said = (said + text).slice(-4096);
 			},
 		});
-		let isLate = false;
 		const kill = (): void => {
 			try {
 				process.kill(child.pid, 'SIGKILL');
@@ -88,20 +106,11 @@ export function createCephPrograms(options: CephProgramsOptions): CephPrograms {
 				// It has just ended.
 			}
 		};
-		const cancel = isLong
-			? () => undefined
-			: clock.after(bound, () => {
-					isLate = true;
-					kill();
-				});
+		if (signal?.aborted) kill();
 		signal?.addEventListener('abort', kill, { once: true });
 		const exit = await child.exited;
-		cancel();
 		signal?.removeEventListener('abort', kill);
 		signal?.throwIfAborted();
-		if (isLate) {
-			throw provisionerErrors.StorageAway(`Ceph does not answer: ${program} ${args[0]} took too long.`);
-		}
 		if (length > longest) throw provisionerErrors.StorageFault(`${program} ${args[0]} says too much`);
 		if (exit.code !== null && endings.includes(exit.code) && !hasNoCluster(said)) {
 			return { code: exit.code, out: Buffer.concat(pieces).toString('utf8') };
@@ -109,30 +118,55 @@ export function createCephPrograms(options: CephProgramsOptions): CephPrograms {
 		throw faultOf(`${program} ${args[0]}`, exit, said);
 	};
 
+	const run: CephPrograms['run'] = async (program, args, how = {}) => {
+		const { signal, isLong = false } = how;
+		if (isLong) {
+			return watched(signal, (stop, isAlive) => spawned(program, args, how, { signal: stop, isAlive }));
+		}
+		const late = new AbortController();
+		const cancel = clock.after(bound, () =>
+			late.abort(provisionerErrors.StorageAway(`Ceph does not answer: ${program} ${args[0]} took too long.`)),
+		);
+		try {
+			const until = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
+			return await spawned(program, args, how, { signal: until });
+		} finally {
+			cancel();
+		}
+	};
+
+	const ask: CephPrograms['ask'] = async (schema, program, args, { absent, isLong } = {}) => {
+		const endings = absent === undefined ? [0] : [0, errno.ENOENT];
+		const how = { endings, ...(isLong && { isLong }) };
+		const { code, out } = await run(program, ['--format', 'json', ...args], how);
+		if (code === errno.ENOENT && absent !== undefined) return absent;
+		let said: unknown;
+		try {
+			said = JSON.parse(out);
+		} catch {
+			said = undefined;
+		}
+		const read = schema.safeParse(said);
+		if (read.success) return read.data;
+		throw provisionerErrors.StorageFault(`${program} ${args[0]} says what we do not understand`, {
+			cause: read.error,
+		});
+	};
+
+	const names = () => ask(namesSchema, 'rbd', ['ls', pool]);
+	const watched = createWatched({ clock, bound, probe: names });
+
 	return {
 		run,
-		async ask(schema, args, { absent } = {}) {
-			const endings = absent === undefined ? [0] : [0, errno.ENOENT];
-			const { code, out } = await run('rbd', ['--format', 'json', ...args], { endings });
-			if (code === errno.ENOENT && absent !== undefined) return absent;
-			let said: unknown;
-			try {
-				said = JSON.parse(out);
-			} catch {
-				said = undefined;
-			}
-			const read = schema.safeParse(said);
-			if (read.success) return read.data;
-			throw provisionerErrors.StorageFault(`rbd ${args[0]} says what we do not understand`, {
-				cause: read.error,
-			});
-		},
+		ask,
+		names,
+		watched,
 		async stream(args, signal) {
 			signal.throwIfAborted();
 			const [setpriv, rbd] = await Promise.all([findProgram('setpriv'), findProgram('rbd')]);
 			const child = spawn(setpriv, ['--pdeathsig', 'KILL', '--', rbd, ...as, ...args], {
 				cwd: folder,
-				env: { ...process.env, CEPH_ARGS: '', BIMETAL_RUN: name },
+				env: { ...process.env, CEPH_ARGS: '', [runMarker]: name },
 				stdio: ['ignore', 'pipe', 'pipe'],
 			});
 			let said = '';
@@ -144,16 +178,25 @@ export function createCephPrograms(options: CephProgramsOptions): CephPrograms {
 				child.once('error', () => resolve({ code: null, signal: null }));
 			});
 			const kill = (): void => void child.kill('SIGKILL');
-			signal.addEventListener('abort', kill, { once: true });
+			let isAlive: () => void = () => undefined;
+			const over = watched(signal, async (stop, alive) => {
+				isAlive = alive;
+				if (stop.aborted) kill();
+				stop.addEventListener('abort', kill, { once: true });
+				const exit = await exited;
+				stop.throwIfAborted();
+				if (exit.code !== 0) throw faultOf(`rbd ${args[0]}`, exit, said);
+			});
+			over.catch(() => undefined);
 			async function* bytes(): AsyncGenerator<Buffer> {
 				try {
-					yield* child.stdout as AsyncIterable<Buffer>;
-					const exit = await exited;
-					signal.throwIfAborted();
-					if (exit.code !== 0) throw faultOf(`rbd ${args[0]}`, exit, said);
+					for await (const piece of child.stdout as AsyncIterable<Buffer>) {
+						isAlive();
+						yield piece;
+					}
+					await over;
 				} finally {
 					kill();
-					signal.removeEventListener('abort', kill);
 				}
 			}
 			return Readable.from(bytes(), { objectMode: false }).once('close', kill);

@@ -5,6 +5,7 @@ import type { Logger } from '../../../common/log/logger.ts';
 import { type Child, startChild } from '../../../common/processes/children.ts';
 import { keepDaemon } from '../../../common/processes/kept-daemon.ts';
 import { provisionerErrors } from '../../errors.ts';
+import { createHeldExports } from '../qcow2/held-exports.ts';
 import { unmountStale } from '../qcow2/stale-mounts.ts';
 import type { Backing, VolumeId } from '../storage.ts';
 
@@ -13,10 +14,9 @@ export interface RbdDiskOptions {
 	/** Bytes that a machine sees. */
 	readonly size: number;
 	readonly isReadOnly: boolean;
-	readonly pool: string;
-	readonly user: string;
-	readonly configuration: string;
-	/** The disk's own; made when it is not there. */
+	/** What is opened, as QEMU takes it. */
+	readonly image: string;
+	/** The disk's own, in one for all; made when it is not there. */
 	readonly folder: string;
 	readonly run: string;
 	readonly clock: Clock;
@@ -25,13 +25,19 @@ export interface RbdDiskOptions {
 	readonly bound: number;
 	/** Shuts out whoever else has it open. */
 	readonly takeOver: () => Promise<void>;
+	/** It was lost: what is read and written waits until this returns, and then fails. */
+	readonly onLost: () => void;
+	/** It could not be opened anew yet; that is tried again. */
+	readonly onMissing: () => void;
 	/** It was opened anew: the former file serves nobody. */
-	readonly onReopened: (backing: Backing) => void;
+	readonly onReopened: (backing: Backing) => Promise<void>;
 }
 
 /** A disk that is open, as a file that tgtd opens. */
 export interface RbdDisk {
 	readonly isReadOnly: boolean;
+	/** `close` was called, and has not come to its end. */
+	isClosing(): boolean;
 	backing(): Backing;
 	/** Throws while it is not served. */
 	check(): void;
@@ -53,38 +59,59 @@ export async function openRbdDisk(options: RbdDiskOptions): Promise<RbdDisk> {
 	let opened = 0;
 	let file = '';
 	let last: Child | undefined;
+	let isClosed = false;
+	const held = createHeldExports({ run, folder: path.dirname(folder), logger });
+	/** Over when nobody waits any more for a daemon that has died. */
+	let letGo: Promise<unknown> = Promise.resolve();
+
+	async function startAgain(): Promise<{ child: Child }> {
+		try {
+			return await start();
+		} catch (fault) {
+			if (opened > 0) options.onMissing();
+			throw fault;
+		}
+	}
 
 	async function start(): Promise<{ child: Child }> {
+		await letGo;
 		await options.takeOver();
 		await unmountStale(folder);
 		await rm(folder, { recursive: true, force: true });
 		await mkdir(folder, { recursive: true, mode: 0o700 });
 		// Another name each time: who has the former file open can tell.
-		file = path.join(folder, String(++opened));
-		await writeFile(file, '', { mode: 0o600 });
-		const child = await startChild('qemu-storage-daemon', daemonArguments(options, file), {
+		const mountpoint = path.join(folder, String(opened + 1));
+		await writeFile(mountpoint, '', { mode: 0o600 });
+		const child = await startChild('qemu-storage-daemon', daemonArguments(options, mountpoint), {
 			run,
 			folder,
 			environment: { CEPH_ARGS: '' },
 		});
 		try {
-			await mustAppear(child);
+			await mustAppear(mountpoint, child);
 		} catch (fault) {
 			await kill(child);
 			throw fault;
 		}
+		await held.hold(child.pid);
+		void child.exited.then(() => {
+			if (!isClosed) options.onLost();
+			letGo = held.release();
+		});
 		last = child;
+		file = mountpoint;
+		opened++;
 		return { child };
 	}
 
 	/** The empty file becomes as large as the disk when the disk is mounted over it. */
-	async function mustAppear(child: Child): Promise<void> {
+	async function mustAppear(mountpoint: string, child: Child): Promise<void> {
 		let hasEnded = false;
 		void child.exited.then(() => {
 			hasEnded = true;
 		});
 		for (const until = clock.elapsed() + bound; ; ) {
-			if ((await stat(file).catch(() => ({ size: 0 }))).size === size) return;
+			if ((await stat(mountpoint).catch(() => ({ size: 0 }))).size === size) return;
 			if (hasEnded) {
 				const said = child.errorLines().join('; ');
 				if (/timed out/i.test(said)) throw provisionerErrors.StorageAway(`Ceph does not answer: ${said}`);
@@ -103,46 +130,55 @@ export async function openRbdDisk(options: RbdDiskOptions): Promise<RbdDisk> {
 		await unmountStale(folder);
 	}
 
+	async function forget(): Promise<void> {
+		await held.close();
+		await unmountStale(folder);
+		await rm(folder, { recursive: true, force: true });
+	}
+
 	const backing = (): Backing => ({ type: 'rdwr', path: file });
 	const daemon = await keepDaemon({
 		name: `the daemon of disk ${disk}`,
-		start,
-		restore: async () => options.onReopened(backing()),
+		start: startAgain,
+		restore: () => options.onReopened(backing()),
 		// `close` waits for it, as long as that is worth while.
 		end: async child => signal(child, 'SIGTERM'),
 		clock,
 		logger,
+	}).catch(async fault => {
+		await forget();
+		throw fault;
 	});
 
 	return {
 		isReadOnly,
+		isClosing: () => isClosed,
 		backing,
 		check: () => daemon.check(),
 		async close() {
+			isClosed = true;
 			await daemon.close();
-			const child = last;
-			if (!child) return;
 			const late = new AbortController();
-			const isClosed = await Promise.race([
-				child.exited.then(() => true),
+			const hasEnded = await Promise.race([
+				last?.exited.then(() => true) ?? true,
 				pause(clock, bound, late.signal).then(
 					() => false,
 					() => true,
 				),
 			]);
 			late.abort();
-			if (!isClosed) {
+			if (!hasEnded) {
 				throw provisionerErrors.StorageAway(
 					`Ceph does not answer: disk ${disk} still has something to write. It is closed when Ceph is back.`,
 				);
 			}
-			await rm(folder, { recursive: true, force: true });
+			await forget();
 		},
 		async abandon() {
+			isClosed = true;
 			await daemon.close();
 			await last?.stop();
-			await unmountStale(folder);
-			await rm(folder, { recursive: true, force: true });
+			await forget();
 		},
 	};
 }
@@ -155,22 +191,12 @@ function signal(child: Child, by: NodeJS.Signals): void {
 	}
 }
 
-/** No secret stands here: the key is where the configuration says. A comma within a value is written twice. */
-function daemonArguments(of: RbdDiskOptions, mountpoint: string): string[] {
-	const list = (values: Readonly<Record<string, string>>): string =>
-		Object.entries(values)
-			.map(([key, value]) => `${key}=${value.replaceAll(',', ',,')}`)
-			.join(',');
+/** No secret stands here: the key is where the configuration says. */
+function daemonArguments({ image, isReadOnly }: RbdDiskOptions, mountpoint: string): string[] {
+	const [readOnly, writable] = isReadOnly ? ['on', 'off'] : ['off', 'on'];
+	const file = `mountpoint=${mountpoint.replaceAll(',', ',,')}`;
 	return [
-		'--blockdev',
-		list({
-			...{ driver: 'rbd', 'node-name': 'disk', pool: of.pool, image: of.disk, user: of.user },
-			...{ conf: of.configuration, discard: 'unmap', 'read-only': of.isReadOnly ? 'on' : 'off' },
-		}),
-		'--export',
-		list({
-			...{ type: 'fuse', id: 'file', 'node-name': 'disk', mountpoint, 'allow-other': 'off' },
-			writable: of.isReadOnly ? 'off' : 'on',
-		}),
+		...['--blockdev', `${image},node-name=disk,discard=unmap,read-only=${readOnly}`],
+		...['--export', `type=fuse,id=file,node-name=disk,${file},writable=${writable},allow-other=off`],
 	];
 }

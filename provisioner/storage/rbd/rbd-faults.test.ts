@@ -49,7 +49,7 @@ test("a disk's daemon that is killed is started again, with all that was written
 	const fd = await promisify(fs.open)(backing.path, 'r+');
 	await promisify(fs.write)(fd, Buffer.from('written'), 0, 7, 2 * MiB);
 	const again = new Promise<Backing>(resolve => at.storage.onReattached((_, anew) => resolve(anew)));
-	const [daemon] = await findChildren(at.run);
+	const daemon = (await findChildren(at.run)).find(({ command }) => command.includes('qemu-storage-daemon'));
 	process.kill(daemon?.pid ?? 0, 'SIGKILL');
 	t.not((await again).path, backing.path, 'whoever has the old one open sees that it is another');
 	const anew = await at.openBacking(await again);

@@ -125,7 +125,7 @@ test('who opens a disk that another machine has open shuts that one out', async 
 test('nothing is left of it once it is closed', async t => {
 	const at = await setUp(t);
 	await at.storage.attach(await diskOf(at, Buffer.alloc(MiB)), { isReadOnly: false });
-	t.is((await findChildren(at.run)).length, 1);
+	t.true((await findChildren(at.run)).length > 0);
 	await at.storage.close();
 	t.deepEqual(await findChildren(at.run), []);
 	t.false((await readFile('/proc/self/mounts', 'utf8')).includes(at.folder));
