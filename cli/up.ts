@@ -3,9 +3,11 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError } from 'commander';
 import { createLogger } from '../common/log/logger.ts';
+import type { RackPlan } from '../qemu/rack/rack-plan.ts';
 import { portNumber } from './command-line/options.ts';
 import type { Registration } from './command-line/registration.ts';
 import { type CliContext, commandName } from './context.ts';
+import { hinted } from './failure.ts';
 import { painter } from './output.ts';
 import { profileHome } from './profile.ts';
 import type { DemoSite } from './up/demo-site.ts';
@@ -13,8 +15,10 @@ import { profilesOf, saveHilProfiles, saveProfiles } from './up/profiles.ts';
 import type { SiteOptions } from './up/start-site.ts';
 import { welcome } from './up/welcome.ts';
 
-interface Options extends Omit<SiteOptions, 'logger' | 'progress'> {
+interface Options extends Omit<SiteOptions, 'logger' | 'progress' | 'state'> {
+	readonly state?: string;
 	readonly servers: number;
+	readonly rack?: string;
 	readonly json?: boolean;
 	readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
@@ -27,7 +31,7 @@ export function upCommand(program: Command, { context, run }: Registration): voi
 	program
 		.command('up')
 		.description('Start a whole site on this machine: a rack, its PDU, the proxy, hil, the provisioner')
-		.option('--state <folder>', 'where the state is kept', '.bimetal')
+		.option('--state <folder>', 'where the state is kept: .bimetal, or .bimetal-NAME of a rack file')
 		.option('--host <address>', 'address to listen on', '127.0.0.1')
 		.option('--port <n>', 'main port; the BMCs follow it; 0 takes free ones', portNumber, 8443)
 		.option('--hil-port <n>', 'port of hil; a free one where it is taken, or --port is 0', portNumber, 5000)
@@ -39,6 +43,7 @@ export function upCommand(program: Command, { context, run }: Registration): voi
 			'copy the policies to the state, let both parties sign them, and take only signed ones',
 		)
 		.option('--servers <n>', 'emulated servers in the rack', serverCount, 8)
+		.option('--rack <file>', 'virtual servers instead, as a rack file has them; its state is another folder')
 		.option('--processes <n>', 'processes that serve clients; auto: one for each core', processCount, 1)
 		.option('--log-level <level>', 'debug, info, warn or error', 'warn')
 		.option('--json', 'print one JSON line with all URLs and log-ins')
@@ -50,9 +55,10 @@ export function upCommand(program: Command, { context, run }: Registration): voi
 }
 
 async function up(context: CliContext, options: Options): Promise<number> {
-	const [{ startSite }, { emulatedRack }] = await Promise.all([
+	const [{ startSite }, { emulatedRack }, { virtualRackRoom }] = await Promise.all([
 		import('./up/start-site.ts'),
 		import('./up/emulated-rack.ts'),
+		import('./up/virtual-rack-room.ts'),
 	]);
 	const interrupted = context.interruption();
 	const paint = painter(context);
@@ -61,7 +67,9 @@ async function up(context: CliContext, options: Options): Promise<number> {
 		level: options.logLevel,
 		destination: { write: line => void context.stderr.write(line) },
 	});
-	const state = resolve(context.cwd, options.state);
+	const plan = await planOf(context, options);
+	const { state: given = plan ? `.bimetal-${plan.name}` : '.bimetal' } = options;
+	const state = resolve(context.cwd, given);
 	mkdirSync(state, { recursive: true, mode: 0o700 });
 	const running = await startSite(
 		{
@@ -71,7 +79,7 @@ async function up(context: CliContext, options: Options): Promise<number> {
 			logger,
 			progress: step => void (options.json || context.stderr.write(`bimetal: starting: ${step}…\n`)),
 		},
-		emulatedRack(state, options.servers),
+		plan ? virtualRackRoom(plan, state, context.env) : emulatedRack(state, options.servers),
 	);
 	try {
 		await saveProfiles(running.site, running.line.proxy.url);
@@ -90,6 +98,22 @@ async function up(context: CliContext, options: Options): Promise<number> {
 		await running.close();
 	}
 	return 0;
+}
+
+/** The rack of virtual servers that is asked for, if any. @throws what it lacks here, and how to get it */
+async function planOf({ cwd }: CliContext, { rack }: Options): Promise<RackPlan | undefined> {
+	if (rack === undefined) return undefined;
+	const [{ readRackFile }, { planRack }, { checkSwitchRequirements }] = await Promise.all([
+		import('../qemu/rack/rack-file.ts'),
+		import('../qemu/rack/rack-plan.ts'),
+		import('../qemu/switch/requirements.ts'),
+	]);
+	const plan = planRack(readRackFile(resolve(cwd, rack)));
+	if (plan.hasSwitch)
+		await checkSwitchRequirements().catch(fault => {
+			throw hinted(fault, 'install what is missing, or say `switch: false` in the rack file');
+		});
+	return plan;
 }
 
 /** Where the state is elsewhere (`--state`), commands started here have to be told where the profiles are. */

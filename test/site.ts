@@ -21,7 +21,12 @@ const siteLine = z.looseObject({
 		url: z.url(),
 		users: z.array(z.looseObject({ name: z.string(), project: z.string().nullable(), password: z.string() })),
 	}),
-	provisioner: z.looseObject({ url: z.url(), ops: z.url(), missing: z.array(z.string()) }),
+	provisioner: z.looseObject({
+		url: z.url(),
+		ops: z.url(),
+		missing: z.array(z.string()),
+		boots: z.boolean(),
+	}),
 	/** Path of the PEM of the site's certificate authority. */
 	ca: z.string(),
 	state: z.string(),

@@ -15,6 +15,7 @@ import { planRack } from '../rack/rack-plan.ts';
 import { openSecret, secretPath } from './demo-people.ts';
 import { completeRackFile, demoProjects, demoSwitch } from './demo-rack.ts';
 import { type DemoHilUser, type DemoSite, openServiceCertificate } from './demo-site.ts';
+import type { SwitchOfRack } from './machine-room.ts';
 import { reachable } from './ports.ts';
 import { openServiceAccount } from './service-account.ts';
 
@@ -22,6 +23,8 @@ export interface DemoHil {
 	readonly url: string;
 	readonly ops: string;
 	readonly users: readonly DemoHilUser[];
+	/** The VLAN of a network; undefined: there is none of that name, or it could not be read, which is told. */
+	vlanOf(network: string): Promise<number | undefined>;
 	/** An account for another service, an administrator; false when it could not be made, which is told. */
 	openAccount(name: string): Promise<boolean>;
 	close(): Promise<void>;
@@ -48,6 +51,8 @@ export async function startDemoHil(options: {
 	readonly listen: { readonly host: string; readonly port: number };
 	readonly proxyUrl: string;
 	readonly servers: readonly string[];
+	/** One in memory when absent. */
+	readonly rackSwitch: SwitchOfRack | undefined;
 	readonly clock: Clock;
 	readonly logger: Logger;
 }): Promise<DemoHil> {
@@ -67,6 +72,19 @@ export async function startDemoHil(options: {
 		await registerServers(options, url, admin);
 		return {
 			...{ url, ops: hil.ops, users },
+			async vlanOf(network) {
+				const ca = site.authority.certificatePem;
+				const client = createHilClient({ url, ca, username: admin.name, password: admin.password });
+				try {
+					const id = (await client.networks())[network]?.network_id;
+					return id === undefined ? undefined : Number(id);
+				} catch (fault) {
+					logger.warn({ err: fault, network }, 'the VLAN of a network could not be read');
+					return undefined;
+				} finally {
+					await client.close();
+				}
+			},
 			openAccount: name => openAccountAt(options, url, admin, name),
 			close: () => hil.close(),
 		};
@@ -78,7 +96,7 @@ export async function startDemoHil(options: {
 
 /** What cannot be registered is told, and ends nothing: people may have changed more than a start can know. */
 async function registerServers(
-	{ site, account, proxyUrl, servers, clock, logger }: Parameters<typeof startDemoHil>[0],
+	{ site, account, proxyUrl, servers, rackSwitch, clock, logger }: Parameters<typeof startDemoHil>[0],
 	url: string,
 	admin: { readonly name: string; readonly password: string },
 ): Promise<void> {
@@ -90,6 +108,7 @@ async function registerServers(
 		const file = await completeRackFile({
 			folder: site.folder,
 			servers,
+			rackSwitch,
 			management: name => `${proxyName}/bmc/${name}`,
 			describe: name =>
 				describeServer(proxy, name).catch(fault => {

@@ -6,15 +6,20 @@ import { missingPackages } from '../../common/processes/programs.ts';
 import { writeFileDurably } from '../../common/store/durable-file.ts';
 import { openProvisioner } from '../../provisioner/main.ts';
 import { readProvisionerSite } from '../../provisioner/site.ts';
+import { type BootWire, bootPrograms, layBootWire } from './boot-wire.ts';
 import type { DemoHil } from './demo-hil.ts';
+import { bootNetwork } from './demo-rack.ts';
 import { type DemoSite, openServiceCertificate } from './demo-site.ts';
+import type { SwitchOfRack } from './machine-room.ts';
 import { reachable } from './ports.ts';
 
 export interface DemoProvisioner {
 	readonly url: string;
 	readonly ops: string;
-	/** Debian packages without which it keeps what it has, and takes and clones nothing. */
+	/** Debian packages without which it keeps what it has, and takes and clones nothing; or boots nothing. */
 	readonly missing: readonly string[];
+	/** Whether servers boot from its disks. */
+	readonly boots: boolean;
 	close(): Promise<void>;
 }
 
@@ -23,17 +28,36 @@ const programs = ['qemu-img', 'qemu-storage-daemon'];
 
 /**
  * Starts the provisioner on embedded defaults, its file written anew: its users are those of hil, where it has an account of
- * its own. It serves images and disks; the emulated servers boot nothing, so it has no network to boot them on.
+ * its own. It serves images and disks; where servers are on a real switch, it has a cable to them, and they boot from its disks.
  */
 export async function startDemoProvisioner(options: {
 	readonly site: DemoSite;
 	readonly hil: DemoHil;
+	readonly rackSwitch: SwitchOfRack | undefined;
 	readonly listen: { readonly host: string; readonly port: number };
 	readonly clock: Clock;
 	readonly logger: Logger;
 }): Promise<DemoProvisioner> {
-	const { site, hil, listen, clock, logger } = options;
+	const { hil, rackSwitch } = options;
 	await hil.openAccount(account);
+	const missing = await missingPackages(rackSwitch ? [...programs, ...bootPrograms] : programs);
+	const vlan = rackSwitch && missing.length === 0 ? await hil.vlanOf(bootNetwork) : undefined;
+	const wire = rackSwitch && vlan !== undefined ? await layBootWire(rackSwitch, vlan) : undefined;
+	try {
+		return await openWith({ ...options, missing, wire });
+	} catch (fault) {
+		await wire?.close();
+		throw fault;
+	}
+}
+
+async function openWith(
+	options: Parameters<typeof startDemoProvisioner>[0] & {
+		readonly missing: readonly string[];
+		readonly wire: BootWire | undefined;
+	},
+): Promise<DemoProvisioner> {
+	const { site, hil, listen, clock, logger, missing, wire } = options;
 	const path = join(site.folder, 'provisioner.yaml');
 	const content = {
 		store: { engine: 'sqlite', file: 'provisioner.sqlite' },
@@ -41,6 +65,7 @@ export async function startDemoProvisioner(options: {
 		tls: await openServiceCertificate(site, 'provisioner', clock),
 		hil: { url: hil.url, ca: 'ca/site.crt.pem', username: account, password: `secrets/hil-${account}` },
 		storage: { folder: 'storage' },
+		...(wire && { networks: [{ network: bootNetwork, interface: wire.device, ...addresses }] }),
 		log: { level: 'warn' },
 	};
 	const head = `# Written by 'bimetal up' at each start. For a site of your own, copy it and run 'bimetal provisioner -c FILE'.\n`;
@@ -49,10 +74,17 @@ export async function startDemoProvisioner(options: {
 	return {
 		url: reachable(running.url),
 		ops: running.ops,
-		missing: await missingPackages(programs),
-		close: () => running.close(),
+		missing,
+		boots: wire !== undefined,
+		async close() {
+			await running.close();
+			await wire?.close();
+		},
 	};
 }
+
+/** Of the network that servers boot on: this machine has it nowhere else, for it is in a namespace of its own. */
+const addresses = { address: '10.64.0.1/24', range: '10.64.0.10-10.64.0.250' };
 
 /** At hil. */
 const account = 'provisioner';

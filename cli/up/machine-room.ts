@@ -3,10 +3,22 @@ import type { EventBus } from '../../common/events/bus.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { DemoSite } from './demo-site.ts';
 
+/** The Open vSwitch that a rack's servers are plugged into. */
+export interface SwitchOfRack {
+	/** The network namespace that it is in, as nsenter(1) takes it. */
+	readonly network: string;
+	/** Path of its database's socket. */
+	readonly database: string;
+	/** The port that a server's first NIC is in. */
+	portOf(server: string): string;
+}
+
 /** What runs behind the proxy of a site that was started here. */
 export interface Machines {
 	readonly bmcs: readonly { readonly name: string; readonly url: string }[];
 	readonly pdu: { readonly url: string };
+	/** Absent: hil has one in memory. */
+	readonly rackSwitch?: SwitchOfRack;
 	close(): Promise<void>;
 }
 

@@ -119,6 +119,7 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 				listen: { host, port: await freeOr(host, port === 0 ? 0 : options.hilPort) },
 				proxyUrl: reachable(proxy.url),
 				servers: names,
+				rackSwitch: machines.rackSwitch,
 				clock,
 				logger: logger.child({ part: 'hil' }),
 			});
@@ -128,7 +129,7 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 		if (hil && options.provisionerPort !== undefined) {
 			progress('provisioner');
 			provisioner = await startDemoProvisioner({
-				...{ site, hil, clock },
+				...{ site, hil, clock, rackSwitch: machines.rackSwitch },
 				listen: { host, port: await freeOr(host, port === 0 ? 0 : options.provisionerPort) },
 				logger: logger.child({ part: 'provisioner' }),
 			});
@@ -163,6 +164,7 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 						url: provisioner.url,
 						ops: provisioner.ops,
 						missing: [...provisioner.missing],
+						boots: provisioner.boots,
 					},
 				}),
 				ca: site.caFile,

@@ -72,10 +72,17 @@ function placesOf({ proxy, bmcs, hil, provisioner, ca }: UpLine): string[] {
 }
 
 /** What can be tried without an image at hand: an empty one. */
-const imageLine = ({ provisioner }: UpLine, bimetal: string): string =>
+const imageLine = ({ provisioner, bmcs }: UpLine, bimetal: string): string =>
 	!provisioner || provisioner.missing.length > 0
 		? ''
-		: ` 5  An image (here an empty one) is uploaded, and a disk is cloned from it, which copies nothing
+		: provisioner.boots
+			? ` 5  A server without a disk boots from a clone of an image of Debian's packages. Its power-on waits for CP, as fewer than
+    six are up: '${bimetal} requests --as cp' in another terminal, and '${bimetal} approve ID --as cp'
+
+${bimetal} image build debian --as red && ${bimetal} node take red ${bmcs[0]?.name} --as red && ${bimetal} node provision ${bmcs[0]?.name} debian --as red
+
+`
+			: ` 5  An image (here an empty one) is uploaded, and a disk is cloned from it, which copies nothing
 
 truncate -s 64M /tmp/blank.img; ${bimetal} image import /tmp/blank.img --as red && ${bimetal} disk create scratch blank --as red && ${bimetal} usage --as red
 

@@ -28,6 +28,8 @@ const packages: Readonly<Record<string, string>> = {
 	'ovs-vswitchd': 'openvswitch-switch',
 	'ovsdb-server': 'openvswitch-switch',
 	'ovsdb-tool': 'openvswitch-common',
+	'ovs-vsctl': 'openvswitch-switch',
+	ethtool: 'ethtool',
 	ip: 'iproute2',
 	setpriv: 'util-linux',
 	prlimit: 'util-linux',

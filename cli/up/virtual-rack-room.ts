@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import { writeFileDurably } from '../../common/store/durable-file.ts';
+import { rackFolders } from '../../qemu/rack/rack-folders.ts';
+import type { RackPlan } from '../../qemu/rack/rack-plan.ts';
+import { startVirtualRack, type VirtualRack } from '../../qemu/rack/virtual-rack.ts';
+import { secretPath } from './demo-people.ts';
+import type { MachineRoom } from './machine-room.ts';
+
+/** A rack of virtual servers, in this process; its disks, BMCs and consoles are in `state`/rack-NAME. They begin switched off. */
+export function virtualRackRoom(
+	plan: RackPlan,
+	state: string,
+	env: Readonly<Record<string, string | undefined>>,
+): MachineRoom {
+	const names = plan.nodes.map(({ name }) => name);
+	let rack: VirtualRack | undefined;
+	const nodeOf = (name: string) => rack?.nodes.find(node => node.name === name);
+	return {
+		names,
+		what: 'broker, rack of virtual servers and PDU',
+		access: name => ({
+			ca: rack?.caFile,
+			username: nodeOf(name)?.credential.username,
+			password: `secrets/bmc-${name}`,
+		}),
+		// A server in QEMU can take all of the processor that its BMC is on.
+		limits: { bmcTimeout: '60s' },
+		async start({ site, events, clock, logger }) {
+			const folders = rackFolders(plan.name, { state: join(state, `rack-${plan.name}`), cwd: state, env });
+			const own = logger.child({ part: 'rack' });
+			const started = await startVirtualRack({ plan, folders, events, clock, logger: own as never });
+			rack = started;
+			for (const { name, credential } of started.nodes)
+				await writeFileDurably(secretPath(site.folder, `bmc-${name}`), `${credential.password}\n`, 0o600);
+			const { network } = started;
+			return {
+				bmcs: started.nodes.map(({ name, bmc }) => ({ name, url: bmc.url })),
+				pdu: started.pdu,
+				...(network && {
+					rackSwitch: { network: network.network, database: network.database, portOf: name => `${name}.0` },
+				}),
+				close: () => started.close(),
+			};
+		},
+	};
+}
