@@ -8,7 +8,7 @@ import { createTerminal } from '../../cli/test-terminal.ts';
 import { findProgram } from '../../common/processes/programs.ts';
 import { createProvisionerClient, type ProvisionerClient } from '../../provisioner/client.ts';
 import { testNeeding } from '../debian/test-needing.ts';
-import { type Site, startSite } from '../site.ts';
+import { type Site, type SiteOptions, startSite } from '../site.ts';
 
 const withParts = testNeeding('qemu-utils', 'qemu-system-common');
 /** Numbers of a user who owns nothing (Debian's nobody and nogroup). */
@@ -32,6 +32,20 @@ async function as<R>(
 	} finally {
 		await client.close();
 	}
+}
+
+/** One that is ended also when the test fails before it does so: a process that is left would be waited for. */
+async function started(t: ExecutionContext, options: SiteOptions): Promise<Site> {
+	const site = await startSite(options);
+	let isOver = false;
+	t.teardown(() => (isOver ? undefined : site.stop()));
+	return {
+		...site,
+		stop(signal) {
+			isOver = true;
+			return site.stop(signal);
+		},
+	};
 }
 
 const terminalOf = (state: string) => createTerminal({ env: { BIMETAL_HOME: path.join(state, 'cli') } });
@@ -62,7 +76,7 @@ withParts('an ordinary user gets images and disks; a second start finds them aga
 	const state = path.join(folder, 'state');
 	await mkdir(state);
 	const through = await ordinarily(state);
-	const first = await startSite({ state, through });
+	const first = await started(t, { state, through });
 	t.deepEqual(first.line.provisioner.missing, []);
 	const file = path.join(folder, 'golden.img');
 	await writeFile(file, Buffer.alloc(2 ** 20, 'x'));
@@ -85,7 +99,7 @@ withParts('an ordinary user gets images and disks; a second start finds them aga
 	await first.stop('SIGINT');
 	for (const { password } of first.line.hil.users) t.false(first.log().includes(password));
 
-	const second = await startSite({ state, through });
+	const second = await started(t, { state, through });
 	const shown = await as(second, 'blue-user', async client =>
 		(await client.images()).map(image => image.name),
 	);
@@ -106,7 +120,7 @@ test('without its parts the site starts all the same, and says which to install'
 	// What every system has, and nothing of QEMU.
 	for (const name of ['setpriv', 'sh']) await symlink(await findProgram(name), path.join(programs, name));
 	const state = path.join(folder, 'state');
-	const site = await startSite({ state, env: { ...process.env, PATH: programs } });
+	const site = await started(t, { state, env: { ...process.env, PATH: programs } });
 	t.deepEqual(site.line.provisioner.missing, ['qemu-utils', 'qemu-system-common']);
 	const terminal = terminalOf(state);
 	t.regex((await terminal.run('image', 'list', '--as', 'red')).out, /No images/);

@@ -1,6 +1,7 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { BimetalError } from '../../../common/errors/bimetal-error.ts';
 import { confine } from '../../../common/processes/confinement.ts';
+import { findProgram } from '../../../common/processes/programs.ts';
 import { provisionerErrors } from '../../errors.ts';
 import { headerLength, readQcow2Header } from './qcow2-header.ts';
 import { qemuImg } from './qemu-img.ts';
@@ -44,6 +45,8 @@ export async function takeIn({ file, format }: ForeignImage, options: TakeInOpti
 		const { buffer, bytesRead } = await source.read(Buffer.alloc(headerLength), 0, headerLength, 0);
 		const head = buffer.subarray(0, bytesRead);
 		const size = format === 'raw' ? rawSize(head, length) : readQcow2Header(head, length);
+		// Said first: what it is run by is on every system.
+		await findProgram('qemu-img');
 		const most = options.longest ?? longestCopy(length);
 		const confined = await confine({ cpu: longestWork(most), memory, fileSize: most });
 		const copy = await open(target, 'wx+', 0o600);
