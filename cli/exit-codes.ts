@@ -41,6 +41,8 @@ const byErrorCode: Readonly<Record<string, ExitName>> = {
 	HilUnreachable: 'unreachable',
 	HilNotTrusted: 'unreachable',
 	ProvisionerUnreachable: 'unreachable',
+	MarketUnreachable: 'unreachable',
+	MarketNotTrusted: 'unreachable',
 	ProvisionerNotTrusted: 'unreachable',
 	AttestUnreachable: 'unreachable',
 	AttestNotTrusted: 'unreachable',

@@ -2,6 +2,7 @@ import { BimetalError } from '../common/errors/bimetal-error.ts';
 import { type CliContext, commandName } from './context.ts';
 import { exitCodes, exitOfError } from './exit-codes.ts';
 import { hilHints } from './hil/hints.ts';
+import { marketHints } from './market/hints.ts';
 import { provisionerHints } from './provisioner/hints.ts';
 import { visible } from './visible.ts';
 
@@ -76,6 +77,7 @@ const hints: Readonly<Record<string, (bimetal: string) => string>> = {
 	EvidenceForeign: () => 'another copy of the file: nothing of this one is to be believed',
 	...hilHints,
 	...provisionerHints,
+	...marketHints,
 	StoreLocked: () => 'stop the process that has the store open, or let it give a snapshot (snapshot.sock)',
 };
 

@@ -41,6 +41,10 @@ const groups = [
 	'image',
 	'disk',
 	'operation',
+	'offer',
+	'bid',
+	'lease',
+	'credits',
 ];
 
 test('golden help', async t => {

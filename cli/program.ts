@@ -5,6 +5,7 @@ import { addBmcCommands } from './command-line/bmc-commands.ts';
 import { addGovernanceCommands } from './command-line/governance-commands.ts';
 import { addImageCommands } from './command-line/image-commands.ts';
 import { addLifeCommands } from './command-line/life-commands.ts';
+import { addMarketCommands } from './command-line/market-commands.ts';
 import { addNodeCommands } from './command-line/node-commands.ts';
 import { addQemuCommands } from './command-line/qemu-commands.ts';
 import { addRecoveryCommands } from './command-line/recovery-commands.ts';
@@ -82,6 +83,8 @@ Every command takes --help. '${bimetal} help exit-codes' tells what exit codes m
 	program.commandsGroup('Images, disks, and nodes that boot from them (provisioner):');
 	addLifeCommands(program, registration);
 	addImageCommands(program, registration);
+	program.commandsGroup('Offers, bids and leases (market):');
+	addMarketCommands(program, registration);
 	addOfflineCommands(program, registration);
 	addGovernanceCommands(program, registration);
 	addBmcCommands(program, registration);

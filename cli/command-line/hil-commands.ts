@@ -52,6 +52,7 @@ function addLogin(hil: Command, { context, run }: Registration): void {
 		.argument('<url>', 'for instance https://127.0.0.1:5000')
 		.option('--user <name>', 'user, with a password')
 		.option('--provisioner <url>', 'the provisioner of this site: images and disks')
+		.option('--market <url>', 'the market of this site: offers, bids, leases')
 		.option('--as, --profile <name>', "name to keep it under (default: 'default')")
 		.option('--password-stdin', 'read the password from standard input')
 		.option('--password-file <file>', 'its first line is the password; read at every call')

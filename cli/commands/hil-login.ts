@@ -19,6 +19,7 @@ export interface HilLoginOptions extends HilCredentialFiles {
 	readonly ca?: string;
 	readonly trust?: string;
 	readonly provisioner?: string;
+	readonly market?: string;
 	readonly json?: boolean;
 }
 
@@ -68,6 +69,7 @@ export async function hilLogin(context: CliContext, url: string, options: HilLog
 		url: origin,
 		...(ca !== undefined && { ca }),
 		...(options.provisioner !== undefined && { provisioner: checkedUrl(options.provisioner) }),
+		...(options.market !== undefined && { market: checkedUrl(options.market) }),
 		user: me.name,
 	};
 	await hilProfiles.save(home, { ...about, ...Object.fromEntries(kept) });

@@ -76,6 +76,7 @@ interface Chosen {
 	readonly profile: string | undefined;
 	/** That of the profile. */
 	readonly provisioner: string | undefined;
+	readonly market: string | undefined;
 }
 
 /** Which hil, and who one is there: by options, environment or profile, in this order. */
@@ -99,6 +100,7 @@ export async function chooseHil(context: CliContext, options: HilOptions): Promi
 		ca: caFile ? await readNamedFile(context, caFile, 'CA certificate') : profile?.ca,
 		profile: profile?.name,
 		provisioner: profile?.provisioner,
+		market: profile?.market,
 	};
 }
 

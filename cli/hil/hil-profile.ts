@@ -21,6 +21,8 @@ const hilProfile = z.strictObject({
 	user: z.string(),
 	/** The provisioner that goes by this hil's users, if one was named. */
 	provisioner: hilUrl.optional(),
+	/** The market, likewise. */
+	market: hilUrl.optional(),
 	/** hil knows no sessions: what one logs in with comes with every call. One of these kinds; all are names of files. */
 	passwordFile: z.string().optional(),
 	certificate: z.string().optional(),

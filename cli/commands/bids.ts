@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import type { BidTerms, BidView, PlacedView, WhyView } from '../../market/client.ts';
+import { type CliContext, commandName } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { type MarketOptions, projectOf, withMarket } from '../market/market-connection.ts';
+import type { Moment } from '../market/parse.ts';
+import { durationText, hourlyText, secondText } from '../market/text.ts';
+import { painter, printFields, printJson, printLine, printTable } from '../output.ts';
+import { visible } from '../visible.ts';
+import { printLease } from './leases.ts';
+import { someOf } from './offers.ts';
+
+export interface BidOptions extends MarketOptions {
+	readonly quantity: number;
+	readonly server?: readonly string[];
+	readonly where?: Extract<BidTerms['servers'], { where: unknown }>['where'];
+	readonly sameAs?: string;
+	readonly attests?: readonly string[];
+	readonly earliest: Moment;
+	readonly latest?: Moment;
+	readonly deadline?: Moment;
+	readonly length: number;
+	readonly price: string;
+	readonly fewer?: boolean;
+	readonly waitUntil?: Moment;
+	readonly once?: string;
+}
+
+/** `bimetal bid place`: 0 leased, 4 it waits, 10 it lost. */
+export const placeBid = (context: CliContext, options: BidOptions): Promise<number> =>
+	withMarket(context, options, async client => {
+		const now = Math.floor(context.clock.now() / 1000);
+		const { quantity, server, where, sameAs, attests, length, price, fewer, once } = options;
+		const earliest = options.earliest(now);
+		const placed = await client.placeBid({
+			project: await projectOf(client, options),
+			quantity,
+			servers: sameAs === undefined ? (server ? { names: [...server] } : { where: where ?? [] }) : { sameAs },
+			attestations: [...(attests ?? [])],
+			earliest,
+			// A moment passes on the way.
+			latest: options.latest?.(now) ?? earliest + 300,
+			length,
+			deadline: options.deadline?.(now) ?? null,
+			highest: price,
+			allOrNothing: !fewer,
+			waitUntil: options.waitUntil?.(now) ?? null,
+			key: once ?? randomUUID(),
+		});
+		if (options.json) printJson(context, placed);
+		else printPlaced(context, placed);
+		if (placed.outcome === 'leased') return 0;
+		return placed.outcome === 'waiting' ? exitCodes.waiting.code : exitCodes.found.code;
+	});
+
+/** `bimetal bid list` */
+export const listBids = (context: CliContext, options: MarketOptions & { all?: boolean }): Promise<number> =>
+	withMarket(context, options, async client => {
+		const project = options.all ? await projectOf(client, options) : options.project;
+		const bids = await client.bids({ project, all: options.all });
+		if (options.json) printJson(context, { bids });
+		else if (bids.length === 0) printLine(context, 'No bid waits.');
+		else
+			await printTable(
+				context,
+				['BID', 'PROJECT', 'SERVERS', 'LENGTH', 'BEGINS', 'UP TO', 'STATE'],
+				bids.map(({ id, project: of, quantity, length, earliest, highest, state, lease }) => [
+					visible(id),
+					visible(of),
+					String(quantity),
+					durationText(length),
+					secondText(earliest),
+					hourlyText(highest),
+					lease === null ? state : visible(`lease ${lease}`),
+				]),
+			);
+		return 0;
+	});
+
+/** `bimetal bid show BID` */
+export const showBid = (context: CliContext, id: string, options: MarketOptions): Promise<number> =>
+	withMarket(context, options, async client => {
+		const bid = await client.bid(id);
+		if (options.json) printJson(context, bid);
+		else printBid(context, bid);
+		return 0;
+	});
+
+/** `bimetal bid why BID` */
+export const whyBid = (context: CliContext, id: string, options: MarketOptions): Promise<number> =>
+	withMarket(context, options, async client => {
+		const why = await client.why(id);
+		if (options.json) printJson(context, why);
+		else printWhy(context, why);
+		return 0;
+	});
+
+/** `bimetal bid withdraw BID` */
+export const withdrawBid = (context: CliContext, id: string, options: MarketOptions): Promise<number> =>
+	withMarket(context, options, async client => {
+		const bid = await client.withdrawBid(id);
+		if (options.json) printJson(context, bid);
+		else printLine(context, `Bid ${visible(id)} is withdrawn; what was held for it is back.`);
+		return 0;
+	});
+
+function printPlaced(context: CliContext, placed: PlacedView): void {
+	switch (placed.outcome) {
+		case 'leased':
+			printLine(context, `Leased, as bid ${visible(placed.bid)}:\n`);
+			printLease(context, placed.lease);
+			return;
+		case 'waiting':
+			printLine(context, `Bid ${visible(placed.bid)} waits; the most that it could cost is held.`);
+			printLine(context, `  what is in its way: ${commandName(context)} bid why ${visible(placed.bid)}`);
+			return;
+		case 'withdrawn':
+		case 'lapsed':
+			printLine(context, `Bid ${visible(placed.bid)} is ${placed.outcome} already.`);
+			return;
+		case 'lost':
+			printLine(context, 'Lost; nothing was changed.\n');
+			printWhy(context, placed);
+			return;
+		default:
+			placed satisfies never;
+	}
+}
+
+const said: Readonly<Record<keyof WhyView['obstacles'], string>> = {
+	'other hardware': 'are other hardware',
+	attestation: 'cannot give the attestations',
+	own: 'are your own: withdraw the offer instead',
+	'not for you': 'are for others',
+	length: 'are not leased for so long, or not for so short a time',
+	price: 'cost more',
+	'not free': 'are not free then',
+};
+
+function printWhy(context: CliContext, { most, obstacles, cheapest, lastRound }: WhyView): void {
+	printLine(context, `Servers that could be had at once, at most: ${most}. Of the others that are offered`);
+	const rows = Object.entries(obstacles) as [keyof typeof said, number][];
+	if (rows.length === 0) printLine(context, '  none is in the way: there are not more');
+	for (const [obstacle, count] of rows) printLine(context, `  ${count} ${said[obstacle]}`);
+	if (cheapest !== undefined)
+		printLine(context, `A price of ${cheapest} (${hourlyText(cheapest)}) would have bought one.`);
+	if (!lastRound) return;
+	const { at, reason, price } = lastRound;
+	const what =
+		reason === 'price'
+			? `the price was ${price}, which is more than it bids`
+			: 'the servers went where the gains were larger';
+	printLine(context, `In the round of ${secondText(at)}, ${what}.`);
+}
+
+function printBid(context: CliContext, bid: BidView): void {
+	const { id, project, quantity, servers, attestations, earliest, latest, length, deadline, highest } = bid;
+	const which =
+		'names' in servers
+			? someOf(servers.names)
+			: 'sameAs' in servers
+				? `those of lease ${servers.sameAs}`
+				: servers.where.map(({ property, op, value }) => `${property} ${op} ${value}`).join(', ');
+	printFields(context, [
+		['bid', painter(context)('bold', visible(id))],
+		['project', visible(project)],
+		[
+			'servers',
+			visible(`${quantity}${bid.allOrNothing ? '' : ' or fewer'}: ${which === '' ? 'any' : which}`),
+		],
+		...(attestations.length > 0 ? [['attests', visible(attestations.join(', '))] as const] : []),
+		['begins', `${secondText(earliest)} to ${secondText(latest)}`],
+		['length', durationText(length)],
+		['deadline', deadline === null ? 'none' : secondText(deadline)],
+		['up to', `${highest} microcredits a second, ${hourlyText(highest)}`],
+		['waits', bid.waitUntil === null ? 'no' : `until ${secondText(bid.waitUntil)}`],
+		['state', bid.lease === null ? bid.state : visible(`lease ${bid.lease}`)],
+	]);
+}

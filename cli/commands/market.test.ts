@@ -1,0 +1,96 @@
+// The market's commands, against the service over HTTP; it is New Year 2026 on the terminal's clock.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { type HttpMarket, startMarket } from '../../market/http-market.fixture.ts';
+import { hilProfiles } from '../hil/hil-profile.ts';
+import { createTerminal, type Ran } from '../test-terminal.ts';
+
+type Run = (as: 'admin' | 'red' | 'blue', ...argv: readonly string[]) => Promise<Ran>;
+
+/** Red's node1 to node3 in a market, and a terminal with profiles for an administrator, red and blue. */
+async function start(t: ExecutionContext): Promise<{ market: HttpMarket; run: Run }> {
+	const market = await startMarket(t);
+	const home = await mkdtemp(path.join(tmpdir(), 'bimetal-market-cli-'));
+	t.teardown(() => rm(home, { recursive: true }));
+	for (const [name, user] of [
+		['admin', 'root'],
+		['red', 'alice'],
+		['blue', 'bob'],
+	] as const) {
+		const passwordFile = path.join(home, `${user}.password`);
+		await writeFile(passwordFile, `${user}\n`, { mode: 0o600 });
+		await hilProfiles.save(home, { name, url: market.url, user, passwordFile, market: market.url });
+	}
+	for (const name of ['node1', 'node2', 'node3'])
+		await market.ok('PUT', `/v1/servers/${name}`, { owner: 'red', properties: { model: 'R640' } }, 'root');
+	const run: Run = (as, ...argv) =>
+		createTerminal({ cwd: home, env: { BIMETAL_HOME: home } }).run(...argv, '--as', as);
+	return { market, run };
+}
+
+/** Ids are random. */
+const plain = (text: string): string => text.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'ID');
+const jsonOf = ({ out }: Ran): Record<string, unknown> => JSON.parse(out);
+
+test('offer, bid, lease, and where the credits went', async t => {
+	const { run } = await start(t);
+	t.snapshot((await run('admin', 'credits', 'grant', 'blue', '100')).out, 'grant');
+	t.snapshot((await run('blue', 'credits', 'show')).out, 'credits');
+	const terms = ['--until', '+7d', '--price', '278', '--shortest', '1h', '--recall', '30m'];
+	t.snapshot(plain((await run('red', 'offer', 'make', '--where', 'model=R640', ...terms)).out), 'offer');
+	t.snapshot(plain((await run('blue', 'offer', 'list')).out), 'offers');
+
+	const wish = ['--quantity', '2', '--length', '12h', '--earliest', '2026-01-02T06:00Z'];
+	const lost = await run('blue', 'bid', 'place', ...wish, '--price', '100');
+	t.is(lost.code, 10);
+	t.snapshot(plain(lost.out), 'lost');
+	const waits = await run(
+		'blue',
+		'bid',
+		'place',
+		...wish,
+		'--price',
+		'100',
+		'--wait-until',
+		'+1d',
+		'--once',
+		'k',
+	);
+	t.is(waits.code, 4, waits.err);
+	const [{ id: bid = '' } = {}] = jsonOf(await run('blue', 'bid', 'list', '--json')).bids as { id: string }[];
+	t.snapshot(plain((await run('blue', 'bid', 'show', bid)).out), 'bid');
+	t.snapshot(plain((await run('blue', 'bid', 'why', bid)).out), 'why');
+	t.is((await run('blue', 'bid', 'withdraw', bid)).code, 0);
+
+	const placed = await run('blue', 'bid', 'place', ...wish, '--price', '300');
+	t.is(placed.code, 0);
+	t.snapshot(plain(placed.out), 'leased');
+	t.snapshot(plain((await run('red', 'lease', 'list')).out), 'leases');
+	const [{ id: lease = '' } = {}] = jsonOf(await run('blue', 'lease', 'list', '--json')).leases as {
+		id: string;
+	}[];
+	t.is((await run('blue', 'lease', 'extend', lease, '--until', '2026-01-02T20:00Z')).code, 0);
+	t.snapshot((await run('blue', 'calendar', 'node1', '--days', '3')).out, 'calendar of a server');
+	t.snapshot((await run('blue', 'calendar', '--days', '4')).out, 'calendar');
+	t.snapshot((await run('blue', 'prices')).out.replaceAll(/1970-01-\d\d/g, 'DAY'), 'prices');
+	t.is((await run('blue', 'lease', 'cancel', lease)).code, 0);
+	const statement = jsonOf(await run('blue', 'credits', 'statement', '--json')).lines as {
+		balance: string;
+	}[];
+	t.is(statement.at(-1)?.balance, '100');
+});
+
+test('what is not understood or refused is said, with what to do next', async t => {
+	const { run } = await start(t);
+	const said = async (...argv: readonly string[]) => plain((await run('blue', ...argv)).err);
+	t.regex(await said('bid', 'place', '--length', '12', '--price', '1'), /12h/);
+	t.regex(await said('bid', 'place', '--length', '12h', '--price', '0.5'), /microcredits/);
+	t.regex(await said('offer', 'make', '--until', 'tomorrow', '--price', '1'), /2026-12-01/);
+	t.regex(await said('offer', 'make', '--until', '+1d', '--price', '1'), /--where/);
+	t.regex(await said('offer', 'make', '--where', 'model~R', '--until', '+1d', '--price', '1'), /NAME=VALUE/);
+	t.regex(await said('bid', 'why', 'none'), /no bid none.*\n.*bid list --all/);
+	t.regex(await said('credits', 'show'), /credits grant/);
+	t.is((await run('blue', 'credits', 'show', '--project', 'red')).code, 3);
+});
