@@ -18,6 +18,7 @@ const areas: Readonly<Record<string, () => Promise<{ area: BenchArea }>>> = {
 	'one-core': () => import('./one-core.ts'),
 	growth: () => import('./growth.ts'),
 	hil: () => import('./hil.ts'),
+	market: () => import('./market.ts'),
 	provisioner: () => import('./provisioner.ts'),
 };
 

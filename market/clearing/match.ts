@@ -35,23 +35,23 @@ export function matchQuest(
 ): { readonly match?: Match; readonly most: number } {
 	const { quantity, allOrNothing, earliest, latest } = quest;
 	const found: Candidate[] = [];
-	let best: Best | undefined;
+	let look: Look | undefined;
 	let nextLook = quantity;
-	/** What all but one of the cheapest cost: nothing that has a later one costs less than that and the later one. */
-	let cheapest = 0;
 	walk(candidate => {
-		if (best?.size === quantity) {
-			const least = cheapest + candidate.price;
-			if (least > best.cost || (least === best.cost && best.start === earliest)) return false;
+		if (look?.best?.size === quantity && found.length >= nextLook) {
+			look = lookAt(found, { quantity, earliest, next: candidate.price });
+			nextLook = found.length * 2;
+			if (look.isOver) return false;
 		}
+		// What costs as much as the best, at least, helps only by an earlier start.
+		if (look?.isTied && candidate.first >= (look.best?.start ?? 0)) return true;
 		found.push(candidate);
-		if (found.length < quantity) cheapest += candidate.price;
-		if (found.length < nextLook) return true;
-		best = bestStart(found, quantity);
+		if (found.length < nextLook || look?.best?.size === quantity) return true;
+		look = lookAt(found, { quantity, earliest, next: candidate.price });
 		nextLook = found.length * 2;
-		return earliest !== latest || best?.size !== quantity;
+		return earliest === latest ? look.best?.size !== quantity : !look.isOver;
 	});
-	best = bestStart(found, quantity);
+	const { best } = lookAt(found, { quantity, earliest, next: 0 });
 	if (!best) return { most: 0 };
 	if (allOrNothing && best.size < quantity) return { most: best.size };
 	const { start } = best;
@@ -66,12 +66,34 @@ interface Best {
 	readonly cost: number;
 }
 
-/** `found` in the order of prices. Between one first start and the next, servers only drop out: no other start is better. */
-function bestStart(found: readonly Candidate[], quantity: number): Best | undefined {
+interface Look {
+	readonly best: Best | undefined;
+	/** Nothing that comes later can be better. */
+	readonly isOver: boolean;
+	/** Nothing that comes later can be cheaper: only as cheap, and earlier. */
+	readonly isTied: boolean;
+}
+
+/**
+ * The best start among what was found, which is in the order of prices. Between one first start and the next, servers only drop
+ * out: no other start is better. Where there are as many as are asked for, what they cost is settled; elsewhere each that is
+ * missing will cost `next` at least.
+ */
+function lookAt(
+	found: readonly Candidate[],
+	{
+		quantity,
+		earliest,
+		next,
+	}: { readonly quantity: number; readonly earliest: number; readonly next: number },
+): Look {
 	const firsts = found.map((_, at) => at).sort((a, b) => startOf(found, a) - startOf(found, b));
 	const lasts = found.map((_, at) => at).sort((a, b) => endOf(found, a) - endOf(found, b));
 	const there = new PriceTree(found.length);
 	let best: Best | undefined;
+	const open: { readonly start: number; readonly least: number }[] = [];
+	if (firsts.length === 0 || startOf(found, firsts[0] as number) > earliest)
+		open.push({ start: earliest, least: quantity * next });
 	let gone = 0;
 	for (let at = 0; at < firsts.length; ) {
 		const start = startOf(found, firsts[at] as number);
@@ -80,9 +102,14 @@ function bestStart(found: readonly Candidate[], quantity: number): Best | undefi
 		for (; gone < lasts.length && endOf(found, lasts[gone] as number) < start; gone++)
 			there.take(lasts[gone] as number, found[lasts[gone] as number]?.price ?? 0);
 		const { size, cost } = there.cheapest(quantity);
+		if (size < quantity) open.push({ start, least: cost + (quantity - size) * next });
 		if (!best || size > best.size || (size === best.size && cost < best.cost)) best = { start, size, cost };
 	}
-	return best;
+	if (best?.size !== quantity) return { best, isOver: false, isTied: false };
+	const { start, cost } = best;
+	const isTied = open.every(({ least }) => least >= cost);
+	const isOver = open.every(each => each.least > cost || (each.least === cost && each.start >= start));
+	return { best, isOver, isTied };
 }
 
 const startOf = (found: readonly Candidate[], at: number): number => found[at]?.first ?? 0;

@@ -1,6 +1,6 @@
 import { type Choice, isChosen } from '../calendar/choice.ts';
 import type { Block, IndexedOffer, ServerKind, Slot } from '../index/entry.ts';
-import { compareSlots, longestIn, longestOf, walkLanes } from '../index/lane.ts';
+import { compareSlots, mayFit, walkLanes } from '../index/lane.ts';
 import type { MarketIndex } from '../index/market-index.ts';
 import type { BidTerms } from './bid.ts';
 import type { Candidate } from './match.ts';
@@ -29,7 +29,7 @@ export function walkCandidates(
 	if (last < wish.earliest) return;
 	const visitSlot = (slot: Slot): boolean => {
 		if (slot.offer.price > wish.highest) return false;
-		if (!isOpenTo(slot.offer, wish) || longestOf(slot) < wish.length) return true;
+		if (!isOpenTo(slot.offer, wish)) return true;
 		return visitStarts(slot, wish, last, visit);
 	};
 	if ('names' in wish.servers) {
@@ -37,7 +37,8 @@ export function walkCandidates(
 		return;
 	}
 	const lanes = [...index.kinds].filter(kind => isOfKind(wish, kind)).map(({ lane }) => lane);
-	const skip = (block: Block): boolean => longestIn(block) < wish.length;
+	const times = { earliest: wish.earliest, latest: last, length: wish.length };
+	const skip = (block: Block): boolean => !mayFit(block, times);
 	walkLanes(lanes, { skip, isPast: ({ offer }) => offer.price > wish.highest }, visitSlot);
 }
 

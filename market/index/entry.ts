@@ -33,15 +33,13 @@ export interface Slot {
 	readonly server: IndexedServer;
 	/** Where it stands, of its lane. */
 	block: Block | undefined;
-	/** Seconds of the longest stretch that is offered and not leased; undefined: not worked out since the last change. */
-	longest: number | undefined;
 }
 
 /** Some slots that follow each other: what they all are not need not be looked at one by one. */
 export interface Block {
 	slots: Slot[];
-	/** Of all of them. */
-	longest: number | undefined;
+	/** For each day, how long one of them is free: see lane.ts. Undefined: not worked out since the last change. */
+	touching: Float64Array | undefined;
 }
 
 /** Slots in the order in which they are taken. */

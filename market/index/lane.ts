@@ -8,7 +8,7 @@ export const compareSlots = (a: Slot, b: Slot): number =>
 	byText(a.offer.id, b.offer.id) ||
 	byText(a.server.name, b.server.name);
 
-const largestBlock = 256;
+const largestBlock = 128;
 
 /** The slots of servers of one kind, in the order in which they are taken. */
 export class Lane implements SlotLane {
@@ -21,6 +21,8 @@ export class Lane implements SlotLane {
 		for (let from = 0; from < slots.length; from += largestBlock / 2) {
 			this.#insertBlock(this.blocks.length, slots.slice(from, from + largestBlock / 2));
 		}
+		// At the start there is time for it; later, those who ask first would wait.
+		for (const block of this.blocks) block.touching = touchingOf(block);
 	}
 
 	add(slot: Slot): void {
@@ -32,7 +34,7 @@ export class Lane implements SlotLane {
 		}
 		block.slots.splice(placeIn(block.slots, slot), 0, slot);
 		slot.block = block;
-		block.longest = undefined;
+		block.touching = undefined;
 		if (block.slots.length <= largestBlock) return;
 		const half = block.slots.length >>> 1;
 		this.#insertBlock(at + 1, block.slots.splice(half));
@@ -45,12 +47,12 @@ export class Lane implements SlotLane {
 		if (block.slots[at] !== slot) throw new Error('a slot that is not where it belongs');
 		block.slots.splice(at, 1);
 		slot.block = undefined;
-		block.longest = undefined;
+		block.touching = undefined;
 		if (block.slots.length === 0) this.blocks.splice(this.blocks.indexOf(block), 1);
 	}
 
 	#insertBlock(at: number, slots: Slot[]): void {
-		const block: Block = { slots, longest: undefined };
+		const block: Block = { slots, touching: undefined };
 		for (const slot of slots) slot.block = block;
 		this.blocks.splice(at, 0, block);
 	}
@@ -80,22 +82,43 @@ function placeIn(slots: readonly Slot[], slot: Slot): number {
 	return low;
 }
 
-/** Seconds of the longest stretch that is free in any of them. */
-export function longestIn(block: Block): number {
-	block.longest ??= block.slots.reduce((most, slot) => Math.max(most, longestOf(slot)), 0);
-	return block.longest;
+const day = 86_400;
+/** Days that are told apart: what is so many days apart counts as the same, which only makes a block look freer. */
+const ring = 256;
+
+/**
+ * False when no slot of a block is free for `length` seconds on end from a second on that is between `earliest` and `latest`:
+ * then it is passed over whole. True says nothing.
+ */
+export function mayFit(
+	block: Block,
+	{
+		earliest,
+		latest,
+		length,
+	}: { readonly earliest: number; readonly latest: number; readonly length: number },
+): boolean {
+	block.touching ??= touchingOf(block);
+	const first = Math.floor(earliest / day);
+	const last = Math.min(Math.floor(latest / day), first + ring - 1);
+	for (let at = first; at <= last; at++) if ((block.touching[at % ring] as number) >= length) return true;
+	return false;
 }
 
-export function longestOf(slot: Slot): number {
-	if (slot.longest !== undefined) return slot.longest;
-	let longest = 0;
-	for (const interval of slot.offer.document.intervals) {
-		slot.server.leased.eachFree(interval, (start, end) => {
-			longest = Math.max(longest, end - start);
-			return true;
-		});
+/** For each day, the seconds of the longest free stretch of any slot that has some of that day. */
+function touchingOf({ slots }: Block): Float64Array {
+	const longest = new Float64Array(ring);
+	for (const { offer, server } of slots) {
+		for (const interval of offer.document.intervals) {
+			server.leased.eachFree(interval, (start, end) => {
+				const first = Math.floor(start / day);
+				const last = Math.min(Math.floor((end - 1) / day), first + ring - 1);
+				for (let at = first; at <= last; at++)
+					longest[at % ring] = Math.max(longest[at % ring] as number, end - start);
+				return true;
+			});
+		}
 	}
-	slot.longest = longest;
 	return longest;
 }
 

@@ -1,66 +1,61 @@
 import type { Interval } from '../calendar/interval.ts';
 
-/** One server's leases, which never overlap: so they stand in the order of their starts and of their ends alike. */
+/**
+ * One server's leases, which never overlap: so they stand in the order of their starts and of their ends alike. In arrays of
+ * numbers, which lie together in memory: a match looks at many servers that are not free.
+ */
 export class LeasedTimes {
-	readonly #taken: (Interval & { readonly by: string })[] = [];
+	readonly #starts: number[] = [];
+	readonly #ends: number[] = [];
+	readonly #by: string[] = [];
 
 	get size(): number {
-		return this.#taken.length;
+		return this.#ends.length;
 	}
 
-	/** Replaces what ends at the same second: with the server, the end is a span's id. */
-	add(span: Interval & { readonly by: string }): void {
-		const at = this.#firstEndingAfter(span.end - 1);
-		this.#taken.splice(at, this.#taken[at]?.end === span.end ? 1 : 0, span);
+	/** Nothing may end at the same second: with the server, the end is a span's id. */
+	add({ start, end, by }: Interval & { readonly by: string }): void {
+		const at = this.#firstEndingAfter(end);
+		this.#starts.splice(at, 0, start);
+		this.#ends.splice(at, 0, end);
+		this.#by.splice(at, 0, by);
 	}
 
 	/** Removes and returns what ends at that second. */
 	remove(end: number): (Interval & { readonly by: string }) | undefined {
-		const found = this.endingAt(end);
-		if (found) this.#taken.splice(this.#firstEndingAfter(end - 1), 1);
-		return found;
-	}
-
-	endingAt(end: number): (Interval & { readonly by: string }) | undefined {
-		const found = this.#taken[this.#firstEndingAfter(end - 1)];
-		return found?.end === end ? found : undefined;
+		const at = this.#firstEndingAfter(end - 1);
+		if (this.#ends[at] !== end) return undefined;
+		const [start = 0] = this.#starts.splice(at, 1);
+		this.#ends.splice(at, 1);
+		const [by = ''] = this.#by.splice(at, 1);
+		return { start, end, by };
 	}
 
 	isFree(start: number, end: number): boolean {
-		const next = this.#taken[this.#firstEndingAfter(start)];
-		return next === undefined || next.start >= end;
+		const at = this.#firstEndingAfter(start);
+		return at === this.#ends.length || (this.#starts[at] as number) >= end;
 	}
 
 	/** Calls `visit` for each stretch within the interval that nothing has, in order, until it returns false. */
 	eachFree(within: Interval, visit: (start: number, end: number) => boolean): boolean {
 		let { start } = within;
 		for (let at = this.#firstEndingAfter(start); start < within.end; at++) {
-			const next = this.#taken[at];
-			const end = next ? Math.min(next.start, within.end) : within.end;
+			const isLast = at >= this.#ends.length;
+			const end = isLast ? within.end : Math.min(this.#starts[at] as number, within.end);
 			if (start < end && !visit(start, end)) return false;
-			if (!next) break;
-			start = next.end;
+			if (isLast) break;
+			start = this.#ends[at] as number;
 		}
 		return true;
 	}
 
-	/** Seconds of the interval that are leased. */
-	leasedSeconds({ start, end }: Interval): number {
-		let sum = 0;
-		for (let at = this.#firstEndingAfter(start); at < this.#taken.length; at++) {
-			const next = this.#taken[at];
-			if (!next || next.start >= end) break;
-			sum += Math.min(next.end, end) - Math.max(next.start, start);
-		}
-		return sum;
-	}
-
 	#firstEndingAfter(second: number): number {
+		const ends = this.#ends;
 		let low = 0;
-		let high = this.#taken.length;
+		let high = ends.length;
 		while (low < high) {
 			const middle = (low + high) >>> 1;
-			if ((this.#taken[middle]?.end ?? 0) > second) high = middle;
+			if ((ends[middle] as number) > second) high = middle;
 			else low = middle + 1;
 		}
 		return low;

@@ -68,8 +68,7 @@ export function createMarketIndex(): MarketIndex {
 	/** Puts an offer in, but for the lanes. */
 	function enter(id: string, document: Offer): IndexedOffer {
 		const entry = { id, document, price: Number(document.price), servers: document.offered.map(serverOf) };
-		for (const server of entry.servers)
-			server.slots.set(entry, { offer: entry, server, block: undefined, longest: undefined });
+		for (const server of entry.servers) server.slots.set(entry, { offer: entry, server, block: undefined });
 		offers.set(id, entry);
 		return entry;
 	}
@@ -94,11 +93,9 @@ export function createMarketIndex(): MarketIndex {
 		if (!document && leased.size === 0 && slots.size === 0) servers.delete(name);
 	}
 
-	function forgetLongest(server: IndexedServer): void {
-		for (const slot of server.slots.values()) {
-			slot.longest = undefined;
-			if (slot.block) slot.block.longest = undefined;
-		}
+	/** What its blocks say of free time. */
+	function forgetFree(server: IndexedServer): void {
+		for (const { block } of server.slots.values()) if (block) block.touching = undefined;
 	}
 
 	const index: MarketIndex = {
@@ -147,7 +144,7 @@ export function createMarketIndex(): MarketIndex {
 			const entry = serverOf(name);
 			const before = entry.leased.remove(end);
 			if (span) entry.leased.add({ start: span.start, end: span.end, by: span.by });
-			forgetLongest(entry);
+			forgetFree(entry);
 			forgetIfBare(entry);
 			return before && { server: name, ...before };
 		},
