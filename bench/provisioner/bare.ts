@@ -37,7 +37,7 @@ function startShell(folder: string, environment: Readonly<Record<string, string>
 export async function openBare(
 	folder: string,
 	run: string,
-): Promise<ReadyMaker & { close(): Promise<void> }> {
+): Promise<{ readonly unsynced: ReadyMaker; readonly synced: ReadyMaker; close(): Promise<void> }> {
 	const ends: (() => unknown)[] = [];
 	const close = async () => {
 		for (const end of ends.splice(0).reverse()) await end();
@@ -65,7 +65,10 @@ export async function openBare(
 		ends.push(() => shell.close());
 		await soon(() => shell.run('tgtadm -C 0 --lld iscsi --mode target --op show >/dev/null 2>&1'));
 		let last = 0;
-		return { makeReady: image => makeBare({ folder, qmp, shell, portal, number: ++last, image }), close };
+		const maker = (isSynced: boolean): ReadyMaker => ({
+			makeReady: image => makeBare({ folder, qmp, shell, portal, number: ++last, image, isSynced }),
+		});
+		return { unsynced: maker(false), synced: maker(true), close };
 	} catch (fault) {
 		await close();
 		throw fault;
@@ -80,14 +83,20 @@ async function makeBare(of: {
 	readonly number: number;
 	/** It is in the folder, as IMAGE.qcow2. */
 	readonly image: string;
+	/** Whether the new disk is on the machine's before it is served. */
+	readonly isSynced: boolean;
 }): Promise<Ready> {
-	const { folder, qmp, shell, portal, number, image } = of;
+	const { folder, qmp, shell, portal, number, image, isSynced } = of;
 	const name = `disk${number}`;
 	const iqn = `iqn.2026-11.bench.bimetal:bare.${number}`;
 	const initiator = 'iqn.2026-11.bench.bimetal:node.bare';
 	const chap = { username: name, password: randomBytes(15).toString('hex') };
 	const admin = 'tgtadm -C 0 --lld iscsi --mode';
-	await shell.run(`qemu-img create -q -f qcow2 -b ${image}.qcow2 -F qcow2 ${name}.qcow2`, `: > ${name}.raw`);
+	await shell.run(
+		`qemu-img create -q -f qcow2 -b ${image}.qcow2 -F qcow2 ${name}.qcow2`,
+		...(isSynced ? [`sync ${name}.qcow2`, 'sync .'] : []),
+		`: > ${name}.raw`,
+	);
 	await qmp.execute('blockdev-add', {
 		...{ driver: 'qcow2', 'node-name': name, discard: 'unmap' },
 		file: { driver: 'file', filename: path.join(folder, `${name}.qcow2`) },

@@ -110,9 +110,13 @@ export async function openReady(
 			...(Object.keys(sizes) as Size[]).map(
 				(size): BenchCase => ({
 					name: `clone, export, target: ${size}`,
+					most: { rounds: 3, warmUp: 1 },
 					figures: [{ name: '', unit: 'ms', better: 'lower' }],
 					ours: side('through the API', size, ours, folder),
-					peers: [side('the bare commands', size, bare, folder)],
+					peers: [
+						side('the bare commands', size, bare.unsynced, folder),
+						side('the same, synced', size, bare.synced, folder),
+					],
 				}),
 			),
 			...throughput.cases,

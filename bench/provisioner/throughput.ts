@@ -129,6 +129,7 @@ export function openThroughput(
 	return {
 		cases: patterns.map(pattern => ({
 			name: `disk: ${pattern.name}`,
+			most: { rounds: 3, warmUp: 1 },
 			figures: [{ name: '', unit: pattern.unit, better: 'higher' }],
 			ours: side('over iSCSI', 0, pattern),
 			peers: [side('the exported file', 1, pattern), side('a raw file', 2, pattern)],
