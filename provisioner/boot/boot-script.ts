@@ -3,8 +3,19 @@ import type { BootEntry } from './boot-network.ts';
 
 /** LUN of the disk; 0 is the target's controller. */
 const unit = 1;
-/** Seconds until a node that cannot reach its disk tries again. */
-const again = 5;
+/** Seconds until a node that cannot reach its disk, or may not yet, tries again. */
+export const waitSeconds = 5;
+
+/** What iPXE does until it may have its script: it asks for the same address again. There is no secret in it. */
+export const waitScript = (name: string): string =>
+	[
+		'#!ipxe',
+		`echo Nobody says now whose this node is: again in ${waitSeconds} seconds`,
+		':again',
+		`sleep ${waitSeconds}`,
+		`chain --replace ${name} || goto again`,
+		'',
+	].join('\n');
 
 /**
  * What iPXE does to boot a node from its disk, by whichever portal answers (https://ipxe.org/cmd/sanboot): the secret goes on
@@ -24,8 +35,8 @@ export function bootScript({ target, hostname }: Pick<BootEntry, 'target' | 'hos
 		`set password ${plain(chap.password)}`,
 		'set keep-san 1',
 		':boot',
-		`sanboot ${disks.join(' ')} || echo No disk yet: again in ${again} seconds`,
-		`sleep ${again}`,
+		`sanboot ${disks.join(' ')} || echo No disk yet: again in ${waitSeconds} seconds`,
+		`sleep ${waitSeconds}`,
 		'goto boot',
 		'',
 	].join('\n');

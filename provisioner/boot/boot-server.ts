@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { waitScript, waitSeconds } from './boot-script.ts';
 import type { Redeemed, Tickets } from './tickets.ts';
 
 export interface BootServerDeps {
 	readonly tickets: Tickets;
-	/** Whether its node is still whose it was when it was told to boot here; never rejects. */
-	mayRead(mac: string): Promise<boolean>;
+	/** Whether its node is still whose it was when it was told to boot here; `unknown`: it asks again. Never rejects. */
+	mayRead(mac: string): Promise<'yes' | 'no' | 'unknown'>;
 	/** A document of a NIC's, as it is now; undefined: there is none any more. */
 	document(mac: string, name: string): string | undefined;
 	/** It has arrived. */
@@ -46,9 +47,13 @@ export const bootServer =
 		const { mac } = redeemed;
 		void deps.mayRead(mac).then(mayRead => {
 			const text = document === doneName ? '' : deps.document(mac, document);
-			if (!mayRead || text === undefined || response.destroyed) {
+			if (mayRead !== 'yes' || text === undefined || response.destroyed) {
 				redeemed.giveBack();
-				if (!mayRead) deps.refused({ from, mac, reason: 'owner', document });
+				if (mayRead === 'unknown') {
+					wait(response, document);
+					return;
+				}
+				if (mayRead === 'no') deps.refused({ from, mac, reason: 'owner', document });
 				answer(response, 404, '');
 				return;
 			}
@@ -63,6 +68,12 @@ export const bootServer =
 
 const isReading = ({ method }: IncomingMessage, document: string): boolean =>
 	method === (document === doneName ? 'POST' : 'GET');
+
+/** iPXE gives up at an error: it is given a script that asks again. Other readers know what 503 means. */
+function wait(response: ServerResponse, document: string): void {
+	if (document === scriptName) answer(response, 200, waitScript(scriptName));
+	else answer(response.setHeader('retry-after', waitSeconds), 503, '');
+}
 
 function answer(response: ServerResponse, status: number, text: string): void {
 	response

@@ -70,7 +70,7 @@ async function start(t: ExecutionContext) {
 		offer.parse(JSON.parse(await inside('python3', client, 'eth0', of, userClass)));
 	const warnings: unknown[] = [];
 	const logger = { ...silentLogger, warn: (of: unknown) => void warnings.push(of) };
-	const owners = { areTheSame: true };
+	const owners: { areTheSame: 'yes' | 'no' | 'unknown' } = { areTheSame: 'yes' };
 	const options = {
 		mayBoot: async () => owners.areTheSame,
 		settings: { network: 'boot', interface: device, address: '10.64.0.1/24' },
@@ -231,14 +231,21 @@ test('the namespace goes with its processes, and they with us when we are killed
 	await again.close();
 });
 
-test("what a node boots by is not given once its node is somebody else's", async t => {
+test("what a node boots by is not given once its node is somebody else's, nor while nobody knows", async t => {
 	const { network, machine, owners, answered, get, events, warnings } = await start(t);
 	const address = await network.addressOf(mac);
 	await runIp(machine.path, [`address add ${address}/24 dev eth0`]);
 	await network.set(entryOf());
 	const { script } = await answered(mac);
 	const { seed } = await answered(mac, 'systemd');
-	owners.areTheSame = false;
+	owners.areTheSame = 'unknown';
+	const waits = await get(script, address);
+	t.is(waits.status, 200);
+	t.regex(waits.text, /^#!ipxe\n[\s\S]*\nchain --replace boot\.ipxe /, 'it asks again');
+	t.false(waits.text.includes('Secret'));
+	t.is((await get(`${seed}user-data`, address)).status, 503);
+	t.deepEqual(warnings, []);
+	owners.areTheSame = 'no';
 	t.is((await get(`${seed}user-data`, address)).status, 404);
 	t.like(await get(script, address), { status: 404, text: '' });
 	t.like(warnings.at(-1), { reason: 'owner', mac, from: address });
@@ -246,7 +253,7 @@ test("what a node boots by is not given once its node is somebody else's", async
 		events.filter(({ kind }) => kind === 'script'),
 		[],
 	);
-	owners.areTheSame = true;
+	owners.areTheSame = 'yes';
 	t.is((await get(`${seed}user-data`, address)).status, 200, 'the tickets were given back');
 	t.is((await get(script, address)).status, 200);
 });

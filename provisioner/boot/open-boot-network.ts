@@ -27,7 +27,7 @@ export interface BootNetworkOptions {
 	/** Its own; made when it is not there. */
 	readonly folder: string;
 	/** Whether a node is still whose it was when it was told to boot here: asked whenever it reads something. Never rejects. */
-	readonly mayBoot?: (node: string) => Promise<boolean>;
+	readonly mayBoot?: (node: string) => Promise<'yes' | 'no' | 'unknown'>;
 	readonly clock: Clock;
 	readonly logger: Logger;
 }
@@ -57,7 +57,7 @@ const lifetime = 30_000;
  * knows no authority of ours) and of configuration (HTTPS). Throws NetworkFault, StorageFault, PartMissing.
  */
 export async function openBootNetwork(options: BootNetworkOptions): Promise<OpenBootNetwork> {
-	const { store, run, folder, clock, logger, mayBoot = async () => true } = options;
+	const { store, run, folder, clock, logger, mayBoot = async () => 'yes' } = options;
 	const plan = planNetwork(options.settings);
 	const addresses = { store, network: plan.name, range: plan.range, own: plan.addresses };
 	const opened: (() => unknown)[] = [];
@@ -106,7 +106,7 @@ export async function openBootNetwork(options: BootNetworkOptions): Promise<Open
 		tickets,
 		async mayRead(mac: string) {
 			const node = known.get(mac)?.entry.node;
-			return node !== undefined && (await mayBoot(node));
+			return node === undefined ? 'no' : await mayBoot(node);
 		},
 		document(mac: string, name: string) {
 			const entry = known.get(mac)?.entry;
