@@ -81,6 +81,13 @@ test('a node goes on writing while one of its cables is out, and the other one i
 		t.log(`eth${out} was out: eth${other} led to the disk`);
 	}
 	t.notRegex(await console(), /lost-\d|I\/O error, dev dm|EXT4-fs error|Read-only/);
+	// And what boots while one is out, boots by the other one.
+	await cable(0, false);
+	const from = (await console()).length;
+	node.serial.type(Buffer.from('reboot -f\r'));
+	const rebooted = await says(/boot 2 of node1 root=iscsi/, from);
+	t.regex(rebooted, /eth0 does not lead to the disk: one way less until the next boot/);
+	t.regex(rebooted, /the disk is reached by 2 ways, over 1 cards/);
 	const { disks } = (await provisioner.ask('GET', '/v1/nodes/node1')).body;
 	t.deepEqual(disks, ['red/node1']);
 });
