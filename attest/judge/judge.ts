@@ -7,7 +7,7 @@ import { replayEventLog } from '../log/replay.ts';
 import { accept, type Outcome, type Refusal, refuse } from '../outcome.ts';
 import { judgeBoot } from '../policy/boot-rules.ts';
 import type { Policy } from '../policy/policy.ts';
-import { parsePublicArea } from '../tpm/public-area.ts';
+import { type PublicArea, parsePublicArea } from '../tpm/public-area.ts';
 import { type PcrValues, verifyQuote } from '../tpm/quote.ts';
 import type { Baseline } from './baseline.ts';
 import { checkContinuity, qualifiedName } from './continuity.ts';
@@ -48,9 +48,27 @@ const IMA_PCR = 10;
 export const qualifyingData = (nonce: Buffer, nodeKey: Buffer): Buffer =>
 	createHash('sha256').update(nonce).update(nodeKey).digest();
 
-/** All checks, in the order of docs/attestation.md. */
-export function judge(asked: Asked, evidence: Evidence): Judgement {
-	const proven = proveQuote(asked, evidence);
+/** Keys of a node as they are judged by. */
+export interface ReadKeys {
+	readonly ak: PublicArea;
+	/** The qualified name that the AK has below the endorsement key. */
+	readonly signer: Buffer;
+}
+
+/** Of the TPM2B_PUBLIC of both. */
+export function readKeys(ekBytes: Buffer, akBytes: Buffer): Outcome<ReadKeys> {
+	const [ek, ak] = [parsePublicArea(ekBytes), parsePublicArea(akBytes)];
+	if (!ek.ok) return ek;
+	return ak.ok ? accept({ ak: ak.value, signer: qualifiedName(ek.value, ak.value) }) : ak;
+}
+
+/**
+ * All checks, in the order of docs/attestation.md.
+ * @param keysOf for who has read the keys before: reading takes longer than all the rest of a round
+ */
+export function judge(asked: Asked, evidence: Evidence, keysOf = readKeys): Judgement {
+	const keys = keysOf(asked.ek, asked.ak);
+	const proven = keys.ok ? proveQuote(asked, evidence, keys.value) : keys;
 	if (!proven.ok) return { ok: false, refusal: proven.refusal, signed: false };
 	const judged = judgeProven(asked, evidence, proven.value);
 	return judged.ok
@@ -64,12 +82,13 @@ interface Proven {
 	readonly clock: Pick<Baseline, 'clock' | 'resetCount' | 'restartCount' | 'safe' | 'signer'>;
 }
 
-function proveQuote({ nonce, nodeKey, policy, ...keys }: Asked, evidence: Evidence): Outcome<Proven> {
-	const [ek, ak] = [parsePublicArea(keys.ek), parsePublicArea(keys.ak)];
-	if (!ek.ok) return ek;
-	if (!ak.ok) return ak;
+function proveQuote(
+	{ nonce, nodeKey, policy, before }: Asked,
+	evidence: Evidence,
+	{ ak, signer }: ReadKeys,
+): Outcome<Proven> {
 	const quote = verifyQuote(
-		ak.value,
+		ak,
 		{ qualifyingData: qualifyingData(nonce, nodeKey), selection: policy.selection },
 		{ ...evidence, pcrs: valuesOf(policy, evidence.pcrs) },
 	);
@@ -77,7 +96,7 @@ function proveQuote({ nonce, nodeKey, policy, ...keys }: Asked, evidence: Eviden
 	const { clock, resetCount, restartCount, safe } = quote.value.clock;
 	return accept({
 		pcrs: quote.value.pcrs[policy.bank] ?? new Map(),
-		continues: checkContinuity(quote.value, qualifiedName(ek.value, ak.value), keys.before),
+		continues: checkContinuity(quote.value, signer, before),
 		clock: {
 			clock: clock.toString(),
 			resetCount,

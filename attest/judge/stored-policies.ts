@@ -1,7 +1,7 @@
 import type { Outcome } from '../outcome.ts';
 import { accept, refuse } from '../outcome.ts';
 import { type Policy, parsePolicy } from '../policy/policy.ts';
-import { type Asked, type Evidence, type Judgement, judge } from './judge.ts';
+import { type Asked, type Evidence, type Judgement, judge, type ReadKeys, readKeys } from './judge.ts';
 
 /** Evidence to be judged, as plain data that can cross to another thread. */
 export interface Job {
@@ -25,6 +25,8 @@ export const referencePolicy: Policy = {
 };
 
 const mostKept = 100;
+/** Nodes whose keys are kept at hand: some kilobytes each. */
+const mostNodes = 10_000;
 
 /** A policy as it is kept. */
 export function readPolicy(text: string): Outcome<Policy> {
@@ -38,7 +40,7 @@ export function readPolicy(text: string): Outcome<Policy> {
 	}
 }
 
-/** Judges by policies that it has read before, where it can: reading a long one takes longer than judging. */
+/** Judges by policies and keys that it has read before, where it can: reading them takes longer than judging. */
 export function createJudge(): (job: Job) => Judgement {
 	const known = new Map<string, Policy>();
 	const find = (stored: Job['policy']): Outcome<Policy> => {
@@ -54,10 +56,21 @@ export function createJudge(): (job: Job) => Judgement {
 		}
 		return read;
 	};
+	const nodes = new Map<string, ReadKeys>();
+	const keysOf: typeof readKeys = (ek, ak) => {
+		const id = `${buffer(ek).toString('latin1')} ${buffer(ak).toString('latin1')}`;
+		const kept = nodes.get(id);
+		if (kept) return accept(kept);
+		const read = readKeys(ek, ak);
+		if (!read.ok) return read;
+		if (nodes.size >= mostNodes) nodes.clear();
+		nodes.set(id, read.value);
+		return read;
+	};
 	return ({ asked, policy, evidence }) => {
 		const found = find(policy);
 		if (!found.ok) return { ok: false, refusal: found.refusal, signed: false };
-		return judge({ ...asked, policy: found.value }, plain(evidence));
+		return judge({ ...asked, policy: found.value }, plain(evidence), keysOf);
 	};
 }
 

@@ -33,7 +33,7 @@ test('a policy is learnt from a boot, admits that boot, and its evidence is veri
 
 	// The agent asks until there is something to do.
 	const agent = async () => {
-		for (let tries = 0; tries < 500; tries++) {
+		for (let tries = 0; tries < 5000; tries++) {
 			const answer = await node.round();
 			if (answer.status === 200) return answer.body;
 			await new Promise(resolve => setTimeout(resolve, 20));
