@@ -202,7 +202,9 @@ test('eight nodes boot at once from one image, keep what they write, and carry i
 	await together(guests, async ({ name }) =>
 		provisioner.ended((await provisioner.post(`/v1/nodes/${name}/deprovision`, {})).id),
 	);
-	t.is((await size(own, as)).code, 1, 'who is taken off has no target');
+	await intruder.become(own.address, first.node.plan.nics[0]?.mac);
+	t.is((await size(own, as)).code, 1, 'the target of one that is taken off is gone');
+	await intruder.become('10.64.0.200', '02:00:00:00:00:c8');
 	stage('off');
 	const next = (index: number): Guest => guests[(index + 1) % guests.length] ?? first;
 	await provision(index => ({ disk: next(index).name }));
