@@ -45,6 +45,10 @@ export const provisionerErrorTable = {
 		meaning: 'The server of the URL does not answer, or broke off; it is tried again from there.',
 	},
 	Cancelled: { status: 409, meaning: 'The operation was ended by somebody before it was done.' },
+	TooManyExports: {
+		status: 429,
+		meaning: 'So many images are being exported already; try again after Retry-After.',
+	},
 	StorageFull: { status: 507, expose: true, meaning: 'There is no room for it: delete or export something.' },
 	StorageFault: {
 		status: 502,

@@ -7,6 +7,7 @@ import type { Logger } from '../../../common/log/logger.ts';
 import { findProgram } from '../../../common/processes/programs.ts';
 import { provisionerErrors } from '../../errors.ts';
 import { createTurns } from '../../turns.ts';
+import { createRoom } from '../room.ts';
 import type { Backing, Storage, VolumeId, VolumeSource } from '../storage.ts';
 import { takeIn } from './foreign-image.ts';
 import { qemuImg } from './qemu-img.ts';
@@ -40,6 +41,7 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 	const listeners = new Set<Parameters<Storage['onReattached']>[0]>();
 	const outages = new Set<Parameters<NonNullable<Storage['onOutage']>>[0]>();
 	const inTurn = createTurns();
+	const room = createRoom(volumes.free);
 	const daemon: StorageDaemon = await openStorageDaemon({
 		...{ run, clock, logger },
 		folder: path.join(folder, 'daemon'),
@@ -191,7 +193,11 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 				await volumes.drop(...volumes.overlaysOf(id).toReversed(), volumes.fileOf(id));
 			}),
 		async read(id, format, signal) {
-			mustHave(id);
+			const giveBack = await room.reserve({
+				id,
+				size: volumes.sizeOf(id),
+				usageOf: async of => ({ own: await volumes.used(of), parent: volumes.parentOf(of) }),
+			});
 			const temporary = path.join(volumes.folder, volumes.temporary(id));
 			const remove = (): void => void rm(temporary, { force: true });
 			try {
@@ -200,6 +206,8 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 			} catch (fault) {
 				remove();
 				throw fault;
+			} finally {
+				giveBack();
 			}
 			const stream = createReadStream(temporary, { signal });
 			// Once it is open its name is not needed, and nothing is left however we end.

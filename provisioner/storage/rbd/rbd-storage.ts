@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../../../common/clock.ts';
 import type { Logger } from '../../../common/log/logger.ts';
@@ -8,6 +8,7 @@ import { provisionerErrors } from '../../errors.ts';
 import { createTurns } from '../../turns.ts';
 import { qemuImg } from '../qcow2/qemu-img.ts';
 import { unmountStale } from '../qcow2/stale-mounts.ts';
+import { createRoom } from '../room.ts';
 import type { Storage, VolumeId } from '../storage.ts';
 import { type CephSettings, writeCephConfiguration } from './ceph-configuration.ts';
 import { createCephPrograms } from './ceph-programs.ts';
@@ -48,6 +49,10 @@ export async function openRbdStorage(options: RbdOptions): Promise<Storage> {
 	const listeners = new Set<Parameters<Storage['onReattached']>[0]>();
 	const outage = createOutage();
 	const inTurn = createTurns();
+	const room = createRoom(async () => {
+		const { bavail, bsize } = await statfs(passing);
+		return bavail * bsize;
+	});
 
 	const openDisk = async (disk: VolumeId, isReadOnly: boolean): Promise<RbdDisk> =>
 		openRbdDisk({
@@ -92,10 +97,16 @@ export async function openRbdStorage(options: RbdOptions): Promise<Storage> {
 				await images.remove(id);
 			}),
 		async read(id, format, signal) {
-			await images.sizeOf(id);
+			const size = await images.sizeOf(id);
 			if (format === 'raw') {
 				return ceph.stream(['export', '--no-progress', images.at(id, id), '-'], signal);
 			}
+			const { volumes } = await readRbdUsage(ceph, pool);
+			const giveBack = await room.reserve({
+				id,
+				size,
+				usageOf: async of => volumes.get(of) ?? { own: 0, parent: null },
+			});
 			const temporary = path.join(passing, randomUUID());
 			const remove = (): void => void rm(temporary, { force: true });
 			try {
@@ -106,6 +117,8 @@ export async function openRbdStorage(options: RbdOptions): Promise<Storage> {
 			} catch (fault) {
 				remove();
 				throw fault;
+			} finally {
+				giveBack();
 			}
 			const stream = createReadStream(temporary, { signal });
 			// Once it is open its name is not needed, and nothing is left however we end.
