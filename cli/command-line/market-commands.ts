@@ -4,7 +4,7 @@ import type { CalendarOptions } from '../commands/market-calendar.ts';
 import type { OfferOptions } from '../commands/offers.ts';
 import { commandName } from '../context.ts';
 import type { MarketOptions } from '../market/market-connection.ts';
-import { condition, duration, moment, price } from '../market/parse.ts';
+import { condition, duration, moment, price, schedule } from '../market/parse.ts';
 import { collect, group, positiveInteger, withExamples, withHilConnection } from './options.ts';
 import type { Registration } from './registration.ts';
 
@@ -103,6 +103,12 @@ function addBids(program: Command, { context, run }: Registration): void {
 			'the most for a second of a server; 278 is a credit an hour',
 			price,
 		)
+		.option(
+			'--lower <rule>',
+			"at most so much when it begins then or later, '+2h=200', or in those hours, 'sat,sun 08:00-20:00=150' (repeatable)",
+			schedule,
+		)
+		.option('--zone <name>', 'whose clock those hours go by: Europe/Berlin; UTC when absent')
 		.option('--fewer', 'fewer servers are better than none')
 		.option('--wait-until <time>', 'wait for servers until then, the credits held', moment)
 		.option('--once <key>', 'the same key again is the same bid')
@@ -110,6 +116,7 @@ function addBids(program: Command, { context, run }: Registration): void {
 	withExamples(withMarket(place, forProject), [
 		`${bimetal} bid place --quantity 4 --where model=R640 --length 12h --price 300`,
 		`${bimetal} bid place --length 2d --price 200 --earliest +1d --latest +5d --wait-until +4d`,
+		`${bimetal} bid place --length 8h --price 300 --latest +3d --lower +1d=200 --lower 'sat,sun 00:00-00:00=100'`,
 	]);
 	const list = bid
 		.command('list')

@@ -3,7 +3,7 @@ import type { BidTerms, BidView, PlacedView, WhyView } from '../../market/client
 import { type CliContext, commandName } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type MarketOptions, projectOf, withMarket } from '../market/market-connection.ts';
-import type { Moment } from '../market/parse.ts';
+import type { Moment, ScheduleMoment } from '../market/parse.ts';
 import { durationText, hourlyText, secondText } from '../market/text.ts';
 import { painter, printFields, printJson, printLine, printTable } from '../output.ts';
 import { visible } from '../visible.ts';
@@ -21,6 +21,8 @@ export interface BidOptions extends MarketOptions {
 	readonly deadline?: Moment;
 	readonly length: number;
 	readonly price: string;
+	readonly lower?: readonly ScheduleMoment[];
+	readonly zone?: string;
 	readonly fewer?: boolean;
 	readonly waitUntil?: Moment;
 	readonly once?: string;
@@ -30,7 +32,7 @@ export interface BidOptions extends MarketOptions {
 export const placeBid = (context: CliContext, options: BidOptions): Promise<number> =>
 	withMarket(context, options, async client => {
 		const now = Math.floor(context.clock.now() / 1000);
-		const { quantity, server, where, sameAs, attests, length, price, fewer, once } = options;
+		const { quantity, server, where, sameAs, attests, length, price, lower, zone, fewer, once } = options;
 		const earliest = options.earliest(now);
 		const placed = await client.placeBid({
 			project: await projectOf(client, options),
@@ -43,6 +45,7 @@ export const placeBid = (context: CliContext, options: BidOptions): Promise<numb
 			length,
 			deadline: options.deadline?.(now) ?? null,
 			highest: price,
+			...(lower && { schedule: lower.map(rule => rule(now, zone ?? 'UTC')) }),
 			allOrNothing: !fewer,
 			waitUntil: options.waitUntil?.(now) ?? null,
 			key: once ?? randomUUID(),
@@ -153,6 +156,14 @@ function printWhy(context: CliContext, { most, obstacles, cheapest, lastRound }:
 	printLine(context, `In the round of ${secondText(at)}, ${what}.`);
 }
 
+function ruleText(rule: NonNullable<BidView['schedule']>[number]): string {
+	const when =
+		'after' in rule
+			? `from ${secondText(rule.after)} on`
+			: `${rule.days.join(',')} ${rule.from}-${rule.until} in ${visible(rule.zone)}`;
+	return `${rule.highest}, ${hourlyText(rule.highest)}, when it begins ${when}`;
+}
+
 function printBid(context: CliContext, bid: BidView): void {
 	const { id, project, quantity, servers, attestations, earliest, latest, length, deadline, highest } = bid;
 	const which =
@@ -173,6 +184,7 @@ function printBid(context: CliContext, bid: BidView): void {
 		['length', durationText(length)],
 		['deadline', deadline === null ? 'none' : secondText(deadline)],
 		['up to', `${highest} microcredits a second, ${hourlyText(highest)}`],
+		...(bid.schedule ?? []).map(rule => ['', ruleText(rule)] as const),
 		['waits', bid.waitUntil === null ? 'no' : `until ${secondText(bid.waitUntil)}`],
 		['state', bid.lease === null ? bid.state : visible(`lease ${bid.lease}`)],
 	]);

@@ -57,6 +57,12 @@ test('offer, bid, lease, and where the credits went', async t => {
 		'+1d',
 		'--once',
 		'k',
+		'--lower',
+		'+1d=50',
+		'--lower',
+		'sat,sun 08:00-20:00=70',
+		'--zone',
+		'Europe/Berlin',
 	);
 	t.is(waits.code, 4, waits.err);
 	const [{ id: bid = '' } = {}] = jsonOf(await run('blue', 'bid', 'list', '--json')).bids as { id: string }[];
@@ -87,6 +93,8 @@ test('what is not understood or refused is said, with what to do next', async t 
 	const said = async (...argv: readonly string[]) => plain((await run('blue', ...argv)).err);
 	t.regex(await said('bid', 'place', '--length', '12', '--price', '1'), /12h/);
 	t.regex(await said('bid', 'place', '--length', '12h', '--price', '0.5'), /microcredits/);
+	t.regex(await said('bid', 'place', '--length', '12h', '--price', '9', '--lower', 'sun=3'), /\+2h/);
+	t.regex(await said('bid', 'place', '--length', '12h', '--price', '9', '--lower', '+1h=30'), /highest/);
 	t.regex(await said('offer', 'make', '--until', 'tomorrow', '--price', '1'), /2026-12-01/);
 	t.regex(await said('offer', 'make', '--until', '+1d', '--price', '1'), /--where/);
 	t.regex(await said('offer', 'make', '--where', 'model~R', '--until', '+1d', '--price', '1'), /NAME=VALUE/);

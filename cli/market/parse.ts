@@ -38,6 +38,28 @@ export function price(text: string): string {
 	return text;
 }
 
+type ScheduleRule = NonNullable<BidTerms['schedule']>[number];
+/** A rule of a price schedule as it was typed: times count from when the command runs, hours by the clock of a zone. */
+export type ScheduleMoment = (now: number, zone: string) => ScheduleRule;
+
+const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+
+/** `+2h=200`: beginning then or later; `sat,sun 08:00-20:00=150`: beginning in those hours. Repeatable. */
+export function schedule(text: string, before: readonly ScheduleMoment[] = []): ScheduleMoment[] {
+	const [, when = '', most = ''] = /^(.+)=([^=]+)$/.exec(text) ?? [];
+	const highest = price(most);
+	const [, days, from = '', until = ''] =
+		/^([a-z,]+) (\d\d:\d\d(?::\d\d)?)-(\d\d:\d\d(?::\d\d)?)$/.exec(when) ?? [];
+	if (days === undefined) {
+		const after = moment(when);
+		return [...before, now => ({ after: after(now), highest })];
+	}
+	const chosen = weekdays.filter(day => days.split(',').includes(day));
+	if (chosen.length !== days.split(',').length)
+		throw new InvalidArgumentError("expected days as 'sat,sun 08:00-20:00=150'");
+	return [...before, (_now, zone) => ({ zone, days: chosen, from, until, highest })];
+}
+
 /** `model=R640`, `memoryGib>=384`, `gpu!=true`. Repeatable: all are to hold. */
 export function condition(text: string, before: readonly Condition[] = []): Condition[] {
 	const [, property, op, given = ''] = /^([^=<>!]{1,64}?)(!=|<=|>=|=|<|>)(.{1,256})$/.exec(text) ?? [];

@@ -4,6 +4,7 @@ import { choice } from '../calendar/choice.ts';
 import { second } from '../calendar/interval.ts';
 import { priceText } from '../calendar/price.ts';
 import { projectName } from '../ledger/account.ts';
+import { scheduleRule, step } from './schedule.ts';
 
 /** What a project asks for when it bids: servers for `length` seconds on end, all from the same second on. */
 export const bidTerms = z.strictObject({
@@ -22,6 +23,8 @@ export const bidTerms = z.strictObject({
 	deadline: second.nullable(),
 	/** The most that a server may cost: microcredits for a second. */
 	highest: priceText,
+	/** When it begins at some times, a server may cost less than that. */
+	schedule: z.array(scheduleRule).max(32).optional(),
 	/** False: fewer servers are better than none. */
 	allOrNothing: z.boolean(),
 	/** It waits for servers until then, its credits held; null: now or never. */
@@ -36,6 +39,8 @@ const bid = z.strictObject({
 	/** `lapsed`: what it waited for did not come in time. */
 	state: z.enum(['waiting', 'leased', 'withdrawn', 'lapsed']),
 	placedAt: second,
+	/** What its schedule meant when it was placed: if a time zone changes its rules later, what was bid does not move. */
+	steps: z.array(step).optional(),
 	/** Where the most that it could cost is held while it waits. */
 	hold: z.string().nullable(),
 	/** What it became. */

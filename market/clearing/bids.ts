@@ -10,6 +10,7 @@ import { holdCredits, releaseHold } from '../ledger/escrow.ts';
 import { checkKey } from '../ledger/post.ts';
 import { type Bid, type BidTerms, bids } from './bid.ts';
 import { type Match, matchQuest } from './match.ts';
+import { type Step, stepsOf } from './schedule.ts';
 import { explain, type Why } from './survey.ts';
 import { lastStart, type Wish, walkCandidates } from './walk.ts';
 
@@ -35,7 +36,7 @@ export interface World {
  * Matches an arriving bid with what is offered at this moment, and leases the servers: spans, escrow and lease in the
  * transaction that it is given. Each server costs what its offer asks, which is never more than the bid's highest. A bid that
  * is not met and may wait is kept, with the most that it could cost held.
- * @throws BidRefused, KeyRefused, KeyReused, NoSuchLease, NoSuchAccount, AmountRefused, CreditsShort
+ * @throws BidRefused, TimesRefused, KeyRefused, KeyReused, NoSuchLease, NoSuchAccount, AmountRefused, CreditsShort
  */
 export async function placeBid(
 	tx: Transaction,
@@ -47,11 +48,12 @@ export async function placeBid(
 	const before = await findPlaced(tx, key, terms);
 	if (before) return before;
 	checkTimes(terms, now);
-	const wish = await wishOf(tx, terms, now);
+	const steps = stepsFor(terms, now);
+	const wish = await wishOf(tx, { terms, steps }, now);
 	if (world.inRounds && terms.waitUntil === null)
 		throw marketErrors.BidRefused('Bids are cleared in rounds here: say until when it waits.');
 	const match = world.inRounds ? undefined : matchWish(index, wish);
-	const kept = { terms, key, placedAt: now };
+	const kept = { terms, key, placedAt: now, ...(steps && { steps }) };
 	const id = newId();
 	if (match) {
 		const made = await reserve(tx, { bid: id, project: terms.project, match, length: terms.length }, world);
@@ -68,6 +70,12 @@ export async function placeBid(
 	return { outcome: 'waiting', bid: id };
 }
 
+/** What its schedule means; undefined without one. @throws BidRefused, TimesRefused */
+function stepsFor({ schedule, earliest, latest, highest }: BidTerms, now: number): Step[] | undefined {
+	if (!schedule || schedule.length === 0) return undefined;
+	return stepsOf(schedule, { earliest: Math.max(earliest, now), latest, highest: Number(highest) });
+}
+
 /** Microcredits. */
 const mostCost = ({ highest, quantity, length }: BidTerms): bigint =>
 	BigInt(highest) * BigInt(quantity) * BigInt(length);
@@ -76,7 +84,7 @@ const mostCost = ({ highest, quantity, length }: BidTerms): bigint =>
 export async function retryBid(tx: Transaction, id: string, world: World): Promise<string | undefined> {
 	const found = await tx.get(bids, id);
 	if (found?.state !== 'waiting' || found.terms.latest < world.now) return undefined;
-	const match = matchWish(world.index, await wishOf(tx, found.terms, world.now));
+	const match = matchWish(world.index, await wishOf(tx, found, world.now));
 	return match && leaseTo(tx, { id, bid: found, match }, world);
 }
 
@@ -124,9 +132,14 @@ export async function mustFindBid(tx: ReadTransaction, id: string): Promise<Bid>
 }
 
 /** What a bid asks for from now on. @throws NoSuchLease */
-export async function wishOf(tx: ReadTransaction, terms: BidTerms, now: number): Promise<Wish> {
+export async function wishOf(
+	tx: ReadTransaction,
+	{ terms, steps }: Pick<Bid, 'terms' | 'steps'>,
+	now: number,
+): Promise<Wish> {
 	return {
 		...terms,
+		steps,
 		earliest: Math.max(terms.earliest, now),
 		servers: await choiceOf(tx, terms),
 		highest: Number(terms.highest),

@@ -60,7 +60,7 @@ export function createMatcher({ store, index, world, onLease, clock, logger }: M
 					const found: string[] = [];
 					for (const id of slice) {
 						const bid = await tx.get(bids, id);
-						if (bid?.state === 'waiting' && (all || (await mayBeMet(tx, bid.terms, names)))) found.push(id);
+						if (bid?.state === 'waiting' && (all || (await mayBeMet(tx, bid, names)))) found.push(id);
 					}
 					return found;
 				});
@@ -79,10 +79,10 @@ export function createMatcher({ store, index, world, onLease, clock, logger }: M
 	/** Whether one of the servers that have come would do for a bid. */
 	async function mayBeMet(
 		tx: Parameters<typeof wishOf>[0],
-		terms: Parameters<typeof wishOf>[1],
+		bid: Parameters<typeof wishOf>[1],
 		names: ReadonlySet<string>,
 	): Promise<boolean> {
-		const wish = await wishOf(tx, terms, world().now);
+		const wish = await wishOf(tx, bid, world().now);
 		const right = [...names].filter(name => {
 			const kind = index.server(name)?.kind;
 			return kind !== undefined && isChosen(name, kind, wish.servers);

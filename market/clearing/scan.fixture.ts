@@ -4,6 +4,7 @@ import { offers } from '../calendar/offer.ts';
 import { mustFindServer } from '../calendar/server.ts';
 import { leasedSpans } from '../calendar/span.ts';
 import { byText } from '../index/order.ts';
+import { limitAt } from './schedule.ts';
 import { lastStart, type Wish } from './walk.ts';
 
 export interface Scanned {
@@ -33,6 +34,7 @@ export async function scanMatch(
 			if (!isChosen(server, facts, wish.servers)) continue;
 			if (!wish.attestations.every(each => facts.attestations.includes(each))) continue;
 			const free = (at: number): boolean =>
+				Number(offer.price) <= limitAt(wish, at) &&
 				offer.intervals.some(({ start, end }) => start <= at && at + wish.length <= end) &&
 				!taken.some(
 					({ document: span }) => span.server === server && span.start < at + wish.length && at < span.end,

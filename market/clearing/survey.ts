@@ -27,17 +27,15 @@ export interface Why {
 /** Looks at every server that is offered now. */
 export function explain(index: MarketIndex, wish: Wish): Why {
 	const obstacles = new Map<Obstacle, number>();
-	const free = new Map<IndexedOffer, Set<IndexedServer>>();
-	walkCandidates(index, wish, ({ offer, server }) => {
-		free.set(offer, (free.get(offer) ?? new Set()).add(server));
-		return true;
-	});
+	const free = freeFor(index, wish);
+	// Those that its schedule alone keeps it from.
+	const dear = wish.steps && freeFor(index, { ...wish, steps: undefined });
 	let cheapest: number | undefined;
 	for (const offer of index.offers) {
 		for (const server of offer.servers) {
-			const isFree = free.get(offer)?.has(server) ?? false;
-			const obstacle = isFree ? undefined : (obstacleOf(wish, offer, server) ?? 'not free');
-			if (obstacle === undefined) continue;
+			if (free.get(offer)?.has(server)) continue;
+			const atTheTime = dear?.get(offer)?.has(server) ? 'price' : 'not free';
+			const obstacle = obstacleOf(wish, offer, server) ?? atTheTime;
 			if (obstacle === 'price') cheapest = Math.min(cheapest ?? offer.price, offer.price);
 			obstacles.set(obstacle, (obstacles.get(obstacle) ?? 0) + 1);
 		}
@@ -51,6 +49,16 @@ export function explain(index: MarketIndex, wish: Wish): Why {
 		obstacles: Object.fromEntries(obstacles),
 		...(cheapest !== undefined && { cheapest: String(cheapest) }),
 	};
+}
+
+/** The servers that a wish could have, by their offers. */
+function freeFor(index: MarketIndex, wish: Wish): Map<IndexedOffer, Set<IndexedServer>> {
+	const free = new Map<IndexedOffer, Set<IndexedServer>>();
+	walkCandidates(index, wish, ({ offer, server }) => {
+		free.set(offer, (free.get(offer) ?? new Set()).add(server));
+		return true;
+	});
+	return free;
 }
 
 function obstacleOf(

@@ -4,12 +4,19 @@ import { compareSlots, mayFit, walkLanes } from '../index/lane.ts';
 import type { MarketIndex } from '../index/market-index.ts';
 import type { BidTerms } from './bid.ts';
 import type { Candidate } from './match.ts';
+import { eachAffordable, limitAt, type Step } from './schedule.ts';
 
 /** What a bid asks for, its servers chosen and its window cut to what is to come. */
 export type Wish = Pick<
 	BidTerms,
 	'project' | 'quantity' | 'attestations' | 'earliest' | 'latest' | 'length' | 'deadline' | 'allOrNothing'
-> & { readonly servers: Choice; readonly highest: number };
+> & {
+	readonly servers: Choice;
+	/** The most that it would pay at any start. */
+	readonly highest: number;
+	/** The most that it would pay from some starts on, if that is not always the same. */
+	readonly steps?: readonly Step[] | undefined;
+};
 
 /** Whether servers of a kind are what is asked for, as far as the kind tells. */
 export const isOfKind = ({ servers, attestations }: Wish, kind: ServerKind): boolean =>
@@ -64,23 +71,26 @@ export const isOpenTo = ({ document }: IndexedOffer, { project, length }: Wish):
 
 function visitStarts(
 	{ offer, server }: Slot,
-	{ earliest, length }: Wish,
+	wish: Wish,
 	latest: number,
 	visit: (candidate: Candidate) => boolean,
 ): boolean {
+	const { earliest, length } = wish;
 	for (const interval of offer.document.intervals) {
 		if (interval.start > latest) return true;
 		const start = Math.max(interval.start, earliest);
 		const end = Math.min(interval.end, latest + length);
 		if (end - start < length) continue;
 		if (earliest === latest) {
-			if (!server.leased.isFree(start, end)) continue;
+			if (offer.price > limitAt(wish, start) || !server.leased.isFree(start, end)) continue;
 			return visit({ offer, server, price: offer.price, first: start, last: start });
 		}
 		const goesOn = server.leased.eachFree({ start, end }, (from, to) =>
 			to - from < length
 				? true
-				: visit({ offer, server, price: offer.price, first: from, last: to - length }),
+				: eachAffordable(wish, offer.price, { first: from, last: to - length }, (first, last) =>
+						visit({ offer, server, price: offer.price, first, last }),
+					),
 		);
 		if (!goesOn) return false;
 	}

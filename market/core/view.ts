@@ -18,7 +18,10 @@ export const viewOffer = (
 	{ servers: _, times: __, offered, ...offer }: Offer,
 ): z.output<typeof views.offer> => ({ id, ...offer, servers: offered });
 
-export const viewBid = (id: string, { terms, hold: _, ...bid }: Bid): z.output<typeof views.bid> => ({
+export const viewBid = (
+	id: string,
+	{ terms, hold: _, steps: __, ...bid }: Bid,
+): z.output<typeof views.bid> => ({
 	id,
 	...terms,
 	...bid,

@@ -8,6 +8,7 @@ import type { BidTerms } from '../clearing/bid.ts';
 import { wishOf } from '../clearing/bids.ts';
 import { matchQuest } from '../clearing/match.ts';
 import { scanMatch } from '../clearing/scan.fixture.ts';
+import { type ScheduleRule, stepsOf } from '../clearing/schedule.ts';
 import { explain } from '../clearing/survey.ts';
 import { lastStart, walkCandidates } from '../clearing/walk.ts';
 import { cancelLease, releaseLease } from '../lease/leases.ts';
@@ -41,6 +42,7 @@ const bidStep = fc.record({
 	allOrNothing: fc.boolean(),
 	attests: fc.constantFrom(false, false, true),
 	waits: fc.boolean(),
+	schedule: fc.constantFrom(undefined, undefined, 'then', 'at times'),
 	which: fc.constantFrom('any', 'any', 'model', 'names'),
 });
 const otherStep = fc.record({
@@ -63,6 +65,14 @@ const choices: Readonly<Record<string, BidTerms['servers']>> = {
 	names: { names: ['r1', 'y2', 'none'] },
 };
 
+/** It pays less from a second on, or at hours of the Monday on which the tests begin. */
+function scheduleOf({ schedule, highest, earliest }: Extract<Step, { do: 'bid' }>): ScheduleRule[] {
+	const lower = String(Math.ceil(Number(highest) / 2));
+	if (schedule === 'then') return [{ after: earliest + 5, highest: lower }];
+	const hours = { zone: 'UTC', days: ['mon' as const], from: '13:46:50', until: '13:47:04' };
+	return schedule === undefined ? [] : [{ ...hours, highest: lower }];
+}
+
 const termsOf = (step: Extract<Step, { do: 'bid' }>): BidTerms => ({
 	...bidTerms,
 	project: step.project,
@@ -75,6 +85,7 @@ const termsOf = (step: Extract<Step, { do: 'bid' }>): BidTerms => ({
 	deadline: step.deadline,
 	highest: step.highest,
 	allOrNothing: step.allOrNothing,
+	schedule: scheduleOf(step),
 	waitUntil: step.waits ? now + 1000 : null,
 });
 
@@ -147,7 +158,10 @@ test('over random histories, the index answers as the records do, and as one tha
 			for (const [n, step] of steps.entries()) t.regex(String(await codeOf(play(market, step, n))), expected);
 			const { store, index } = market;
 			await store.read(async tx => {
-				const wish = await wishOf(tx, termsOf(asked), now);
+				const terms = termsOf(asked);
+				const { earliest, latest, schedule = [] } = terms;
+				const steps = stepsOf(schedule, { earliest, latest, highest: Number(terms.highest) });
+				const wish = await wishOf(tx, { terms, steps }, now);
 				const scanned = await scanMatch(tx, wish);
 				const { match, most } = matchQuest({ ...wish, latest: lastStart(wish) }, visit =>
 					walkCandidates(index, wish, visit),

@@ -2,11 +2,12 @@ import test from 'ava';
 import fc from 'fast-check';
 import { createMemoryStore } from '../../common/store/memory-store.fixture.ts';
 import type { BidTerms } from '../clearing/bid.ts';
+import { limitAt } from '../clearing/schedule.ts';
 import type { Slot } from '../index/entry.ts';
 import type { MarketIndex } from '../index/market-index.ts';
 import { now } from '../market.fixture.ts';
 import { type Cleared, clearPool } from './clear.ts';
-import { type Award, freeOf, gainOf, type Pool, poolsOf } from './pool.ts';
+import { type Award, freeOf, gainOf, limitOf, type Pool, poolsOf } from './pool.ts';
 import { indexOf } from './round.fixture.ts';
 import { bidsOfRound } from './round-bids.ts';
 import { createSolver, type Solver } from './solver.ts';
@@ -90,14 +91,15 @@ function check({ awards, price, gains, bound }: Cleared): void {
 		if (!holds) throw new Error(what);
 	};
 	const bids = new Set<string>();
-	for (const { bid: winner, start, slots } of awards) {
+	for (const award of awards) {
+		const { bid: winner, start, slots } = award;
 		const { wish, first, last, id } = winner;
 		must(!bids.has(id), 'a bid is awarded twice');
 		bids.add(id);
 		must(first <= start && start <= last, 'it begins outside of its window');
 		must(slots.length > 0 && slots.length <= wish.quantity, 'too many or none');
 		must(!wish.allOrNothing || slots.length === wish.quantity, 'not all');
-		must(price !== undefined && price <= wish.highest, 'above the limit');
+		must(price !== undefined && price <= limitOf(award), 'above the limit');
 		for (const slot of slots) {
 			must(price !== undefined && slot.offer.price <= price, 'below the ask');
 			must(winner.accepts(slot) && winner.kinds.includes(slot.server.kind as never), 'not what it asked for');
@@ -134,6 +136,7 @@ function exhaustive({ bids, lanes }: Pool): bigint {
 			if (next.wish.highest < price) return;
 			const { length, quantity, allOrNothing } = next.wish;
 			for (let start = next.first; start <= next.last; start++) {
+				if (limitAt(next.wish, start) < price) continue;
 				const end = start + length;
 				const there = right.filter(
 					slot =>
@@ -186,19 +189,32 @@ const someBids = fc.array(
 		highest: fc.integer({ min: 1, max: 7 }).map(String),
 		allOrNothing: fc.boolean(),
 		model: fc.constantFrom('a', 'b', undefined),
+		lower: fc.constantFrom(undefined, undefined, [0, 2], [2, 9]),
 	}),
 	{ minLength: 1, maxLength: 4 },
 );
+/** It pays half as much when it begins from one second of the tests on until another; they begin on a Monday. */
+const lowerBetween = ([from = 0, until = 0]: readonly number[], highest: string): BidTerms['schedule'] => [
+	{
+		zone: 'UTC',
+		days: ['mon'],
+		from: `13:46:${40 + from}`,
+		until: `13:46:${40 + until}`,
+		highest: String(Math.ceil(Number(highest) / 2)),
+	},
+];
 const termsOf = ({
 	from,
 	window,
 	model,
+	lower,
 	...wanted
 }: typeof someBids extends fc.Arbitrary<(infer B)[]> ? B : never) =>
 	bid(wanted.project, {
 		...wanted,
 		earliest: now + from,
 		latest: now + from + window,
+		...(lower && { schedule: lowerBetween(lower, wanted.highest) }),
 		servers: { where: model === undefined ? [] : [{ property: 'model', op: '==', value: model }] },
 	});
 

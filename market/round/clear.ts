@@ -1,7 +1,7 @@
 import { curveBound } from './bound.ts';
 import { askOf, awardGreedily } from './greedy.ts';
 import { modelOf } from './model.ts';
-import { type Award, gainOf, type Pool } from './pool.ts';
+import { type Award, gainOf, limitOf, type Pool } from './pool.ts';
 import type { Solver } from './solver.ts';
 
 /** What became of a pool. */
@@ -51,7 +51,7 @@ export async function clearPool(
 	const gains = totalOf(best);
 	if (best.length === 0) return { price: undefined, awards: [], gains, bound, by };
 	const ask = best.reduce((most, award) => Math.max(most, askOf(award)), 0);
-	const limit = best.reduce((least, { bid }) => Math.min(least, bid.wish.highest), Number.MAX_SAFE_INTEGER);
+	const limit = best.reduce((least, award) => Math.min(least, limitOf(award)), Number.MAX_SAFE_INTEGER);
 	if (ask > limit) throw new Error('awards that no one price fits');
 	return { price: Math.floor((ask + limit) / 2), awards: best, gains, bound, by };
 }

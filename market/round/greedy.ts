@@ -1,7 +1,8 @@
+import { limitAt } from '../clearing/schedule.ts';
 import type { ServerKind } from '../index/entry.ts';
 import { compareSlots } from '../index/lane.ts';
 import { Cells, Grid } from './cells.ts';
-import { type Award, gainOf, type Pool, type RoundBid } from './pool.ts';
+import { type Award, gainOf, limitOf, type Pool, type RoundBid } from './pool.ts';
 
 /** Starts that are tried of a window. */
 const mostStarts = 12;
@@ -29,7 +30,7 @@ export function awardGreedily(pool: Pool): Award[] {
 	};
 	const tried: Award[] = [];
 	for (const bid of bids) {
-		const award = bestFor(bid, cells, bid.wish.highest);
+		const award = bestFor(bid, cells);
 		if (!award) continue;
 		take(award, true);
 		tried.push(award);
@@ -54,10 +55,14 @@ function* minOf(bids: readonly RoundBid[]): Iterable<number> {
 	yield least;
 }
 
-function bestFor(bid: RoundBid, cells: ReadonlyMap<ServerKind, Cells>, mostPrice: number): Award | undefined {
+/** `price`: what it would pay; without it, whatever it would pay at most. */
+function bestFor(bid: RoundBid, cells: ReadonlyMap<ServerKind, Cells>, price?: number): Award | undefined {
 	const { quantity, length, allOrNothing } = bid.wish;
 	let best: Award | undefined;
 	for (const start of startsOf(bid)) {
+		const limit = limitAt(bid.wish, start);
+		if (price !== undefined && limit < price) continue;
+		const mostPrice = price ?? limit;
 		const found: Award['slots'][number][] = [];
 		for (const kind of bid.kinds) {
 			const own = cells.get(kind);
@@ -80,18 +85,18 @@ function bestFor(bid: RoundBid, cells: ReadonlyMap<ServerKind, Cells>, mostPrice
 	return best;
 }
 
-function* startsOf({ first, last }: RoundBid): Iterable<number> {
-	const steps = Math.min(mostStarts - 1, last - first);
+function* startsOf({ first, last, wish: { steps = [] } }: RoundBid): Iterable<number> {
+	const parts = Math.min(mostStarts - 1, last - first);
 	yield first;
-	for (let n = 1; n <= steps; n++) yield first + Math.floor(((last - first) * n) / steps);
+	for (let n = 1; n <= parts; n++) yield first + Math.floor(((last - first) * n) / parts);
+	for (const { from } of steps.slice(0, mostStarts)) if (from > first && from <= last) yield from;
 }
 
 /** The dearest ask that it was awarded. */
 export const askOf = ({ slots }: Award): number =>
 	slots.reduce((most, { offer }) => Math.max(most, offer.price), 0);
 
-const isAt = (award: Award, price: number): boolean =>
-	askOf(award) <= price && price <= award.bid.wish.highest;
+const isAt = (award: Award, price: number): boolean => askOf(award) <= price && price <= limitOf(award);
 
 /** The price at which the awards that can be kept have the largest gains together; the lowest of those. */
 function keepingMost(awards: readonly Award[]): number {
@@ -99,7 +104,7 @@ function keepingMost(awards: readonly Award[]): number {
 		const gain = Number(gainOf(award));
 		return [
 			{ at: askOf(award), isEnd: false, gain },
-			{ at: award.bid.wish.highest, isEnd: true, gain },
+			{ at: limitOf(award), isEnd: true, gain },
 		];
 	});
 	// What ends at a price still counts there.

@@ -1,4 +1,5 @@
 import type { Interval } from '../calendar/interval.ts';
+import { limitAt } from '../clearing/schedule.ts';
 import type { Slot } from '../index/entry.ts';
 import { compareSlots } from '../index/lane.ts';
 import { byText } from '../index/order.ts';
@@ -33,7 +34,7 @@ const mostChoices = 4000;
 
 /**
  * Who could have what, as an integer program; undefined when it would be too large. Starts are those at which a bid's window
- * or a free stretch begins, and those at which a bid that begins so would end: others could only be later.
+ * or a step of its schedule, or a free stretch begins, and those at which a bid that begins so would end: others could only be later.
  * `price`: only bids that pay it and offers that take it.
  */
 export function modelOf(pool: Pool, price?: number): Model | undefined {
@@ -44,17 +45,19 @@ export function modelOf(pool: Pool, price?: number): Model | undefined {
 		const starts = startsOf(bid, bids, lots);
 		if (starts.length > mostStarts) return undefined;
 		for (const [s, start] of starts.entries()) {
+			const limit = limitAt(bid.wish, start);
+			if (price !== undefined && limit < price) continue;
 			for (const [l, lot] of lots.entries()) {
 				const [slot] = lot.slots;
-				if (!slot || slot.offer.price > bid.wish.highest || !isRight(bid, slot)) continue;
+				if (!slot || slot.offer.price > limit || !isRight(bid, slot)) continue;
 				if (!lot.free.some(free => free.start <= start && start + bid.wish.length <= free.end)) continue;
 				choices.push({ name: `x${b}_${s}_${l}`, bid, lot, start });
 				if (choices.length > mostChoices) return undefined;
 			}
 		}
 	}
-	const gain = ({ bid: { wish }, lot }: Choice): number =>
-		(wish.highest - (lot.slots[0]?.offer.price ?? 0)) * wish.length;
+	const gain = ({ bid: { wish }, lot, start }: Choice): number =>
+		(limitAt(wish, start) - (lot.slots[0]?.offer.price ?? 0)) * wish.length;
 	const scale = Math.max(1, ...choices.map(gain));
 	return {
 		choices,
@@ -96,6 +99,7 @@ function startsOf(bid: RoundBid, bids: readonly RoundBid[], lots: readonly Lot[]
 		...lots
 			.flatMap(({ free }) => free.map(({ start }) => start))
 			.filter(at => at > of.first && at <= of.last),
+		...(of.wish.steps ?? []).map(({ from }) => from).filter(at => at > of.first && at <= of.last),
 	];
 	const ends = bids.flatMap(other => own(other).map(at => at + other.wish.length));
 	const all = [...own(bid), ...ends.filter(at => at > bid.first && at <= bid.last)];

@@ -1,4 +1,5 @@
 import type { Interval } from '../calendar/interval.ts';
+import { limitAt } from '../clearing/schedule.ts';
 import type { Wish } from '../clearing/walk.ts';
 import type { ServerKind, Slot } from '../index/entry.ts';
 
@@ -29,10 +30,14 @@ export interface Award {
 }
 
 /** Microcredits that buyer and seller have of it together: what the bid would pay at most, less what the offers ask. */
-export const gainOf = ({ bid: { wish }, slots }: Award): bigint => {
-	const each = slots.reduce((sum, { offer }) => sum + wish.highest - offer.price, 0);
-	return BigInt(each) * BigInt(wish.length);
+export const gainOf = (award: Award): bigint => {
+	const limit = limitOf(award);
+	const each = award.slots.reduce((sum, { offer }) => sum + limit - offer.price, 0);
+	return BigInt(each) * BigInt(award.bid.wish.length);
 };
+
+/** The most that a server may cost, beginning when these do. */
+export const limitOf = ({ bid, start }: Award): number => limitAt(bid.wish, start);
 
 /** Bids by the kinds of servers that they would take: those that share a kind are in one pool. */
 export function poolsOf(bids: readonly RoundBid[]): Pool[] {

@@ -10,7 +10,7 @@ export async function bidsOfRound(tx: ReadTransaction, index: MarketIndex, now: 
 	const kindsOf = kindsFinder(index);
 	const found: RoundBid[] = [];
 	for (const { id, document } of index.waiting) {
-		const wish = await wishOf(tx, document.terms, now);
+		const wish = await wishOf(tx, document, now);
 		const last = lastStart(wish);
 		const kinds = kindsOf(wish);
 		if (last < wish.earliest || kinds.length === 0) continue;

@@ -1,5 +1,6 @@
 import type { OfferTerms } from '../calendar/offer.ts';
 import type { BidTerms } from '../clearing/bid.ts';
+import { stepsOf } from '../clearing/schedule.ts';
 import { createMarketIndex, type MarketIndex } from '../index/market-index.ts';
 import { bidTerms, now, offerTerms } from '../market.fixture.ts';
 
@@ -32,6 +33,13 @@ export function indexOf(
 				state: 'waiting',
 				placedAt: now,
 				hold: 'h',
+				...(wanted.schedule && {
+					steps: stepsOf(wanted.schedule, {
+						earliest: wanted.earliest ?? now,
+						latest: wanted.latest ?? now,
+						highest: Number(wanted.highest),
+					}),
+				}),
 				lease: null,
 			},
 		]),

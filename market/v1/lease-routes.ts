@@ -92,7 +92,7 @@ export const leaseRoutes = (): readonly MarketRoute[] => [
 		summary: 'Why a bid is not met now',
 		answer: views.why,
 		verb: async (tx, { bid }, { index, now }) =>
-			explain(index, await wishOf(tx, (await mustFindBid(tx, bid)).terms, now)),
+			explain(index, await wishOf(tx, await mustFindBid(tx, bid), now)),
 		after: (why, { lossOf }, { bid }) => {
 			const lastRound = lossOf(bid);
 			return { ...why, ...(lastRound && { lastRound }) };
