@@ -11,8 +11,16 @@ export type Note = z.infer<typeof noteSchema>;
 export const notes = defineCollection<Note>('notes', noteSchema, { colour: note => note.colour });
 const counters = defineCollection('counters', z.strictObject({ n: z.int() }));
 
-/** What every engine must do, whatever it is made of. `open` opens the same store each time for the same folder. */
-export function storeContract(test: TestFn, engine: string, open: (folder: string) => Promise<Store>): void {
+/**
+ * What every engine must do, whatever it is made of. `open` opens the same store each time for the same folder. `isShared`:
+ * several have it open at once.
+ */
+export function storeContract(
+	test: TestFn,
+	engine: string,
+	open: (folder: string) => Promise<Store>,
+	{ isShared = false }: { readonly isShared?: boolean } = {},
+): void {
 	const withStore = (
 		title: string,
 		body: (t: ExecutionContext, store: Store, folder: string) => Promise<void>,
@@ -240,14 +248,33 @@ export function storeContract(test: TestFn, engine: string, open: (folder: strin
 		);
 	});
 
-	withStore('a second opening is refused while the first lasts', async (t, store, folder) => {
-		await t.throwsAsync(open(folder), { code: 'StoreLocked' });
-		await store.transact(tx => tx.put(notes, 'a', note(1)));
-		await store.close();
-		const again = await open(folder);
-		t.deepEqual(await again.read(tx => tx.get(notes, 'a')), note(1));
-		await again.close();
-	});
+	if (isShared) {
+		withStore(
+			'a second opening sees what the first has written, and the other way round',
+			async (t, store, folder) => {
+				const second = await open(folder);
+				try {
+					for (let n = 0; n < 3; n++) {
+						await store.transact(tx => tx.put(notes, 'a', note(n, 'red')));
+						t.deepEqual(await second.read(tx => tx.get(notes, 'a')), note(n, 'red'));
+						await second.transact(tx => tx.put(notes, 'a', note(n, 'blue')));
+						t.is(await store.read(tx => tx.count(notes, { index: 'colour', equals: 'blue' })), 1);
+					}
+				} finally {
+					await second.close();
+				}
+			},
+		);
+	} else {
+		withStore('a second opening is refused while the first lasts', async (t, store, folder) => {
+			await t.throwsAsync(open(folder), { code: 'StoreLocked' });
+			await store.transact(tx => tx.put(notes, 'a', note(1)));
+			await store.close();
+			const again = await open(folder);
+			t.deepEqual(await again.read(tx => tx.get(notes, 'a')), note(1));
+			await again.close();
+		});
+	}
 
 	test(`${engine}: behaves as a map would, and is the same after it is opened again`, async t => {
 		await fc.assert(

@@ -42,3 +42,12 @@ export function storeFailed(file: string, uncertain: boolean, cause: unknown): B
 	const after = uncertain ? '; the store must be opened again' : '';
 	return new BimetalError('StoreFailed', `${file}: ${reason}${after}`, { status: 503, expose: false, cause });
 }
+
+/** The connection broke while the database was committing, and could not be had again to look. */
+export function storeUncertain(database: string, cause: unknown): BimetalError {
+	return new BimetalError(
+		'StoreUncertain',
+		`${database}: the connection was lost during a commit. Whether it was written is not known: look, or ask again with the same key.`,
+		{ status: 503, expose: false, cause },
+	);
+}

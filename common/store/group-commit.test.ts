@@ -8,7 +8,7 @@ function noted(disk: (commit: number) => Promise<void> = async () => {}) {
 	const log: string[] = [];
 	let commits = 0;
 	const engine: GroupEngine<(what: string) => void> = {
-		begin: () => log.push('begin'),
+		begin: () => void log.push('begin'),
 		attempt: work => work(what => log.push(what)),
 		async commit() {
 			log.push('commit');

@@ -3,13 +3,19 @@ import { storeClosed } from './errors.ts';
 
 /** What an engine does for a group of transactions that share one commit. */
 export interface GroupEngine<Tx> {
-	begin(): void;
+	begin(): void | Promise<void>;
 	/** Runs `work` on top of what the group has written so far; when it throws, what it wrote is undone. */
 	attempt(work: (tx: Tx) => Promise<unknown>): Promise<unknown>;
 	/** Puts on disk what the group wrote. When it rejects, nothing of the group was written. */
 	commit(): Promise<void>;
 	/** An error for which nothing can be promised any more: all later calls reject with it. */
 	isFatal(error: unknown): boolean;
+	/** A group that failed by this has met what somebody else wrote, and is run again as a whole, a few times. */
+	isConflict?(error: unknown): boolean;
+	/** Around reads that run beside each other, where the engine has them see the same moment. */
+	beginReads?(): Promise<void>;
+	/** Does not reject. */
+	endReads?(): Promise<void>;
 }
 
 export interface GroupCommit<Tx> {
@@ -24,6 +30,8 @@ export interface GroupCommit<Tx> {
 
 /** So that one group neither grows without end nor makes its first caller wait for all who come after. */
 const largestGroup = 512;
+/** How often a group is run that meets others' writes each time. */
+const mostRuns = 5;
 
 interface Waiting<Tx> {
 	work(tx: Tx): Promise<unknown>;
@@ -37,7 +45,7 @@ interface Waiting<Tx> {
  */
 export function createGroupCommit<Tx>(engine: GroupEngine<Tx>): GroupCommit<Tx> {
 	const transactions: Waiting<Tx>[] = [];
-	const reads: (() => Promise<void>)[] = [];
+	const reads: { run(): Promise<void>; refuse(reason: unknown): void }[] = [];
 	let running: Promise<void> | undefined;
 	let refusal: BimetalError | undefined;
 
@@ -54,7 +62,7 @@ export function createGroupCommit<Tx>(engine: GroupEngine<Tx>): GroupCommit<Tx> 
 
 	async function run(): Promise<void> {
 		while (reads.length > 0 || transactions.length > 0) {
-			await Promise.all(reads.splice(0).map(read => read()));
+			await runReads(reads.splice(0));
 			if (transactions.length === 0) continue;
 			await runGroup();
 			// Callers that have just been answered get to ask again, and so to be in the next group.
@@ -62,30 +70,58 @@ export function createGroupCommit<Tx>(engine: GroupEngine<Tx>): GroupCommit<Tx> 
 		}
 	}
 
+	async function runReads(batch: typeof reads): Promise<void> {
+		if (batch.length === 0) return;
+		try {
+			await engine.beginReads?.();
+		} catch (error) {
+			for (const read of batch) read.refuse(error);
+			return;
+		}
+		await Promise.all(batch.map(read => read.run()));
+		await engine.endReads?.();
+	}
+
 	async function runGroup(): Promise<void> {
-		const done: { waiting: Waiting<Tx>; outcome: PromiseSettledResult<unknown> }[] = [];
+		const members: Waiting<Tx>[] = [];
+		let outcomes: PromiseSettledResult<unknown>[] = [];
 		let failure: { reason: unknown } | undefined;
+		for (let run = 1; run <= mostRuns; run++) {
+			outcomes = [];
+			failure = await runOnce(members, outcomes);
+			if (!failure || !engine.isConflict?.(failure.reason)) break;
+		}
+		if (failure) {
+			const { reason } = failure;
+			if (engine.isFatal(reason) && reason instanceof BimetalError) refusal = reason;
+			// Also those that were not begun: they would only meet the same disk.
+			members.push(...transactions.splice(0));
+		}
+		for (const [n, member] of members.entries()) {
+			const outcome = outcomes[n];
+			const isRefused = failure && outcome?.status !== 'rejected';
+			member.settle(outcome && !isRefused ? outcome : { status: 'rejected', reason: failure?.reason });
+		}
+	}
+
+	/** Members are those of an earlier run, or whoever waits. Returns why nothing of it was written, if so. */
+	async function runOnce(
+		members: Waiting<Tx>[],
+		outcomes: PromiseSettledResult<unknown>[],
+	): Promise<{ reason: unknown } | undefined> {
 		try {
 			if (refusal && refusal.code !== 'StoreClosed') throw refusal;
-			engine.begin();
-			while (done.length < largestGroup) {
-				const waiting = transactions.shift();
-				if (!waiting) break;
-				const outcome = await Promise.allSettled([engine.attempt(waiting.work)]);
-				done.push({ waiting, outcome: outcome[0] });
+			await engine.begin();
+			while (outcomes.length < largestGroup) {
+				const next = members[outcomes.length] ?? transactions.shift();
+				if (!next) break;
+				members[outcomes.length] = next;
+				outcomes.push(...(await Promise.allSettled([engine.attempt(next.work)])));
 			}
 			await engine.commit();
+			return undefined;
 		} catch (error) {
-			failure = { reason: error };
-			if (engine.isFatal(error) && error instanceof BimetalError) refusal = error;
-			// Also those that were not begun: they would only meet the same disk.
-			for (const waiting of transactions.splice(0)) {
-				done.push({ waiting, outcome: { status: 'rejected', reason: error } });
-			}
-		}
-		for (const { waiting, outcome } of done) {
-			const made = outcome.status === 'fulfilled' && failure !== undefined;
-			waiting.settle(made ? { status: 'rejected', reason: failure?.reason } : outcome);
+			return { reason: error };
 		}
 	}
 
@@ -103,13 +139,7 @@ export function createGroupCommit<Tx>(engine: GroupEngine<Tx>): GroupCommit<Tx> 
 		async betweenGroups<R>(work: () => Promise<R>): Promise<R> {
 			assertOpen();
 			return new Promise<R>((resolve, reject) => {
-				reads.push(async () => {
-					try {
-						resolve(await work());
-					} catch (error) {
-						reject(error);
-					}
-				});
+				reads.push({ run: () => work().then(resolve, reject), refuse: reject });
 				wake();
 			});
 		},

@@ -56,9 +56,15 @@ export interface Store {
 	read<R>(work: (tx: ReadTransaction) => Promise<R>): Promise<R>;
 	/**
 	 * Writes all that is committed at one moment to `file` (new; mode 0600), which the same engine can open. Others
-	 * may go on reading and writing; the copy is not synced.
+	 * may go on reading and writing; the copy is not synced. Rejects with StoreUnsupported where the database has backups of
+	 * its own.
 	 */
 	snapshot(file: string): Promise<void>;
+	/**
+	 * Of an engine that several processes have open at once: `listener` is called before a transaction or a read begins that
+	 * sees what others have written since the last one. Others do not have it.
+	 */
+	onOthersWrote?(listener: () => void): void;
 	/** Waits for what is under way, then closes. Later calls reject with StoreClosed. */
 	close(): Promise<void>;
 }
