@@ -47,8 +47,14 @@ export interface SomeMarket extends IndexedStore {
 	world(): { now: number; newId: () => string; index: IndexedStore['index'] };
 }
 
-/** Red's servers r1 to r3, of which r1 attests; blue has a hundredth of a credit, green as much. */
-export async function someMarket(plain: IndexedStore['store'] = createMemoryStore()): Promise<SomeMarket> {
+/**
+ * Red's servers r1 to r3, of which r1 attests; blue has a hundredth of a credit, green as much. `mark`: what its ids begin
+ * with, where several of them share a store.
+ */
+export async function someMarket(
+	plain: IndexedStore['store'] = createMemoryStore(),
+	mark = 'id',
+): Promise<SomeMarket> {
 	const { store, index } = await indexStore(plain);
 	let ids = 0;
 	const grant = { kind: 'grant', of: '', note: '' } as const;
@@ -68,7 +74,7 @@ export async function someMarket(plain: IndexedStore['store'] = createMemoryStor
 		store,
 		index,
 		at: now,
-		world: () => ({ now: market.at, newId: () => `id-${++ids}`, index }),
+		world: () => ({ now: market.at, newId: () => `${mark}-${++ids}`, index }),
 		act: work => store.transact(work),
 		offer: (wanted = {}) => store.transact(tx => makeOffer(tx, { ...offerTerms, ...wanted }, market.world())),
 		withdraw: id => store.transact(tx => withdrawOffer(tx, { id, project: 'red' }, market.at)),

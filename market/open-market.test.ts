@@ -4,16 +4,23 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { silentLogger } from '../common/log/logger.ts';
+import { startPostgres } from '../common/store/postgres-server.fixture.ts';
 import { startHil } from '../hil/hil.fixture.ts';
+import { testNeeding } from '../test/debian/test-needing.ts';
 import { openMarket } from './open-market.ts';
 import { readMarketSite } from './site.ts';
 
-async function siteFile(t: ExecutionContext, hil: string, more = ''): Promise<string> {
+async function siteFile(
+	t: ExecutionContext,
+	hil: string,
+	more = '',
+	store = '{ file: state/market.db }',
+): Promise<string> {
 	const folder = await mkdtemp(path.join(tmpdir(), 'bimetal-market-'));
 	t.teardown(() => rm(folder, { recursive: true, force: true }));
 	const file = path.join(folder, 'market.yaml');
 	const text = `
-store: { file: state/market.db }
+store: ${store}
 listen: { port: 0 }
 hil: { url: "${hil}", username: root, password: hil.password }
 ${more}`;
@@ -75,3 +82,48 @@ test('passwords never cross a network in the clear; misspelt keys are told', asy
 	t.regex(error?.message ?? '', /would cross the network/);
 	t.regex(error?.message ?? '', /storrage/);
 });
+
+test('a database on another machine is reached over TLS only; a store is one thing or the other', async t => {
+	const postgres = '{ host: db.example, database: bimetal, user: market, schema: market }';
+	const far = await siteFile(t, 'http://127.0.0.1:1', '', `{ postgres: ${postgres} }`);
+	t.throws(() => readMarketSite(far), { message: /would cross the network: give ca/ });
+	const both = await siteFile(
+		t,
+		'http://127.0.0.1:1',
+		'',
+		`{ file: x, postgres: ${postgres.replace('db.example', 'localhost')} }`,
+	);
+	t.throws(() => readMarketSite(both), { message: /either `file`, or `postgres` alone/ });
+});
+
+testNeeding('postgresql-15')(
+	'in a PostgreSQL: one market at a time has it, and a spare one takes over what there is',
+	async t => {
+		const postgres = await startPostgres();
+		t.teardown(() => postgres.close());
+		const hil = await startHil(t);
+		const { host, password, ...rest } = postgres.options('market');
+		const store = { host, password, database: rest.database, user: rest.user, schema: rest.schema };
+		const file = await siteFile(t, hil.url, '', JSON.stringify({ postgres: store }));
+		const start = () => openMarket(readMarketSite(file), { logger: silentLogger });
+		const first = await start();
+		t.teardown(() => first.close());
+		const authorization = basic('root');
+		const headers = { authorization, 'content-type': 'application/json' };
+		const body = JSON.stringify({ owner: 'red', properties: {} });
+		const put = (name: string) => fetch(`${first.url}/v1/servers/${name}`, { method: 'PUT', headers, body });
+		t.is((await put('n1')).status, 200);
+		await t.throwsAsync(start(), { code: 'StoreLocked' });
+		await postgres.crash();
+		t.is((await fetch(`${first.ops}/readyz`)).status, 503);
+		t.is((await put('n2')).status, 503);
+		await postgres.start();
+		t.is((await put('n3')).status, 200);
+		t.is((await fetch(`${first.ops}/readyz`)).status, 200);
+		await first.close();
+		const spare = await start();
+		t.teardown(() => spare.close());
+		const answer = await fetch(`${spare.url}/v1/servers`, { headers: { authorization } });
+		t.regex(await answer.text(), /"n1".*"n3"/);
+	},
+);

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '../common/config/read-config.ts';
 import { existingFile, secretFile } from '../common/config/values.ts';
+import { storeSite } from '../common/store/store-site.ts';
 
 const port = z.int().min(0).max(65535);
 const listenAddress = z.strictObject({ host: z.string().default('127.0.0.1'), port });
@@ -17,10 +18,9 @@ const hilUrl = z
 
 /** `market.yaml`: everything that the market is told. Relative paths count from the file's folder. */
 const siteSchema = (folder: string) => {
-	const path = z.string().transform(text => resolve(folder, text));
 	return z
 		.strictObject({
-			store: z.strictObject({ engine: z.enum(['sqlite', 'lowdb']).default('sqlite'), file: path }),
+			store: storeSite(folder),
 			listen: listenAddress,
 			/** Health and metrics; keep it on loopback or a management network. */
 			ops: listenAddress.default({ host: '127.0.0.1', port: 0 }),

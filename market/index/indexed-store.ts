@@ -15,12 +15,16 @@ export interface IndexedStore {
 /**
  * Keeps an index in step with the records. Transactions come one after another, so the index is changed as they write; what
  * a transaction that fails has changed is put back at once. When the disk fails after the work was done, nobody knows what
- * is on it: then the index is made anew from the records before anybody looks at it again. One process has a store.
+ * is on it: then the index is made anew from the records before anybody looks at it again, and so it is where other processes
+ * write to the same store and have done so.
  */
 export async function indexStore(plain: Store): Promise<IndexedStore> {
 	const index = createMarketIndex();
 	let isStale = true;
 	let loading: Promise<void> | undefined;
+	plain.onOthersWrote?.(() => {
+		isStale = true;
+	});
 
 	/** Reads run beside each other: the first one that needs it loads it for all. */
 	async function upToDate(tx: ReadTransaction): Promise<void> {

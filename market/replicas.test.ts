@@ -1,0 +1,176 @@
+// Two markets on one PostgreSQL, each with an index of its own, at once.
+import test from 'ava';
+import fc from 'fast-check';
+import { startPostgres, type TestPostgres } from '../common/store/postgres-server.fixture.ts';
+import { openPostgresStore } from '../common/store/postgres-store.ts';
+import { testNeeding } from '../test/debian/test-needing.ts';
+import { leasedSpans } from './calendar/span.ts';
+import { leases } from './lease/lease.ts';
+import { cancelLease, releaseLease } from './lease/leases.ts';
+import { checkBook } from './ledger/check-book.ts';
+import { now, type SomeMarket, someMarket } from './market.fixture.ts';
+import { codeOf } from './store.fixture.ts';
+
+let server: TestPostgres | undefined;
+test.after.always(() => server?.close());
+
+const names = ['r1', 'r2', 'r3'] as const;
+const offerStep = fc.record({
+	do: fc.constant('offer' as const),
+	at: fc.nat(3),
+	names: fc.uniqueArray(fc.constantFrom(...names), { minLength: 1 }),
+	price: fc.integer({ min: 1, max: 3 }).map(String),
+});
+const bidStep = fc.record({
+	do: fc.constant('bid' as const),
+	project: fc.constantFrom('blue', 'green'),
+	quantity: fc.integer({ min: 1, max: 2 }),
+	earliest: fc.nat(30),
+	window: fc.constantFrom(0, 10),
+	length: fc.integer({ min: 1, max: 9 }),
+	which: fc.constantFrom(...names, 'any'),
+});
+const otherStep = fc.record({
+	do: fc.constantFrom('withdraw', 'cancel', 'release'),
+	of: fc.tuple(fc.constantFrom('one', 'two'), fc.nat(12)).map(([mark, n]) => `${mark}-${n}`),
+});
+/** Each step is one market's or the other's; those of a round come at once. */
+const round = fc.array(
+	fc.tuple(
+		fc.constantFrom(0, 1),
+		fc.oneof(
+			{ weight: 2, arbitrary: offerStep },
+			{ weight: 6, arbitrary: bidStep },
+			{ weight: 2, arbitrary: otherStep },
+		),
+	),
+	{ minLength: 4, maxLength: 8 },
+);
+type Step = typeof round extends fc.Arbitrary<(infer S extends [number, unknown])[]> ? S[1] : never;
+
+async function play(market: SomeMarket, step: Step, key: string): Promise<string | undefined> {
+	switch (step.do) {
+		case 'offer': {
+			const intervals = [{ start: now + step.at * 10, end: now + step.at * 10 + 10 }];
+			const { names: servers, price } = step;
+			await market.offer({
+				servers: { names: servers },
+				price,
+				times: { type: 'once', intervals },
+				shortest: 1,
+			});
+			return 'offered';
+		}
+		case 'bid': {
+			const earliest = now + step.earliest;
+			const servers = step.which === 'any' ? { where: [] } : { names: [step.which] };
+			const { project, quantity, length } = step;
+			const times = { earliest, latest: earliest + step.window, length };
+			const wanted = { project, quantity: step.which === 'any' ? quantity : 1, servers, ...times };
+			return (await market.bid(key, wanted)).outcome;
+		}
+		case 'withdraw':
+			await market.withdraw(step.of);
+			return 'withdrawn';
+		case 'cancel':
+			await market.act(tx => cancelLease(tx, { id: step.of }, now - 1));
+			return 'cancelled';
+		default:
+			await market.act(tx => releaseLease(tx, { id: step.of }, now + 5));
+			return 'released';
+	}
+}
+
+const refusals =
+	/^(OffersOverlap|NoSuchOffer|OfferWithdrawn|CreditsShort|NoSuchLease|LeaseBegun|LeaseOver|LeaseNotBegun)$/;
+const lostStore = /^(StoreFailed|StoreUncertain)$/;
+
+testNeeding('postgresql-15')(
+	'over random calendars, two replicas at once lease nothing twice, also when the database crashes',
+	async t => {
+		t.timeout(600_000);
+		const postgres = await startPostgres();
+		server = postgres;
+		const outcomes = new Map<string, number>();
+		let crashes = 0;
+		await fc.assert(
+			fc.asyncProperty(
+				fc.array(round, { minLength: 2, maxLength: 4 }),
+				fc.integer({ min: -6, max: 2 }),
+				async (rounds, crashIn) => {
+					const options = postgres.options();
+					const stores = [await openPostgresStore(options), await openPostgresStore(options)] as const;
+					try {
+						// All of it is offered in part already: so bids of both meet from the first one on.
+						const one = await someMarket(stores[0], 'one');
+						const two = await someMarket(stores[1], 'two');
+						await one.offer({
+							times: { type: 'once', intervals: [{ start: now + 10, end: now + 40 }] },
+							shortest: 1,
+						});
+						for (const [r, steps] of rounds.entries()) {
+							const crash = r === crashIn ? postgres.crash() : undefined;
+							const done = steps.map(async ([which, step], n) => {
+								const market = which === 0 ? one : two;
+								let result: string | undefined;
+								const code = await codeOf(
+									play(market, step, `${r}-${n}`).then(said => {
+										result = said;
+									}),
+								);
+								if (code !== undefined && !(crash && lostStore.test(code))) t.regex(code, refusals);
+								const said = result ?? code ?? '';
+								outcomes.set(said, (outcomes.get(said) ?? 0) + 1);
+							});
+							await Promise.all(done);
+							if (!crash) continue;
+							await crash;
+							await postgres.start();
+							crashes++;
+						}
+						await check(one);
+						await check(two);
+					} finally {
+						for (const store of stores) await store.close();
+					}
+				},
+			),
+			{ seed: 20261122, numRuns: 16, endOnFailure: true },
+		);
+		t.log(Object.fromEntries(outcomes), { crashes });
+		t.true(crashes >= 2);
+		for (const said of ['leased', 'lost', 'OffersOverlap'])
+			t.true((outcomes.get(said) ?? 0) >= 5, `${said} came too seldom to show anything`);
+
+		async function check(market: SomeMarket): Promise<void> {
+			await market.store.read(async tx => {
+				const spans = (await tx.list(leasedSpans)).map(({ document }) => document);
+				const seconds = spans.flatMap(({ server: name, start, end }) =>
+					Array.from({ length: end - start }, (_, n) => `${name}@${start + n}`),
+				);
+				t.is(new Set(seconds).size, seconds.length, 'a second leased twice');
+				// What the leases say is what the spans say.
+				const said = (await tx.list(leases)).flatMap(({ id, document: { state, start, servers } }) =>
+					state === 'cancelled' ? [] : servers.map(each => [each.server, start, each.until, id]),
+				);
+				t.deepEqual(
+					said.filter(([, start, until]) => until !== start).sort(),
+					spans.map(({ server: name, start, end, by }) => [name, start, end, by]).sort(),
+				);
+				t.deepEqual(await checkBook(tx), []);
+				// And so does the index of this replica, whoever wrote it.
+				const leasedSeconds = names.flatMap(name => {
+					const free = new Set<number>();
+					market.index.server(name)?.leased.eachFree({ start: now, end: now + 60 }, (start, end) => {
+						for (let at = start; at < end; at++) free.add(at);
+						return true;
+					});
+					return Array.from({ length: 60 }, (_, n) => now + n)
+						.filter(at => !free.has(at))
+						.map(at => `${name}@${at}`);
+				});
+				t.deepEqual(leasedSeconds.sort(), seconds.sort());
+			});
+		}
+	},
+);
