@@ -14,6 +14,7 @@ import { showRegistration } from './registrar/registrations.ts';
 import { registrarRoutes } from './registrar/routes.ts';
 import { createNonces } from './verifier/nonces.ts';
 import { createNotifier } from './verifier/notifier.ts';
+import { payloadBox } from './verifier/payloads.ts';
 import { pushTargets } from './verifier/push-targets.ts';
 import { createRounds } from './verifier/rounds.ts';
 import { verifierRoutes } from './verifier/routes.ts';
@@ -71,8 +72,10 @@ export async function startAttest(
 	const onRevoked = () => notifier.wake();
 	const sweeper = createSweeper({ ...parts, onRevoked });
 	const away = createAwayJudge({ clock });
+	const box = payloadBox(Buffer.alloc(32, 7));
 	const rounds = createRounds({
 		...parts,
+		box,
 		nonces: createNonces(Buffer.alloc(32, 7), randomBytes),
 		keysOfNodes: { registration: id => store.read(tx => showRegistration(tx, { registration: id })) },
 		judge: away.judge,
@@ -81,6 +84,7 @@ export async function startAttest(
 	const verifier = {
 		...shared,
 		rounds,
+		box,
 		key: privateKey,
 		onRevoked,
 		mayPush: pushTargets(options.push ?? []),

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { createJsonClient, type JsonClientOptions } from '../common/http/json-client.ts';
+import type { PayloadRelease } from './client/prepare-payload.ts';
 import * as registrar from './registrar/views.ts';
 import * as verifier from './verifier/views.ts';
 
 export type EnrolmentView = z.output<typeof registrar.enrolment>;
 export type RegistrationView = z.output<typeof registrar.registration>;
 export type AdmissionView = z.output<typeof verifier.admission>;
+export type PayloadView = z.output<typeof verifier.payload>;
 export type PolicyRecordView = z.output<typeof verifier.policyRecord>;
 
 const at = (strings: TemplateStringsArray, ...names: readonly string[]): string =>
@@ -66,11 +68,19 @@ export function createVerifierClient(options: JsonClientOptions) {
 			call(verifier.admission, 'POST', v1 + at`/admissions/${id}/end`, {}),
 		withdraw: (id: string, reason: string): Promise<AdmissionView> =>
 			call(verifier.admission, 'POST', v1 + at`/admissions/${id}/withdraw`, { reason }),
+		payload: (id: string): Promise<PayloadView> =>
+			call(verifier.payload, 'GET', v1 + at`/admissions/${id}/payload`),
+		/** Gives the verifier what `preparePayload` has made. */
+		releasePayload: (id: string, release: PayloadRelease): Promise<PayloadView> =>
+			call(verifier.payload, 'PUT', v1 + at`/admissions/${id}/payload`, release),
 		/** The file that `readEvidence` reads. */
 		evidence: (id: string): Promise<string> => text(v1 + at`/admissions/${id}/evidence`),
 		close,
 	};
 }
+
+/** For a tenant with secrets for its node. */
+export { assertFits, preparePayload } from './client/prepare-payload.ts';
 /** For who relies on a node: it is trusted for as long as the verifier vouches for it, and no longer. */
 export { watchAdmission } from './client/watch-admission.ts';
 

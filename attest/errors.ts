@@ -46,6 +46,15 @@ export const attestErrorTable = {
 		status: 409,
 		meaning: 'The nonce was not made here, was answered already, or its time is over: ask for another.',
 	},
+	NotAttested: {
+		status: 409,
+		meaning: 'The node is not attested, or no longer: nothing is kept for it.',
+	},
+	PayloadSet: {
+		status: 409,
+		meaning:
+			'The payload of this admission was released before, and stays as it is. If it was not you, withdraw the admission; another payload takes another admission.',
+	},
 	PushRefused: {
 		status: 403,
 		meaning: 'The verifier’s site file does not let it push there; the detail says what to write in it.',

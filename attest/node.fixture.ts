@@ -34,6 +34,7 @@ export interface AnswerChanges {
 	readonly ima?: string;
 	readonly pcrs?: readonly number[];
 	readonly qualifying?: Buffer;
+	readonly wantsPayload?: boolean;
 }
 
 export interface TestNode {
@@ -94,6 +95,7 @@ export async function startNode(
 				pcrs: made.pcrs.toString('base64'),
 				...(bootLog === true && { bootLog: recorded.bootLog.toString('base64') }),
 				...(Number(imaFrom) >= 0 && { ima: changes.ima ?? ima }),
+				...(changes.wantsPayload && { wantsPayload: true }),
 				...('bootLog' in changes && { bootLog: changes.bootLog }),
 			};
 		},

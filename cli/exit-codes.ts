@@ -47,6 +47,8 @@ const byErrorCode: Readonly<Record<string, ExitName>> = {
 	AttestUnreachable: 'unreachable',
 	AttestNotTrusted: 'unreachable',
 	EvidenceUnreadable: 'usage',
+	EvidenceRefused: 'found',
+	PayloadTooLarge: 'usage',
 	OperationFailed: 'fault',
 	ChangePending: 'waiting',
 	ChangeUndone: 'fault',

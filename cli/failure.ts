@@ -74,6 +74,11 @@ const hints: Readonly<Record<string, (bimetal: string) => string>> = {
 	PolicyRefused: () => 'what the detail says, in the policy’s file',
 	NotLearnt: bimetal => `boot the node again, and ${bimetal} attest learn NODE`,
 	EvidenceUnreadable: bimetal => `a file that '${bimetal} attest evidence' wrote`,
+	EvidenceRefused: bimetal =>
+		`${bimetal} attest show ID, and ${bimetal} attest withdraw ID REASON when you do not trust it`,
+	PayloadSet: bimetal => `${bimetal} attest withdraw ID REASON, when it was not you`,
+	NotAttested: bimetal => `${bimetal} attest show ID — why; ${bimetal} attest admit NODE asks for a new one`,
+	PayloadTooLarge: () => 'a smaller file: the keys of what is large, and that elsewhere',
 	EvidenceForeign: () => 'another copy of the file: nothing of this one is to be believed',
 	...hilHints,
 	...provisionerHints,

@@ -35,6 +35,8 @@ export const rules = {
 	'admission.end': 'admission',
 	'admission.withdraw': 'admission',
 	'evidence.export': 'admission',
+	'payload.show': 'admission',
+	'payload.release': 'admission',
 	'subscription.list': 'project',
 	'subscription.add': 'project',
 	'subscription.delete': 'subscription',

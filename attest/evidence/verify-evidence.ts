@@ -22,6 +22,8 @@ export interface VerifiedEvidence {
 	readonly rounds: readonly VerifiedRound[];
 	/** Subjects from the endorsement key's certificate up to a root given; undefined when none were given. */
 	readonly chain: readonly string[] | undefined;
+	/** That the rounds that are good were signed with and bound to; undefined when none is. */
+	readonly keys: Keys | undefined;
 	/** Whatever does not hold; empty: everything does. */
 	readonly problems: readonly string[];
 	/** Rounds that are no longer kept: good ones, in which nothing but the quote was new. */
@@ -41,6 +43,7 @@ export function verifyEvidence(file: EvidenceFile, trust?: EndorsementTrust): Ve
 	const rounds: VerifiedRound[] = [];
 	let before: Baseline | undefined;
 	let chain: readonly string[] | undefined;
+	let proven: Keys | undefined;
 	let expected = 0;
 	let thinned = 0;
 	const frozen = new Set<string>();
@@ -68,6 +71,7 @@ export function verifyEvidence(file: EvidenceFile, trust?: EndorsementTrust): Ve
 			problems.push(`round ${number} was recorded as ${recorded}, and comes out as ${found}`);
 		if (!judgement.ok) continue;
 		before = judgement.baseline;
+		proven ??= keys;
 		frozen.add(record.keys);
 		if (frozen.size > 1) problems.push(`round ${number} was accepted with other keys than before`);
 		if (!trust || chain) continue;
@@ -75,7 +79,7 @@ export function verifyEvidence(file: EvidenceFile, trust?: EndorsementTrust): Ve
 		if (known.ok) chain = known.value;
 		else problems.push(`the endorsement key: ${known.refusal.code}: ${known.refusal.reason}`);
 	}
-	return { rounds, chain, problems: [...new Set(problems)], thinned };
+	return { rounds, chain, keys: proven, problems: [...new Set(problems)], thinned };
 }
 
 function keysOf({ blobs }: EvidenceFile, { keys, policy }: EvidenceRecord): Keys | undefined {

@@ -1,6 +1,7 @@
 import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
 import { attestErrors } from '../errors.ts';
 import { type Admission, admissions, isOpen, type OpenAdmission } from '../model/admission.ts';
+import { payloads } from '../model/payload.ts';
 import type { World } from '../world.ts';
 import { type AdmissionEvent, nextState } from './next-state.ts';
 import { noteRevocation } from './notices.ts';
@@ -78,6 +79,8 @@ export async function apply(
 	if (!before) throw attestErrors.NotThere(`There is no admission ${id}.`);
 	const after = nextState(before, event, now);
 	if (after !== before) await tx.put(admissions, id, after);
+	// Nobody is to have it any more: not even who gets at the store later.
+	if (!isOpen(after)) await tx.delete(payloads, id);
 	if (after.state === 'revoked' && before.state !== 'revoked') await noteRevocation(tx, id, after, now);
 	return after;
 }

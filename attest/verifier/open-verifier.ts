@@ -11,6 +11,7 @@ import type { AttestSite } from '../site.ts';
 import { keysAtRegistrar, projectsAtHil } from './neighbours.ts';
 import { createNonces } from './nonces.ts';
 import { createNotifier } from './notifier.ts';
+import { payloadBox } from './payloads.ts';
 import { pushTargets } from './push-targets.ts';
 import { createRetention } from './retention.ts';
 import { createRounds } from './rounds.ts';
@@ -36,6 +37,7 @@ export async function openVerifier(
 	const { store, clock, logger } = parts;
 	const secret = await openSecretKey(site.key);
 	const key = signingKey(secret);
+	const box = payloadBox(secret);
 	const { events } = settings;
 	const broker = events && accountOf(events);
 	const bus = broker && connectEvents({ ...withoutNone(broker), clock, logger });
@@ -54,7 +56,7 @@ export async function openVerifier(
 	const hil = settings.hil && projectsAtHil(accountOf(settings.hil));
 	if (hil) opened.push(() => hil.close());
 	const rounds = createRounds({
-		...{ store, clock, onRevoked },
+		...{ store, clock, onRevoked, box },
 		random: Math.random,
 		nonces: createNonces(secret, randomBytes),
 		keysOfNodes: other ?? {
@@ -66,6 +68,7 @@ export async function openVerifier(
 		deps: {
 			...parts,
 			rounds,
+			box,
 			onRevoked,
 			projectOf: hil?.projectOf,
 			mayPush: pushTargets(settings.push),

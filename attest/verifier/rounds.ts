@@ -1,5 +1,5 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { Clock } from '../../common/clock.ts';
+import type { SecretBox } from '../../common/identity/secret-box.ts';
 import type { Store, Transaction } from '../../common/store/store.ts';
 import { attestErrors } from '../errors.ts';
 import { type Judgement, qualifyingData } from '../judge/judge.ts';
@@ -10,12 +10,14 @@ import { findBlob, keepBlob } from '../model/blob.ts';
 import { recordId, records } from '../model/evidence-record.ts';
 import { bytesOf } from '../model/names.ts';
 import { usedNonces } from '../model/used-nonce.ts';
+import { readNodeKey } from '../payload/sealed-payload.ts';
 import type { Policy } from '../policy/policy.ts';
 import { selectionText } from '../tpm/pcr-selection.ts';
 import { apply, openAdmission } from './admissions.ts';
 import { activeKeys, type KeysOfNodes } from './keys-of-nodes.ts';
 import { type AdmissionEvent, straysKept } from './next-state.ts';
 import type { Nonces } from './nonces.ts';
+import { type DeliveredPayload, deliverPayload, forNode } from './payloads.ts';
 import { thin } from './retention.ts';
 
 export interface RoundsDeps {
@@ -25,6 +27,8 @@ export interface RoundsDeps {
 	readonly nonces: Nonces;
 	readonly keysOfNodes: KeysOfNodes;
 	readonly judge: AwayJudge['judge'];
+	/** Keeps the verifier's halves of payloads' keys. */
+	readonly box: SecretBox;
 	/** Called when somebody may have to hear of something. */
 	readonly onRevoked: () => void;
 }
@@ -66,6 +70,8 @@ export interface ShownEvidence {
 	readonly pcrs: string;
 	readonly bootLog?: string | undefined;
 	readonly ima?: string | undefined;
+	/** Whether the answer is to bring what the tenant has released. */
+	readonly wantsPayload?: boolean | undefined;
 }
 
 /** What became of it. */
@@ -76,8 +82,8 @@ export interface Round {
 	readonly refusal: string | null;
 	/** Milliseconds after which the node is to ask again; null: not at all. */
 	readonly next: number | null;
-	/** What secrets for the node are encrypted to, when it is attested. */
-	readonly nodeKey: KeyObject | undefined;
+	/** Of a good round of a node that is attested, when it was asked for and is there. */
+	readonly payload: DeliveredPayload | undefined;
 }
 
 export function createRounds(deps: RoundsDeps): Rounds {
@@ -113,7 +119,7 @@ export function createRounds(deps: RoundsDeps): Rounds {
 
 	return {
 		async ask({ node, registration, nodeKey }) {
-			if (!publicKeyOf(nodeKey))
+			if (!readNodeKey(bytesOf(nodeKey)))
 				throw attestErrors.KeysDiffer('The node key is no public RSA key of 2048 bits or more in DER.');
 			const now = clock.now();
 			const found = await store.read(tx => openAdmission(tx, node, now));
@@ -154,7 +160,7 @@ export function createRounds(deps: RoundsDeps): Rounds {
 			const policy = digest === null ? null : { digest, text: (await policyOf(digest)).text };
 			const judgement = await deps.judge(jobOf(policy, keys, read.nonce, before, answer));
 			const event = eventOf(document, keys, judgement);
-			const after = await store.transact(async tx => {
+			const { after, released } = await store.transact(async tx => {
 				const current = await tx.get(admissions, id);
 				// Another answer, or a person, was faster: this one was judged by what no longer holds.
 				if (!current || current.records !== document.records || current.state !== document.state)
@@ -165,7 +171,10 @@ export function createRounds(deps: RoundsDeps): Rounds {
 					await tx.put(usedNonces, nonce, { until });
 					await keepRecord(tx, { id, document, keys, nonce, answer, judgement, now: clock.now() });
 				}
-				return apply(tx, id, event, clock.now());
+				const after = await apply(tx, id, event, clock.now());
+				// Not for the state alone: an attested node stays so when others' evidence is refused, and they get the answer.
+				const isDue = event.kind === 'good' && after.state === 'attested' && answer.wantsPayload;
+				return { after, released: isDue ? await deliverPayload(tx, id, clock.now()) : undefined };
 			});
 			if (after.state === 'revoked') deps.onRevoked();
 			return {
@@ -173,7 +182,7 @@ export function createRounds(deps: RoundsDeps): Rounds {
 				admission: after,
 				refusal: judgement.ok ? null : `${judgement.refusal.code}: ${judgement.refusal.reason}`,
 				next: isOpen(after) ? Math.round(after.interval * (0.9 + 0.2 * deps.random())) : null,
-				nodeKey: after.state === 'attested' ? publicKeyOf(after.keys.nodeKey) : undefined,
+				payload: released && forNode(released, { id, admission: after, box: deps.box }),
 			};
 		},
 	};
@@ -182,17 +191,6 @@ export function createRounds(deps: RoundsDeps): Rounds {
 const nothing = (node: string) =>
 	attestErrors.NothingToAttest(`Nobody has asked for node ${node} to be admitted.`, { retryAfterSeconds: 5 });
 const nonceOver = () => attestErrors.NonceOver('The nonce no longer counts: ask for another.');
-
-/** An RSA key, for secrets are encrypted to it by OAEP; undefined for anything else. */
-function publicKeyOf(nodeKey: string): KeyObject | undefined {
-	try {
-		const key = createPublicKey({ key: bytesOf(nodeKey), format: 'der', type: 'spki' });
-		const isFit = key.asymmetricKeyType === 'rsa' && (key.asymmetricKeyDetails?.modulusLength ?? 0) >= 2048;
-		return isFit ? key : undefined;
-	} catch {
-		return undefined;
-	}
-}
 
 function jobOf(
 	policy: Job['policy'],

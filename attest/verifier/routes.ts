@@ -1,12 +1,16 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
+import type { SecretBox } from '../../common/identity/secret-box.ts';
 import { attestErrors } from '../errors.ts';
 import { writeEvidence } from '../evidence/write-evidence.ts';
 import { type AttestRoute, type RouteDeps, routesOf } from '../http/route.ts';
-import { base64, hilName } from '../model/names.ts';
+import { base64, bytesOf, hilName } from '../model/names.ts';
+import { shownPayload } from '../model/payload.ts';
+import { halfBytes } from '../payload/sealed-payload.ts';
 import type { World } from '../world.ts';
 import { askAdmission, endAdmission, listAdmissions, showAdmission, withdraw } from './admissions.ts';
 import { listSubscriptions, subscribe, unsubscribe } from './notices.ts';
+import { releasePayload, showPayload } from './payloads.ts';
 import { deletePolicy, listPolicies, setPolicy, showPolicy } from './policies.ts';
 import type { Rounds } from './rounds.ts';
 import * as views from './views.ts';
@@ -19,6 +23,8 @@ export interface VerifierDeps extends RouteDeps {
 	readonly mayPush: (url: string) => boolean;
 	/** Private, Ed25519: what evidence and notices are signed with. */
 	readonly key: KeyObject;
+	/** Keeps the verifier's halves of payloads' keys. */
+	readonly box: SecretBox;
 	/** Called when somebody may have to hear of something. */
 	readonly onRevoked: () => void;
 }
@@ -29,7 +35,7 @@ const logBytes = 12 * 1024 * 1024;
 
 /** Everything that the verifier does for those who ask over HTTP. */
 export function verifierRoutes(deps: VerifierDeps): readonly AttestRoute[] {
-	const { store, rounds, mayPush, key } = deps;
+	const { store, rounds, mayPush, key, box } = deps;
 	const { reads, changes, calls } = routesOf(deps);
 	return [
 		reads({
@@ -131,6 +137,28 @@ export function verifierRoutes(deps: VerifierDeps): readonly AttestRoute[] {
 			verb: (tx, args, world) => writeEvidence(tx, args, world, key),
 		}),
 		reads({
+			path: '/admissions/{admission}/payload',
+			action: 'payload.show',
+			summary: 'Whether a payload was released for an admission, and given to its node',
+			answer: views.payload,
+			verb: showPayload,
+		}),
+		changes('PUT', {
+			path: '/admissions/{admission}/payload',
+			action: 'payload.release',
+			summary: 'Release a sealed payload to a node that is attested, once',
+			body: {
+				nodeKey: base64(2048),
+				...shownPayload,
+				v: base64(halfBytes).refine(
+					text => bytesOf(text).length === halfBytes,
+					'expected 32 bytes in base64',
+				),
+			},
+			answer: views.payload,
+			verb: (tx, args, world) => releasePayload(tx, { ...args, box }, world),
+		}),
+		reads({
 			path: '/subscriptions/{project}',
 			action: 'subscription.list',
 			summary: 'Who is told of a project’s revocations',
@@ -172,11 +200,17 @@ export function verifierRoutes(deps: VerifierDeps): readonly AttestRoute[] {
 				pcrs: base64(4096),
 				bootLog: base64(logBytes).optional(),
 				ima: base64(logBytes).optional(),
+				wantsPayload: z.boolean().optional(),
 			},
 			answer: views.round,
 			async work(args) {
-				const { admission, refusal, next } = await rounds.take(args);
-				return { state: admission.state, refusal, next: next === null ? null : next / 1000 };
+				const { id, admission, refusal, next, payload } = await rounds.take(args);
+				return {
+					...{ state: admission.state, refusal, next: next === null ? null : next / 1000, admission: id },
+					payloadU: payload?.u ?? null,
+					payloadV: payload?.v ?? null,
+					payload: payload?.payload ?? null,
+				};
 			},
 		}),
 	];

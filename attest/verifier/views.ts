@@ -36,6 +36,14 @@ export const admission = z.strictObject({
 });
 export const admissions = z.strictObject({ admissions: z.array(admission) });
 
+export const payload = z.strictObject({
+	admission: z.string(),
+	size: z.int(),
+	releasedAt: moment,
+	releasedBy: z.string(),
+	deliveredAt: moment.nullable(),
+});
+
 export const subscription = z.strictObject({
 	id: z.string(),
 	project: hilName,
@@ -64,4 +72,9 @@ export const round = z.strictObject({
 	refusal: z.string().nullable(),
 	/** Seconds after which the agent asks again; null: not at all. */
 	next: z.number().nullable(),
+	/** Whose payload it is; with the halves of its key and the payload itself, in base64, when it was asked for and is there. */
+	admission: z.string(),
+	payloadU: z.string().nullable(),
+	payloadV: z.string().nullable(),
+	payload: z.string().nullable(),
 });

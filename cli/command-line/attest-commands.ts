@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
 import type { AttestOptions } from '../attest/attest-connection.ts';
-import type { AdmitOptions, OutOptions, ProjectOptions } from '../commands/attest-admissions.ts';
+import type { OutOptions, ProjectOptions } from '../commands/attest-admissions.ts';
 import type { EnrolOptions } from '../commands/attest-enrolments.ts';
+import type { AdmitPayloadOptions, ReleaseOptions } from '../commands/attest-release.ts';
 import type { VerifyEvidenceOptions } from '../commands/attest-verify.ts';
 import { commandName } from '../context.ts';
 import { usageError } from '../failure.ts';
@@ -46,6 +47,18 @@ const withAttest = (command: Command): Command =>
 			'hil and user:',
 		),
 	);
+
+/** What a node must be for the tenant to release anything to it. */
+const withExpectations = (command: Command): Command =>
+	command
+		.option(
+			'--roots <file>',
+			'PEM: roots of endorsement keys’ certificates, and what is in between (repeatable)',
+			collect,
+		)
+		.option('--fingerprint <sha256>', 'release to the node with this endorsement key only')
+		.option('--policy-digest <sha256>', 'release only by this policy, as set-policy has said')
+		.option('--verifier-key <file>', 'the public key (PEM) that the verifier must sign evidence with');
 const forProject = 'for this project (your only one, when absent)';
 
 function addEnrolments(attest: Command, { context, run }: Registration): void {
@@ -108,13 +121,45 @@ function addAdmissions(attest: Command, { context, run }: Registration): void {
 	withExamples(withAttest(set), [`${bimetal} attest set-policy default n1-policy.yaml --project red`]);
 	const admit = attest
 		.command('admit')
-		.description('Ask for a node to be admitted to a project, by a policy')
+		.summary('Ask for a node to be admitted to a project, by a policy')
+		.description(
+			'Asks for a node to be admitted to a project, by a policy. With --payload it waits for the first good evidence, ' +
+				'verifies that here, and only then releases the payload to that node: whoever runs the verifier cannot read it.',
+		)
 		.argument('<node>', 'the node')
 		.option('--policy <name>', "by this policy (the node's own or default, when absent)")
 		.option('--project <name>', forProject)
 		.option('--interval <seconds>', 'between its quotes (10, when absent)', positiveInteger)
-		.action(run(async (node: string, o: AdmitOptions) => (await load()).admitNode(context, node, o)));
-	withExamples(withAttest(admit), [`${bimetal} attest admit n1 --project red`]);
+		.option(
+			'--payload <file>',
+			'what the node is to have once it is attested: keys, at most 64 KiB; takes --roots',
+		)
+		.action(
+			run(async (node: string, o: AdmitPayloadOptions) =>
+				(await import('../commands/attest-release.ts')).admitNodeWithPayload(context, node, o),
+			),
+		);
+	withExamples(withAttest(withExpectations(admit)), [
+		`${bimetal} attest admit n1 --project red`,
+		`${bimetal} attest admit n1 --payload luks.key --roots manufacturers.pem`,
+	]);
+	const release = attest
+		.command('release')
+		.summary('Verify a node’s evidence here, and release a payload to it')
+		.description(
+			'Waits until a node is attested, judges its evidence here, without relying on the verifier, seals the payload for ' +
+				'that node alone, and waits until the node has been given it. Once for an admission. Exit 10 when the evidence does not hold.',
+		)
+		.argument('<admission>', 'its id')
+		.argument('<payload>', 'the file: at most 64 KiB')
+		.action(
+			run(async (id: string, file: string, o: ReleaseOptions) =>
+				(await import('../commands/attest-release.ts')).releaseToNode(context, [id, file], o),
+			),
+		);
+	withExamples(withAttest(withExpectations(release)), [
+		`${bimetal} attest release ID luks.key --roots manufacturers.pem`,
+	]);
 	const list = attest
 		.command('list')
 		.description('List admissions that are open')

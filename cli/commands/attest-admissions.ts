@@ -24,7 +24,7 @@ export interface ProjectOptions extends AttestOptions {
 	readonly project?: string;
 }
 
-async function withVerifier<R>(
+export async function withVerifier<R>(
 	context: CliContext,
 	options: AttestOptions,
 	work: (client: VerifierClient) => Promise<R>,
@@ -68,13 +68,21 @@ export interface AdmitOptions extends ProjectOptions {
 	readonly interval?: number;
 }
 
+/** Asks for a node to be admitted. */
+export async function askAdmission(
+	client: VerifierClient,
+	node: string,
+	options: AdmitOptions,
+): Promise<AdmissionView> {
+	const { policy, interval } = options;
+	return client.admit({ node, project: await projectOf(client, options), policy, interval });
+}
+
 /** `bimetal attest admit NODE` */
 export const admitNode = (context: CliContext, node: string, options: AdmitOptions): Promise<number> =>
-	withVerifier(context, options, async client => {
-		const { policy, interval } = options;
-		const project = await projectOf(client, options);
-		return printAdmission(context, options, await client.admit({ node, project, policy, interval }));
-	});
+	withVerifier(context, options, async client =>
+		printAdmission(context, options, await askAdmission(client, node, options)),
+	);
 
 /** `bimetal attest list` */
 export const listAdmissions = (
@@ -106,7 +114,11 @@ function stateText(context: CliContext, { state }: AdmissionView): string {
 	return painter(context)(state === 'ended' || state === 'learnt' ? 'dim' : colour, state);
 }
 
-function printAdmission(context: CliContext, { json }: AttestOptions, admission: AdmissionView): number {
+export function printAdmission(
+	context: CliContext,
+	{ json }: AttestOptions,
+	admission: AdmissionView,
+): number {
 	const { state, code, reason, policyName, policy, until, stray, attestedFor } = admission;
 	if (json) printJson(context, admission);
 	else

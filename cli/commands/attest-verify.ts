@@ -1,12 +1,9 @@
-import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
-import path from 'node:path';
-import { readCertificates } from '../../attest/certificates/read-certificates.ts';
 import { readEvidence } from '../../attest/evidence/evidence-file.ts';
 import { verifyEvidence } from '../../attest/evidence/verify-evidence.ts';
+import { endorsementTrust, verifierKey } from '../attest/evidence-trust.ts';
 import { readNamedFile } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { usageError } from '../failure.ts';
 import { dateText, painter, printFields, printJson, printLine, printTable } from '../output.ts';
 import { visible } from '../visible.ts';
 
@@ -22,13 +19,9 @@ export async function verifyEvidenceFile(
 	file: string,
 	options: VerifyEvidenceOptions,
 ): Promise<number> {
-	const trusted = options.key === undefined ? undefined : await publicKey(context, options.key);
+	const trusted = options.key === undefined ? undefined : await verifierKey(context, options.key);
 	const evidence = readEvidence(await readNamedFile(context, file, 'evidence'), trusted);
-	const certificates = options.roots?.flatMap(root => readCertificates(path.resolve(context.cwd, root)));
-	const trust = certificates && {
-		roots: certificates.filter(isSelfIssued),
-		intermediates: certificates.filter(one => !isSelfIssued(one)),
-	};
+	const trust = options.roots && endorsementTrust(context, options.roots);
 	const { rounds, chain, problems, thinned } = verifyEvidence(evidence, trust);
 	const { id, node, project, state } = evidence.head.admission;
 	if (options.json)
@@ -58,19 +51,4 @@ export async function verifyEvidenceFile(
 		]);
 	}
 	return problems.length === 0 ? 0 : exitCodes.found.code;
-}
-
-/** A root; what others have issued may stand in between, and is trusted through a root only. */
-function isSelfIssued(der: Uint8Array): boolean {
-	const certificate = new X509Certificate(der);
-	return certificate.checkIssued(certificate);
-}
-
-async function publicKey(context: CliContext, file: string): Promise<KeyObject> {
-	try {
-		return createPublicKey(await readNamedFile(context, file, 'public key'));
-	} catch (cause) {
-		if (cause instanceof Error && 'tryNext' in cause) throw cause;
-		throw usageError(`${file} is no public key in PEM`, 'what GET /verifier/v1/key of the verifier shows');
-	}
 }
