@@ -55,6 +55,12 @@ export const provisionerErrorTable = {
 		expose: true,
 		meaning: 'The storage failed; operations are tried again a few times. The detail has its words.',
 	},
+	PartMissing: {
+		status: 503,
+		expose: true,
+		meaning:
+			'A program that this takes is not on the machine; the detail has the command that installs it there.',
+	},
 	StorageAway: {
 		status: 503,
 		expose: true,

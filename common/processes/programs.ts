@@ -60,6 +60,7 @@ export async function findProgram(name: string): Promise<string> {
 			return file;
 	}
 	throw new BimetalError('PartMissing', `${name} is not here: apt-get install ${packages[name] ?? name}`, {
+		status: 503,
 		expose: true,
 	});
 }

@@ -4,7 +4,9 @@ import { appendFile, readdir, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import path from 'node:path';
 import test from 'ava';
+import { provisionerErrors } from '../errors.ts';
 import { type ProvisionerBench, startProvisioner } from '../provisioner.fixture.ts';
+import { createMemoryStorage } from '../storage/memory-storage.fixture.ts';
 
 const basic = (name: string): string => `Basic ${Buffer.from(`${name}:${name}`).toString('base64')}`;
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -247,4 +249,44 @@ test('what does not fit the protocol, the asker or the room is refused', async t
 	t.deepEqual(await refusal(0, 'ab', { 'content-type': 'text/plain' }), [415, 'UnsupportedBody']);
 	t.is((await tus(bench, 'HEAD', at, { who: 'bob' })).status, 404);
 	t.is(await offsetOf(bench, at), 0);
+});
+
+test('where no image can be taken in, nothing is sent or fetched for one: what to install is said first', async t => {
+	let isThere = false;
+	const storage = {
+		...createMemoryStorage(),
+		canTakeIn: async () => {
+			if (!isThere) throw provisionerErrors.PartMissing('qemu-img is not here: apt-get install qemu-utils');
+		},
+	};
+	const bench = await startProvisioner(t, { storage });
+	const headers = {
+		'upload-length': '512',
+		'upload-metadata': metadataOf({ project: 'red', name: 'debian', format: 'raw' }),
+	};
+	const detail = 'qemu-img is not here: apt-get install qemu-utils';
+	const refused = { status: 503, body: { code: 'PartMissing', detail } };
+	t.like(await tus(bench, 'POST', '/v1/uploads', { headers }), refused);
+	t.is(
+		(await tus(bench, 'POST', '/v1/uploads', { headers, who: 'bob' })).status,
+		403,
+		'that is no word for all',
+	);
+	t.like(await tus(bench, 'GET', '/v1/uploads'), { body: { uploads: [] } });
+	const source = {
+		url: 'https://images.example/debian.img',
+		sha256: sha256(Buffer.from('x')),
+		format: 'raw',
+	};
+	const asked = { project: 'red', name: 'debian', ...source };
+	t.like(await bench.call('POST', '/v1/images', asked), refused);
+	t.deepEqual(await bench.ok('GET', '/v1/images'), { images: [] });
+	t.deepEqual(await bench.ok('GET', '/v1/operations?all=true'), { operations: [] });
+
+	isThere = true;
+	const at = await begin(bench, 512);
+	isThere = false;
+	t.like(await patch(bench, at, 0, Buffer.alloc(512)), refused);
+	isThere = true;
+	t.is((await patch(bench, at, 0, Buffer.alloc(512))).status, 204, 'it goes on where it was');
 });

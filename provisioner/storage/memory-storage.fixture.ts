@@ -44,6 +44,7 @@ export function createMemoryStorage(): MemoryStorage {
 			volumes.set(id, { bytes, parent: source.from === 'image' ? source.image : null, isAttached: false });
 			return { size: bytes.length };
 		},
+		canTakeIn: async () => undefined,
 		async remove(id) {
 			fail();
 			if (volumes.get(id)?.isAttached) throw provisionerErrors.InUse(`${id} is attached.`);

@@ -36,6 +36,8 @@ export interface Storage {
 		source: VolumeSource,
 		options: { readonly signal: AbortSignal; readonly onProgress?: (done: number, total: number) => void },
 	): Promise<{ readonly size: number }>;
+	/** Whether `create` can take in a file at all, asked before anybody sends one. @throws PartMissing, with what to install */
+	canTakeIn(): Promise<void>;
 	/** InUse while it is attached or something is cloned from it; what is not there is removed. */
 	remove(id: VolumeId): Promise<void>;
 	/** The whole of what an image holds, for export. */

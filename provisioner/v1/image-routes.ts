@@ -35,6 +35,7 @@ export const imageRoutes = (): readonly ProvisionerRoute[] => [
 			sha256,
 			description: z.string().max(1000).optional(),
 		},
+		prepare: ({ storage }) => storage.canTakeIn(),
 		verb: async (tx, { url, sha256: digest, format: of, ...wanted }, world, ask) => {
 			const origin = { from: 'url', url: shownSource(checkedSource(url)) } as const;
 			const image = await beginImage(tx, { ...wanted, origin }, world);

@@ -53,7 +53,7 @@ const metadata = z.strictObject({
 });
 
 export function uploadRoutes(deps: ProvisionerDeps): readonly Route[] {
-	const { store, uploads, world } = deps;
+	const { store, storage, uploads, world } = deps;
 	const allowed = async (
 		action: 'upload.show' | 'upload.write' | 'upload.delete',
 		request: Request,
@@ -96,6 +96,7 @@ export function uploadRoutes(deps: ProvisionerDeps): readonly Route[] {
 					recipe === undefined ? ({ from: 'upload' } as const) : ({ from: 'build', recipe } as const);
 				const who = world(response.locals.actor as Actor);
 				await look(store, 'image.import', async () => undefined, wanted, who);
+				await storage.canTakeIn();
 				const state = await uploads.create({ ...wanted, origin, length }, who);
 				response.set('Location', `/v1/uploads/${state.id}`);
 				tell(response, state).status(201).json(viewOf(state));
@@ -121,6 +122,7 @@ export function uploadRoutes(deps: ProvisionerDeps): readonly Route[] {
 				if (request.get('content-type') !== bodyType)
 					throw httpErrors.UnsupportedBody(`The body must be ${bodyType}.`);
 				const at = parse(count, request.get('upload-offset') ?? '', 'Upload-Offset');
+				await storage.canTakeIn();
 				const { document } = await uploads.peek(id);
 				if (at + Number(request.get('content-length') ?? 0) > document.length)
 					throw provisionerErrors.ImageTooLarge(`The upload is of ${document.length} bytes; more are sent.`);

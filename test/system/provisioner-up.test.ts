@@ -129,6 +129,7 @@ test('without its parts the site starts all the same, and says which to install'
 	const { code, err } = await terminal.run('image', 'import', file, '--as', 'red');
 	t.not(code, 0);
 	t.regex(err, /qemu-img is not here: apt-get install qemu-utils/);
+	t.deepEqual(await as(site, 'red-user', client => client.operations(true)), [], 'before it is sent');
 	const readyz = await fetch(`${site.line.provisioner.ops}/readyz`);
 	t.is(readyz.status, 503);
 	t.regex(await readyz.text(), /qemu-img is not here: apt-get install qemu-utils/);

@@ -29,6 +29,11 @@ const longestCopy = (size: number): number => Math.min(16 * 2 ** 40, Math.max(Gi
 /** Seconds of a processor for making so many bytes; of the clock, four times as many. */
 const longestWork = (bytes: number): number => 60 + bytes / (4 * 2 ** 20);
 
+/** @throws PartMissing, with what to install */
+export async function canTakeIn(): Promise<void> {
+	await findProgram('qemu-img');
+}
+
 /**
  * Makes a qcow2 file of our own of what somebody gave us; resolves with the size in bytes that a machine sees. QEMU reads it
  * with hardly any rights, and for as long, with as much memory and to as many bytes as it is worth: it was written by whoever
@@ -46,7 +51,7 @@ export async function takeIn({ file, format }: ForeignImage, options: TakeInOpti
 		const head = buffer.subarray(0, bytesRead);
 		const size = format === 'raw' ? rawSize(head, length) : readQcow2Header(head, length);
 		// Said first: what it is run by is on every system.
-		await findProgram('qemu-img');
+		await canTakeIn();
 		const most = options.longest ?? longestCopy(length);
 		const confined = await confine({ cpu: longestWork(most), memory, fileSize: most });
 		const copy = await open(target, 'wx+', 0o600);

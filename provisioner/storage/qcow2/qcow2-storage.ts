@@ -9,7 +9,7 @@ import { provisionerErrors } from '../../errors.ts';
 import { createTurns } from '../../turns.ts';
 import { createRoom } from '../room.ts';
 import type { Backing, Storage, VolumeId, VolumeSource } from '../storage.ts';
-import { takeIn } from './foreign-image.ts';
+import { canTakeIn, takeIn } from './foreign-image.ts';
 import { qemuImg } from './qemu-img.ts';
 import { openStorageDaemon, type StorageDaemon } from './storage-daemon.ts';
 import { openVolumeFolder } from './volume-folder.ts';
@@ -185,6 +185,7 @@ export async function openQcow2Storage(options: Qcow2Options): Promise<Storage> 
 				// What it is made of is neither removed nor attached meanwhile.
 				return { size: await inTurn(source.from === 'disk' ? source.disk : source.image, whole) };
 			}),
+		canTakeIn,
 		remove: id =>
 			inTurn(id, async () => {
 				if (!volumes.has(id)) return;

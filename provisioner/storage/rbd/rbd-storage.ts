@@ -6,6 +6,7 @@ import type { Clock } from '../../../common/clock.ts';
 import type { Logger } from '../../../common/log/logger.ts';
 import { provisionerErrors } from '../../errors.ts';
 import { createTurns } from '../../turns.ts';
+import { canTakeIn } from '../qcow2/foreign-image.ts';
 import { qemuImg } from '../qcow2/qemu-img.ts';
 import { unmountStale } from '../qcow2/stale-mounts.ts';
 import { createRoom } from '../room.ts';
@@ -88,6 +89,7 @@ export async function openRbdStorage(options: RbdOptions): Promise<Storage> {
 				if (source.from === 'file') return { size: await images.fill(id, source, how) };
 				return { size: await inTurn(source.disk, () => images.copy(id, source.disk, how)) };
 			}),
+		canTakeIn,
 		remove: id =>
 			inTurn(id, async () => {
 				if (attached.has(id)) throw provisionerErrors.InUse(`Volume ${id} is attached.`);
