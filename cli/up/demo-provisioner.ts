@@ -16,8 +16,10 @@ import { reachable } from './ports.ts';
 export interface DemoProvisioner {
 	readonly url: string;
 	readonly ops: string;
-	/** Debian packages without which it keeps what it has, and takes and clones nothing; or boots nothing. */
+	/** Debian packages without which it keeps what it has, and takes and clones nothing. */
 	readonly missing: readonly string[];
+	/** Those without which no server boots from its disks; none where no server could. */
+	readonly missingForBoot: readonly string[];
 	/** Whether servers boot from its disks. */
 	readonly boots: boolean;
 	close(): Promise<void>;
@@ -40,11 +42,13 @@ export async function startDemoProvisioner(options: {
 }): Promise<DemoProvisioner> {
 	const { hil, rackSwitch } = options;
 	await hil.openAccount(account);
-	const missing = await missingPackages(rackSwitch ? [...programs, ...bootPrograms] : programs);
-	const vlan = rackSwitch && missing.length === 0 ? await hil.vlanOf(bootNetwork) : undefined;
+	const missing = await missingPackages(programs);
+	const missingForBoot = rackSwitch ? await missingPackages(bootPrograms) : [];
+	const hasAll = missing.length + missingForBoot.length === 0;
+	const vlan = rackSwitch && hasAll ? await hil.vlanOf(bootNetwork) : undefined;
 	const wire = rackSwitch && vlan !== undefined ? await layBootWire(rackSwitch, vlan) : undefined;
 	try {
-		return await openWith({ ...options, missing, wire });
+		return await openWith({ ...options, missing, missingForBoot, wire });
 	} catch (fault) {
 		await wire?.close();
 		throw fault;
@@ -54,10 +58,11 @@ export async function startDemoProvisioner(options: {
 async function openWith(
 	options: Parameters<typeof startDemoProvisioner>[0] & {
 		readonly missing: readonly string[];
+		readonly missingForBoot: readonly string[];
 		readonly wire: BootWire | undefined;
 	},
 ): Promise<DemoProvisioner> {
-	const { site, hil, listen, clock, logger, missing, wire } = options;
+	const { site, hil, listen, clock, logger, missing, missingForBoot, wire } = options;
 	const path = join(site.folder, 'provisioner.yaml');
 	const content = {
 		store: { engine: 'sqlite', file: 'provisioner.sqlite' },
@@ -75,6 +80,7 @@ async function openWith(
 		url: reachable(running.url),
 		ops: running.ops,
 		missing,
+		missingForBoot,
 		boots: wire !== undefined,
 		async close() {
 			await running.close();

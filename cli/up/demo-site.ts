@@ -226,9 +226,15 @@ export const upLine = z.strictObject({
 	operators: z.array(z.strictObject({ name: z.string(), party: z.string(), password: z.string() })),
 	/** Absent where there is nothing to allocate. */
 	hil: z.strictObject({ url: z.string(), ops: z.string(), users: z.array(hilUser) }).optional(),
-	/** Absent where hil is; `missing`: Debian packages without which it cannot do all; `boots`: servers boot from its disks. */
+	/** Absent where hil is; `missing`: Debian packages without which it keeps no images and disks; `boots`: servers boot from its disks. */
 	provisioner: z
-		.strictObject({ url: z.string(), ops: z.string(), missing: z.array(z.string()), boots: z.boolean() })
+		.strictObject({
+			url: z.string(),
+			ops: z.string(),
+			missing: z.array(z.string()),
+			missingForBoot: z.array(z.string()),
+			boots: z.boolean(),
+		})
 		.optional(),
 	ca: z.string(),
 	state: z.string(),

@@ -164,6 +164,7 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 						url: provisioner.url,
 						ops: provisioner.ops,
 						missing: [...provisioner.missing],
+						missingForBoot: [...provisioner.missingForBoot],
 						boots: provisioner.boots,
 					},
 				}),

@@ -57,9 +57,13 @@ ${imageLine(line, bimetal)}${paint('dim', 'Ctrl-C ends it; the next start finds 
 
 /** Where everything is. */
 function placesOf({ proxy, bmcs, hil, provisioner, ca }: UpLine): string[] {
-	const images = provisioner?.missing.length
-		? `images and disks need: apt-get install ${provisioner.missing.join(' ')}`
-		: 'keeps images, clones disks from them';
+	const { missing = [], missingForBoot = [] } = provisioner ?? {};
+	// What brings the one to work is best installed with what the other one takes.
+	const install = `apt-get install ${[...new Set([...missing, ...missingForBoot])].join(' ')}`;
+	const images =
+		missing.length > 0
+			? `images and disks need: ${install}`
+			: `keeps images, clones disks from them${missingForBoot.length > 0 ? `; booting from those needs: ${install}` : ''}`;
 	const places = [
 		['proxy', proxy.url, `(one BMC: ${bmcs[0]?.url}/redfish/v1)`],
 		...(hil ? [['hil', hil.url, '(gives servers to projects, connects their networks)']] : []),

@@ -122,6 +122,7 @@ test('without its parts the site starts all the same, and says which to install'
 	const state = path.join(folder, 'state');
 	const site = await started(t, { state, env: { ...process.env, PATH: programs } });
 	t.deepEqual(site.line.provisioner.missing, ['qemu-utils', 'qemu-system-common']);
+	t.deepEqual(site.line.provisioner.missingForBoot, [], 'nothing boots from them here');
 	const terminal = terminalOf(state);
 	t.regex((await terminal.run('image', 'list', '--as', 'red')).out, /No images/);
 	const file = path.join(folder, 'golden.img');
