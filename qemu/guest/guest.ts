@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { cacheFolder } from '../debian/fetch-packages.ts';
+import { makeWorkFolder } from '../debian/work-folder.ts';
 import { makeDiskImage } from './disk-image.ts';
 import { fetchGuestPackages, unpackGuestParts } from './guest-parts.ts';
 import { buildInitramfs } from './initramfs.ts';
@@ -87,10 +88,9 @@ interface BuildOptions {
 }
 
 async function build(debs: readonly string[], { cache, folder, onProgress }: BuildOptions): Promise<void> {
-	await removeLeftovers(cache);
 	onProgress('Unpacking the kernel and busybox');
 	const parts = await unpackGuestParts(debs, cache);
-	const work = await mkdtemp(path.join(cache, 'guest-new-'));
+	const work = await makeWorkFolder(cache);
 	try {
 		onProgress('Making the initial root file system');
 		const initrd = await buildInitramfs(parts);
@@ -115,16 +115,6 @@ async function build(debs: readonly string[], { cache, folder, onProgress }: Bui
 	} finally {
 		await rm(work, { recursive: true, force: true });
 		await parts.close();
-	}
-}
-
-/** What builds that were killed have left: nobody takes an hour for one. */
-async function removeLeftovers(cache: string): Promise<void> {
-	for (const name of await readdir(cache)) {
-		if (!/^(?:unpacked|guest-new)-/.test(name)) continue;
-		const folder = path.join(cache, name);
-		const { mtimeMs } = await stat(folder).catch(() => ({ mtimeMs: Date.now() }));
-		if (Date.now() - mtimeMs > 3_600_000) await rm(folder, { recursive: true, force: true });
 	}
 }
 

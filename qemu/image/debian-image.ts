@@ -3,7 +3,6 @@ import {
 	access,
 	constants,
 	copyFile,
-	mkdtemp,
 	readdir,
 	readFile,
 	rename,
@@ -14,6 +13,7 @@ import {
 import path from 'node:path';
 import { cacheFolder, fetchPackages } from '../debian/fetch-packages.ts';
 import { unpackPackages } from '../debian/unpack-packages.ts';
+import { makeWorkFolder } from '../debian/work-folder.ts';
 import { type DiskImageParts, makeDiskImage } from '../guest/disk-image.ts';
 import { copyInto, makeExt4, putIntoExt4 } from '../guest/ext4-volume.ts';
 import { unifiedKernel } from '../guest/unified-kernel.ts';
@@ -81,7 +81,7 @@ export async function buildDebianImage(options: BuildOptions = {}): Promise<Buil
 		if (to !== undefined) await copyFile(kept, to);
 		return { file, recipe };
 	}
-	const work = await mkdtemp(path.join(cache, 'guest-new-'));
+	const work = await makeWorkFolder(cache);
 	try {
 		onProgress('Unpacking packages');
 		const root = path.join(work, 'packages');
