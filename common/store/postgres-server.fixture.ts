@@ -8,7 +8,7 @@ import type { PostgresOptions } from './postgres-options.ts';
 
 /** Debian's PostgreSQL 15, in a folder of its own, reached by a UNIX socket there. */
 export interface TestPostgres {
-	/** The options of a schema; without a name of one that nobody has used. */
+	/** The options of a schema; without a name of one that nobody has used. Over its UNIX socket. */
 	options(schema?: string): PostgresOptions;
 	/** As a machine does that loses its power: nothing is brought to an end, and the log is what is left. */
 	crash(): Promise<void>;
@@ -24,11 +24,18 @@ const programs = '/usr/lib/postgresql/15/bin';
 /** Milliseconds for it to be made, to start and to stop, on a machine with much else to do. */
 const patience = 60_000;
 
-export async function startPostgres(): Promise<TestPostgres> {
+/** What it listens with on 127.0.0.1 too, on a port of its own, for TLS and nothing else. */
+export interface ServerTls {
+	readonly port: number;
+	readonly certificatePem: string;
+	readonly keyPem: string;
+}
+
+export async function startPostgres(tls?: ServerTls): Promise<TestPostgres> {
 	const folder = await mkdtemp(join(tmpdir(), 'bimetal-postgres-'));
 	const run = `postgres-${randomUUID().slice(0, 8)}`;
 	try {
-		return await start(folder, run);
+		return await start(folder, run, tls);
 	} catch (fault) {
 		await endChildren(run);
 		await rm(folder, { recursive: true, force: true });
@@ -36,7 +43,7 @@ export async function startPostgres(): Promise<TestPostgres> {
 	}
 }
 
-async function start(folder: string, run: string): Promise<TestPostgres> {
+async function start(folder: string, run: string, tls: ServerTls | undefined): Promise<TestPostgres> {
 	const at = (name: string): string => join(folder, name);
 	const as = await ownUser();
 	const password = at('password');
@@ -54,9 +61,19 @@ async function start(folder: string, run: string): Promise<TestPostgres> {
 	const { code } = await made.exited;
 	if (code !== 0) throw new Error(`initdb: ${made.errorLines().join('; ')}`);
 
+	const port = tls?.port ?? 5432;
+	if (tls) {
+		const files = { [at('data/server.crt')]: tls.certificatePem, [at('data/server.key')]: tls.keyPem };
+		for (const [file, pem] of Object.entries(files)) {
+			await writeFile(file, pem, { mode: 0o600 });
+			if (as) await chown(file, as.user, as.group);
+		}
+		const local = 'local all all scram-sha-256';
+		await writeFile(at('data/pg_hba.conf'), `${local}\nhostssl all all 127.0.0.1/32 scram-sha-256\n`);
+	}
 	let server: Child | undefined;
 	const options = (schema = `s${randomUUID().replaceAll('-', '')}`): PostgresOptions => ({
-		...{ host: folder, port: 5432, database: 'postgres', user: 'bimetal', password, schema },
+		...{ host: folder, port, database: 'postgres', user: 'bimetal', password, schema },
 		patience: 20_000,
 	});
 	async function administer(sql: string): Promise<void> {
@@ -77,7 +94,8 @@ async function start(folder: string, run: string): Promise<TestPostgres> {
 			server = await startChild(
 				`${programs}/postgres`,
 				[
-					...['-D', at('data'), '-k', folder, '-c', 'listen_addresses=', '-c', 'max_connections=30'],
+					...['-D', at('data'), '-k', folder, '-p', String(port), '-c', 'max_connections=30'],
+					...(tls ? ['-c', 'listen_addresses=127.0.0.1', '-c', 'ssl=on'] : ['-c', 'listen_addresses=']),
 					...['-c', 'shared_buffers=16MB', '-c', 'max_wal_size=64MB'],
 				],
 				settings,

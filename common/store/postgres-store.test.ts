@@ -1,8 +1,14 @@
-import { writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import test from 'ava';
 import { z } from 'zod';
 import { testNeeding } from '../../test/debian/test-needing.ts';
+import { systemClock } from '../clock.ts';
+import { createAuthority, issueServerCertificate } from '../identity/site-ca.ts';
 import { type Note, notes } from './contract.ts';
 import { connectPostgres } from './postgres-connection.ts';
 import { startPostgres, type TestPostgres } from './postgres-server.fixture.ts';
@@ -184,3 +190,72 @@ testPostgres('look-ups go by keys, whatever the planner knows of the tables', as
 	await connection.end();
 	await store.close();
 });
+
+testPostgres('what pg_dump took while it was open is a store again elsewhere', async t => {
+	const server = await theServer();
+	const options = server.options();
+	const store = await openPostgresStore(options);
+	await store.transact(tx => tx.put(notes, 'a', note(1)));
+	const { host, port, user, database, schema } = options;
+	const login = join(server.folder, 'pgpass');
+	const password = (await readFile(options.password ?? '', 'utf8')).trim();
+	await writeFile(login, `*:*:*:${user}:${password}\n`, { mode: 0o600 });
+	const call = (program: string, ...args: string[]) =>
+		promisify(execFile)(program, ['-h', host, '-p', String(port), '-U', user, ...args], {
+			env: { ...process.env, PGPASSFILE: login },
+			timeout: 60_000,
+		});
+	const dump = join(server.folder, 'market.dump');
+	await call('pg_dump', '--format=custom', `--schema=${schema}`, `--file=${dump}`, database);
+	await store.transact(tx => tx.put(notes, 'later', note(2)));
+	await server.administer('CREATE DATABASE copy');
+	await call('pg_restore', '--dbname=copy', dump);
+	const copy = await openPostgresStore({ ...options, database: 'copy' });
+	const red = { index: 'colour', equals: 'red' };
+	t.deepEqual(await copy.read(tx => tx.list(notes, { where: red })), [{ id: 'a', document: note(1) }]);
+	await copy.transact(tx => tx.put(notes, 'b', note(3)));
+	t.is(await copy.read(tx => tx.count(notes)), 2);
+	await copy.close();
+	await store.close();
+});
+
+testPostgres('over TLS, the server must be the one that its certificate names', async t => {
+	const [ours, theirs] = await Promise.all(
+		['ours', 'theirs'].map(name => createAuthority({ name, clock: systemClock })),
+	);
+	if (!ours || !theirs) return t.fail();
+	const { certificatePem, keyPem } = await issueServerCertificate({
+		authority: ours,
+		names: [],
+		addresses: ['127.0.0.1'],
+		clock: systemClock,
+	});
+	const server = await startPostgres({ port: await freePort(), certificatePem, keyPem });
+	t.teardown(() => server.close());
+	const [ca, other] = [join(server.folder, 'ca.pem'), join(server.folder, 'other.pem')];
+	await writeFile(ca, ours.certificatePem);
+	await writeFile(other, theirs.certificatePem);
+	const options = { ...server.options(), host: '127.0.0.1' };
+	const store = await openPostgresStore({ ...options, ca });
+	await store.transact(tx => tx.put(notes, 'a', note(1)));
+	t.is(await store.read(tx => tx.count(notes)), 1);
+	await store.close();
+	await t.throwsAsync(openPostgresStore({ ...options, ca: other }), {
+		code: 'StoreFailed',
+		message: /certificate/,
+	});
+	await t.throwsAsync(openPostgresStore({ ...options, ca, host: 'localhost' }), {
+		code: 'StoreFailed',
+		message: /altnames/,
+	});
+	await t.throwsAsync(openPostgresStore(options), { code: 'StoreFailed', message: /no encryption/ });
+});
+
+async function freePort(): Promise<number> {
+	const probe = createServer().listen(0, '127.0.0.1');
+	await once(probe, 'listening');
+	const { port } = probe.address() as AddressInfo;
+	probe.close();
+	await once(probe, 'close');
+	return port;
+}
