@@ -43,7 +43,8 @@ export interface SomeMarket extends IndexedStore {
 	withdraw(id: string): Promise<void>;
 	bid(key: string, wanted?: Partial<BidTerms>): ReturnType<typeof placeBid>;
 	withdrawBid(id: string): Promise<void>;
-	retry(id: string): Promise<string | undefined>;
+	/** The ids of its leases. */
+	retry(id: string): Promise<readonly string[]>;
 	world(): { now: number; newId: () => string; index: IndexedStore['index'] };
 }
 

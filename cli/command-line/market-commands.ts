@@ -86,7 +86,7 @@ function addBids(program: Command, { context, run }: Registration): void {
 		.command('place')
 		.summary('Bid for servers')
 		.description(
-			'Bids for servers, all for the same time. Exit code 0: leased; 4: it waits; 10: it lost, and says why. Each server costs ' +
+			'Bids for servers, all for the same time unless --pieces is given. Exit code 0: leased; 4: it waits; 10: it lost, and says why. Each server costs ' +
 				'what its offer asks, or where the market has rounds, the price of the round.',
 		)
 		.option('--quantity <n>', 'how many', positiveInteger, 1)
@@ -104,6 +104,11 @@ function addBids(program: Command, { context, run }: Registration): void {
 			price,
 		)
 		.option(
+			'--pieces <time>',
+			'not all at once: as many server-hours will do, on any servers at any times, each for at least so long',
+			duration,
+		)
+		.option(
 			'--lower <rule>',
 			"at most so much when it begins then or later, '+2h=200', or in those hours, 'sat,sun 08:00-20:00=150' (repeatable)",
 			schedule,
@@ -117,6 +122,7 @@ function addBids(program: Command, { context, run }: Registration): void {
 		`${bimetal} bid place --quantity 4 --where model=R640 --length 12h --price 300`,
 		`${bimetal} bid place --length 2d --price 200 --earliest +1d --latest +5d --wait-until +4d`,
 		`${bimetal} bid place --length 8h --price 300 --latest +3d --lower +1d=200 --lower 'sat,sun 00:00-00:00=100'`,
+		`${bimetal} bid place --quantity 10 --length 24h --pieces 2h --price 150 --latest +7d --deadline +8d`,
 	]);
 	const list = bid
 		.command('list')

@@ -21,6 +21,7 @@ export interface BidOptions extends MarketOptions {
 	readonly deadline?: Moment;
 	readonly length: number;
 	readonly price: string;
+	readonly pieces?: number;
 	readonly lower?: readonly ScheduleMoment[];
 	readonly zone?: string;
 	readonly fewer?: boolean;
@@ -32,7 +33,8 @@ export interface BidOptions extends MarketOptions {
 export const placeBid = (context: CliContext, options: BidOptions): Promise<number> =>
 	withMarket(context, options, async client => {
 		const now = Math.floor(context.clock.now() / 1000);
-		const { quantity, server, where, sameAs, attests, length, price, lower, zone, fewer, once } = options;
+		const { quantity, server, where, sameAs, attests, length, price, pieces, lower, zone, fewer, once } =
+			options;
 		const earliest = options.earliest(now);
 		const placed = await client.placeBid({
 			project: await projectOf(client, options),
@@ -45,6 +47,7 @@ export const placeBid = (context: CliContext, options: BidOptions): Promise<numb
 			length,
 			deadline: options.deadline?.(now) ?? null,
 			highest: price,
+			...(pieces !== undefined && { pieces: { shortest: pieces } }),
 			...(lower && { schedule: lower.map(rule => rule(now, zone ?? 'UTC')) }),
 			allOrNothing: !fewer,
 			waitUntil: options.waitUntil?.(now) ?? null,
@@ -112,6 +115,10 @@ function printPlaced(context: CliContext, placed: PlacedView): void {
 		case 'leased':
 			printLine(context, `Leased, as bid ${visible(placed.bid)}:\n`);
 			printLease(context, placed.lease);
+			for (const lease of placed.more ?? []) {
+				printLine(context, '');
+				printLease(context, lease);
+			}
 			return;
 		case 'waiting':
 			printLine(context, `Bid ${visible(placed.bid)} waits; the most that it could cost is held.`);
@@ -140,8 +147,12 @@ const said: Readonly<Record<keyof WhyView['obstacles'], string>> = {
 	'not free': 'are not free then',
 };
 
-function printWhy(context: CliContext, { most, obstacles, cheapest, lastRound }: WhyView): void {
-	printLine(context, `Servers that could be had at once, at most: ${most}. Of the others that are offered`);
+function printWhy(context: CliContext, why: WhyView): void {
+	const { most, seconds, obstacles, cheapest, lastRound } = why;
+	if (seconds !== undefined)
+		printLine(context, `In pieces, ${durationText(seconds)} of servers' time could be had, at most.`);
+	const when = seconds === undefined ? 'at once, at most' : 'at some time';
+	printLine(context, `Servers that could be had ${when}: ${most}. Of the others that are offered`);
 	const rows = Object.entries(obstacles) as [keyof typeof said, number][];
 	if (rows.length === 0) printLine(context, '  none is in the way: there are not more');
 	for (const [obstacle, count] of rows) printLine(context, `  ${count} ${said[obstacle]}`);
@@ -182,10 +193,13 @@ function printBid(context: CliContext, bid: BidView): void {
 		...(attestations.length > 0 ? [['attests', visible(attestations.join(', '))] as const] : []),
 		['begins', `${secondText(earliest)} to ${secondText(latest)}`],
 		['length', durationText(length)],
+		...(bid.pieces
+			? [['pieces', `of at least ${durationText(bid.pieces.shortest)}, on any servers`] as const]
+			: []),
 		['deadline', deadline === null ? 'none' : secondText(deadline)],
 		['up to', `${highest} microcredits a second, ${hourlyText(highest)}`],
 		...(bid.schedule ?? []).map(rule => ['', ruleText(rule)] as const),
 		['waits', bid.waitUntil === null ? 'no' : `until ${secondText(bid.waitUntil)}`],
-		['state', bid.lease === null ? bid.state : visible(`lease ${bid.lease}`)],
+		['state', bid.lease === null ? bid.state : visible(`lease ${(bid.leases ?? [bid.lease]).join(', ')}`)],
 	]);
 }

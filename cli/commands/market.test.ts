@@ -86,6 +86,10 @@ test('offer, bid, lease, and where the credits went', async t => {
 		balance: string;
 	}[];
 	t.is(statement.at(-1)?.balance, '100');
+
+	const inPieces = ['--quantity', '3', '--pieces', '12h', '--deadline', '+1d', '--price', '300'];
+	t.snapshot(plain((await run('blue', 'bid', 'place', ...inPieces, '--length', '25h')).out), 'pieces, lost');
+	t.snapshot(plain((await run('blue', 'bid', 'place', ...inPieces, '--length', '20h')).out), 'pieces');
 });
 
 test('what is not understood or refused is said, with what to do next', async t => {

@@ -14,6 +14,11 @@ export const bidTerms = z.strictObject({
 	servers: z.union([choice, z.strictObject({ sameAs: z.string().min(1).max(128) })]),
 	/** Attestations that each has to be able to give. */
 	attestations: z.array(z.string().min(1).max(64)).max(32),
+	/**
+	 * The servers need not be there at once, nor be the same: `quantity` times `length` seconds in all will do, in leases of one
+	 * server each, none of them shorter than this.
+	 */
+	pieces: z.strictObject({ shortest: z.int().min(1).max(315_360_000) }).optional(),
 	/** It begins at one of these seconds, both included. */
 	earliest: second,
 	latest: second,
@@ -45,6 +50,8 @@ const bid = z.strictObject({
 	hold: z.string().nullable(),
 	/** What it became. */
 	lease: z.string().nullable(),
+	/** In pieces: all that it became, `lease` being the first. */
+	leases: z.array(z.string()).optional(),
 });
 export type Bid = z.output<typeof bid>;
 /** Bids that wait, and those that became leases; one that loses on arrival is not kept. */

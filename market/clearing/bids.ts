@@ -3,6 +3,7 @@ import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
 import type { Choice } from '../calendar/choice.ts';
 import { marketErrors } from '../errors.ts';
 import { tell } from '../event/events.ts';
+import type { ServerKind } from '../index/entry.ts';
 import type { MarketIndex } from '../index/market-index.ts';
 import { type Lease, leases } from '../lease/lease.ts';
 import { reserve } from '../lease/reserve.ts';
@@ -10,17 +11,25 @@ import { holdCredits, releaseHold } from '../ledger/escrow.ts';
 import { checkKey } from '../ledger/post.ts';
 import { type Bid, type BidTerms, bids } from './bid.ts';
 import { type Match, matchQuest } from './match.ts';
+import { matchPieces, type Piece, type PiecesWish } from './pieces.ts';
 import { type Step, stepsOf } from './schedule.ts';
 import { explain, type Why } from './survey.ts';
 import { lastStart, type Wish, walkCandidates } from './walk.ts';
 
 /** What became of a bid. `lost` has changed nothing: the same bid, with the same key, may come again. */
 export type Outcome =
-	| { readonly outcome: 'leased'; readonly bid: string; readonly id: string; readonly lease: Lease }
+	| ({ readonly outcome: 'leased'; readonly bid: string } & Made)
 	| { readonly outcome: 'waiting'; readonly bid: string }
 	/** Asked for again, and over in the meantime. */
 	| { readonly outcome: 'withdrawn' | 'lapsed'; readonly bid: string }
 	| ({ readonly outcome: 'lost' } & Why);
+
+/** The lease that a bid became; in pieces the first one, and the others. */
+export interface Made {
+	readonly id: string;
+	readonly lease: Lease;
+	readonly more?: readonly { readonly id: string; readonly lease: Lease }[];
+}
 
 export interface World {
 	/** Seconds since the epoch. */
@@ -52,13 +61,19 @@ export async function placeBid(
 	const wish = await wishOf(tx, { terms, steps }, now);
 	if (world.inRounds && terms.waitUntil === null)
 		throw marketErrors.BidRefused('Bids are cleared in rounds here: say until when it waits.');
-	const match = world.inRounds ? undefined : matchWish(index, wish);
+	const match = world.inRounds || wish.pieces ? undefined : matchWish(index, wish);
+	const pieces = world.inRounds || !hasPieces(wish) ? [] : matchPieces(index, wish).pieces;
 	const kept = { terms, key, placedAt: now, ...(steps && { steps }) };
 	const id = newId();
 	if (match) {
 		const made = await reserve(tx, { bid: id, project: terms.project, match, length: terms.length }, world);
 		await tx.insert(bids, id, { ...kept, state: 'leased', hold: null, lease: made.id });
 		await tellLease(tx, made, now);
+		return { outcome: 'leased', bid: id, ...made };
+	}
+	if (pieces.length > 0) {
+		const made = await reservePieces(tx, { bid: id, project: terms.project, pieces }, world);
+		await tx.insert(bids, id, { ...kept, state: 'leased', hold: null, ...namesOf(made) });
 		return { outcome: 'leased', bid: id, ...made };
 	}
 	if (terms.waitUntil === null) return { outcome: 'lost', ...explain(index, wish) };
@@ -80,12 +95,54 @@ function stepsFor({ schedule, earliest, latest, highest }: BidTerms, now: number
 const mostCost = ({ highest, quantity, length }: BidTerms): bigint =>
 	BigInt(highest) * BigInt(quantity) * BigInt(length);
 
-/** Leases to a bid that waits, if it is met now; the lease's id. */
-export async function retryBid(tx: Transaction, id: string, world: World): Promise<string | undefined> {
+export const hasPieces = (wish: Wish): wish is PiecesWish => wish.pieces !== undefined;
+
+const namesOf = ({ id, more = [] }: Made): Pick<Bid, 'lease' | 'leases'> => ({
+	lease: id,
+	leases: [id, ...more.map(each => each.id)],
+});
+
+/** A lease for each piece. */
+async function reservePieces(
+	tx: Transaction,
+	{ bid, project, pieces }: { bid: string; project: string; pieces: readonly Piece[] },
+	world: Pick<World, 'now' | 'newId'>,
+): Promise<Made> {
+	const made: { id: string; lease: Lease }[] = [];
+	for (const { match, length } of pieces) {
+		const each = await reserve(tx, { bid, project, match, length }, world);
+		await tellLease(tx, each, world.now);
+		made.push(each);
+	}
+	const [first, ...more] = made;
+	if (!first) throw new Error('a bid that is met by no pieces');
+	return { ...first, more };
+}
+
+/** Leases to a bid that waits, if it is met now; the ids of its leases. `floor`: see `matchPieces`. */
+export async function retryBid(
+	tx: Transaction,
+	id: string,
+	world: World,
+	floor?: ReadonlyMap<ServerKind, number>,
+): Promise<readonly string[]> {
 	const found = await tx.get(bids, id);
-	if (found?.state !== 'waiting' || found.terms.latest < world.now) return undefined;
-	const match = matchWish(world.index, await wishOf(tx, found, world.now));
-	return match && leaseTo(tx, { id, bid: found, match }, world);
+	if (found?.state !== 'waiting' || found.terms.latest < world.now) return [];
+	const wish = await wishOf(tx, found, world.now);
+	if (!hasPieces(wish)) {
+		const match = matchWish(world.index, wish);
+		return match ? [await leaseTo(tx, { id, bid: found, match }, world)] : [];
+	}
+	const { pieces } = matchPieces(world.index, wish, floor);
+	if (pieces.length === 0) return [];
+	if (found.hold === null) throw new Error(`bid ${id} waits and nothing is held for it`);
+	// Each lease has a hold of its own, out of what was held for all.
+	const cause = { kind: 'bid', of: id, note: '' } as const;
+	await releaseHold(tx, { key: `bid/${id}/met`, hold: found.hold, cause }, world.now * 1000);
+	const made = await reservePieces(tx, { bid: id, project: found.terms.project, pieces }, world);
+	const { lease, leases: names = [] } = namesOf(made);
+	await tx.put(bids, id, { ...found, state: 'leased', hold: null, lease, leases: names });
+	return names;
 }
 
 /** Makes a bid that waits a lease. `price`: see `reserve`. */
@@ -172,12 +229,22 @@ async function findPlaced(tx: Transaction, key: string, terms: BidTerms): Promis
 	const { state, lease: id } = before.document;
 	if (state !== 'leased' || id === null)
 		return { outcome: state === 'leased' ? 'waiting' : state, bid: before.id };
-	const lease = await tx.get(leases, id);
-	if (!lease) throw new Error(`bid ${before.id} became lease ${id}, which is not there`);
-	return { outcome: 'leased', bid: before.id, id, lease };
+	const made: { id: string; lease: Lease }[] = [];
+	for (const each of before.document.leases ?? [id]) {
+		const lease = await tx.get(leases, each);
+		if (!lease) throw new Error(`bid ${before.id} became lease ${each}, which is not there`);
+		made.push({ id: each, lease });
+	}
+	const [first, ...more] = made;
+	if (!first) throw new Error(`bid ${before.id} became no lease`);
+	return { outcome: 'leased', bid: before.id, ...first, ...(before.document.leases && { more }) };
 }
 
-function checkTimes({ earliest, latest, length, deadline, waitUntil }: BidTerms, now: number): void {
+function checkTimes(terms: BidTerms, now: number): void {
+	const { earliest, latest, quantity, deadline, waitUntil, pieces } = terms;
+	const length = pieces?.shortest ?? terms.length;
+	if (length > quantity * terms.length)
+		throw marketErrors.BidRefused('Its shortest piece is longer than all that it asks for.');
 	if (latest < now) throw marketErrors.BidRefused('The last second at which it could begin is past.');
 	if (latest < earliest)
 		throw marketErrors.BidRefused('It cannot begin before it begins: latest is before earliest.');

@@ -4,7 +4,8 @@ import type { Store } from '../../common/store/store.ts';
 import { isChosen } from '../calendar/choice.ts';
 import type { MarketIndex } from '../index/market-index.ts';
 import { bids } from './bid.ts';
-import { retryBid, type World, wishOf } from './bids.ts';
+import { hasPieces, retryBid, type World, wishOf } from './bids.ts';
+import { couldHave } from './pieces.ts';
 import { walkCandidates } from './walk.ts';
 
 export interface MatcherDeps {
@@ -66,8 +67,7 @@ export function createMatcher({ store, index, world, onLease, clock, logger }: M
 				});
 				for (const id of hopeful) {
 					if (isClosed) return;
-					const lease = await store.transact(tx => retryBid(tx, id, world()));
-					if (lease !== undefined) onLease(lease);
+					for (const lease of await store.transact(tx => retryBid(tx, id, world()))) onLease(lease);
 				}
 			}
 		} catch (fault) {
@@ -87,8 +87,10 @@ export function createMatcher({ store, index, world, onLease, clock, logger }: M
 			const kind = index.server(name)?.kind;
 			return kind !== undefined && isChosen(name, kind, wish.servers);
 		});
+		const ofThese = { ...wish, servers: { names: right } };
+		if (hasPieces(ofThese)) return couldHave(index, ofThese);
 		let isMet = false;
-		walkCandidates(index, { ...wish, servers: { names: right } }, () => {
+		walkCandidates(index, ofThese, () => {
 			isMet = true;
 			return false;
 		});

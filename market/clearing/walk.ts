@@ -9,7 +9,15 @@ import { eachAffordable, limitAt, type Step } from './schedule.ts';
 /** What a bid asks for, its servers chosen and its window cut to what is to come. */
 export type Wish = Pick<
 	BidTerms,
-	'project' | 'quantity' | 'attestations' | 'earliest' | 'latest' | 'length' | 'deadline' | 'allOrNothing'
+	| 'project'
+	| 'quantity'
+	| 'attestations'
+	| 'earliest'
+	| 'latest'
+	| 'length'
+	| 'deadline'
+	| 'allOrNothing'
+	| 'pieces'
 > & {
 	readonly servers: Choice;
 	/** The most that it would pay at any start. */
@@ -34,17 +42,29 @@ export function walkCandidates(
 ): void {
 	const last = lastStart(wish);
 	if (last < wish.earliest) return;
-	const visitSlot = (slot: Slot): boolean => {
-		if (slot.offer.price > wish.highest) return false;
+	const times = { earliest: wish.earliest, latest: last, length: wish.length };
+	walkSlots(index, wish, times, slot => {
 		if (!isOpenTo(slot.offer, wish)) return true;
 		return visitStarts(slot, wish, last, visit);
-	};
+	});
+}
+
+/**
+ * Visits the slots of the right hardware that are not too dear, in the same order; those may be left out of which no server is
+ * free for `length` seconds on end from a second on that is between `earliest` and `latest`.
+ */
+export function walkSlots(
+	index: MarketIndex,
+	wish: Wish,
+	times: { readonly earliest: number; readonly latest: number; readonly length: number },
+	visit: (slot: Slot) => boolean,
+): void {
+	const visitSlot = (slot: Slot): boolean => slot.offer.price <= wish.highest && visit(slot);
 	if ('names' in wish.servers) {
 		namedSlots(index, wish, wish.servers.names).every(visitSlot);
 		return;
 	}
 	const lanes = [...index.kinds].filter(kind => isOfKind(wish, kind)).map(({ lane }) => lane);
-	const times = { earliest: wish.earliest, latest: last, length: wish.length };
 	const skip = (block: Block): boolean => !mayFit(block, times);
 	walkLanes(lanes, { skip, isPast: ({ offer }) => offer.price > wish.highest }, visitSlot);
 }
@@ -63,11 +83,12 @@ export const lastStart = ({ latest, length, deadline }: Wish): number =>
 	deadline === null ? latest : Math.min(latest, deadline - length);
 
 /** Whether its terms let the bid's project have it for so long. */
-export const isOpenTo = ({ document }: IndexedOffer, { project, length }: Wish): boolean =>
-	length >= document.shortest &&
-	length <= document.longest &&
-	document.project !== project &&
-	(document.to === null || document.to.includes(project));
+export const isOpenTo = (offer: IndexedOffer, wish: Wish): boolean =>
+	wish.length >= offer.document.shortest && wish.length <= offer.document.longest && isFor(offer, wish);
+
+/** Whether its terms let the bid's project have it. */
+export const isFor = ({ document }: IndexedOffer, { project }: Wish): boolean =>
+	document.project !== project && (document.to === null || document.to.includes(project));
 
 function visitStarts(
 	{ offer, server }: Slot,

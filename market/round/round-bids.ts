@@ -10,6 +10,8 @@ export async function bidsOfRound(tx: ReadTransaction, index: MarketIndex, now: 
 	const kindsOf = kindsFinder(index);
 	const found: RoundBid[] = [];
 	for (const { id, document } of index.waiting) {
+		// These have what is left: see rounds.ts.
+		if (document.terms.pieces) continue;
 		const wish = await wishOf(tx, document, now);
 		const last = lastStart(wish);
 		const kinds = kindsOf(wish);

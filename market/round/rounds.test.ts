@@ -44,6 +44,10 @@ test('bids wait for a round, pay its price, and are told why they lost', async t
 	const low = await place('k4', { highest: '3' });
 	const gone = await place('k5', { highest: '20' });
 	await ok('POST', `/v1/bids/${gone}/withdraw`, {}, 'bob');
+	// In pieces there is time left after those leases, at the round's price.
+	const pieces = { latest: at + 200, length: 150, pieces: { shortest: 50 } };
+	const short = await place('k6', { ...pieces, highest: '5' });
+	const whole = await place('k7', { ...pieces, highest: '7' });
 	t.deepEqual((await ok('GET', '/v1/leases', undefined, 'bob')).leases, []);
 	await pass(firstRound - now);
 
@@ -57,6 +61,11 @@ test('bids wait for a round, pay its price, and are told why they lost', async t
 		t.is(state, 'leased');
 		t.like(await ok('GET', `/v1/leases/${lease}`, undefined, 'bob'), { cost: '0.0006', start: at });
 	}
+	t.like(await ok('GET', `/v1/bids/${short}`, undefined, 'bob'), { state: 'waiting' });
+	const { leases: parts } = await ok('GET', `/v1/bids/${whole}`, undefined, 'bob');
+	t.is((parts as string[]).length, 1);
+	const part = await ok('GET', `/v1/leases/${(parts as string[])[0]}`, undefined, 'bob');
+	t.like(part, { start: at + 100, end: at + 250, cost: '0.0009' });
 	const why = async (id: string) => (await ok('GET', `/v1/bids/${id}/why`, undefined, 'root')).lastRound;
 	t.deepEqual(await why(low), { at: firstRound, reason: 'price', price: '6' });
 	t.deepEqual(await why(last), { at: firstRound, reason: 'room', price: '6' });

@@ -2,7 +2,8 @@ import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { Store, Transaction } from '../../common/store/store.ts';
 import { bids } from '../clearing/bid.ts';
-import { leaseTo } from '../clearing/bids.ts';
+import { leaseTo, retryBid } from '../clearing/bids.ts';
+import type { ServerKind } from '../index/entry.ts';
 import type { MarketIndex } from '../index/market-index.ts';
 import { type Cleared, clearPool } from './clear.ts';
 import { type Award, type Pool, poolsOf } from './pool.ts';
@@ -82,6 +83,7 @@ export function createRounds(deps: RoundsDeps): Rounds {
 				for (let from = 0; from < awards.length && !isClosed; from += sliceSize)
 					overtaken += await write(awards.slice(from, from + sliceSize), price);
 			}
+			await leasePieces(cleared);
 			losses = lossesOf(cleared, at);
 			await record({ at, pools: cleared.map(([pool, each]) => viewOf(pool, each)), overtaken });
 			onChange();
@@ -128,6 +130,23 @@ export function createRounds(deps: RoundsDeps): Rounds {
 		}));
 		const of = { id: bid.id, bid: document, match: { start, taken }, price };
 		return leaseTo(tx, of, { now: second(), newId });
+	}
+
+	/** Bids in pieces have what the round has left, dearest first, and pay no less than it cost the others. */
+	async function leasePieces(cleared: readonly (readonly [Pool, Cleared])[]): Promise<void> {
+		const floor = new Map<ServerKind, number>();
+		for (const [{ lanes }, { price }] of cleared) {
+			if (price === undefined) continue;
+			for (const kind of lanes.keys()) floor.set(kind, price);
+		}
+		const waiting = await store.read(async () =>
+			index.waiting.filter(({ document }) => document.terms.pieces).map(({ id }) => id),
+		);
+		for (const id of waiting) {
+			if (isClosed) return;
+			const made = await store.transact(tx => retryBid(tx, id, { now: second(), newId, index }, floor));
+			for (const lease of made) onLease(lease);
+		}
 	}
 
 	async function record(round: Round): Promise<void> {

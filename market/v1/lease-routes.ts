@@ -77,11 +77,17 @@ export const leaseRoutes = (): readonly MarketRoute[] => [
 		verb: async (tx, { key, ...bid }, world) => {
 			const outcome = await placeBid(tx, { key, bid }, world);
 			if (outcome.outcome !== 'leased') return outcome;
-			const { bid: of, id, lease } = outcome;
-			return { outcome: 'leased' as const, bid: of, lease: viewLease(id, lease) };
+			const { bid: of, id, lease, more } = outcome;
+			return {
+				outcome: 'leased' as const,
+				bid: of,
+				lease: viewLease(id, lease),
+				...(more && { more: more.map(each => viewLease(each.id, each.lease)) }),
+			};
 		},
 		after: (outcome, { driver, deadlines }) => {
-			if (outcome.outcome === 'leased') driver.wake(outcome.lease.id);
+			if (outcome.outcome === 'leased')
+				for (const { id } of [outcome.lease, ...(outcome.more ?? [])]) driver.wake(id);
 			if (outcome.outcome === 'waiting') deadlines.bid(outcome.bid);
 			return outcome;
 		},

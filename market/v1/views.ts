@@ -44,6 +44,8 @@ export const bid = z.strictObject({
 	state: z.enum(['waiting', 'leased', 'withdrawn', 'lapsed']),
 	placedAt: second,
 	lease: z.string().nullable(),
+	/** In pieces: all that it became. */
+	leases: z.array(z.string()).optional(),
 });
 export const bids = z.strictObject({ bids: z.array(bid), next });
 
@@ -82,8 +84,10 @@ const obstacle = z.enum([
 	'not free',
 ]);
 const whyShape = {
-	/** Servers that could be had at once, at most. */
+	/** Servers that could be had at once, at most; for a bid in pieces, at some time. */
 	most: z.int(),
+	/** For a bid in pieces: server-seconds that could be had, at most. */
+	seconds: z.int().optional(),
 	/** How many offered servers each obstacle kept out; only the first one that applies is counted. */
 	obstacles: z.partialRecord(obstacle, z.int()),
 	/** The least price of what is right but for its price. */
@@ -98,7 +102,13 @@ export const why = z.strictObject({
 });
 /** What became of a bid that was placed. */
 export const placed = z.discriminatedUnion('outcome', [
-	z.strictObject({ outcome: z.literal('leased'), bid: z.string(), lease }),
+	/** In pieces, there can be more leases. */
+	z.strictObject({
+		outcome: z.literal('leased'),
+		bid: z.string(),
+		lease,
+		more: z.array(lease).optional(),
+	}),
 	z.strictObject({ outcome: z.literal('waiting'), bid: z.string() }),
 	z.strictObject({ outcome: z.enum(['withdrawn', 'lapsed']), bid: z.string() }),
 	z.strictObject({ outcome: z.literal('lost'), ...whyShape }),
