@@ -46,6 +46,8 @@ export interface MarketClient {
 		of: { readonly amount: string; readonly key: string; readonly note: string; readonly to?: string },
 	): Promise<z.output<typeof views.account>>;
 	prices(): Promise<z.output<typeof views.prices>['days']>;
+	/** From one second to another, today when absent. */
+	guides(within?: { readonly from?: number; readonly to?: number }): Promise<z.output<typeof views.guides>>;
 	/** `step` in seconds. */
 	calendar(of: {
 		readonly from: number;
@@ -109,6 +111,7 @@ export function createMarketClient(options: MarketClientOptions): MarketClient {
 			all(views.statement, at`/v1/credits/${project}/statement`, {}, ({ lines }) => lines),
 		moveCredits: (project, move, of) => call(views.account, 'POST', at`/v1/credits/${project}/${move}`, of),
 		prices: async () => (await call(views.prices, 'GET', '/v1/prices')).days,
+		guides: (within = {}) => call(views.guides, 'GET', query('/v1/prices/guide', within)),
 		calendar: async of => (await call(views.calendar, 'GET', query('/v1/calendar', of))).parts,
 		serverCalendar: (server, within) =>
 			call(views.serverCalendar, 'GET', query(at`/v1/calendar/${server}`, within)),

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { BidOptions } from '../commands/bids.ts';
-import type { CalendarOptions } from '../commands/market-calendar.ts';
+import type { CalendarOptions, PricesOptions } from '../commands/market-calendar.ts';
 import type { OfferOptions } from '../commands/offers.ts';
 import { commandName } from '../context.ts';
 import type { MarketOptions } from '../market/market-connection.ts';
@@ -252,6 +252,8 @@ function addCalendar(program: Command, { context, run }: Registration): void {
 	const prices = program
 		.command('prices')
 		.description('Show what was leased in the last 30 days, and for how much')
-		.action(run(async (options: MarketOptions) => (await load()).showPrices(context, options)));
-	withExamples(withMarket(prices, ofProject), [`${bimetal} prices`]);
+		.option('--guide', 'what servers of each kind are worth instead, by a rule that is said')
+		.option('--days <n>', 'so many days of guide prices', positiveInteger, 1)
+		.action(run(async (options: PricesOptions) => (await load()).showPrices(context, options)));
+	withExamples(withMarket(prices, ofProject), [`${bimetal} prices`, `${bimetal} prices --guide --days 30`]);
 }

@@ -38,9 +38,47 @@ export const showCalendar = (
 		return 0;
 	});
 
+export interface PricesOptions extends MarketOptions {
+	readonly guide?: boolean;
+	readonly days: number;
+}
+
+/** `bimetal prices --guide` */
+async function showGuides(context: CliContext, options: PricesOptions): Promise<number> {
+	return withMarket(context, options, async client => {
+		const now = Math.floor(context.clock.now() / 1000);
+		const answer = await client.guides({ from: Math.max(0, now - (options.days - 1) * day) });
+		const { rule, guides } = answer;
+		if (options.json) printJson(context, answer);
+		else if (guides.length === 0)
+			printLine(context, 'Nothing was leased on days before: there is no guide price.');
+		else {
+			await printTable(
+				context,
+				['DAY', 'SERVERS', 'GUIDE', 'A SECOND', 'OF DAYS'],
+				guides.map(({ day: at, properties, price, days }) => [
+					dayText(at),
+					visible(kindText(properties)),
+					hourlyText(price),
+					price,
+					String(days),
+				]),
+			);
+			printLine(context, `\nA guide price is ${rule}.`);
+		}
+		return 0;
+	});
+}
+
+const kindText = (properties: Readonly<Record<string, unknown>>): string =>
+	Object.entries(properties)
+		.map(([name, value]) => `${name}=${value}`)
+		.join(' ');
+
 /** `bimetal prices` */
-export const showPrices = (context: CliContext, options: MarketOptions): Promise<number> =>
-	withMarket(context, options, async client => {
+export const showPrices = async (context: CliContext, options: PricesOptions): Promise<number> => {
+	if (options.guide) return showGuides(context, options);
+	return withMarket(context, options, async client => {
 		const days = await client.prices();
 		if (options.json) printJson(context, { days });
 		else if (days.length === 0) printLine(context, 'Nothing was leased in the last 30 days.');
@@ -50,17 +88,14 @@ export const showPrices = (context: CliContext, options: MarketOptions): Promise
 				['DAY', 'SERVERS', 'LEASED', 'MEAN', 'LEAST', 'MOST', 'LAST'],
 				days.map(({ day: at, properties, servers, mean, least, most, last }) => [
 					dayText(at),
-					visible(
-						Object.entries(properties)
-							.map(([name, value]) => `${name}=${value}`)
-							.join(' '),
-					),
+					visible(kindText(properties)),
 					String(servers),
 					...[mean, least, most, last].map(hourlyText),
 				]),
 			);
 		return 0;
 	});
+};
 
 const dayText = (at: number): string => new Date(at * 1000).toISOString().slice(0, 10);
 

@@ -28,7 +28,8 @@ export type Traded = z.output<typeof traded>;
 /** What was leased on a day, and for how much; by the day and the kind. */
 const history = defineCollection('price-history', traded);
 
-const goods = (properties: Server['properties']): string =>
+/** What a kind of servers is known by: those of the same properties are the same goods. */
+export const goods = (properties: Server['properties']): string =>
 	hash('sha256', JSON.stringify(Object.entries(properties).sort(([a], [b]) => byText(a, b)))).slice(0, 32);
 
 const dayId = (start: number, of: string): string => `${String(start).padStart(12, '0')}/${of}`;

@@ -7,6 +7,7 @@ import { leasedSpans, spansWithin } from '../calendar/span.ts';
 import { listPage } from '../core/pages.ts';
 import { listEvents } from '../event/events.ts';
 import type { MarketDeps } from '../market-deps.ts';
+import { firstTradeFor, guideRule, guidesOf } from '../price/guide.ts';
 import { listTrades } from '../price/history.ts';
 import { mostParts, occupancyOf } from '../price/occupancy.ts';
 import { rounds } from '../round/round.ts';
@@ -33,6 +34,19 @@ export const calendarRoutes = (): readonly MarketRoute[] => [
 					mean: (BigInt(cost) / BigInt(each.seconds)).toString(),
 				})),
 			};
+		},
+	}),
+	reads({
+		path: '/prices/guide',
+		action: 'price.list',
+		summary: 'The guide price of each kind of servers, today or on days before; 92 days at once at most',
+		body: { from: second.optional(), to: second.optional() },
+		answer: views.guides,
+		verb: async (tx, { to = Number.MAX_SAFE_INTEGER, from }, { now }) => {
+			const last = Math.min(to, now);
+			const first = Math.max(from ?? last, last - 92 * day);
+			const trades = await listTrades(tx, { from: firstTradeFor(first), to: last });
+			return { rule: guideRule, guides: guidesOf(trades, { from: first, to: last }) };
 		},
 	}),
 	reads({

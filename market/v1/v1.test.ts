@@ -53,6 +53,13 @@ test('from an offer to a lease that is over, as programs see it', async t => {
 	const { leases } = await ok('GET', '/v1/leases?project=blue&all=true', undefined, 'bob');
 	t.is((leases as object[]).length, 1);
 	t.like(await ok('GET', '/v1/prices'), { days: [{ servers: 2, mean: '3', least: '3', seconds: '200' }] });
+	// A day's guide price comes from days before it.
+	const guide = () => ok('GET', '/v1/prices/guide');
+	t.like(await guide(), { guides: [] });
+	await pass(86_400);
+	t.like(await guide(), { guides: [{ price: '3', days: 1, seconds: '200' }] });
+	const history = await ok('GET', `/v1/prices/guide?from=${now}`);
+	t.deepEqual(history, await guide(), 'there was none the day before');
 	t.deepEqual(await store.read(checkBook), []);
 });
 

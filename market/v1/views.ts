@@ -154,6 +154,22 @@ export const prices = z.strictObject({
 	),
 });
 
+export const guides = z.strictObject({
+	/** How they come about. */
+	rule: z.string(),
+	guides: z.array(
+		z.strictObject({
+			day: second,
+			properties: z.record(z.string(), value),
+			/** Microcredits for a second. */
+			price: priceText,
+			/** How many days it comes from, and the server-seconds that were leased on them. */
+			days: z.int(),
+			seconds: z.string(),
+		}),
+	),
+});
+
 export const calendar = z.strictObject({
 	parts: z.array(z.strictObject({ start: second, end: second, offered: z.int(), leased: z.int() })),
 });
