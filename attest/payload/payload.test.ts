@@ -75,8 +75,8 @@ test('the tenant verifies, releases once, and the node opens it after its next g
 	const another = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey;
 	const nodeKey = another.export({ type: 'spki', format: 'der' }).toString('base64');
 	t.like(await put(bench, admission, { ...release, nodeKey }), { status: 409, body: { code: 'KeysDiffer' } });
-	const put1 = await put(bench, admission, release);
-	t.like(put1, { status: 200, body: { releasedBy: 'alice', deliveredAt: null } });
+	const kept = await put(bench, admission, release);
+	t.like(kept, { status: 200, body: { releasedBy: 'alice', deliveredAt: null } });
 
 	// Set once: whoever comes later, though it be an administrator, exchanges neither half (CVE-2021-43310).
 	const second = preparePayload(file, expected, Buffer.from('mine')).release;
@@ -92,15 +92,15 @@ test('the tenant verifies, releases once, and the node opens it after its next g
 	const { body } = await node.round({ wantsPayload: true });
 	t.is(await openOnNode(node, body), secret.toString());
 	t.is(openHere(node, body).toString(), secret.toString());
-	const path1 = `/verifier/v1/admissions/${admission}/payload`;
-	t.like(await bench.ok('GET', path1, undefined, 'alice'), {
+	const shownAt = `/verifier/v1/admissions/${admission}/payload`;
+	t.like(await bench.ok('GET', shownAt, undefined, 'alice'), {
 		deliveredAt: bench.clock.now(),
 		size: secret.length + 48,
 	});
 	// Asked for again, as after an answer that was lost: the same, and the first time stands.
 	bench.clock.advance(1000);
 	t.is(await openOnNode(node, (await node.round({ wantsPayload: true })).body), secret.toString());
-	t.like(await bench.ok('GET', path1, undefined, 'alice'), { deliveredAt: bench.clock.now() - 1000 });
+	t.like(await bench.ok('GET', shownAt, undefined, 'alice'), { deliveredAt: bench.clock.now() - 1000 });
 });
 
 test('trap: a reboot, an end, a revocation: the payload is gone, and none is taken for what is over', async t => {

@@ -5,6 +5,7 @@ import ava from 'ava';
 import { testNeeding } from '../../test/debian/test-needing.ts';
 import { answerTo, fingerprintOf, makeKey, shownKeys, trustOf } from '../agent.fixture.ts';
 import { startAttest } from '../attest.fixture.ts';
+import { registrations } from '../model/registration.ts';
 import { EK, startSoftwareTpm } from '../tpm/software-tpm.fixture.ts';
 
 const test = testNeeding('swtpm', 'swtpm-tools', 'tpm2-tools', 'gnutls-bin');
@@ -130,16 +131,34 @@ test('trap: an attestation key of another TPM is never proven by this one', asyn
 	await t.throwsAsync(answerTo(other, begun), { message: /tpm2_activatecredential/ });
 });
 
-test('what waits for an answer is bounded, and makes room when its time is over', async t => {
+test('what waits for an answer is bounded, and the oldest makes room: nobody keeps a node out by filling its places', async t => {
 	const tpm = await startSoftwareTpm(t);
 	const bench = await startAttest(t, { trust: trustOf(tpm) });
 	await makeKey(tpm);
 	await bench.ok('PUT', NODE, { fingerprint: await fingerprintOf(tpm) }, 'root');
 	const shown = { node: 'n1', ...(await shownKeys(tpm)) };
-	for (let count = 0; count < 8; count++) await bench.ok('POST', BEGIN, shown);
-	t.like(await bench.call('POST', BEGIN, shown), { status: 429, body: { code: 'TooMany' } });
+	const pushedOut = await bench.ok('POST', BEGIN, shown);
+	for (let count = 0; count < 64; count++) {
+		bench.clock.advance(1);
+		await bench.ok('POST', BEGIN, shown);
+	}
+	t.is(await bench.store.read(tx => tx.count(registrations)), 64);
+	// The node comes after all of them, and a few more come after it.
+	bench.clock.advance(1);
+	const own = await bench.ok('POST', BEGIN, shown);
+	for (let count = 0; count < 3; count++) {
+		bench.clock.advance(1);
+		await bench.ok('POST', BEGIN, shown);
+	}
+	const activation = (id: unknown) => `/registrar/v1/agent/registrations/${String(id)}/activation`;
+	const late = await bench.call('POST', activation(pushedOut.registration), { proof: '0'.repeat(64) });
+	t.like(late, { status: 403, body: { code: 'ActivationRefused' } });
+	const proof = await answerTo(tpm, own);
+	t.like(await bench.ok('POST', activation(own.registration), { proof }), { state: 'active' });
 	bench.clock.advance(120_000);
 	await bench.ok('POST', BEGIN, shown);
+	// What was too late is gone: the active one and the one that waits now.
+	t.is(await bench.store.read(tx => tx.count(registrations)), 2);
 	const padded = Buffer.concat([Buffer.from(shown.ekCertificate, 'base64'), Buffer.alloc(100, 0xff)]);
 	await bench.ok('POST', BEGIN, { ...shown, ekCertificate: padded.toString('base64') });
 	padded[padded.length - 1] = 1;

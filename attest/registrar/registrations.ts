@@ -7,8 +7,12 @@ import type { World } from '../world.ts';
 
 /** Milliseconds in which a credential must be answered: a TPM takes one second, an agent's shell a few. */
 export const answerWithin = 120_000;
-/** Of one node, at once. */
-const mostPending = 8;
+/**
+ * Of one node, at once. Whoever has a node's public keys can begin registrations for it: the oldest makes room for the
+ * newest, so that they would have to begin so many within the second or two that its TPM takes, again and again. Were the
+ * newest refused, a few calls every two minutes would keep a node out.
+ */
+const mostPending = 64;
 /** Of one node; older ones are forgotten. */
 const endedKept = 20;
 
@@ -33,7 +37,7 @@ export function assertEnrolled(node: string, enrolled: string, shown: string): v
 		);
 }
 
-/** Records keys that wait for the TPM's answer. What is active stays active meanwhile. @throws TooMany */
+/** Records keys that wait for the TPM's answer. What is active stays active meanwhile. */
 export async function beginRegistration(
 	tx: Transaction,
 	{ id, claim, proof }: { readonly id: string; readonly claim: Claim; readonly proof: string },
@@ -42,15 +46,11 @@ export async function beginRegistration(
 	const { node } = claim;
 	assertEnrolled(node, await enrolledKey(tx, node), claim.fingerprint);
 	const pending = await tx.list(registrations, { where: { index: 'pending', equals: node } });
-	let count = 0;
-	for (const { id: old, document } of pending) {
-		if (document.state === 'pending' && document.until > now) count++;
-		else await tx.delete(registrations, old);
+	const newestFirst = pending.sort((a, b) => b.document.askedAt - a.document.askedAt);
+	for (const [index, { id: old, document }] of newestFirst.entries()) {
+		const waits = document.state === 'pending' && document.until > now;
+		if (!waits || index >= mostPending - 1) await tx.delete(registrations, old);
 	}
-	if (count >= mostPending)
-		throw attestErrors.TooMany(`${count} registrations of node ${node} wait for an answer.`, {
-			retryAfterSeconds: answerWithin / 1000,
-		});
 	await tx.insert(registrations, id, {
 		state: 'pending',
 		...claim,
