@@ -1,5 +1,6 @@
 // Nodes are provisioned at a real hil, with switches and BMCs in memory: what is done to them, in which order, and undone.
 import test from 'ava';
+import { until } from '../../test/visitor.ts';
 import { createMemoryNetwork } from '../boot/memory-network.fixture.ts';
 import { provisionerErrors } from '../errors.ts';
 import { startProvisioner } from '../provisioner.fixture.ts';
@@ -286,6 +287,71 @@ test('a node is suspended: saved and free; it is resumed on another one of its k
 	t.like(await provisioner.ok('GET', '/v1/disks/n1'), { node: 'n2', resumesOn: null });
 	t.is((await provisioner.call('DELETE', '/v1/disks/n1')).status, 409);
 	t.is(network.served.size, 1);
+});
+
+test('a node with two NICs is moved, suspended and resumed by both', async t => {
+	const { hil, provisioner, network, second, port, over, comesUp, letTimePass } = await startNodeBench(t);
+	comesUp();
+	await hil.ok('PUT', '/v0/project/blue');
+	await hil.ok('PUT', '/v0/network/boot2', { owner: 'admin', access: '', net_id: '501' });
+	// n1 has its second one in port 3, n2 in port 4.
+	for (const [index, node] of ['n1', 'n2'].entries()) {
+		const at = `/v0/switch/tor/port/gi1/0/${index + 3}`;
+		await hil.ok('PUT', `/v0/node/${node}/nic/eth1`, { macaddr: `02:00:00:00:00:0${'ab'[index]}` });
+		await hil.ok('PUT', at);
+		await hil.ok('POST', `${at}/connect_nic`, { node, nic: 'eth1' });
+	}
+	const nics = [
+		{ nic: 'eth0', network: 'boot' },
+		{ nic: 'eth1', network: 'boot2' },
+	];
+	const done = async (path: string, body: object, who?: string): Promise<void> => {
+		const ended = await over((await provisioner.ok('POST', path, body, who)).id, 'root');
+		t.is(ended.status, 'DONE', JSON.stringify(ended));
+	};
+	const isServedBy = async (node: string, ports: readonly number[]): Promise<void> => {
+		t.like(await provisioner.ok('GET', `/v1/nodes/${node}`, undefined, 'root'), { node, nics });
+		t.deepEqual(
+			ports.map(each => port(each).native),
+			[500, 501],
+		);
+		const [one, other, ...more] = [network, second].flatMap(at => [...at.served.values()]);
+		t.deepEqual(more, []);
+		t.truthy(one);
+		t.deepEqual(
+			{ ...other, addresses: [] },
+			{ ...one, addresses: [] },
+			'the same disk behind the same secret',
+		);
+		const macs = [network, second].flatMap(at => [...at.entries.keys()]);
+		const last = Number(node.slice(1));
+		t.deepEqual(macs, [`02:00:00:00:00:0${last}`, `02:00:00:00:00:0${'_ab'[last]}`]);
+		for (const [index, at] of [network, second].entries())
+			t.deepEqual(
+				[...at.entries.values()].flatMap(({ paths }) => paths.map(({ mac }) => mac)),
+				[macs[1 - index]],
+			);
+	};
+	await done('/v1/nodes/n1/provision', { project: 'red', image: 'debian', nics });
+	await isServedBy('n1', [1, 3]);
+	const secret = () => [...network.served.values()][0]?.chap.password;
+	const before = secret();
+	await done('/v1/nodes/n1/move', { project: 'blue' }, 'carol');
+	await isServedBy('n1', [1, 3]);
+	t.not(secret(), before);
+
+	await hil.ok('POST', '/v0/project/red/detach_node', { node: 'n2' });
+	const { id } = await provisioner.ok('POST', '/v1/nodes/n1/suspend', {}, 'bob');
+	const stop = letTimePass();
+	const ended = await until(
+		() => provisioner.ok('GET', `/v1/operations/${id}`, undefined, 'bob'),
+		({ endedAt }) => endedAt !== null,
+	).finally(stop);
+	t.is(ended.status, 'DONE', JSON.stringify(ended));
+	for (const at of [network, second]) t.is(at.entries.size + at.served.size, 0);
+	for (const each of [1, 3]) t.deepEqual(port(each), { native: null, tagged: [] });
+	await done('/v1/disks/n1/resume', { node: 'n2' }, 'bob');
+	await isServedBy('n2', [2, 4]);
 });
 
 test('when a node has fetched its configuration stands with the operation that has booted it last', async t => {
