@@ -19,3 +19,25 @@ export async function processorTime(run: string): Promise<number> {
 	}
 	return seconds;
 }
+
+/** Seconds for which the machine's processors have worked since its start, for whomever: `cpu` of /proc/stat (proc(5)). */
+export function machineTime(stat = readFileSync('/proc/stat', 'latin1')): number {
+	const [, line = ''] = /^cpu +(.*)$/m.exec(stat) ?? [];
+	// What guests take is in the first two already.
+	const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = line.split(' ').map(Number);
+	return (user + nice + system + irq + softirq + steal) / ticks;
+}
+
+/**
+ * Seconds that processors need for `used` seconds of work, where others worked for `others` seconds of the `wall` that it took:
+ * what those have had was not there for us.
+ */
+export function timeExplained(of: {
+	readonly used: number;
+	readonly others: number;
+	readonly wall: number;
+	readonly processors: number;
+}): number {
+	const { used, others, wall, processors } = of;
+	return used / (processors - Math.max(0, others) / wall);
+}

@@ -2,19 +2,21 @@ import { availableParallelism } from 'node:os';
 import type { BenchCase, Side } from '../harness/bench-case.ts';
 import type { BootLab } from './boot-lab.ts';
 import { bootFromNetwork } from './network-boot.ts';
-import { processorTime } from './processor-time.ts';
+import { machineTime, processorTime, timeExplained } from './processor-time.ts';
 
 /** Boots that are begun at once, until the last of them is up. */
 async function storm(lab: BootLab, count: number) {
 	const before = await processorTime(lab.run);
+	const machineBefore = machineTime();
 	const began = performance.now();
 	const nodes = await Promise.all(Array.from({ length: count }, (_, node) => bootFromNetwork(lab, node)));
 	try {
 		await Promise.all(nodes.map(({ up }) => up));
 		const wall = (performance.now() - began) / 1000;
+		const machine = machineTime() - machineBefore;
 		const used = (await processorTime(lab.run)) - before;
 		await Promise.all(nodes.map(node => node.provisioned()));
-		return { wall, used };
+		return { wall, used, others: machine - used };
 	} finally {
 		for (const node of nodes) await node.end();
 	}
@@ -29,10 +31,11 @@ export function stormCase(lab: () => Promise<BootLab>, many: number): BenchCase 
 			if (count === 1) alone = (await storm(await lab(), 1)).wall;
 		},
 		async round() {
-			const { wall, used } = await storm(await lab(), count);
+			const { wall, used, others } = await storm(await lab(), count);
 			if (count === 1) alone = wall;
 			// No faster than one of them is, and than the processors can do the work.
-			const explained = Math.max(alone, used / availableParallelism());
+			const processors = availableParallelism();
+			const explained = Math.max(alone, timeExplained({ used, others, wall, processors }));
 			return {
 				'': wall,
 				'processor time of each': used / count,
