@@ -3,6 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { z } from 'zod';
+import { systemClock } from '../common/clock.ts';
+import { startBroker } from '../common/events/broker.ts';
+import { connectEvents } from '../common/events/bus.ts';
 import { silentLogger } from '../common/log/logger.ts';
 import { startPostgres } from '../common/store/postgres-server.fixture.ts';
 import { startHil } from '../hil/hil.fixture.ts';
@@ -26,7 +30,37 @@ hil: { url: "${hil}", username: root, password: hil.password }
 ${more}`;
 	await writeFile(file, text);
 	await writeFile(path.join(folder, 'hil.password'), 'root\n', { mode: 0o600 });
+	await writeFile(path.join(folder, 'broker.password'), `${brokerPassword}\n`, { mode: 0o600 });
 	return file;
+}
+
+const brokerPassword = 'of the tests, and of no use elsewhere';
+
+/** A broker that takes what the market may publish, the setting for it, and the first message to some topics. */
+async function someBroker(t: ExecutionContext) {
+	const [password, topics] = [brokerPassword, ['bimetal/market/#']];
+	const broker = await startBroker({
+		host: '127.0.0.1',
+		port: 0,
+		users: [
+			{ name: 'market', password, publish: topics, subscribe: [] },
+			{ name: 'reader', password, publish: [], subscribe: topics },
+		],
+	});
+	t.teardown(() => broker.close());
+	const of = { username: 'reader', password, logger: silentLogger, clock: systemClock };
+	const bus = connectEvents({ url: broker.url, ...of });
+	t.teardown(() => bus.close());
+	const first = async (pattern: string) => {
+		let done: (message: object) => void = () => undefined;
+		const message = new Promise<object>(resolve => {
+			done = resolve;
+		});
+		await bus.subscribe(pattern, z.looseObject({}), (payload, { topic }) => done({ topic, payload })).ready;
+		return { arrives: message };
+	};
+	const site = `events: { url: "${broker.url}", username: market, password: broker.password }`;
+	return { site, first };
 }
 
 const basic = (name: string): string => `Basic ${Buffer.from(`${name}:${name}`).toString('base64')}`;
@@ -36,7 +70,8 @@ test('users and projects are those of hil; a second start finds the same', async
 	await hil.ok('PUT', '/v0/project/red');
 	await hil.ok('PUT', '/v0/auth/basic/user/alice', { password: 'alice' });
 	await hil.ok('POST', '/v0/auth/basic/user/alice/add_project', { project: 'red' });
-	const file = await siteFile(t, hil.url);
+	const broker = await someBroker(t);
+	const file = await siteFile(t, hil.url, broker.site);
 	const start = () => openMarket(readMarketSite(file), { logger: silentLogger });
 	const ask = async (url: string, who: string, method = 'GET', body?: object) => {
 		const headers = { authorization: basic(who), ...(body && { 'content-type': 'application/json' }) };
@@ -56,7 +91,11 @@ test('users and projects are those of hil; a second start finds the same', async
 	const terms = { price: '5', shortest: 1, longest: 1000, to: null, recallNotice: null };
 	const times = { type: 'once', intervals: [day] };
 	const offer = { project: 'red', servers: { names: ['n1'] }, times, ...terms };
-	t.is((await ask(`${first.url}/v1/offers`, 'alice', 'POST', offer)).status, 200);
+	const { arrives } = await broker.first('bimetal/market/offers/+');
+	const made = await ask(`${first.url}/v1/offers`, 'alice', 'POST', offer);
+	t.is(made.status, 200);
+	const { id } = made.body;
+	t.like(await arrives, { topic: `bimetal/market/offers/${id}`, payload: { kind: 'offer.made', of: id } });
 	for (const part of ['/healthz', '/readyz', '/metrics'])
 		t.is((await fetch(`${first.ops}${part}`)).status, 200);
 	await first.close();

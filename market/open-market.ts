@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { systemClock } from '../common/clock.ts';
+import { connectEvents, type EventBus } from '../common/events/bus.ts';
 import { listen, urlOf } from '../common/http/listen.ts';
 import { createOpsServer } from '../common/http/ops-server.ts';
 import { createAuthenticator } from '../common/identity/asked-authenticator.ts';
@@ -43,8 +44,10 @@ export async function openMarket(
 		const own = { username, password: readFileSync(password, 'utf8').trim() };
 		const hil = createHilClient({ url, ca, ...own });
 		opened.push(() => hil.close());
+		const bus = site.events && connectBus(site.events, logger);
 		const running = await runMarket({
 			store,
+			bus,
 			fulfilment: createHilFulfilment({ hil, clock }),
 			authenticator: createAuthenticator({ ask: askHil({ url, ca }), clock }),
 			patience: site.deliverWithin,
@@ -54,8 +57,13 @@ export async function openMarket(
 			logger,
 			version: readVersion(),
 			registry,
+		}).catch(async fault => {
+			await bus?.close();
+			throw fault;
 		});
 		opened.push(() => running.close());
+		// Before that: a broker that does not answer would hold it up.
+		opened.push(() => bus?.close());
 		const app = createMarket(running.deps);
 		const server = site.tls
 			? createTlsServer(
@@ -71,7 +79,14 @@ export async function openMarket(
 		opened.push(() => main.close());
 		// Whoever waits is answered before the listener closes.
 		opened.push(() => running.deps.endings.tell('events'));
-		const checks = { store: () => store.read(tx => tx.count(leases, { index: 'open', equals: 'yes' })) };
+		const checks = {
+			store: () => store.read(tx => tx.count(leases, { index: 'open', equals: 'yes' })),
+			...(bus && {
+				events: async () => {
+					if (!bus.connected()) throw new Error('there is no connection to the broker');
+				},
+			}),
+		};
 		const ops = await listen(createOpsServer({ registry, checks, clock }), { ...site.ops, clock });
 		opened.push(() => ops.close());
 		return { url: urlOf(site.tls ? 'https' : 'http', main), ops: urlOf('http', ops), close };
@@ -79,4 +94,13 @@ export async function openMarket(
 		await close();
 		throw fault;
 	}
+}
+
+function connectBus(
+	{ url, ca, username, password }: NonNullable<MarketSite['events']>,
+	logger: Logger,
+): EventBus {
+	const secret = readFileSync(password, 'utf8').trim();
+	const trusted = ca === undefined ? {} : { ca: readFileSync(ca, 'utf8') };
+	return connectEvents({ url, username, password: secret, ...trusted, clock: systemClock, logger });
 }

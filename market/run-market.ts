@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../common/clock.ts';
 import { createEndings } from '../common/endings.ts';
+import type { EventBus } from '../common/events/bus.ts';
 import type { Authenticator } from '../common/identity/asked-authenticator.ts';
 import type { Logger } from '../common/log/logger.ts';
 import type { Store } from '../common/store/store.ts';
@@ -9,6 +10,7 @@ import type { Actor } from './authorize/actor.ts';
 import { createMatcher } from './clearing/matcher.ts';
 import type { World } from './core/world.ts';
 import { createDeadlines } from './deadlines.ts';
+import { createPublisher } from './event/publisher.ts';
 import { indexStore } from './index/indexed-store.ts';
 import { createLeaseDriver } from './lease/driver.ts';
 import type { Fulfilment } from './lease/fulfilment.ts';
@@ -31,6 +33,8 @@ export interface MarketParts {
 	readonly logger: Logger;
 	readonly version: string;
 	readonly registry?: Registry;
+	/** Where what happens is published, if anywhere. */
+	readonly bus?: Pick<EventBus, 'publish'> | undefined;
 }
 
 export interface RunningParts {
@@ -47,6 +51,7 @@ export async function runMarket(parts: MarketParts): Promise<RunningParts> {
 	const { store, index } = await indexStore(parts.store);
 	const endings = createEndings(clock);
 	const onChange = (): void => endings.tell('events');
+	const publisher = parts.bus && createPublisher({ store, bus: parts.bus, endings, logger });
 	const now = (): number => Math.floor(clock.now() / 1000);
 	const world = (actor: Actor): World => ({
 		actor,
@@ -124,6 +129,7 @@ export async function runMarket(parts: MarketParts): Promise<RunningParts> {
 			await rounds?.close();
 			await matcher?.close();
 			await driver.close();
+			await publisher?.close();
 		},
 	};
 }

@@ -37,6 +37,15 @@ const siteSchema = (folder: string) => {
 			deliverWithin: z.int().min(1).max(86_400).default(900),
 			/** Seconds between two rounds in which bids are cleared together; without it each is matched as it comes. */
 			rounds: z.int().min(1).max(86_400).optional(),
+			/** The broker that events are published to. */
+			events: z
+				.strictObject({
+					url: z.url({ protocol: /^mqtts?$/ }),
+					ca: existingFile(folder).optional(),
+					username: z.string().min(1),
+					password: secretFile(folder),
+				})
+				.optional(),
 			log: z
 				.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
 				.default({ level: 'info' }),

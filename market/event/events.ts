@@ -16,7 +16,7 @@ export type MarketEvent = z.output<typeof event>;
 
 /** What happened, by its number: the order of the ids is the order in which it came to pass. */
 const events = defineCollection('events', event);
-const eventId = (number: number): string => number.toString().padStart(16, '0');
+export const eventId = (number: number): string => number.toString().padStart(16, '0');
 
 /** Old ones make room: whoever was away for longer looks at the records themselves. */
 const mostKept = 100_000;
