@@ -94,7 +94,7 @@ test('npm start prints lines to paste, and they do what is said of them', async 
 	if (images !== undefined) {
 		const cloned = await paste(images);
 		t.is(cloned.code, 0, cloned.stderr);
-		t.regex(cloned.stdout, /^disk +red\/scratch .* on red\/blank@1$/m);
+		t.regex(cloned.stdout, /^ {2}red\/scratch +67 MB /m);
 	}
 
 	signal('SIGINT');
