@@ -45,7 +45,7 @@ module.exports = {
 		{
 			name: 'cli-starts-services-and-speaks-through-clients',
 			comment:
-				'Beside clients and what starts a service, the policy check, the audit reader, evidence of attestation, enrolment, recovery and the signing of policies work offline.',
+				'Beside clients and what starts a service, the policy check, the audit reader, evidence of attestation, simulation of a market, enrolment, recovery and the signing of policies work offline.',
 			severity: 'error',
 			from: { path: '^cli/', pathNot: tests },
 			to: {
@@ -56,9 +56,17 @@ module.exports = {
 					'^proxy/policy/analysis/',
 					'^proxy/audit/',
 					'^attest/(evidence|certificates)/',
+					'^market/simulate/simulate\\.ts$',
 					'^proxy/(enrol|recovery|governance)/',
 				],
 			},
+		},
+		{
+			name: 'agents-know-the-client-alone',
+			comment: 'What works for a project on the market can do what any program can that speaks to it.',
+			severity: 'error',
+			from: { path: '^market/agents/', pathNot: tests },
+			to: { path: '.', pathNot: ['^market/agents/', '^market/client\\.ts$'] },
 		},
 		{
 			name: 'pure-stages',

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { OfferTerms } from './calendar/offer.ts';
 import type { BidTerms } from './clearing/bid.ts';
-import { createTransport, type MarketClientOptions } from './client/transport.ts';
+import { createTransport, type MarketClientOptions, type MarketTransport } from './client/transport.ts';
 import * as views from './v1/views.ts';
 
 export type { BidTerms, OfferTerms };
@@ -72,8 +72,11 @@ const query = (path: string, of: object): string => {
 	return text === '' ? path : `${path}?${text}`;
 };
 
-export function createMarketClient(options: MarketClientOptions): MarketClient {
-	const { call, close } = createTransport(options);
+export const createMarketClient = (options: MarketClientOptions): MarketClient =>
+	clientOver(createTransport(options));
+
+/** The client over some way of making calls: in a simulation there is no network. */
+export function clientOver({ call, close }: MarketTransport): MarketClient {
 	/** Every page of a list. */
 	async function all<V, A extends { readonly next?: string | undefined }>(
 		schema: z.ZodType<A>,

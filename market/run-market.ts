@@ -30,6 +30,8 @@ export interface MarketParts {
 	readonly solverPatience?: number;
 	readonly clock: Clock;
 	readonly random: () => number;
+	/** Ids that nobody can guess, when absent. */
+	readonly newId?: () => string;
 	readonly logger: Logger;
 	readonly version: string;
 	readonly registry?: Registry;
@@ -48,6 +50,7 @@ export interface RunningParts {
 /** Loads the index, and starts what works by itself: leases, bids that wait, deadlines. */
 export async function runMarket(parts: MarketParts): Promise<RunningParts> {
 	const { fulfilment, authenticator, patience, clock, random, logger, version, registry } = parts;
+	const { newId = randomUUID } = parts;
 	const { store, index } = await indexStore(parts.store);
 	const endings = createEndings(clock);
 	const onChange = (): void => endings.tell('events');
@@ -56,7 +59,7 @@ export async function runMarket(parts: MarketParts): Promise<RunningParts> {
 	const world = (actor: Actor): World => ({
 		actor,
 		now: now(),
-		newId: randomUUID,
+		newId,
 		index,
 		inRounds: parts.rounds !== undefined,
 	});
@@ -71,7 +74,7 @@ export async function runMarket(parts: MarketParts): Promise<RunningParts> {
 			: createRounds({
 					...shared,
 					index,
-					newId: randomUUID,
+					newId,
 					solver: createSolver(),
 					every: parts.rounds,
 					patience: parts.solverPatience ?? 5000,
@@ -83,7 +86,7 @@ export async function runMarket(parts: MarketParts): Promise<RunningParts> {
 		: createMatcher({
 				...shared,
 				index,
-				world: () => ({ now: now(), newId: randomUUID, index }),
+				world: () => ({ now: now(), newId, index }),
 				onLease,
 			});
 	const offered: MarketDeps['offered'] = servers => matcher?.offered(servers);

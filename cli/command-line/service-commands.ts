@@ -4,6 +4,7 @@ import { commandName } from '../context.ts';
 import { addAttestCommands } from './attest-commands.ts';
 import { addAuditCommands } from './audit-commands.ts';
 import { addHilCommands } from './hil-commands.ts';
+import { addMarketService } from './market-service-commands.ts';
 import { withExamples, withJson } from './options.ts';
 import { addPolicyCommands } from './policy-commands.ts';
 import type { Registration } from './registration.ts';
@@ -50,18 +51,7 @@ export async function addServiceCommands(
 		);
 	withExamples(provisioner, [`${bimetal} provisioner -c provisioner.yaml`]);
 
-	const market = program
-		.command('market')
-		.description('Start the market alone')
-		.requiredOption('-c, --config <file>', 'site file')
-		.action(
-			run(async (options: { config: string }) => {
-				const service = await import('../../market/main.ts');
-				await service.main(options);
-				return 0;
-			}),
-		);
-	withExamples(market, [`${bimetal} market -c market.yaml`]);
+	addMarketService(program, registration);
 
 	addAttestCommands(program, registration);
 }
