@@ -48,7 +48,16 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 	const clock = systemClock;
 	const opened: (() => unknown)[] = [];
 	const close = async (): Promise<void> => {
-		for (const end of opened.splice(0).reverse()) await end();
+		const faults: unknown[] = [];
+		// One that cannot be ended well keeps none of the others: what still listens would keep the process.
+		for (const end of opened.splice(0).reverse()) {
+			try {
+				await end();
+			} catch (fault) {
+				faults.push(fault);
+			}
+		}
+		if (faults.length > 0) throw faults[0];
 	};
 	try {
 		await makeFolderDurably(options.state);
