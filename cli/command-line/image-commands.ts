@@ -1,6 +1,6 @@
 import { Argument, type Command, Option } from 'commander';
 import type { AllowlistOptions } from '../commands/image-allowlist.ts';
-import type { BuildImageOptions } from '../commands/image-build.ts';
+import type { BuildImageOptions, Recipe } from '../commands/image-build.ts';
 import type { ImportOptions } from '../commands/image-import.ts';
 import type { ExportOptions, ShareOptions } from '../commands/images.ts';
 import { commandName } from '../context.ts';
@@ -69,24 +69,32 @@ function addImages(program: Command, { context, run }: Registration): void {
 			"Makes a small system of Debian's packages on this machine, and uploads it. It boots from a disk and over iSCSI, by " +
 				'BIOS and by UEFI, and counts its boots. It takes host name, keys and user data from provisioning networks that ' +
 				"it trusts: those of the provisioner that it is uploaded to, or --trust's. Built once, it is taken again until " +
-				'packages or bimetal are newer; the same packages make the same bytes.',
+				'packages or bimetal are newer; the same packages make the same bytes. airlock is what a node proves in, with its ' +
+				'TPM, what it is and what it has booted: it asks the registrar and the verifier alone, and nobody can log in.',
 		)
-		.addArgument(new Argument('<recipe>', 'what to build').choices(['debian']))
-		.option('--name <name>', "the image's name", 'debian')
+		.addArgument(new Argument('<recipe>', 'what to build').choices(['debian', 'airlock']))
+		.option('--name <name>', "the image's name (the recipe's, when absent)")
 		.option('--project <name>', forProject)
 		.option('-o, --out <file>', 'write it to a file instead of uploading it')
 		.option('--full', 'Debian with systemd, cloud-init and SSH; built by root, in minutes')
 		.option('--package <name>', 'with --full: one more of Debian (repeatable)', collect)
-		.option('--trust <file>', "a provisioning network's authority (PEM; repeatable)", collect)
+		.option(
+			'--trust <file>',
+			"an authority that it trusts: a provisioning network's, registrar's (PEM; repeatable)",
+			collect,
+		)
+		.option('--registrar <url>', 'of airlock: where nodes show their TPM, as https://ADDRESS:PORT')
+		.option('--verifier <url>', "of airlock: where they show what has booted (the registrar's, when absent)")
 		.action(
-			run(async (_recipe: 'debian', options: BuildImageOptions) =>
-				(await import('../commands/image-build.ts')).buildImage(context, options),
+			run(async (recipe: Recipe, options: BuildImageOptions) =>
+				(await import('../commands/image-build.ts')).buildImage(context, recipe, options),
 			),
 		);
 	withExamples(withProvisioner(build), [
 		`${bimetal} image build debian --project red`,
 		`${bimetal} image build debian --full --package nginx-light --name web`,
 		`${bimetal} image build debian --out debian.qcow2 --trust authority.crt.pem`,
+		`${bimetal} image build airlock --registrar https://10.9.0.1:5003 --trust site-ca.pem`,
 	]);
 
 	const allowlist = image

@@ -1,8 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { copyFile, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { BuildOptions } from '../../qemu/image/debian-image.ts';
 import type { CliContext } from '../context.ts';
 import { usageError } from '../failure.ts';
 import { printJson, printLine } from '../output.ts';
@@ -18,38 +17,45 @@ import { visible } from '../visible.ts';
 import { reportImage } from './image-import.ts';
 
 export interface BuildImageOptions extends ProvisionerOptions {
-	readonly name: string;
+	/** The recipe's when absent. */
+	readonly name?: string;
 	readonly project?: string;
 	readonly out?: string;
 	readonly trust?: readonly string[];
 	readonly full?: boolean;
 	readonly package?: readonly string[];
+	readonly registrar?: string;
+	readonly verifier?: string;
 }
 
-/** `bimetal image build debian`: made here, of Debian's packages, and uploaded; or only written to a file. */
-export async function buildImage(context: CliContext, options: BuildImageOptions): Promise<number> {
-	if (options.package && !options.full)
-		throw usageError('--package goes with --full: the small image takes no packages', '--full as well');
-	const wrong = options.package?.find(name => !/^[a-z0-9][a-z0-9+.-]+$/.test(name));
-	if (wrong !== undefined)
-		throw usageError(`${visible(wrong)} is no name of a package`, '--package nginx-light');
-	const kind = { isFull: options.full, packages: options.package };
+export type Recipe = 'debian' | 'airlock';
+
+/** Builds it; `to`: a file to write it to as well. */
+type Maker = (trust: string | undefined, to?: string) => Promise<{ file: string; recipe: string }>;
+
+/** `bimetal image build`: made here, of Debian's packages, and uploaded; or only written to a file. */
+export async function buildImage(
+	context: CliContext,
+	recipe: Recipe,
+	options: BuildImageOptions,
+): Promise<number> {
+	const make = recipe === 'debian' ? debianMaker(context, options) : airlockMaker(context, options);
 	const named = await authoritiesOf(context, options.trust);
 	if (options.out === undefined)
 		return withProvisioner(context, options, async connection => {
 			const { client } = connection;
 			const project = await projectOf(client, options.project);
 			const trust = named ?? (await client.networks()).map(({ authority }) => authority).join('');
-			const { file, recipe } = await built(context, { ...kind, trust });
-			const of = { project, name: options.name, format: 'qcow2', recipe } as const;
-			const id = await uploadFile(context, client, file, of);
+			const built = await make(trust);
+			const of = { project, name: options.name ?? recipe, format: 'qcow2', recipe: built.recipe } as const;
+			const id = await uploadFile(context, client, built.file, of);
 			return reportImage(context, connection, options, { id });
 		});
 	const to = path.resolve(context.cwd, options.out);
-	const { recipe } = await built(context, { ...kind, trust: named, to });
+	const built = await make(named, to);
 	const { size } = await stat(to);
 	const sha256 = await digestOf(to);
-	if (options.json) printJson(context, { file: to, bytes: size, sha256, recipe });
+	if (options.json) printJson(context, { file: to, bytes: size, sha256, recipe: built.recipe });
 	else {
 		printLine(context, `The image is in ${visible(to)} (${bytesText(size)}, SHA-256 ${sha256}).`);
 		if (named === undefined)
@@ -58,11 +64,47 @@ export async function buildImage(context: CliContext, options: BuildImageOptions
 	return 0;
 }
 
-async function built(context: CliContext, of: BuildOptions) {
-	const { buildDebianImage } = await import('../../qemu/image/debian-image.ts');
+function debianMaker(context: CliContext, options: BuildImageOptions): Maker {
+	if (options.package && !options.full)
+		throw usageError('--package goes with --full: the small image takes no packages', '--full as well');
+	if (options.registrar ?? options.verifier)
+		throw usageError('--registrar and --verifier go with airlock: no other image asks them', 'airlock');
+	const wrong = options.package?.find(name => !/^[a-z0-9][a-z0-9+.-]+$/.test(name));
+	if (wrong !== undefined)
+		throw usageError(`${visible(wrong)} is no name of a package`, '--package nginx-light');
+	const kind = { isFull: options.full, packages: options.package };
+	return async (trust, to) => {
+		const { buildDebianImage } = await import('../../qemu/image/debian-image.ts');
+		return withProgress(context, onProgress => buildDebianImage({ ...kind, trust, to, onProgress }));
+	};
+}
+
+/** `--out FILE.efi` is one program for UEFI's network boot; every other file is a disk. */
+function airlockMaker(context: CliContext, options: BuildImageOptions): Maker {
+	const { registrar, verifier = registrar, trust } = options;
+	if (options.full || options.package)
+		throw usageError('--full and --package go with debian: the airlock has its agent alone', 'debian');
+	if (registrar === undefined || verifier === undefined)
+		throw usageError('the airlock has to know whom to ask', '--registrar https://10.9.0.1:5003');
+	if (trust === undefined)
+		throw usageError('the airlock has to know registrar and verifier by an authority', '--trust site-ca.pem');
+	return async (authorities = '', to) => {
+		const { buildAirlockImage } = await import('../../qemu/airlock/airlock-image.ts');
+		const { file, program, recipe } = await withProgress(context, onProgress =>
+			buildAirlockImage({ registrar, verifier, authorities, onProgress }),
+		);
+		if (to !== undefined) await copyFile(to.endsWith('.efi') ? program : file, to);
+		return { file, recipe };
+	};
+}
+
+async function withProgress<T>(
+	context: CliContext,
+	work: (onProgress: (step: string) => void) => Promise<T>,
+): Promise<T> {
 	const progress = progressLine(context);
 	try {
-		return await buildDebianImage({ ...of, onProgress: step => progress.show(step) });
+		return await work(step => progress.show(step));
 	} finally {
 		progress.end();
 	}

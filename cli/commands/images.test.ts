@@ -82,6 +82,15 @@ test('an image is built to trust authorities alone', async t => {
 	t.regex(small.err, /--package goes with --full/);
 	const option = await run('image', 'build', 'debian', '--out', 'image', '--full', '--package=-oAPT::x=y');
 	t.regex(option.err, /is no name of a package/);
+	const deaf = await run('image', 'build', 'airlock', '--out', 'image', '--trust', 'server.pem');
+	t.regex(deaf.err, /has to know whom to ask/);
+	const registrar = ['--registrar', 'https://10.9.0.1:5003'];
+	const credulous = await run('image', 'build', 'airlock', '--out', 'image', ...registrar);
+	t.regex(credulous.err, /by an authority/);
+	const fuller = await run('image', 'build', 'airlock', '--out', 'image', ...registrar, '--full');
+	t.regex(fuller.err, /go with debian/);
+	const other = await run('image', 'build', 'debian', '--out', 'image', ...registrar);
+	t.regex(other.err, /go with airlock/);
 });
 
 test('what is shared is seen, what is protected stays, what is hidden is missing', async t => {

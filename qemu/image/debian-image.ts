@@ -1,15 +1,4 @@
-import { createHash } from 'node:crypto';
-import {
-	access,
-	constants,
-	copyFile,
-	readdir,
-	readFile,
-	rename,
-	rm,
-	truncate,
-	writeFile,
-} from 'node:fs/promises';
+import { access, copyFile, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { cacheFolder, fetchPackages } from '../debian/fetch-packages.ts';
 import { unpackPackages } from '../debian/unpack-packages.ts';
@@ -19,6 +8,7 @@ import { copyInto, makeExt4, putIntoExt4 } from '../guest/ext4-volume.ts';
 import { unifiedKernel } from '../guest/unified-kernel.ts';
 import { fullEntries, fullPackages, fullSize, fullSystem } from './full-system.ts';
 import { initialRoot } from './initial-root.ts';
+import { moveWhole, nameOfBuild } from './kept-build.ts';
 import { smallSystem } from './small-system.ts';
 import { textOf } from './system-files.ts';
 
@@ -35,6 +25,8 @@ const commandLines = {
 	full: 'console=tty0 console=ttyS0,115200n8 quiet panic=10 net.ifnames=0',
 } as const;
 
+/** What makes an image of packages. */
+const sources = ['.', '../guest'].map(folder => new URL(`${folder}/`, import.meta.url));
 /** Bytes. */
 const smallSize = 256 * 2 ** 20;
 
@@ -70,7 +62,10 @@ export async function buildDebianImage(options: BuildOptions = {}): Promise<Buil
 	const wanted = [...new Set([...packages, ...more])];
 	const fetched = await fetchPackages({ suite, architecture: 'amd64', packages: wanted, cache, onProgress });
 	const debs = [...fetched].sort();
-	const kept = path.join(cache, `image-${await nameOf(debs, JSON.stringify([trust, more]))}.qcow2`);
+	const kept = path.join(
+		cache,
+		`image-${await nameOfBuild(debs, JSON.stringify([trust, more]), sources)}.qcow2`,
+	);
 	const file = to ?? kept;
 	const recipe = `debian ${suite}, ${options.isFull ? ['full', ...(options.packages ?? [])].join(' ') : 'small'}`;
 	const isThere = await access(kept).then(
@@ -89,8 +84,16 @@ export async function buildDebianImage(options: BuildOptions = {}): Promise<Buil
 		const rootFile = path.join(work, 'root.ext4');
 		const size = options.isFull ? fullSize : smallSize;
 		if (options.isFull) {
-			const sources = path.join(cache, `apt-${suite}-amd64`, 'etc', 'sources.list');
-			const system = await fullSystem({ cache, work, suite, sources, packages: more, debs, onProgress });
+			const list = path.join(cache, `apt-${suite}-amd64`, 'etc', 'sources.list');
+			const system = await fullSystem({
+				cache,
+				work,
+				suite,
+				sources: list,
+				packages: more,
+				debs,
+				onProgress,
+			});
 			await writeFile(rootFile, '');
 			await truncate(rootFile, size);
 			await copyInto(system, rootFile, 0);
@@ -104,38 +107,11 @@ export async function buildDebianImage(options: BuildOptions = {}): Promise<Buil
 		onProgress('Making the disk');
 		const commandLine = commandLines[options.isFull ? 'full' : 'small'];
 		await makeDisk(work, root, { commandLine, root: { file: rootFile, size } });
-		await move(path.join(work, 'image.qcow2'), file);
+		await moveWhole(path.join(work, 'image.qcow2'), file);
 		return { file, recipe };
 	} finally {
 		await rm(work, { recursive: true, force: true });
 	}
-}
-
-/** It stands under its name when it is whole. */
-async function move(from: string, to: string): Promise<void> {
-	const fresh = `${to}.${process.pid}`;
-	try {
-		await copyFile(from, fresh, constants.COPYFILE_FICLONE);
-		await rename(fresh, to);
-	} finally {
-		await rm(fresh, { force: true });
-	}
-}
-
-/** Stands for the packages, by their versions, and for the code and the files that make an image of them. */
-async function nameOf(debs: readonly string[], of: string): Promise<string> {
-	const hash = createHash('sha256').update(`${of}\0`);
-	for (const deb of debs) hash.update(`${path.basename(deb)}\n`);
-	for (const folder of ['.', '../guest']) {
-		const at = new URL(`${folder}/`, import.meta.url);
-		for (const entry of (await readdir(at, { recursive: true, withFileTypes: true })).sort((a, b) =>
-			a.name < b.name ? -1 : 1,
-		)) {
-			if (entry.isFile() && !entry.name.endsWith('.test.ts'))
-				hash.update(await readFile(path.join(entry.parentPath, entry.name)));
-		}
-	}
-	return hash.digest('hex').slice(0, 16);
 }
 
 async function unpackAll(debs: readonly string[], root: string): Promise<void> {
