@@ -53,6 +53,7 @@ async function startNode(t: ExecutionContext): Promise<Node> {
 		portals: [portal],
 	});
 	t.teardown(() => targets.close());
+	await targets.admit();
 	const spec = (backing: Backing, isReadOnly: boolean): TargetSpec => ({
 		iqn: 'iqn.2026-11.test.bimetal:disk',
 		units: [{ backing, isReadOnly }],
