@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { systemClock } from '../common/clock.ts';
+import { closeAll } from '../common/close-all.ts';
 import { listen, urlOf } from '../common/http/listen.ts';
 import { createOpsServer } from '../common/http/ops-server.ts';
 import { createAuthenticator } from '../common/identity/asked-authenticator.ts';
@@ -38,9 +39,7 @@ export async function openAttest(
 ): Promise<RunningAttest> {
 	const clock = systemClock;
 	const opened: (() => unknown)[] = [];
-	const close = async (): Promise<void> => {
-		for (const end of opened.splice(0).reverse()) await end();
-	};
+	const close = (): Promise<void> => closeAll(opened);
 	try {
 		const store = await openStore(site.store);
 		opened.push(() => store.close());

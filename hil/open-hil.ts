@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { systemClock } from '../common/clock.ts';
+import { closeAll } from '../common/close-all.ts';
 import { createEndings } from '../common/endings.ts';
 import { listen, urlOf } from '../common/http/listen.ts';
 import { createOpsServer } from '../common/http/ops-server.ts';
@@ -59,9 +60,7 @@ export async function openHil(
 ): Promise<RunningHil> {
 	const clock = systemClock;
 	const opened: (() => unknown)[] = [];
-	const close = async (): Promise<void> => {
-		for (const end of opened.splice(0).reverse()) await end();
-	};
+	const close = (): Promise<void> => closeAll(opened);
 	try {
 		const engine = await openStore(site.store);
 		opened.push(() => engine.close());

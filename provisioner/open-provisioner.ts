@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import path from 'node:path';
 import { systemClock } from '../common/clock.ts';
+import { closeAll } from '../common/close-all.ts';
 import { createEndings } from '../common/endings.ts';
 import { listen, urlOf } from '../common/http/listen.ts';
 import { createOpsServer } from '../common/http/ops-server.ts';
@@ -49,9 +50,7 @@ export async function openProvisioner(
 ): Promise<RunningProvisioner> {
 	const clock = systemClock;
 	const opened: (() => unknown)[] = [];
-	const close = async (): Promise<void> => {
-		for (const end of opened.splice(0).reverse()) await end();
-	};
+	const close = (): Promise<void> => closeAll(opened);
 	try {
 		const store = await openStore(site.store);
 		opened.push(() => store.close());

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemClock } from '../common/clock.ts';
+import { closeAll } from '../common/close-all.ts';
 import { BimetalError } from '../common/errors/bimetal-error.ts';
 import type { EventBus } from '../common/events/bus.ts';
 import { createLogger, type Logger } from '../common/log/logger.ts';
@@ -107,9 +108,7 @@ export async function startProxy(
 	};
 
 	const opened: (() => unknown)[] = [() => roster.close()];
-	const close = async (): Promise<void> => {
-		for (const end of opened.splice(0).reverse()) await end();
-	};
+	const close = (): Promise<void> => closeAll(opened);
 	try {
 		const { log, published } = await openSignedLog({
 			folder: site.audit.folder,

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../../common/clock.ts';
+import { closeAll } from '../../common/close-all.ts';
 import { lockFile } from '../../common/store/file-lock.ts';
 import { createProxyClient } from '../../proxy/client.ts';
 import { openCard } from '../../qemu/firmware/board-card.ts';
@@ -63,9 +64,7 @@ export async function runBoard(options: BoardRun): Promise<RunningBoard> {
 	const firmware = await buildBoardFirmware(progress);
 	signal.throwIfAborted();
 	const opened: (() => unknown)[] = [];
-	const close = async (): Promise<void> => {
-		for (const end of opened.splice(0).reverse()) await end();
-	};
+	const close = (): Promise<void> => closeAll(opened);
 	try {
 		progress('Keys and certificates');
 		const site = await openBoardSite(state, clock);

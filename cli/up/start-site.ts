@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { systemClock } from '../../common/clock.ts';
+import { closeAll } from '../../common/close-all.ts';
 import { startBroker } from '../../common/events/broker.ts';
 import { connectEvents } from '../../common/events/bus.ts';
 import type { Logger } from '../../common/log/logger.ts';
@@ -47,18 +48,7 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 	const { logger, progress, host, port } = options;
 	const clock = systemClock;
 	const opened: (() => unknown)[] = [];
-	const close = async (): Promise<void> => {
-		const faults: unknown[] = [];
-		// One that cannot be ended well keeps none of the others: what still listens would keep the process.
-		for (const end of opened.splice(0).reverse()) {
-			try {
-				await end();
-			} catch (fault) {
-				faults.push(fault);
-			}
-		}
-		if (faults.length > 0) throw faults[0];
-	};
+	const close = (): Promise<void> => closeAll(opened);
 	try {
 		await makeFolderDurably(options.state);
 		const lock = await lockFile(join(options.state, 'up.lock'), clock);

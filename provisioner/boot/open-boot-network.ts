@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import path from 'node:path';
 import type { Clock } from '../../common/clock.ts';
+import { closeAll } from '../../common/close-all.ts';
 import { openAuthority, openServerCertificate } from '../../common/identity/authority-store.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import { listenInNetwork } from '../../common/network/listen-in-network.ts';
@@ -61,9 +62,7 @@ export async function openBootNetwork(options: BootNetworkOptions): Promise<Open
 	const plan = planNetwork(options.settings);
 	const addresses = { store, network: plan.name, range: plan.range, own: plan.addresses };
 	const opened: (() => unknown)[] = [];
-	const close = async (): Promise<void> => {
-		for (const end of opened.splice(0).reverse()) await end();
-	};
+	const close = (): Promise<void> => closeAll(opened);
 	const known = new Map<string, Known>();
 	const listeners = new Set<(event: BootEvent) => void>();
 	const tickets = createTickets({ clock });

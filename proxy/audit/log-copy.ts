@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
+import { closeAll } from '../../common/close-all.ts';
 import { makeFolderDurably, writeFileDurably } from '../../common/store/durable-file.ts';
 import { lockFile } from '../../common/store/file-lock.ts';
 import { type Head, type SealedRecord, unseal, whyNotNext } from './chain.ts';
@@ -68,9 +69,7 @@ export async function openCopy(deps: {
 	const lock = await lockFile(join(folder, 'audit.lock'), clock);
 	if (!lock.locked) throw auditLocked(folder, lock.holder);
 	const opened: (() => Promise<void>)[] = [() => lock.release()];
-	const close = async (): Promise<void> => {
-		for (const end of opened.splice(0).reverse()) await end();
-	};
+	const close = (): Promise<void> => closeAll(opened);
 	try {
 		const kept = await keyOfCopy(folder);
 		if (kept && kept.text !== verifier.text) {

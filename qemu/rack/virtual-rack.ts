@@ -2,6 +2,7 @@ import { rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../../common/clock.ts';
+import { closeAll } from '../../common/close-all.ts';
 import { writeFileDurably } from '../../common/store/durable-file.ts';
 import type { PowerStateName } from '../bmc/bmc.ts';
 import { buildGuest } from '../guest/guest.ts';
@@ -60,9 +61,7 @@ export async function startVirtualRack(options: VirtualRackOptions): Promise<Vir
 	const { plan, folders, onProgress = () => undefined } = options;
 	const clock = options.clock ?? systemClock;
 	const undo: (() => unknown)[] = [];
-	const close = async (): Promise<void> => {
-		for (const end of undo.splice(0).reverse()) await end();
-	};
+	const close = (): Promise<void> => closeAll(undo);
 	try {
 		await makeRunFolder(folders);
 		// It may hold a supervisor's files, which are not ours to remove.
