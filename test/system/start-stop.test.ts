@@ -41,3 +41,11 @@ test('every service tells that it is well, and its figures', async t => {
 	}
 	await site.stop();
 });
+
+test('a site ends also when its folder was deleted from under it, and says that something could not be kept', async t => {
+	const state = await mkdtemp(path.join(tmpdir(), 'bimetal-state-'));
+	const site = await startSite({ state });
+	await rm(state, { recursive: true });
+	t.teardown(() => rm(state, { recursive: true, force: true }));
+	await t.throwsAsync(site.stop('SIGINT'), { message: /^bimetal up ended with 1 after SIGINT/ });
+});
