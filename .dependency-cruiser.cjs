@@ -33,7 +33,7 @@ module.exports = {
 			from: { path: `^(${services})/`, pathNot: tests },
 			to: {
 				path: `^(${services}|qemu|cli|test|bench|console)/`,
-				pathNot: ['^$1/', `^(${services})/client\\.ts$`],
+				pathNot: ['^$1/', `^(${services})/client\\.ts$`, '^hil/client/ask-who\\.ts$'],
 			},
 		},
 		{

@@ -11,11 +11,12 @@ import type { Logger } from '../common/log/logger.ts';
 import { createRegistry } from '../common/metrics/registry.ts';
 import { openStore } from '../common/store/open-store.ts';
 import { readVersion } from '../common/version.ts';
+import { askHil } from '../hil/client/ask-who.ts';
 import { createAttest, type Role } from './app.ts';
 import { askAccounts, readAccounts } from './authenticate/accounts.ts';
-import { askHil } from './authenticate/ask-hil.ts';
 import type { Actor } from './authorize/actor.ts';
 import { readCertificates } from './certificates/read-certificates.ts';
+import { attestErrors } from './errors.ts';
 import { enrolments } from './model/enrolment.ts';
 import { registrarRoutes } from './registrar/routes.ts';
 import type { AttestSite } from './site.ts';
@@ -93,5 +94,5 @@ export async function openAttest(
 function asks({ users }: AttestSite) {
 	if ('accounts' in users) return askAccounts(readAccounts(users.accounts));
 	const { url, ca } = users.hil;
-	return askHil({ url, ca: ca && readFileSync(ca, 'utf8') });
+	return askHil({ url, ca: ca && readFileSync(ca, 'utf8') }, attestErrors.HilAway);
 }

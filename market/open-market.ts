@@ -11,9 +11,10 @@ import type { Logger } from '../common/log/logger.ts';
 import { createRegistry } from '../common/metrics/registry.ts';
 import { openStore } from '../common/store/open-store.ts';
 import { readVersion } from '../common/version.ts';
+import { askHil } from '../hil/client/ask-who.ts';
 import { createHilClient } from '../hil/client.ts';
 import { createMarket } from './app.ts';
-import { askHil } from './authenticate/ask-hil.ts';
+import { marketErrors } from './errors.ts';
 import { createHilFulfilment } from './lease/hil-fulfilment.ts';
 import { leases } from './lease/lease.ts';
 import { runMarket } from './run-market.ts';
@@ -48,7 +49,7 @@ export async function openMarket(
 			store,
 			bus,
 			fulfilment: createHilFulfilment({ hil, clock }),
-			authenticator: createAuthenticator({ ask: askHil({ url, ca }), clock }),
+			authenticator: createAuthenticator({ ask: askHil({ url, ca }, marketErrors.HilAway), clock }),
 			patience: site.deliverWithin,
 			rounds: site.rounds,
 			clock,

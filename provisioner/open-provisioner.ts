@@ -14,11 +14,12 @@ import type { Logger } from '../common/log/logger.ts';
 import { createRegistry } from '../common/metrics/registry.ts';
 import { openStore } from '../common/store/open-store.ts';
 import { readVersion } from '../common/version.ts';
+import { askHil } from '../hil/client/ask-who.ts';
 import { createHilClient } from '../hil/client.ts';
 import { createProvisioner } from './app.ts';
-import { askHil } from './authenticate/ask-hil.ts';
 import type { BootNetwork } from './boot/boot-network.ts';
 import { openBootNetwork } from './boot/open-boot-network.ts';
+import { provisionerErrors } from './errors.ts';
 import { createDownload } from './image/download.ts';
 import { importKinds } from './image/import-kinds.ts';
 import { openStagedFiles } from './image/staged-files.ts';
@@ -91,7 +92,7 @@ export async function openProvisioner(
 		opened.push(() => runner.close());
 		const uploads = createUploads({ ...shared, staged, runner, newId: randomUUID });
 		opened.push(() => uploads.close());
-		const ask = askHil({ url, ca });
+		const ask = askHil({ url, ca }, provisionerErrors.HilAway);
 		const app = createProvisioner({
 			...served,
 			registry,

@@ -1,12 +1,21 @@
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { AuthenticatorDeps } from '../../common/identity/asked-authenticator.ts';
-import { createHilClient } from '../../hil/client.ts';
-import type { Actor } from '../authorize/actor.ts';
-import { attestErrors } from '../errors.ts';
+import { createHilClient } from '../client.ts';
 
-/** Shows hil what a caller has shown us. Only hil sees it, and nothing else is asked with it. */
+/** Who asks, by hil's word. */
+interface HilActor {
+	readonly name: string;
+	readonly isAdmin: boolean;
+	readonly projects: ReadonlySet<string>;
+}
+
+/** For services whose users are hil's: shows hil what a caller has shown them. Only hil sees it, and nothing else is asked with it. */
 export const askHil =
-	(hil: { readonly url: string; readonly ca: string | undefined }): AuthenticatorDeps<Actor>['ask'] =>
+	(
+		hil: { readonly url: string; readonly ca: string | undefined },
+		/** The service's own error: hil does not answer, so that nobody is known. */
+		away: (message: string, options: { readonly cause: unknown }) => Error,
+	): AuthenticatorDeps<HilActor>['ask'] =>
 	async ({ authorization, token }) => {
 		const shown = {
 			...(authorization !== undefined && { authorization }),
@@ -19,7 +28,7 @@ export const askHil =
 		} catch (cause) {
 			if (cause instanceof BimetalError && cause.status === 401) return undefined;
 			const why = cause instanceof Error ? cause.message : String(cause);
-			throw attestErrors.HilAway(`hil cannot be asked who you are: ${why}`, { cause });
+			throw away(`hil cannot be asked who you are: ${why}`, { cause });
 		} finally {
 			await client.close();
 		}
