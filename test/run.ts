@@ -14,6 +14,8 @@ const bin = (name: string) => path.join(root, 'node_modules', '.bin', name);
 const nameHangingTests = new URL('runner/name-hanging-tests.mjs', import.meta.url).href;
 const inCi = process.env.CI === 'true';
 const minutes = 60_000;
+/** Of each stage of tests: that of the machines takes more than half of it. */
+const stageLimit = 60;
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 const skippedTitles: string[] = [];
@@ -72,12 +74,12 @@ async function runTests(
 		// The test files' own output goes to standard error, so that it cannot pass for results.
 		onLine: tap.line,
 		onErrorLine: line => say(`  | ${line}`),
-		timeLimit: 45 * minutes,
+		timeLimit: stageLimit * minutes,
 		stop: interrupt.signal,
 	});
 	const verdict = tap.end(result);
 	const doubts = [...verdict.doubts];
-	if (result.timedOut) doubts.push('the tests took more than 45 minutes');
+	if (result.timedOut) doubts.push(`the tests took more than ${stageLimit} minutes`);
 	for (const left of result.leftBehind) doubts.push(`a test left this process behind: ${left}`);
 	for (const doubt of doubts) say(`  ✘ ${doubt}`);
 	const { passed, failed, skipped } = verdict.counts;
