@@ -21,10 +21,10 @@ for (const { workers, seed } of [
 				answers,
 			);
 			if (failure) t.fail(await describeFailure(failure, { workers, time: 60_000 }));
-			// Shares, since how many there are is a matter of the machine.
+			// Shares, since how many there are is a matter of the machine; well below what is usual, since a busy one comes to few hundred.
 			t.true(streams >= 5, `only ${streams} streams`);
 			t.true(changes >= streams / 50, 'too few changes came through to say anything');
-			t.true(reads >= streams / 10, 'too few reads came through to say anything');
+			t.true(reads >= streams / 20, 'too few reads came through to say anything');
 		},
 	);
 }
