@@ -14,23 +14,21 @@ test('what a killed build has left goes after a day, unless somebody lives who m
 	const ended = spawn(process.execPath, ['-e', '0']);
 	await once(ended, 'exit');
 	const now = Date.now();
-	const make = async (name: string, age: number): Promise<string> => {
+	const make = async (name: string): Promise<string> => {
 		const folder = path.join(cache, name);
 		await mkdir(path.join(folder, 'tree'), { recursive: true });
 		await writeFile(path.join(folder, 'tree', 'file'), '');
-		await utimes(folder, new Date(now - age), new Date(now - age));
+		// As unpacking a package leaves it: that says nothing of how old the folder is.
+		await utimes(folder, new Date(now - 900 * day), new Date(now - 900 * day));
 		return folder;
 	};
-	await make(`guest-new-${ended.pid}-aaaaaa`, day + 1000);
-	await make('guest-new-bbbbbb', day + 1000);
-	await make('unpacked-cccccc', day + 1000);
-	const fresh = `guest-new-${ended.pid}-dddddd`;
-	await make(fresh, day - 60_000);
-	const living = `guest-new-${process.pid}-eeeeee`;
-	await make(living, 9 * day);
+	const abandoned = [`guest-new-${ended.pid}-aaaaaa`, 'guest-new-bbbbbb', 'unpacked-cccccc'];
+	for (const name of abandoned) await make(name);
+	const living = [`guest-new-${process.pid}-eeeeee`, `unpacked-${process.pid}-gggggg`];
+	for (const name of living) await make(name);
 	const workedIn = `guest-new-${ended.pid}-ffffff`;
-	const cwd = path.join(await make(workedIn, 9 * day), 'tree');
-	await make('image-0123456789abcdef', 9 * day);
+	const cwd = path.join(await make(workedIn), 'tree');
+	await make('image-0123456789abcdef');
 	// It says so when it has begun, and ends with its input.
 	const working = spawn(process.execPath, ['-e', 'console.log(1); process.stdin.resume()'], { cwd });
 	const isOver = once(working, 'exit');
@@ -40,8 +38,12 @@ test('what a killed build has left goes after a day, unless somebody lives who m
 	});
 	await once(working.stdout, 'data');
 
-	const made = path.basename(await makeWorkFolder(cache, now));
+	const early = path.basename(await makeWorkFolder(cache, now + day - 60_000));
+	const kept = [...living, workedIn, early, 'image-0123456789abcdef'];
+	t.deepEqual((await readdir(cache)).sort(), [...abandoned, ...kept].sort());
+
+	const made = path.basename(await makeWorkFolder(cache, now + day + 60_000));
 	t.regex(made, new RegExp(`^guest-new-${process.pid}-\\w{6}$`));
 	const left = (await readdir(cache)).sort();
-	t.deepEqual(left, [fresh, living, workedIn, made, 'image-0123456789abcdef'].sort());
+	t.deepEqual(left, [...kept, made].sort());
 });

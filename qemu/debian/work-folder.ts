@@ -14,8 +14,9 @@ export async function makeWorkFolder(cache: string, now = Date.now()): Promise<s
 		const [isOne, maker] = /^(?:unpacked|guest-new)-(?:(\d+)-)?\w{6}$/.exec(name) ?? [];
 		if (isOne === undefined) continue;
 		const folder = path.join(cache, name);
-		const { mtimeMs } = await stat(folder).catch(() => ({ mtimeMs: now }));
-		if (now - mtimeMs < day || (maker !== undefined && isAlive(Number(maker)))) continue;
+		// Not mtime: what is unpacked sets that to the day when its package was made.
+		const { ctimeMs } = await stat(folder).catch(() => ({ ctimeMs: now }));
+		if (now - ctimeMs < day || (maker !== undefined && isAlive(Number(maker)))) continue;
 		if (await isWorkedIn(folder)) continue;
 		// Another user's stays, and keeps nobody from building.
 		await rm(folder, { recursive: true, force: true }).catch(() => undefined);

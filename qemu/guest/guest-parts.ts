@@ -46,7 +46,7 @@ export interface GuestParts {
 
 /** Unpacks them into a temporary folder beside `cache`. Throws GuestNotBuilt when a package lacks what it should have. */
 export async function unpackGuestParts(debs: readonly string[], cache: string): Promise<GuestParts> {
-	const folder = await mkdtemp(path.join(cache, 'unpacked-'));
+	const folder = await mkdtemp(path.join(cache, `unpacked-${process.pid}-`));
 	const close = () => rm(folder, { recursive: true, force: true });
 	try {
 		const isKernel = (file: string) => path.basename(file).startsWith('linux-image-');
