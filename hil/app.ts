@@ -65,8 +65,7 @@ const authenticate =
 function serve(prefix: string, route: HilRoute, deps: HilDeps): Route {
 	return {
 		method: route.method,
-		// {port...} is express's *port, {node} its :node.
-		path: `${prefix}${route.path.replace(/\{(\w+)\.\.\.\}/g, '*$1').replace(/\{(\w+)\}/g, ':$1')}`,
+		path: `${prefix}${asExpress(route.path)}`,
 		async handle(request, response) {
 			const args = readArguments(route.args, request);
 			const result = await route.run(deps, args as never, response.locals.actor as Actor);
@@ -78,6 +77,13 @@ function serve(prefix: string, route: HilRoute, deps: HilDeps): Route {
 		},
 	};
 }
+
+/** {port...} is express's *port, {node} its :node. A slash at the end may be left out: HIL's command line does. */
+const asExpress = (path: string): string =>
+	path
+		.replace(/\{(\w+)\.\.\.\}/g, '*$1')
+		.replace(/\{(\w+)\}/g, ':$1')
+		.replace(/\/$/, '{/}');
 
 async function sendStream({ pieces, end }: TextStream, response: Response): Promise<void> {
 	let goOn: () => void = () => undefined;
