@@ -14,10 +14,10 @@ export interface ShownKeys {
 }
 
 /** Makes an attestation key, `NAME.ctx` and `NAME.pub`, below the endorsement key. */
-export async function makeKey(tpm: SoftwareTpm, name = 'ak'): Promise<void> {
+export async function makeKey(tpm: SoftwareTpm, name = 'ak', ek: string = EK.ecc): Promise<void> {
 	await tpm.tool(
 		'tpm2_createak',
-		...['-C', EK.ecc, '-c', `${name}.ctx`, '-G', 'ecc', '-g', 'sha256', '-s', 'ecdsa', '-u', `${name}.pub`],
+		...['-C', ek, '-c', `${name}.ctx`, '-G', 'ecc', '-g', 'sha256', '-s', 'ecdsa', '-u', `${name}.pub`],
 		...['-f', 'tss', '-n', `${name}.name`],
 	);
 }
@@ -44,14 +44,18 @@ export async function answerTo(
 	{ credential, registration }: Record<string, unknown>,
 	name = 'ak',
 ): Promise<string> {
-	await writeFile(path.join(tpm.folder, 'credential'), Buffer.from(String(credential), 'base64'));
+	const secret = await activate(tpm, String(credential), name);
+	return createHmac('sha256', secret).update(String(registration)).digest('hex');
+}
+
+/** What a credential holds, in base64: only this TPM finds it, and only with that key. */
+export async function activate(tpm: SoftwareTpm, credential: string, name = 'ak'): Promise<Buffer> {
+	await writeFile(path.join(tpm.folder, 'credential'), Buffer.from(credential, 'base64'));
 	await tpm.tool(
 		'tpm2_activatecredential',
 		...['-c', `${name}.ctx`, '-C', EK.ecc, '-i', 'credential', '-o', 'secret'],
 	);
-	return createHmac('sha256', await tpm.read('secret'))
-		.update(String(registration))
-		.digest('hex');
+	return tpm.read('secret');
 }
 
 export function trustOf(...tpms: readonly SoftwareTpm[]): EndorsementTrust {

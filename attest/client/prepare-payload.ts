@@ -3,17 +3,19 @@ import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { EvidenceFile } from '../evidence/evidence-file.ts';
 import {
 	encryptToNode,
-	halfBytes,
-	joinHalves,
+	joinParts,
 	largestPayload,
+	partBytes,
 	readNodeKey,
 	sealPayload,
 } from '../payload/sealed-payload.ts';
 import { type ExpectedNode, type TrustedNode, trustedNodeKey } from '../payload/trusted-node-key.ts';
+import { credentialFile, makeCredential } from '../tpm/make-credential.ts';
 
-/** What is sent to the verifier, in base64: of the key only its own half, and the node's half as only the node reads it. */
+/** What is sent to the verifier, in base64: of the key only its own part, and those that only the node's TPM and the node read. */
 export interface PayloadRelease {
 	readonly nodeKey: string;
+	readonly t: string;
 	readonly u: string;
 	readonly v: string;
 	readonly payload: string;
@@ -35,14 +37,22 @@ export function preparePayload(
 	const key = readNodeKey(node.nodeKey);
 	if (!key)
 		throw new BimetalError('EvidenceRefused', 'its node key is no RSA key of 2048 bits', { status: 409 });
-	const [u, v, salt] = [random(halfBytes), random(halfBytes), random(8)];
+	const parts = { t: random(partBytes), u: random(partBytes), v: random(partBytes) };
+	// Only the TPM whose certificate was looked at here, on this machine, finds T, and only if it holds the key that signed:
+	// nobody's word is taken for that.
+	const credential = makeCredential(node.ek, node.ak.name, parts.t, random);
+	if (!credential.ok)
+		throw new BimetalError('EvidenceRefused', `${credential.refusal.code}: ${credential.refusal.reason}`, {
+			status: 409,
+		});
 	const identity = { admission: expected.admission, node: expected.node, nodeKey: node.nodeKey };
-	const sealed = sealPayload(payload, { key: joinHalves(u, v), salt, identity });
+	const sealed = sealPayload(payload, { key: joinParts(parts), salt: random(8), identity });
 	return {
 		release: {
 			nodeKey: node.nodeKey.toString('base64'),
-			u: encryptToNode(key, u).toString('base64'),
-			v: v.toString('base64'),
+			t: credentialFile(credential.value).toString('base64'),
+			u: encryptToNode(key, parts.u).toString('base64'),
+			v: parts.v.toString('base64'),
 			payload: sealed.toString('base64'),
 		},
 		node,

@@ -5,12 +5,14 @@ import { base64, moment } from './names.ts';
 
 /** Bytes: of an RSA key of 16384 bits. */
 const rsaBlock = base64(2048);
-/** `u`: half of its key, encrypted to the node key by the tenant. */
-export const shownPayload = { u: rsaBlock, payload: base64(largestPayload + sealedExtra) };
+/** Bytes: a credential for an RSA key of as many bits. */
+const credential = base64(2048 + 256);
+/** `t` and `u`: parts of its key, for the TPM (a credential) and encrypted to the node key, by the tenant. */
+export const shownPayload = { t: credential, u: rsaBlock, payload: base64(largestPayload + sealedExtra) };
 
 const payload = z.strictObject({
 	...shownPayload,
-	/** The other half and its admission, in the verifier's secret box. */
+	/** The third part and its admission, in the verifier's secret box. */
 	v: z.string(),
 	releasedAt: moment,
 	releasedBy: z.string(),

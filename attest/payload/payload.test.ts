@@ -1,5 +1,4 @@
 // From a good quote to a payload opened on the node, over HTTP and with a TPM that we did not write; and who sees what.
-import { execFile } from 'node:child_process';
 import {
 	constants,
 	createDecipheriv,
@@ -9,25 +8,20 @@ import {
 	pbkdf2Sync,
 	privateDecrypt,
 } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import { testNeeding } from '../../test/debian/test-needing.ts';
-import { reboot, trustOf } from '../agent.fixture.ts';
+import { openPayload } from '../agent/open-payload.fixture.ts';
+import { activate, reboot, trustOf } from '../agent.fixture.ts';
 import type { AttestBench } from '../attest.fixture.ts';
 import { preparePayload } from '../client/prepare-payload.ts';
 import { type EvidenceFile, readEvidence } from '../evidence/evidence-file.ts';
 import { admissions } from '../model/admission.ts';
 import { payloads } from '../model/payload.ts';
 import { goodPolicy, startNode, type TestNode } from '../node.fixture.ts';
-import { joinHalves } from './sealed-payload.ts';
+import { joinParts } from './sealed-payload.ts';
 
 const test = testNeeding('swtpm', 'swtpm-tools', 'tpm2-tools', 'gnutls-bin', 'openssl');
-const run = promisify(execFile);
 const secret = Buffer.from('LUKS key of the root disk: correct horse battery staple\n');
-const program = fileURLToPath(new URL('../agent/open-payload', import.meta.url));
 
 async function attested(t: ExecutionContext) {
 	const { node, bench } = await startNode(t);
@@ -51,14 +45,11 @@ const put = ({ call }: AttestBench, id: string, body: object, who = 'alice') =>
 
 /** In the shell, as a node does it. */
 async function openOnNode(node: TestNode, body: Record<string, unknown>): Promise<string> {
-	const { folder } = node.tpm;
-	const file = (name: string) => path.join(folder, name);
-	await writeFile(file('node.pem'), node.privateKey.export({ type: 'pkcs8', format: 'pem' }), {
-		mode: 0o600,
+	const { code, out, err } = await openPayload(node.tpm, body, {
+		key: node.privateKey,
 	});
-	for (const name of ['payloadU', 'payloadV', 'payload']) await writeFile(file(name), String(body[name]));
-	const args = [program, file('node.pem'), String(body.admission), node.name, folder];
-	return (await run('sh', args, { timeout: 60_000 })).stdout;
+	if (code !== 0) throw new Error(err);
+	return out.toString();
 }
 
 test('the tenant verifies, releases once, and the node opens it after its next good round', async t => {
@@ -67,7 +58,12 @@ test('the tenant verifies, releases once, and the node opens it after its next g
 		(await bench.call('GET', `/verifier/v1/admissions/${admission}/payload`, undefined, 'alice')).status,
 		404,
 	);
-	t.like((await node.round({ wantsPayload: true })).body, { payload: null, payloadU: null, payloadV: null });
+	t.like((await node.round({ wantsPayload: true })).body, {
+		payload: null,
+		payloadT: null,
+		payloadU: null,
+		payloadV: null,
+	});
 	const { release, node: trusted } = preparePayload(file, expected, secret);
 	t.is(trusted.nodeKey.toString('base64'), node.nodeKey);
 	t.is((await put(bench, admission, release, 'bob')).status, 404);
@@ -78,7 +74,7 @@ test('the tenant verifies, releases once, and the node opens it after its next g
 	const kept = await put(bench, admission, release);
 	t.like(kept, { status: 200, body: { releasedBy: 'alice', deliveredAt: null } });
 
-	// Set once: whoever comes later, though it be an administrator, exchanges neither half (CVE-2021-43310).
+	// Set once: whoever comes later, though it be an administrator, exchanges any part (CVE-2021-43310).
 	const second = preparePayload(file, expected, Buffer.from('mine')).release;
 	for (const who of ['alice', 'root'])
 		t.like(await put(bench, admission, second, who), { status: 409, body: { code: 'PayloadSet' } });
@@ -91,7 +87,7 @@ test('the tenant verifies, releases once, and the node opens it after its next g
 
 	const { body } = await node.round({ wantsPayload: true });
 	t.is(await openOnNode(node, body), secret.toString());
-	t.is(openHere(node, body).toString(), secret.toString());
+	t.is((await openHere(node, body)).toString(), secret.toString());
 	const shownAt = `/verifier/v1/admissions/${admission}/payload`;
 	t.like(await bench.ok('GET', shownAt, undefined, 'alice'), {
 		deliveredAt: bench.clock.now(),
@@ -150,13 +146,13 @@ test('nobody but the node can make the key of what they have seen', async t => {
 	const { node, bench, admission, file, expected } = await attested(t);
 	const known: Buffer[] = [];
 	const { release } = preparePayload(file, expected, secret, size => {
-		const made = createHash('sha256').update(`half ${known.length}`).digest().subarray(0, size);
+		const made = createHash('sha256').update(`part ${known.length}`).digest().subarray(0, size);
 		known.push(made);
 		return made;
 	});
-	const [u, v] = known;
-	if (!u || !v) throw new Error('two halves were made');
-	const key = joinHalves(u, v);
+	const [part, u, v] = known;
+	if (!part || !u || !v) throw new Error('three parts were made');
+	const key = joinParts({ t: part, u, v });
 	t.is((await put(bench, admission, release)).status, 200);
 	const { body } = await node.round({ wantsPayload: true });
 	const shown = await Promise.all(
@@ -178,16 +174,17 @@ test('nobody but the node can make the key of what they have seen', async t => {
 		members: shown.join(''),
 	};
 	for (const [who, view] of Object.entries(views)) {
-		for (const [what, bytes] of Object.entries({ key, u, secret }))
+		for (const [what, bytes] of Object.entries({ key, t: part, u, secret }))
 			t.false(holds(view, bytes), `${who} has seen ${what}`);
 		t.is(holds(view, v), who === 'verifier', `${who} and the verifier's half`);
-		// Nor does anything that was seen, xor its half, come to the key: that would be U.
+		// Nor does anything that was seen, xor its part and any of the two others, come to the key.
 		const seen = [...view.matchAll(/[A-Za-z0-9+/]{43}=/g)].map(([text]) => Buffer.from(text, 'base64'));
 		for (const each of seen)
-			if (each.length === 32) t.false(joinHalves(each, v).equals(key), `${who} can make the key`);
+			for (const other of each.length === 32 ? [part, u] : [])
+				t.false(joinParts({ t: other, u: each, v }).equals(key), `${who} can make the key`);
 	}
-	// With the node key it is one call: what is asserted above is not true of just anything.
-	t.deepEqual(keyHere(node, body), key);
+	// With the TPM and the node key it is three calls: what is asserted above is not true of just anything.
+	t.deepEqual(await keyHere(node, body), key);
 });
 
 const holds = (view: string, bytes: Buffer): boolean =>
@@ -195,18 +192,24 @@ const holds = (view: string, bytes: Buffer): boolean =>
 		view.includes(bytes.toString(encoding as BufferEncoding).replace(/=+$/, '')),
 	);
 
-function keyHere({ privateKey: key }: TestNode, body: Record<string, unknown>): Buffer {
-	const half = (name: string): Buffer =>
+async function keyHere({ tpm, privateKey: key }: TestNode, body: Record<string, unknown>): Promise<Buffer> {
+	const part = (name: string): Buffer =>
 		privateDecrypt(
 			{ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' },
 			Buffer.from(String(body[name]), 'base64'),
 		);
-	return joinHalves(half('payloadU'), half('payloadV'));
+	return joinParts({
+		t: await activate(tpm, String(body.payloadT)),
+		u: part('payloadU'),
+		v: part('payloadV'),
+	});
 }
 
-function openHere(node: TestNode, body: Record<string, unknown>): Buffer {
+async function openHere(node: TestNode, body: Record<string, unknown>): Promise<Buffer> {
 	const sealed = Buffer.from(String(body.payload), 'base64');
-	const password = createHmac('sha256', keyHere(node, body)).update('encrypt').digest('hex');
+	const password = createHmac('sha256', await keyHere(node, body))
+		.update('encrypt')
+		.digest('hex');
 	const made = pbkdf2Sync(password, sealed.subarray(8, 16), 1, 48, 'sha256');
 	const decipher = createDecipheriv('aes-256-ctr', made.subarray(0, 32), made.subarray(32));
 	return decipher.update(sealed.subarray(16, -32));

@@ -11,8 +11,8 @@ import {
 
 /** Bytes of plaintext: keys, certificates and a script, no images. */
 export const largestPayload = 64 * 1024;
-/** Of the two halves of a key, and of the key that they make. */
-export const halfBytes = 32;
+/** Of the three parts of a key, and of the key that they make. */
+export const partBytes = 32;
 /** What a sealed payload has besides its plaintext: `Salted__`, salt and HMAC. */
 export const sealedExtra = 8 + 8 + 32;
 
@@ -24,11 +24,18 @@ export interface PayloadIdentity {
 	readonly nodeKey: Uint8Array;
 }
 
-/** K = U xor V: whoever has only one of them knows nothing of it. */
-export function joinHalves(u: Uint8Array, v: Uint8Array): Buffer {
-	if (u.length !== halfBytes || v.length !== halfBytes)
-		throw new RangeError('a half of a key has 32 bytes: this has another length');
-	return Buffer.from(u.map((byte, index) => byte ^ (v[index] ?? 0)));
+/** What makes K, 32 bytes each: `t` for the TPM, `u` for the node key, `v` for as long as the verifier vouches for the node. */
+export interface KeyParts {
+	readonly t: Uint8Array;
+	readonly u: Uint8Array;
+	readonly v: Uint8Array;
+}
+
+/** K = T xor U xor V: whoever lacks one of them knows nothing of it. */
+export function joinParts({ t, u, v }: KeyParts): Buffer {
+	for (const { length } of [t, u, v])
+		if (length !== partBytes) throw new RangeError(`a part of a key has ${partBytes} bytes, not ${length}`);
+	return Buffer.from(t.map((byte, index) => byte ^ (u[index] ?? 0) ^ (v[index] ?? 0)));
 }
 
 /**
@@ -56,11 +63,11 @@ export function sealPayload(
 
 /** Names may hold anything, but neither an admission's id nor a digest has a newline: no two identities read the same. */
 const identityText = ({ admission, node, nodeKey }: PayloadIdentity): string =>
-	`bimetal payload 1\n${admission}\n${node}\n${createHash('sha256').update(nodeKey).digest('hex')}\n`;
+	`bimetal payload 2\n${admission}\n${node}\n${createHash('sha256').update(nodeKey).digest('hex')}\n`;
 
 /** RSA-OAEP with SHA-256 (RFC 8017 section 7.1), as `openssl pkeyutl -pkeyopt rsa_oaep_md:sha256` undoes it. */
-export const encryptToNode = (key: KeyObject, half: Uint8Array): Buffer =>
-	publicEncrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, half);
+export const encryptToNode = (key: KeyObject, part: Uint8Array): Buffer =>
+	publicEncrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, part);
 
 /** An RSA key of 2048 bits or more; undefined for anything else. @param der SubjectPublicKeyInfo */
 export function readNodeKey(der: Uint8Array): KeyObject | undefined {

@@ -5,6 +5,7 @@ import { keyFingerprint } from '../certificates/fingerprint.ts';
 import type { EvidenceFile } from '../evidence/evidence-file.ts';
 import { verifyEvidence } from '../evidence/verify-evidence.ts';
 import { bytesOf } from '../model/names.ts';
+import { type PublicArea, parsePublicArea } from '../tpm/public-area.ts';
 
 /** What a tenant expects of the node that is to have its secrets. */
 export interface ExpectedNode {
@@ -22,6 +23,9 @@ export interface ExpectedNode {
 export interface TrustedNode {
 	/** SubjectPublicKeyInfo in DER. */
 	readonly nodeKey: Buffer;
+	/** The endorsement key that its certificate is of, and the key that the evidence is signed with. */
+	readonly ek: PublicArea;
+	readonly ak: PublicArea;
 	/** Of its endorsement key. */
 	readonly fingerprint: string;
 	/** Digest of the policy that it satisfies. */
@@ -53,7 +57,9 @@ export function trustedNodeKey(file: EvidenceFile, expected: ExpectedNode): Trus
 	const fingerprint = keyFingerprint(new X509Certificate(bytesOf(keys.ekCertificate)).publicKey);
 	if (expected.fingerprint !== undefined && fingerprint !== expected.fingerprint)
 		throw refused(`it was signed below the endorsement key ${fingerprint}, not ${expected.fingerprint}`);
-	return { nodeKey: bytesOf(keys.nodeKey), fingerprint, policy };
+	const [ek, ak] = [parsePublicArea(bytesOf(keys.ek)), parsePublicArea(bytesOf(keys.ak))];
+	if (!ek.ok || !ak.ok) throw refused('its keys cannot be read');
+	return { nodeKey: bytesOf(keys.nodeKey), ek: ek.value, ak: ak.value, fingerprint, policy };
 }
 
 const refused = (why: string): BimetalError =>

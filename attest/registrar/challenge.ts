@@ -5,7 +5,7 @@ import { trimDer } from '../certificates/trim-der.ts';
 import { bytesOf } from '../model/names.ts';
 import { accept, type Outcome } from '../outcome.ts';
 import { checkAttestationKey } from '../tpm/key-attributes.ts';
-import { makeCredential } from '../tpm/make-credential.ts';
+import { credentialFile, makeCredential } from '../tpm/make-credential.ts';
 import { type PublicArea, parsePublicArea } from '../tpm/public-area.ts';
 import type { Claim } from './registrations.ts';
 
@@ -25,8 +25,6 @@ export interface Challenge {
 	readonly proof: string;
 }
 
-/** What tpm2-tools write first into the file of a credential: a magic number and a version. */
-const CREDENTIAL_HEADER = Buffer.from('badcc0de00000001', 'hex');
 /** Bytes: an endorsement key of any kind takes that many. */
 const SECRET_SIZE = 32;
 
@@ -66,7 +64,7 @@ export function challenge(
 			ekCertificate: certificate.value.toString('base64'),
 			chain: [...chain.value],
 		},
-		credential: Buffer.concat([CREDENTIAL_HEADER, made.value.idObject, made.value.encryptedSeed]),
+		credential: credentialFile(made.value),
 		proof: createHash('sha256').update(answer).digest('hex'),
 	});
 }

@@ -13,6 +13,13 @@ export interface Credential {
 	readonly encryptedSeed: Buffer;
 }
 
+/** What tpm2-tools write first into the file of a credential: a magic number and a version. */
+const FILE_HEADER = Buffer.from('badcc0de00000001', 'hex');
+
+/** As tpm2_activatecredential reads it. */
+export const credentialFile = ({ idObject, encryptedSeed }: Credential): Buffer =>
+	Buffer.concat([FILE_HEADER, idObject, encryptedSeed]);
+
 /** Bytes that `randomBytes` gives: injected. */
 type Random = (size: number) => Buffer;
 

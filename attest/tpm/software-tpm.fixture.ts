@@ -16,6 +16,8 @@ const EK_CERTIFICATE = { rsa: '0x1c00002', ecc: '0x1c00016' } as const;
 
 export interface SoftwareTpm {
 	readonly folder: string;
+	/** For programs that use tpm2-tools themselves. */
+	readonly env: NodeJS.ProcessEnv;
 	/** Runs a program of tpm2-tools in the folder, and takes away what it leaves in the TPM. */
 	tool(name: string, ...args: string[]): Promise<void>;
 	/** What its power button does; it must be started again (tpm2_startup). */
@@ -80,6 +82,7 @@ export async function startSoftwareTpm(t: ExecutionContext): Promise<SoftwareTpm
 	};
 	const tpm: SoftwareTpm = {
 		folder,
+		env,
 		async tool(name, ...args) {
 			await bare(name, args);
 			await bare('tpm2_flushcontext', ['-t']);

@@ -6,11 +6,11 @@ import { attestErrors } from '../errors.ts';
 import { type Admission, admissions } from '../model/admission.ts';
 import { bytesOf } from '../model/names.ts';
 import { type Payload, payloads } from '../model/payload.ts';
-import { encryptToNode, halfBytes, readNodeKey } from '../payload/sealed-payload.ts';
+import { encryptToNode, partBytes, readNodeKey } from '../payload/sealed-payload.ts';
 import type { World } from '../world.ts';
 import { nextState } from './next-state.ts';
 
-/** What keeps the verifier's halves: its key is derived from the one that its key file holds. */
+/** What keeps the verifier's parts: its key is derived from the one that its key file holds. */
 export const payloadBox = (secret: Uint8Array): SecretBox =>
 	createSecretBox(createHmac('sha256', secret).update('payloads').digest());
 
@@ -20,8 +20,9 @@ interface Release {
 	readonly admission: string;
 	/** Whose evidence the tenant has verified, and to which `u` is encrypted. */
 	readonly nodeKey: string;
+	readonly t: string;
 	readonly u: string;
-	/** The other half, 32 bytes in base64. */
+	/** The verifier's part of the key, 32 bytes in base64. */
 	readonly v: string;
 	readonly payload: string;
 }
@@ -49,7 +50,7 @@ const viewOf = (
  */
 export async function releasePayload(
 	tx: Transaction,
-	{ admission: id, nodeKey, u, v, payload, box }: Release & { readonly box: SecretBox },
+	{ admission: id, nodeKey, t, u, v, payload, box }: Release & { readonly box: SecretBox },
 	{ actor, now }: World,
 ): Promise<PayloadView> {
 	const found = await tx.get(admissions, id);
@@ -62,7 +63,7 @@ export async function releasePayload(
 	if (await tx.get(payloads, id))
 		throw attestErrors.PayloadSet(`The payload of admission ${id} was released before, and stays as it is.`);
 	const document: Payload = {
-		...{ u, payload, releasedAt: now, releasedBy: actor.name, deliveredAt: null },
+		...{ t, u, payload, releasedAt: now, releasedBy: actor.name, deliveredAt: null },
 		v: box.seal(JSON.stringify({ admission: id, v } satisfies z.input<typeof kept>)),
 	};
 	await tx.insert(payloads, id, document);
@@ -88,22 +89,23 @@ export async function deliverPayload(tx: Transaction, id: string, now: number): 
 	return delivered;
 }
 
-/** What goes to the node, in base64; only who has its key can read either half. */
+/** What goes to the node, in base64; only its TPM can read `t`, and only who has its key the other two parts. */
 export interface DeliveredPayload {
+	readonly t: string;
 	readonly u: string;
 	readonly v: string;
 	readonly payload: string;
 }
 
-/** Opens the verifier's half and encrypts it to the node. Throws when the box was sealed by another key, or for another admission. */
+/** Opens the verifier's part and encrypts it to the node. Throws when the box was sealed by another key, or for another admission. */
 export function forNode(
-	{ u, v: sealed, payload }: Payload,
+	{ t, u, v: sealed, payload }: Payload,
 	{ id, admission, box }: { readonly id: string; readonly admission: Admission; readonly box: SecretBox },
 ): DeliveredPayload {
 	const key = admission.state === 'attested' ? readNodeKey(bytesOf(admission.keys.nodeKey)) : undefined;
 	const opened = kept.parse(JSON.parse(box.unseal(sealed)));
-	const half = bytesOf(opened.v);
-	if (!key || opened.admission !== id || half.length !== halfBytes)
+	const part = bytesOf(opened.v);
+	if (!key || opened.admission !== id || part.length !== partBytes)
 		throw new Error(`what is kept for admission ${id} is not what was released for it`);
-	return { u, v: encryptToNode(key, half).toString('base64'), payload };
+	return { t, u, v: encryptToNode(key, part).toString('base64'), payload };
 }

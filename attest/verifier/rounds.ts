@@ -27,7 +27,7 @@ export interface RoundsDeps {
 	readonly nonces: Nonces;
 	readonly keysOfNodes: KeysOfNodes;
 	readonly judge: AwayJudge['judge'];
-	/** Keeps the verifier's halves of payloads' keys. */
+	/** Keeps the verifier's parts of payloads' keys. */
 	readonly box: SecretBox;
 	/** Called when somebody may have to hear of something. */
 	readonly onRevoked: () => void;

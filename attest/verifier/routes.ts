@@ -6,7 +6,7 @@ import { writeEvidence } from '../evidence/write-evidence.ts';
 import { type AttestRoute, type RouteDeps, routesOf } from '../http/route.ts';
 import { base64, bytesOf, hilName } from '../model/names.ts';
 import { shownPayload } from '../model/payload.ts';
-import { halfBytes } from '../payload/sealed-payload.ts';
+import { partBytes } from '../payload/sealed-payload.ts';
 import type { World } from '../world.ts';
 import { askAdmission, endAdmission, listAdmissions, showAdmission, withdraw } from './admissions.ts';
 import { listSubscriptions, subscribe, unsubscribe } from './notices.ts';
@@ -23,7 +23,7 @@ export interface VerifierDeps extends RouteDeps {
 	readonly mayPush: (url: string) => boolean;
 	/** Private, Ed25519: what evidence and notices are signed with. */
 	readonly key: KeyObject;
-	/** Keeps the verifier's halves of payloads' keys. */
+	/** Keeps the verifier's parts of payloads' keys. */
 	readonly box: SecretBox;
 	/** Called when somebody may have to hear of something. */
 	readonly onRevoked: () => void;
@@ -150,8 +150,8 @@ export function verifierRoutes(deps: VerifierDeps): readonly AttestRoute[] {
 			body: {
 				nodeKey: base64(2048),
 				...shownPayload,
-				v: base64(halfBytes).refine(
-					text => bytesOf(text).length === halfBytes,
+				v: base64(partBytes).refine(
+					text => bytesOf(text).length === partBytes,
 					'expected 32 bytes in base64',
 				),
 			},
@@ -207,6 +207,7 @@ export function verifierRoutes(deps: VerifierDeps): readonly AttestRoute[] {
 				const { id, admission, refusal, next, payload } = await rounds.take(args);
 				return {
 					...{ state: admission.state, refusal, next: next === null ? null : next / 1000, admission: id },
+					payloadT: payload?.t ?? null,
 					payloadU: payload?.u ?? null,
 					payloadV: payload?.v ?? null,
 					payload: payload?.payload ?? null,

@@ -72,8 +72,9 @@ export const round = z.strictObject({
 	refusal: z.string().nullable(),
 	/** Seconds after which the agent asks again; null: not at all. */
 	next: z.number().nullable(),
-	/** Whose payload it is; with the halves of its key and the payload itself, in base64, when it was asked for and is there. */
+	/** Whose payload it is; with the parts of its key and the payload itself, in base64, when it was asked for and is there. */
 	admission: z.string(),
+	payloadT: z.string().nullable(),
 	payloadU: z.string().nullable(),
 	payloadV: z.string().nullable(),
 	payload: z.string().nullable(),

@@ -1,19 +1,15 @@
 // A tenant's one command: ask, wait, judge, release, and see it given; with a TPM and an opener that we did not write.
-import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
+import { openPayload } from '../../attest/agent/open-payload.fixture.ts';
 import { fingerprintOf } from '../../attest/agent.fixture.ts';
 import { goodPolicy, startNode, type TestNode } from '../../attest/node.fixture.ts';
 import { testNeeding } from '../../test/debian/test-needing.ts';
 import { createTerminal } from '../test-terminal.ts';
 
 const test = testNeeding('swtpm', 'swtpm-tools', 'tpm2-tools', 'gnutls-bin', 'openssl');
-const opener = fileURLToPath(new URL('../../attest/agent/open-payload', import.meta.url));
-const run = promisify(execFile);
 
 async function site(t: ExecutionContext) {
 	const { node, bench } = await startNode(t);
@@ -58,12 +54,8 @@ test('a tenant’s one command has a payload on the node that it has judged itse
 	t.like(JSON.parse(done.out), { node: 'n1', fingerprint, admission: body.admission, releasedBy: 'alice' });
 	t.regex(done.err, /Waiting for n1 to prove itself, by admission .*\nJudging the evidence of n1/);
 	t.false(done.out.includes('correct horse'));
-	const key = path.join(folder, 'node.pem');
-	await writeFile(key, node.privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
-	for (const name of ['payloadU', 'payloadV', 'payload'])
-		await writeFile(path.join(folder, name), String(body[name]));
-	const opened = await run('sh', [opener, key, String(body.admission), 'n1', folder], { timeout: 60_000 });
-	t.is(opened.stdout, await readFile(path.join(folder, 'luks.key'), 'utf8'));
+	const opened = await openPayload(node.tpm, body, { key: node.privateKey });
+	t.is(opened.out.toString(), await readFile(path.join(folder, 'luks.key'), 'utf8'), opened.err);
 
 	const again = await attest('release', String(body.admission), 'luks.key', ...expectations);
 	t.is(again.code, 8, again.err);
