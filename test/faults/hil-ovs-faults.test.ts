@@ -1,5 +1,5 @@
 // A real Open vSwitch that is away for a minute, does half of what it is asked for and says no, or comes back without what it
-// was set to, at each step of a move. Frames are sent to see who reaches whom.
+// was set to, at each step of a move; and two who want one node at the same time. Frames are sent to see who reaches whom.
 import { setImmediate as turn } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { type HilBench, startHil } from '../../hil/hil.fixture.ts';
@@ -229,4 +229,67 @@ test('a switch that was away and comes back without what it was set to is put ri
 		await site.drive(moveNode(site.caller, team, 'calls'));
 		await rack.assertTogether(team);
 	}
+});
+
+test('of two that want a node and their network on it at the same time, one gets both, and is heard by nobody else', async t => {
+	t.timeout(240_000);
+	const site = await start(t);
+	const { rack, hil, caller } = site;
+	const teams = ['red', 'blue'] as const;
+	const nic = { node: 'moved', nic: 'eth0' };
+	/** True when the node was to be had. */
+	const take = async (team: Team): Promise<boolean> => {
+		const { status, body } = await caller.call('POST', '/v1/changes', {
+			steps: [
+				{ do: 'connect_node', project: team, node: 'moved' },
+				{ do: 'connect_network', ...nic, network: `${team}net` },
+			],
+		});
+		if (status >= 300) return false;
+		const { id } = body as { id: string };
+		const { status: ending } = await caller.ok<{ status: string }>('GET', `/v1/change/${id}?wait=30000`);
+		t.is(ending, 'DONE');
+		return true;
+	};
+	const giveBack = async (team: Team): Promise<void> => {
+		const { actions } = await caller.ok<{ actions: [string] }>('POST', '/v1/changes', {
+			steps: [{ do: 'detach_network', ...nic, network: `${team}net` }],
+		});
+		await caller.ok('GET', `/v1/action/${actions[0]}?wait=30000`);
+		await caller.ok('POST', `/v0/project/${team}/detach_node`, { node: 'moved' });
+	};
+	await site.drive(giveBack('red'));
+	let owner: Team | undefined;
+	let spoken = 0;
+	for (let round = 0; round < 12; round++) {
+		const said: string[] = [];
+		// Whoever had it last gives it back while the others already ask, again and again until one of them has it.
+		const returned = owner === undefined ? Promise.resolve() : giveBack(owner);
+		const until = async (): Promise<Team> => {
+			for (;;) {
+				const order = round % 2 === 0 ? teams : teams.toReversed();
+				const won = await Promise.all(order.map(take));
+				t.true(won.filter(each => each).length < 2, `round ${round}: two were told that they have it`);
+				const winner = order[won.indexOf(true)];
+				if (winner) return winner;
+				said.push(rack.speak());
+			}
+		};
+		const [winner] = await site.drive(Promise.all([until(), returned]));
+		const { project } = (await hil.ok('GET', '/v0/node/moved')) as { project: string };
+		t.is(project, winner, `round ${round}`);
+		t.deepEqual((await rack.carried())('moved'), { native: site.vlans[winner], tagged: [] });
+		await rack.assertTogether(winner);
+		await site.assertNobodyStrays(`round ${round}`);
+		// Said before it had changed hands: whoever had it may have heard that, as long as the switch took.
+		const heard = new Set(said.flatMap(text => rack.heardBy(text)));
+		t.true(
+			[...heard].every(team => team === owner),
+			`round ${round}: heard by ${[...heard]}`,
+		);
+		owner = winner;
+		spoken += said.length;
+	}
+	t.log(`${spoken} words while it changed hands`);
+	t.true(spoken > 0, 'nobody had to wait for the other: nothing was raced for');
 });
