@@ -4,8 +4,9 @@ import { testWithSite } from '../test-site.ts';
 
 const test = testWithSite();
 const systems = '/redfish/v1/Systems';
+const chassis = '/redfish/v1/Chassis/Sled';
 
-/** What another vendor's BMC shows: other names, several NICs, a TPM; and links as the proxy gives them. */
+/** What another vendor's BMC shows: other names, several NICs, GPUs, a TPM; and links as the proxy gives them. */
 const tree: Readonly<Record<string, object>> = {
 	[systems]: { Members: [{ '@odata.id': `/bmc/node1${systems}/1` }] },
 	[`${systems}/1`]: {
@@ -14,8 +15,17 @@ const tree: Readonly<Record<string, object>> = {
 		MemorySummary: { TotalSystemMemoryGiB: 512 },
 		ProcessorSummary: { Count: 2, CoreCount: 96 },
 		TrustedModules: [{ InterfaceType: 'TPM2_0' }],
+		Processors: { '@odata.id': `/bmc/node1${systems}/1/Processors` },
 		EthernetInterfaces: { '@odata.id': `/bmc/node1${systems}/1/EthernetInterfaces` },
+		Links: { Chassis: [{ '@odata.id': '/bmc/node1/redfish/v1/Chassis/Sled' }] },
 	},
+	[`${systems}/1/Processors`]: {
+		Members: ['GPU1', 'CPU1', 'GPU2'].map(id => ({ '@odata.id': `/bmc/node1${systems}/1/Processors/${id}` })),
+	},
+	[`${systems}/1/Processors/GPU1`]: { ProcessorType: 'GPU', Model: 'H100' },
+	[`${systems}/1/Processors/CPU1`]: { ProcessorType: 'CPU', Model: 'Fast 9000' },
+	[`${systems}/1/Processors/GPU2`]: { ProcessorType: 'GPU', Model: 'H100' },
+	[chassis]: { Location: { Placement: { Rack: 'R12' }, PartLocation: { ServiceLabel: 'Sled 3' } } },
 	[`${systems}/1/EthernetInterfaces`]: {
 		Members: ['a', 'b', 'c'].map(id => ({ '@odata.id': `/bmc/node1${systems}/1/EthernetInterfaces/${id}` })),
 	},
@@ -40,13 +50,25 @@ test('servers are described as their BMCs show them, and what these do not show 
 		nodes: {
 			node1: {
 				management: `${proxy.url}/bmc/node1`,
-				metadata: { manufacturer: 'Acme', cpus: 2, cores: 96, ram: 512, tpm: 'TPM2_0' },
+				metadata: {
+					...{ manufacturer: 'Acme', cpu: 'Fast 9000', cpus: 2, cores: 96, ram: 512 },
+					...{ gpu: ['H100', 'H100'], tpm: 'TPM2_0', location: 'R12' },
+				},
 				nics: { LOM1: { mac: '02:00:00:00:00:0A' }, LOM2: { mac: '02:00:00:00:00:0B' } },
 			},
 		},
 	});
 	const json = await terminal().run('bmc', 'describe', 'node1', '--as', 'hso', '--json');
 	t.deepEqual(JSON.parse(json.out), parse(ran.out));
+
+	// The operator may not see the chassis: all else is known.
+	const seen = proxy.handle;
+	proxy.handle = (request, body) =>
+		request.url.endsWith(chassis) ? redfishError(403, 'CP says no') : seen?.(request, body);
+	const without = await terminal().run('bmc', 'describe', 'node1', '--as', 'hso', '--json');
+	const { location, ...others } = parse(ran.out).nodes.node1.metadata;
+	t.is(location, 'R12');
+	t.deepEqual(JSON.parse(without.out).nodes.node1.metadata, others);
 });
 
 test('a BMC that refuses, or answers nonsense, is named with what it was asked', async t => {

@@ -15,13 +15,26 @@ const computerSystem = z.looseObject({
 	TrustedModules: z.array(z.looseObject({ InterfaceType: z.string().nullish() })).nullish(),
 	Processors: link.nullish(),
 	EthernetInterfaces: link.nullish(),
+	Links: z.looseObject({ Chassis: z.array(link).nullish() }).nullish(),
 });
-const processor = z.looseObject({ Model: z.string().nullish() });
+const processor = z.looseObject({ Model: z.string().nullish(), ProcessorType: z.string().nullish() });
+/** Resource.Location (DSP2046): where somebody has to go to. */
+const chassis = z.looseObject({
+	Location: z
+		.looseObject({
+			Placement: z.looseObject({ Rack: z.string().nullish() }).nullish(),
+			PartLocation: z.looseObject({ ServiceLabel: z.string().nullish() }).nullish(),
+		})
+		.nullish(),
+});
 const ethernetInterface = z.looseObject({ Id: z.string(), MACAddress: z.string().nullish() });
 
 export interface ServerDescription {
-	/** By the names that hil's nodes are searched by; what the BMC does not show is not there. `ram` in GiB. */
-	readonly metadata: Readonly<Record<string, string | number>>;
+	/**
+	 * By the names that hil's nodes are searched by; what the BMC does not show is not there. `ram` in GiB; `gpu` has the
+	 * model of each; `location` is the rack where the BMC knows it, else the label of its place.
+	 */
+	readonly metadata: Readonly<Record<string, string | number | readonly string[]>>;
 	readonly nics: readonly { readonly name: string; readonly mac: string }[];
 }
 
@@ -42,9 +55,22 @@ export async function describeServer(client: ProxyClient, bmc: string): Promise<
 	const members = async (of: { '@odata.id': string } | null | undefined): Promise<string[]> =>
 		of ? (await read(collection, of['@odata.id'])).Members.map(member => member['@odata.id']) : [];
 
+	/** A chassis that the operator may not see is no reason to know nothing of the server. */
+	const locationOf = async (of: { '@odata.id': string } | undefined): Promise<string | undefined> => {
+		const found = of && (await read(chassis, of['@odata.id']).catch(() => undefined));
+		const { Placement, PartLocation } = found?.Location ?? {};
+		return Placement?.Rack ?? PartLocation?.ServiceLabel ?? undefined;
+	};
+
 	const [first = ''] = await members({ '@odata.id': '/redfish/v1/Systems' });
 	const system = await read(computerSystem, first);
-	const [cpu] = await members(system.Processors);
+	const processors: z.output<typeof processor>[] = [];
+	for (const path of await members(system.Processors)) processors.push(await read(processor, path));
+	const ofType = (type: string): string[] =>
+		processors.flatMap(({ ProcessorType, Model }) =>
+			(ProcessorType ?? 'CPU') === type && Model ? [Model] : [],
+		);
+	const gpus = ofType('GPU');
 	const nics: ServerDescription['nics'][number][] = [];
 	for (const path of await members(system.EthernetInterfaces)) {
 		const { Id, MACAddress } = await read(ethernetInterface, path);
@@ -54,11 +80,13 @@ export async function describeServer(client: ProxyClient, bmc: string): Promise<
 		manufacturer: system.Manufacturer,
 		model: system.Model,
 		serial: system.SerialNumber,
-		cpu: cpu === undefined ? undefined : (await read(processor, cpu)).Model,
+		cpu: ofType('CPU')[0],
 		cpus: system.ProcessorSummary?.Count,
 		cores: system.ProcessorSummary?.CoreCount,
 		ram: system.MemorySummary?.TotalSystemMemoryGiB,
+		gpu: gpus.length > 0 ? gpus : undefined,
 		tpm: system.TrustedModules?.[0]?.InterfaceType,
+		location: await locationOf(system.Links?.Chassis?.[0]),
 	};
 	const metadata = Object.entries(known).flatMap(([name, value]) =>
 		value === null || value === undefined ? [] : [[name, value] as const],

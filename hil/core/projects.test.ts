@@ -7,8 +7,10 @@ import { openSqliteStore } from '../../common/store/sqlite-store.ts';
 import { nodes } from '../model/node.ts';
 import { actor, alice, bob, codeOf, createBench, root, withNetworks } from './bench.fixture.ts';
 import { announcements } from './maintenance.ts';
+import { setMetadata } from './metadata.ts';
 import * as node from './nodes.ts';
 import * as project from './projects.ts';
+import { searchNodes } from './search.ts';
 
 test('a node is given to one project, and nobody else gets it', async t => {
 	const bench = await createBench();
@@ -62,6 +64,35 @@ test('a node is detached only from its project, and not while something of it is
 	await bench.do('node.set-obm', node.setObm, { node: 'n1', enabled: false }, alice);
 	t.is(await leave('red', alice), 'ok');
 	t.deepEqual(await bench.see('node.list', node.listNodes, { pool: 'free' }), ['n1', 'n2']);
+});
+
+test('that a node is attested is forgotten when it leaves a project; what the pool has found it to be is kept', async t => {
+	const bench = await createBench({ maintenance: 'care' });
+	await bench.furnish({ projects: ['red', 'care'], nodes: ['n1'] });
+	const found = async () =>
+		(await bench.see('node.search', searchNodes, { where: 'attested and tpm' })).nodes.map(
+			({ name }) => name,
+		);
+	const attest = () =>
+		bench.do('node.set-metadata', setMetadata, { node: 'n1', label: 'attested', value: true });
+	const move = async (what: 'detach' | 'connect', of: string) => {
+		const args = { project: of, node: 'n1' };
+		if (what === 'detach') await bench.do('project.detach-node', project.detachNode, args);
+		else await bench.do('project.connect-node', project.connectNode, args);
+	};
+	await bench.do('node.set-metadata', setMetadata, { node: 'n1', label: 'tpm', value: true });
+	await move('connect', 'red');
+	await attest();
+	t.deepEqual(await found(), ['n1']);
+	await move('detach', 'red');
+	t.deepEqual(await found(), [], 'as it leaves for the pool');
+	await attest();
+	await move('detach', 'care');
+	t.deepEqual(await found(), ['n1'], 'nobody has had it since');
+	await move('connect', 'red');
+	t.deepEqual(await found(), ['n1']);
+	await move('detach', 'red');
+	t.deepEqual(await found(), []);
 });
 
 test('with a maintenance pool a node goes there, and that is to be told; from there it is free', async t => {

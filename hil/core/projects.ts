@@ -4,7 +4,7 @@ import { actions } from '../model/action.ts';
 import { headnodes } from '../model/headnode.ts';
 import { checkLabel } from '../model/label.ts';
 import { attachments, networks } from '../model/network.ts';
-import { nodes } from '../model/node.ts';
+import { attestedLabel, metadata, metadatumId, nodes } from '../model/node.ts';
 import { obmActions } from '../model/obm-action.ts';
 import { projects, users } from '../model/project.ts';
 import { assertAbsent, assertNone, mustFind } from './find.ts';
@@ -101,7 +101,10 @@ export async function detachNode(
 	await leaveProject(tx, { node, project }, world);
 }
 
-/** Free, or in the maintenance pool; who calls has seen that nothing of the node is in use. */
+/**
+ * Free, or in the maintenance pool; who calls has seen that nothing of the node is in use. What its evidence said is worth
+ * nothing after a project has had it; what was found in the pool, when it was looked after there, is.
+ */
 export async function leaveProject(
 	tx: Transaction,
 	{ node, project }: OfProject & { readonly node: string },
@@ -109,6 +112,7 @@ export async function leaveProject(
 ): Promise<void> {
 	const found = await mustFind(tx, nodes, node, `node ${node}`);
 	const pool = world.maintenance;
+	if (pool !== project) await tx.delete(metadata, metadatumId(node, attestedLabel));
 	if (pool === undefined || pool === project) {
 		await tx.put(nodes, node, { ...found, project: null, leaseEnd: null });
 		return;

@@ -52,4 +52,6 @@ export const metadata = defineCollection('metadata', metadatum, {
 		return [...new Set(values.filter(each => each !== undefined))];
 	},
 });
+/** Says that a node's evidence was found good in the project that has it; goes when it leaves that. */
+export const attestedLabel = 'attested';
 export const metadatumId = (nodeLabel: string, name: string): string => `${nodeLabel}/${name}`;

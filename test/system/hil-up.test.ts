@@ -49,6 +49,7 @@ test('servers are recorded as their BMCs describe them; what was done is found a
 	t.like(node2?.nics[0], { label: 'nic0', macaddr: body.MACAddress, switch: 'tor', port: 'gi1/0/2' });
 	const { body: system } = await first.as('HSO', 'node2').get('/redfish/v1/Systems/system');
 	t.is(node2?.metadata.ram, String(system.MemorySummary.TotalSystemMemoryGiB));
+	t.is(node2?.metadata.location, '"node2"');
 	t.is(node2?.metadata.serial, JSON.stringify(system.SerialNumber));
 	t.deepEqual(Object.keys(node2?.metadata ?? {}).includes('tpm'), system.TrustedModules !== undefined);
 
