@@ -33,6 +33,9 @@ export interface RunningAttest {
 /** Bytes: the list of what a machine with many packages ran has some megabytes. */
 const bodyLimit = 16 * 1024 * 1024;
 
+/** Milliseconds: an agent that keeps its connection comes again before that, and is spared a handshake. */
+const keptOpen = 75_000;
+
 /** Opens what a site names, wires it and listens; what was opened is closed again when a later step fails. */
 export async function openAttest(
 	site: AttestSite,
@@ -78,6 +81,7 @@ export async function openAttest(
 					app,
 				)
 			: createServer(app);
+		server.keepAliveTimeout = keptOpen;
 		const main = await listen(server, { ...site.listen, clock });
 		opened.push(() => main.close());
 		const checks = { store: () => store.read(tx => tx.count(enrolments)), ...verifier?.checks };

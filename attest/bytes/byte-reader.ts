@@ -32,29 +32,36 @@ export class ByteReader {
 
 	/** A view, no copy. */
 	take(length: number): Buffer {
-		if (length > this.left)
-			this.fail(`wants ${length} more bytes at ${this.#at}, and ${this.left} are there`);
-		this.#at += length;
-		return this.#bytes.subarray(this.#at - length, this.#at);
+		const at = this.#skip(length);
+		return this.#bytes.subarray(at, at + length);
 	}
 
 	u8(): number {
-		return this.take(1).readUInt8();
+		return this.#bytes.readUInt8(this.#skip(1));
 	}
 
 	u16(): number {
-		const bytes = this.take(2);
-		return this.#little ? bytes.readUInt16LE() : bytes.readUInt16BE();
+		const at = this.#skip(2);
+		return this.#little ? this.#bytes.readUInt16LE(at) : this.#bytes.readUInt16BE(at);
 	}
 
 	u32(): number {
-		const bytes = this.take(4);
-		return this.#little ? bytes.readUInt32LE() : bytes.readUInt32BE();
+		const at = this.#skip(4);
+		return this.#little ? this.#bytes.readUInt32LE(at) : this.#bytes.readUInt32BE(at);
 	}
 
 	u64(): bigint {
-		const bytes = this.take(8);
-		return this.#little ? bytes.readBigUInt64LE() : bytes.readBigUInt64BE();
+		const at = this.#skip(8);
+		return this.#little ? this.#bytes.readBigUInt64LE(at) : this.#bytes.readBigUInt64BE(at);
+	}
+
+	/** Goes on by so many bytes, when there are as many; returns where they begin. */
+	#skip(length: number): number {
+		if (length > this.left)
+			this.fail(`wants ${length} more bytes at ${this.#at}, and ${this.left} are there`);
+		const at = this.#at;
+		this.#at += length;
+		return at;
 	}
 
 	/** TPM2B: a length of 16 bits, and as many bytes. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { judgeFiles } from '../ima/file-policy.ts';
 import { parseAsciiImaList } from '../ima/ima-list.ts';
 import { bootAggregateOf, type ImaReplay, replayImaList } from '../ima/replay.ts';
@@ -46,7 +46,7 @@ const IMA_PCR = 10;
 
 /** What a quote must carry: it binds the node's key to the nonce, so that nobody can put another key in its place. */
 export const qualifyingData = (nonce: Buffer, nodeKey: Buffer): Buffer =>
-	createHash('sha256').update(nonce).update(nodeKey).digest();
+	hash('sha256', Buffer.concat([nonce, nodeKey]), 'buffer');
 
 /** Keys of a node as they are judged by. */
 export interface ReadKeys {
@@ -125,19 +125,20 @@ function judgeProven(asked: Asked, evidence: Evidence, proven: Proven): Outcome<
 	// Of a boot that is known already only the PCRs are compared.
 	const log = policy.boot && !before ? replayedLog(policy, evidence, pcrs) : undefined;
 	if (log && !log.ok) return log;
-	const wrong = pcrFault(policy, pcrs, before);
+	const values = Object.fromEntries([...pcrs].map(([pcr, value]) => [pcr, value.toString('hex')]));
+	const wrong = pcrFault(policy, values, before);
 	if (wrong) return wrong;
 	if (log && policy.boot) {
 		const booted = judgeBoot(log.value, policy.bank, policy.boot);
 		if (!booted.ok) return booted;
 	}
-	if (list && policy.files) {
+	// A first list has entries that are proven, or is refused.
+	if (list && policy.files && list.value.proven.length > 0) {
 		const aggregate = bootAggregateOf(policy.bank, pcrs);
 		if (!aggregate.ok) return aggregate;
 		const ran = judgeFiles(list.value.proven, policy.files, aggregate.value);
 		if (!ran.ok) return ran;
 	}
-	const values = Object.fromEntries([...pcrs].map(([pcr, value]) => [pcr, value.toString('hex')]));
 	return accept({ ...proven.clock, pcrs: values, ima: list ? imaProgress(list.value, pcrs, before) : null });
 }
 
@@ -193,11 +194,12 @@ function replayedLog(
 
 function pcrFault(
 	{ values, boot }: Policy,
-	pcrs: ReadonlyMap<number, Buffer>,
+	/** In hexadecimal. */
+	pcrs: Readonly<Record<string, string>>,
 	before: Baseline | undefined,
 ): Outcome<never> | undefined {
 	for (const [pcr, allowed] of values) {
-		const value = pcrs.get(pcr)?.toString('hex') ?? '';
+		const value = pcrs[pcr] ?? '';
 		if (!allowed.has(value))
 			return refuse(
 				'PcrNotAllowed',
@@ -205,7 +207,7 @@ function pcrFault(
 			);
 	}
 	for (const pcr of before ? (boot?.pcrs ?? []) : []) {
-		const [value, was] = [pcrs.get(pcr)?.toString('hex'), before?.pcrs[pcr]];
+		const [value, was] = [pcrs[pcr], before?.pcrs[pcr]];
 		if (value !== was)
 			return refuse('PcrChanged', `PCR ${pcr} has ${value}; it had ${was} when the node was admitted`);
 	}

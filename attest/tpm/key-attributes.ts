@@ -48,6 +48,7 @@ function attributesOf(
 	rule: { with: readonly Attribute[]; without: readonly Attribute[] },
 ): Outcome<never> | undefined {
 	const has = (name: Attribute) => (area.attributes & BITS[name]) !== 0;
+	if (rule.with.every(has) && !rule.without.some(has)) return undefined;
 	const wrong = [
 		...rule.with.filter(name => !has(name)).map(name => `is not ${name}`),
 		...rule.without.filter(has).map(name => `is ${name}`),

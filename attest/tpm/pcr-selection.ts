@@ -24,6 +24,18 @@ export function readPcrSelection(reader: ByteReader): PcrBank[] {
 	return banks;
 }
 
-/** `sha256:0,1,7`, as tpm2-tools write it: also what two selections are compared by. */
+/** The same PCRs of the same banks, in the same order. */
+export const isSameSelection = (some: readonly PcrBank[], others: readonly PcrBank[]): boolean =>
+	some.length === others.length &&
+	some.every((bank, index) => {
+		const other = others[index];
+		return (
+			other?.hash === bank.hash &&
+			other.pcrs.length === bank.pcrs.length &&
+			bank.pcrs.every((pcr, place) => other.pcrs[place] === pcr)
+		);
+	});
+
+/** `sha256:0,1,7`, as tpm2-tools write it. */
 export const selectionText = (banks: readonly PcrBank[]): string =>
 	banks.map(({ hash, pcrs }) => `${hash}:${pcrs.join(',')}`).join('+');

@@ -5,6 +5,7 @@ import { accepted, isRefused } from '../outcome.fixture.ts';
 import { makeCredential } from './make-credential.ts';
 import { parsePublicArea } from './public-area.ts';
 import { type QuoteRequest, verifyQuote } from './quote.ts';
+import { verifySignature } from './signature.ts';
 
 // Keys that we hold ourselves with the attributes of an attestation key: they sign what no TPM would.
 const AK_ATTRIBUTES = 0x50072;
@@ -110,4 +111,42 @@ test('a public area that was cut or changed is refused or is another key', t => 
 		u16(0x0b),
 	]);
 	isRefused(t, parsePublicArea(sized(Buffer.concat([head, point]))), 'Malformed', /not on its curve/);
+});
+
+test('numbers of an ECDSA signature verify however short, with their zeros or without, and no others do', t => {
+	for (const [namedCurve, id, size] of [
+		['P-256', 3, 32],
+		['P-384', 4, 48],
+	] as const) {
+		const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve });
+		const point = publicKey.export({ type: 'spki', format: 'der' }).subarray(-2 * size);
+		const head = [u16(0x23), u16(0x0b), u32(AK_ATTRIBUTES), u16(0), u16(0x10), u16(0x18), u16(0x0b)];
+		const parameters = [u16(id), u16(0x10), sized(point.subarray(0, size)), sized(point.subarray(size))];
+		const key = accepted(parsePublicArea(sized(Buffer.concat([...head, ...parameters]))));
+		const encoded = (...numbers: readonly Buffer[]) =>
+			Buffer.concat([u16(0x18), u16(0x0b), ...numbers.map(sized)]);
+		const zeros = (bytes: Buffer) => bytes.findIndex(byte => byte !== 0);
+		let short = 0;
+		// One in 128 has a number that begins with a zero.
+		for (let n = 0; short < 3; n++) {
+			const message = Buffer.from(`${n}`);
+			const plain = sign('sha256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' });
+			const numbers = [plain.subarray(0, size), plain.subarray(size)];
+			const [r = plain, s = plain] = numbers;
+			accepted(verifySignature(key, message, encoded(r, s)));
+			if (zeros(r) === 0 && zeros(s) === 0) continue;
+			short++;
+			accepted(verifySignature(key, message, encoded(r.subarray(zeros(r)), s.subarray(zeros(s)))));
+			isRefused(t, verifySignature(key, message, encoded(s, r)), 'SignatureWrong');
+		}
+		const none = [Buffer.alloc(0), Buffer.alloc(1), Buffer.alloc(size), Buffer.alloc(size, 0xff)];
+		for (const r of none)
+			for (const s of none)
+				isRefused(t, verifySignature(key, Buffer.from('0'), encoded(r, s)), 'SignatureWrong');
+		isRefused(
+			t,
+			verifySignature(key, Buffer.from('0'), encoded(Buffer.alloc(size + 1), Buffer.alloc(size))),
+			'SignatureWrong',
+		);
+	}
 });

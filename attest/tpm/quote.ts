@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
+import { hash as digestOf } from 'node:crypto';
 import { readAll } from '../bytes/byte-reader.ts';
 import { accept, type Outcome, refuse } from '../outcome.ts';
 import { HASH_SIZES, type HashName } from './algorithms.ts';
 import { checkAttestationKey } from './key-attributes.ts';
-import { type PcrBank, readPcrSelection, selectionText } from './pcr-selection.ts';
+import { isSameSelection, type PcrBank, readPcrSelection, selectionText } from './pcr-selection.ts';
 import { hex, type PublicArea } from './public-area.ts';
 import { verifySignature } from './signature.ts';
 
@@ -63,14 +63,20 @@ export function verifyQuote(ak: PublicArea, request: QuoteRequest, evidence: Quo
 	const attest = parsed.value;
 	if (!attest.extraData.equals(request.qualifyingData))
 		return refuse('NonceWrong', 'the quote was not made for this request: it carries other data');
-	const [asked, quoted] = [selectionText(request.selection), selectionText(attest.selection)];
-	if (asked !== quoted) return refuse('SelectionWrong', `${asked} was asked for, ${quoted} is quoted`);
+	if (!isSameSelection(request.selection, attest.selection))
+		return refuse(
+			'SelectionWrong',
+			`${selectionText(request.selection)} was asked for, ${selectionText(attest.selection)} is quoted`,
+		);
 	const shown = selectPcrs(attest.selection, evidence.pcrs);
 	if (!shown.ok) return shown;
 	// A scheme there is: checkAttestationKey has seen it.
 	const hash = ak.scheme?.hash ?? 'sha256';
-	if (!createHash(hash).update(shown.value.bytes).digest().equals(attest.pcrDigest))
-		return refuse('DigestWrong', `the values shown of ${quoted} are not those that the TPM signed`);
+	if (!digestOf(hash, shown.value.bytes, 'buffer').equals(attest.pcrDigest))
+		return refuse(
+			'DigestWrong',
+			`the values shown of ${selectionText(attest.selection)} are not those that the TPM signed`,
+		);
 	const { signer, clock, firmwareVersion } = attest;
 	return accept({ signer, clock, firmwareVersion, pcrs: shown.value.pcrs });
 }

@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hash, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { base64, hilName, moment } from '../model/names.ts';
 
@@ -27,9 +27,10 @@ export interface Nonces {
  * @param key 32 bytes that every process of this verifier has
  */
 export function createNonces(key: Uint8Array, random: (size: number) => Buffer): Nonces {
-	const macKey = createHmac('sha256', key).update('nonces').digest();
+	// As bytes it would be made a key of anew each time, which takes three times as long as the rest.
+	const macKey = createSecretKey(createHmac('sha256', key).update('nonces').digest());
 	const macOf = (text: string): Buffer => createHmac('sha256', macKey).update(text).digest();
-	const nonceOf = (token: string): Buffer => createHash('sha256').update(token).digest();
+	const nonceOf = (token: string): Buffer => hash('sha256', token, 'buffer');
 	return {
 		make(of) {
 			const text = JSON.stringify({ ...of, salt: random(16).toString('base64url') } satisfies Asked);
