@@ -79,6 +79,15 @@ export const marketErrorTable = {
 		status: 409,
 		meaning: 'The lease cannot last longer: a server is not offered or not free then, or not for so long.',
 	},
+	SubleaseRefused: {
+		status: 409,
+		meaning: 'It cannot be leased on like that: an offer further up does not allow it; the detail says what.',
+	},
+	LeaseSublet: {
+		status: 409,
+		meaning:
+			'Others have servers of the lease: recall them, or wait for the end of the sublease that is named.',
+	},
 	RecallRefused: {
 		status: 409,
 		meaning: 'Nothing can be recalled: the offer says so, or the servers go back sooner anyway.',

@@ -65,10 +65,19 @@ function addOffers(program: Command, { context, run }: Registration): void {
 		.option('--longest <time>', 'longest lease', duration, 90 * 86_400)
 		.option('--to <project>', 'for this project only (repeatable)', collect)
 		.option('--recall <time>', 'you may have them back after this notice', duration)
+		.option(
+			'--sublease [projects]',
+			'who leases them may offer them on, to these (red,blue) or to all it may go to',
+		)
+		.option(
+			'--lease <lease>',
+			'out of this lease of yours, not servers of your own; all of them when none is named',
+		)
 		.action(run(async (options: OfferOptions) => (await load()).makeOffer(context, options)));
 	withExamples(withMarket(make, forProject), [
 		`${bimetal} offer make --server node1 --server node2 --until +7d --price 278`,
-		`${bimetal} offer make --where model=R640 --until 2026-12-31 --weekly 'sat,sun 00:00-00:00' --zone Europe/Berlin --price 100 --recall 1h`,
+		`${bimetal} offer make --where model=R640 --until 2026-12-31 --weekly 'sat,sun 00:00-00:00' --zone Europe/Berlin --price 100 --recall 1h --sublease`,
+		`${bimetal} offer make --lease LEASE --until +1d --price 300`,
 	]);
 	const withdraw = offer
 		.command('withdraw')

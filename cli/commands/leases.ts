@@ -78,9 +78,10 @@ export function printLease(context: CliContext, lease: LeaseView): void {
 		[
 			'servers',
 			servers
-				.map(({ server, owner, price, until, isBack }) => {
+				.map(({ server, owner, price, until, isBack, under }) => {
 					const when = isBack ? ', back' : until === end ? '' : `, until ${secondText(until)}`;
-					return visible(`${server} of ${owner}, ${hourlyText(price)}${when}`);
+					const whose = under === undefined ? owner : `${owner}, out of lease ${under}`;
+					return visible(`${server} of ${whose}, ${hourlyText(price)}${when}`);
 				})
 				.join('\n'),
 		],

@@ -92,6 +92,32 @@ test('offer, bid, lease, and where the credits went', async t => {
 	t.snapshot(plain((await run('blue', 'bid', 'place', ...inPieces, '--length', '20h')).out), 'pieces');
 });
 
+test('what is leased is offered on, as far as its offer lets it', async t => {
+	const { run } = await start(t);
+	t.is((await run('admin', 'credits', 'grant', 'blue', '100')).code, 0);
+	const terms = ['--until', '+7d', '--price', '278'];
+	t.is((await run('red', 'offer', 'make', '--server', 'node1', ...terms, '--sublease', 'green')).code, 0);
+	t.is((await run('red', 'offer', 'make', '--server', 'node2', ...terms)).code, 0);
+	const wish = ['--length', '2d', '--earliest', '2026-01-02', '--price', '300', '--quantity', '2', '--json'];
+	const { lease } = jsonOf(await run('blue', 'bid', 'place', ...wish)) as { lease: { id: string } };
+	const let1 = [
+		'offer',
+		'make',
+		'--lease',
+		lease.id,
+		'--from',
+		'2026-01-02',
+		'--until',
+		'2026-01-03',
+		'--price',
+		'300',
+	];
+	t.regex((await run('blue', ...let1)).err, /node2 was offered for blue's own use/);
+	t.regex((await run('blue', ...let1, '--server', 'node1', '--to', 'red')).err, /may not go to red/);
+	t.snapshot(plain((await run('blue', ...let1, '--server', 'node1')).out), 'leased on');
+	t.regex((await run('blue', ...let1, '--server', 'node1', '--where', 'model=R640')).err, /which servers/);
+});
+
 test('what is not understood or refused is said, with what to do next', async t => {
 	const { run } = await start(t);
 	const said = async (...argv: readonly string[]) => plain((await run('blue', ...argv)).err);

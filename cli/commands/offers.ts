@@ -19,6 +19,9 @@ export interface OfferOptions extends MarketOptions {
 	readonly longest: number;
 	readonly to?: readonly string[];
 	readonly recall?: number;
+	readonly lease?: string;
+	/** True: to whomever it may go to itself. */
+	readonly sublease?: true | string;
 }
 
 /** `bimetal offer list` */
@@ -51,8 +54,9 @@ export const showOffer = (context: CliContext, id: string, options: MarketOption
 /** `bimetal offer make` */
 export const makeOffer = (context: CliContext, options: OfferOptions): Promise<number> =>
 	withMarket(context, options, async client => {
-		const { server, where, price, shortest, longest, to, recall } = options;
-		if ((server === undefined) === (where === undefined))
+		const { server, where, price, shortest, longest, to, recall, lease, sublease } = options;
+		// Out of a lease, all of its servers.
+		if (server && where ? true : !server && !where && lease === undefined)
 			throw usageError('which servers?', '--server NAME, again for more, or --where model=R640');
 		const project = await projectOf(client, options);
 		const servers = server ? { names: [...server] } : { where: where ?? [] };
@@ -65,6 +69,8 @@ export const makeOffer = (context: CliContext, options: OfferOptions): Promise<n
 			longest,
 			to: to ? [...to] : null,
 			recallNotice: recall ?? null,
+			sublease: sublease === undefined ? null : { to: sublease === true ? null : sublease.split(',') },
+			...(lease !== undefined && { under: lease }),
 		});
 		return print(context, offer, options);
 	});
@@ -99,6 +105,7 @@ function print(context: CliContext, offer: OfferView, { json }: MarketOptions): 
 		return 0;
 	}
 	const { id, project, servers, intervals, price, shortest, longest, to, recallNotice, state } = offer;
+	const { under, chain = [], sublease = null } = offer;
 	const shown = intervals.slice(0, 10).map(({ start, end }) => `${secondText(start)} to ${secondText(end)}`);
 	printFields(context, [
 		['offer', painter(context)('bold', visible(id))],
@@ -108,6 +115,13 @@ function print(context: CliContext, offer: OfferView, { json }: MarketOptions): 
 		['price', `${price} microcredits a second, ${hourlyText(price)}`],
 		['leases', `${durationText(shortest)} to ${durationText(longest)}`],
 		['for', to === null ? 'anybody' : visible(to.join(', '))],
+		...(under === undefined
+			? []
+			: [['out of', visible(`lease ${under}, from ${chain.join(', then ')}`)] as const]),
+		[
+			'leased on',
+			sublease === null ? 'no' : sublease.to === null ? 'yes' : visible(`to ${sublease.to.join(', ')}`),
+		],
 		['recall', recallNotice === null ? 'no' : `after ${durationText(recallNotice)}`],
 		['state', state],
 	]);

@@ -12,6 +12,7 @@ export const marketHints: Readonly<Record<string, (bimetal: string) => string>> 
 	NoSuchOffer: bimetal => `${bimetal} offer list`,
 	NoSuchBid: bimetal => `${bimetal} bid list --all`,
 	NoSuchLease: bimetal => `${bimetal} lease list --all`,
+	LeaseSublet: bimetal => `${bimetal} lease recall THAT-LEASE, when the offer has a notice`,
 	LeaseBegun: bimetal => `${bimetal} lease release LEASE`,
 	LeaseNotBegun: bimetal => `${bimetal} lease cancel LEASE`,
 	ExtensionRefused: bimetal =>

@@ -4,7 +4,7 @@ import { whoSees } from '../calendar/offers.ts';
 import { mustFindServer, ownerOf } from '../calendar/server.ts';
 import { mustFindBid, partiesOf } from '../clearing/bids.ts';
 import { marketErrors } from '../errors.ts';
-import { mustFindLease } from '../lease/leases.ts';
+import { mustFindLease } from '../lease/records.ts';
 import { type Actor, isMember } from './actor.ts';
 import { type ActionName, rules } from './table.ts';
 

@@ -26,17 +26,35 @@ async function furnished() {
 	const { store, offer, bid } = await someMarket();
 	const toBlue = await offer({ servers: { names: ['r1'] }, to: ['blue'] });
 	const toGreen = await offer({ servers: { names: ['r2'] }, to: ['green'] });
-	const toAll = await offer({ servers: { names: ['r3'] } });
+	const toAll = await offer({ servers: { names: ['r3'] }, sublease: { to: null } });
 	const leased = await bid('k1', { quantity: 1 });
+	const ofThird = { servers: { names: ['r3'] }, quantity: 1, earliest: now + 200, latest: now + 200 };
+	const third = await bid('k3', ofThird);
+	if (third.outcome !== 'leased') throw new Error('not as it is to be');
+	const times = { type: 'once' as const, intervals: [{ start: now + 200, end: now + 300 }] };
+	const under = await offer({
+		project: 'blue',
+		under: third.id,
+		servers: { where: [] },
+		times,
+		to: ['green'],
+	});
+	const sub = await bid('k4', { project: 'green', ...ofThird });
+	if (sub.outcome !== 'leased') throw new Error('not as it is to be');
 	const waiting = await bid('k2', { quantity: 9, length: 50, waitUntil: now + 100 });
 	if (leased.outcome !== 'leased' || waiting.outcome !== 'waiting') throw new Error('not as it is to be');
 	const offered = {
 		"red's offer to anybody": { offer: toAll },
 		"red's offer to blue": { offer: toBlue },
 		"red's offer to green": { offer: toGreen },
+		"blue's offer of it to green, out of a lease": { offer: under },
 		'no such offer': { offer: 'none' },
 	};
-	const lease = { "blue's lease of red's server": { lease: leased.id }, 'no such lease': { lease: 'none' } };
+	const lease = {
+		"blue's lease of red's server": { lease: leased.id },
+		"green's lease of it from blue": { lease: sub.id },
+		'no such lease': { lease: 'none' },
+	};
 	const situations: Situations = {
 		any: { '': {} },
 		admin: { '': {} },
@@ -50,6 +68,8 @@ async function furnished() {
 		'lease-owner': {
 			"blue's lease of red's server, as red": { lease: leased.id, project: 'red' },
 			"blue's lease of red's server, as blue": { lease: leased.id, project: 'blue' },
+			"green's lease of it from blue, as blue": { lease: sub.id, project: 'blue' },
+			"green's lease of it from blue, as red": { lease: sub.id, project: 'red' },
 		},
 	};
 	return { store, situations };

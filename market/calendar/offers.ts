@@ -1,9 +1,11 @@
 import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
 import { marketErrors } from '../errors.ts';
 import { tell } from '../event/events.ts';
+import { footingOf } from '../lease/sublease.ts';
 import { isChosen } from './choice.ts';
 import { type Interval, intervalText, merged, overlapping } from './interval.ts';
 import { type Offer, type OfferTerms, offers } from './offer.ts';
+import { placeOf } from './place.ts';
 import { mustFindServer, ownerOf, servers } from './server.ts';
 import { dropSpans, offeredSpans, takeSpan } from './span.ts';
 import { weeklyIntervals } from './weekly.ts';
@@ -18,13 +20,15 @@ interface World {
 }
 
 /**
- * Offers servers of a project, and returns the offer's id.
- * @throws OfferRefused, TimesRefused, NoSuchServer, NotTheOwner, NoServerMatches; OffersOverlap also for an offer sent twice
+ * Offers servers of a project, its own or those that it has leased, and returns the offer's id.
+ * @throws OfferRefused, TimesRefused, NoSuchServer, NotTheOwner, NoServerMatches; OffersOverlap also for an offer sent twice;
+ * what `footingOf` throws
  */
 export async function makeOffer(tx: Transaction, terms: OfferTerms, world: World): Promise<string> {
-	const intervals = intervalsOf(terms, world.now);
+	const footing = terms.under === undefined ? undefined : await footingOf(tx, terms);
+	const intervals = intervalsOf(terms, world.now, footing?.within);
 	checkLengths(terms, intervals);
-	const offered = await chosenServers(tx, terms);
+	const offered = footing?.servers ?? (await chosenServers(tx, terms));
 	if (offered.length * intervals.length > largestOffer) {
 		throw marketErrors.OfferRefused(
 			`${offered.length} servers in ${intervals.length} intervals are more than one offer can have: make several.`,
@@ -33,15 +37,22 @@ export async function makeOffer(tx: Transaction, terms: OfferTerms, world: World
 	const id = world.newId();
 	for (const server of offered) {
 		for (const { start, end } of intervals) {
-			const taken = await takeSpan(tx, offeredSpans, { server, start, end, by: id });
+			const taken = await takeSpan(tx, offeredSpans, {
+				server: placeOf(server, terms.under),
+				start,
+				end,
+				by: id,
+			});
 			if (!taken) continue;
 			throw marketErrors.OffersOverlap(
 				`${server} is offered from ${intervalText(taken)} already, in offer ${taken.by}.`,
 			);
 		}
 	}
-	await tx.insert(offers, id, { ...terms, offered, intervals, state: 'open', madeAt: world.now });
-	await tell(tx, { kind: 'offer.made', of: id, projects: whoSees(terms) }, world.now);
+	const offer: Offer = { ...terms, offered, intervals, state: 'open', madeAt: world.now };
+	const made = footing ? { ...offer, to: footing.to, chain: footing.chain } : offer;
+	await tx.insert(offers, id, made);
+	await tell(tx, { kind: 'offer.made', of: id, projects: whoSees(made) }, world.now);
 	return id;
 }
 
@@ -69,6 +80,17 @@ export async function expireOffer(tx: Transaction, id: string, now: number): Pro
 /** When the last of its times ends. */
 export const lastSecond = ({ intervals }: Offer): number => intervals.at(-1)?.end ?? 0;
 
+/** Takes back what is offered out of a lease: all of it, or the offers that have this server. */
+export async function closeOffersUnder(
+	tx: Transaction,
+	{ lease, server }: { readonly lease: string; readonly server?: string },
+	now: number,
+): Promise<void> {
+	for (const { id, document } of await tx.list(offers, { where: { index: 'under', equals: lease } }))
+		if (server === undefined || document.offered.includes(server))
+			await closeOffer(tx, id, document, 'withdrawn', now);
+}
+
 async function closeOffer(
 	tx: Transaction,
 	id: string,
@@ -81,9 +103,9 @@ async function closeOffer(
 	await tell(tx, { kind: `offer.${state}`, of: id, projects: whoSees(offer) }, now);
 }
 
-/** Everybody, when it may go to anybody. */
-export const whoSees = ({ project, to }: Pick<Offer, 'project' | 'to'>): string[] =>
-	to === null ? [] : [project, ...to];
+/** Everybody, when it may go to anybody. Whoever let its servers on sees what becomes of them. */
+export const whoSees = ({ project, to, chain = [] }: Pick<Offer, 'project' | 'to' | 'chain'>): string[] =>
+	to === null ? [] : [...new Set([project, ...to, ...chain])];
 
 /** @throws NoSuchOffer */
 export async function mustFindOffer(tx: ReadTransaction, id: string): Promise<Offer> {
@@ -94,8 +116,11 @@ export async function mustFindOffer(tx: ReadTransaction, id: string): Promise<Of
 
 const noSuchOffer = (id: string) => marketErrors.NoSuchOffer(`There is no offer ${id} of yours.`);
 
-/** What is left of the times from now on; what adjoins is one interval, in which a lease can go on. */
-function intervalsOf({ times }: OfferTerms, now: number): Interval[] {
+/**
+ * What is left of the times from now on; what adjoins is one interval, in which a lease can go on. Hours of the week are cut to
+ * what there is of a lease; other times have to lie within it.
+ */
+function intervalsOf({ times, under }: OfferTerms, now: number, within?: Interval): Interval[] {
 	if (times.type === 'once') {
 		const [first, second] = overlapping(times.intervals) ?? [];
 		if (first && second) {
@@ -103,9 +128,17 @@ function intervalsOf({ times }: OfferTerms, now: number): Interval[] {
 		}
 	}
 	const all = merged(times.type === 'once' ? times.intervals : weeklyIntervals(times));
+	const from = Math.max(now, within?.start ?? 0);
+	const until = within?.end ?? Number.MAX_SAFE_INTEGER;
+	const outside = all.find(({ start, end }) => end > now && (Math.max(start, now) < from || end > until));
+	if (within && outside && times.type === 'once') {
+		throw marketErrors.TimesRefused(
+			`Lease ${under} has these servers from ${intervalText(within)}: not for all of ${intervalText(outside)}.`,
+		);
+	}
 	const left = all
-		.filter(({ end }) => end > now)
-		.map(({ start, end }) => ({ start: Math.max(start, now), end }));
+		.map(({ start, end }) => ({ start: Math.max(start, from), end: Math.min(end, until) }))
+		.filter(({ start, end }) => start < end);
 	if (left.length === 0) throw marketErrors.TimesRefused('All of these times are past.');
 	return left;
 }

@@ -8,6 +8,7 @@ import {
 import { type Interval, second } from './interval.ts';
 
 const span = z.strictObject({
+	/** A place: see place.ts. */
 	server: z.string(),
 	start: second,
 	end: second,
@@ -19,7 +20,7 @@ export type Span = z.output<typeof span>;
 const defineSpans = (name: string): Collection<Span> =>
 	defineCollection(name, span, { server: document => document.server, by: document => document.by });
 
-/** When servers are leased: no second of a server is in two of them. */
+/** When places are leased: no second of a place is in two of them. */
 export const leasedSpans = defineSpans('calendar-leased');
 /** When servers are offered: an owner cannot offer one twice for the same second. */
 export const offeredSpans = defineSpans('calendar-offered');

@@ -213,9 +213,9 @@ const tellLease = (
 	now: number,
 ): Promise<void> => tell(tx, { kind: 'lease.reserved', of: id, projects: partiesOf(lease) }, now);
 
-/** Whom a lease is about: its project and the servers' owners. */
+/** Whom a lease is about: its project and the servers' owners, and who has leased them on. */
 export const partiesOf = ({ project, servers }: Lease): string[] => [
-	...new Set([project, ...servers.map(({ owner }) => owner)]),
+	...new Set([project, ...servers.flatMap(({ owner, chain = [] }) => [owner, ...chain])]),
 ];
 
 /** What the same key was used for before. @throws KeyReused */

@@ -84,7 +84,7 @@ function walkStretches(
 ): void {
 	const { earliest, latest, deadline, pieces } = wish;
 	const end = deadline ?? Number.MAX_SAFE_INTEGER;
-	walkSlots(index, wish, { earliest, latest, length: pieces.shortest }, ({ offer, server }: Slot) => {
+	walkSlots(index, wish, { earliest, latest, length: pieces.shortest }, ({ offer, server, leased }: Slot) => {
 		const { document } = offer;
 		if (!isFor(offer, wish)) return true;
 		const least = Math.max(pieces.shortest, document.shortest);
@@ -96,7 +96,7 @@ function walkStretches(
 			if (!isWanted || interval.start > latest) break;
 			const within = { start: Math.max(interval.start, earliest), end: Math.min(interval.end, end) };
 			if (within.end - within.start < least) continue;
-			server.leased.eachFree(within, (from, to) => {
+			leased.eachFree(within, (from, to) => {
 				const last = Math.min(latest, to - least);
 				if (from > last) return true;
 				// One piece of a stretch, so that no two leases go round the longest that the offer allows.

@@ -83,7 +83,7 @@ function obstacleOf(
 ): Obstacle | undefined {
 	if (!kind || !isChosen(name, kind, wish.servers)) return 'other hardware';
 	if (!wish.attestations.every(each => kind.attestations.includes(each))) return 'attestation';
-	if (offer.project === wish.project) return 'own';
+	if (offer.project === wish.project || offer.chain?.includes(wish.project)) return 'own';
 	if (offer.to !== null && !offer.to.includes(wish.project)) return 'not for you';
 	const { shortest, longest } = wish.pieces
 		? { shortest: wish.pieces.shortest, longest: wish.quantity * wish.length }

@@ -88,10 +88,13 @@ export const isOpenTo = (offer: IndexedOffer, wish: Wish): boolean =>
 
 /** Whether its terms let the bid's project have it. */
 export const isFor = ({ document }: IndexedOffer, { project }: Wish): boolean =>
-	document.project !== project && (document.to === null || document.to.includes(project));
+	document.project !== project &&
+	// Who has it leased already cannot have it from those who have it from him.
+	document.chain?.includes(project) !== true &&
+	(document.to === null || document.to.includes(project));
 
 function visitStarts(
-	{ offer, server }: Slot,
+	{ offer, server, leased }: Slot,
 	wish: Wish,
 	latest: number,
 	visit: (candidate: Candidate) => boolean,
@@ -103,10 +106,10 @@ function visitStarts(
 		const end = Math.min(interval.end, latest + length);
 		if (end - start < length) continue;
 		if (earliest === latest) {
-			if (offer.price > limitAt(wish, start) || !server.leased.isFree(start, end)) continue;
+			if (offer.price > limitAt(wish, start) || !leased.isFree(start, end)) continue;
 			return visit({ offer, server, price: offer.price, first: start, last: start });
 		}
-		const goesOn = server.leased.eachFree({ start, end }, (from, to) =>
+		const goesOn = leased.eachFree({ start, end }, (from, to) =>
 			to - from < length
 				? true
 				: eachAffordable(wish, offer.price, { first: from, last: to - length }, (first, last) =>

@@ -15,7 +15,10 @@ export interface IndexedServer {
 	document: Server | undefined;
 	/** Undefined while it is not recorded. */
 	kind: ServerKind | undefined;
+	/** Of its own time. */
 	readonly leased: LeasedTimes;
+	/** Of what leases have of it, by their ids. */
+	readonly subleased: Map<string, LeasedTimes>;
 	readonly slots: Map<IndexedOffer, Slot>;
 }
 
@@ -31,6 +34,8 @@ export interface IndexedOffer {
 export interface Slot {
 	readonly offer: IndexedOffer;
 	readonly server: IndexedServer;
+	/** When it is taken: the server's own time, or that of the lease which the offer is made out of. */
+	readonly leased: LeasedTimes;
 	/** Where it stands, of its lane. */
 	block: Block | undefined;
 }

@@ -108,9 +108,9 @@ function changeOf(collection: Collection<never>, index: MarketIndex, id: string)
 	if (name === offers.name) return (to: unknown) => index.setOffer(id, to as Offer | undefined);
 	if (name === bids.name) return (to: unknown) => index.setBid(id, to as Bid | undefined);
 	if (name !== leasedSpans.name) return undefined;
-	// See span.ts: a server's name has no slash.
-	const [server = '', end = ''] = id.split('/');
-	return (to: unknown) => index.setSpan(server, Number(end), to as Span | undefined);
+	// See span.ts and place.ts: no place has a slash.
+	const [place = '', end = ''] = id.split('/');
+	return (to: unknown) => index.setSpan(place, Number(end), to as Span | undefined);
 }
 
 async function loadIndex(tx: ReadTransaction, index: MarketIndex): Promise<void> {

@@ -108,9 +108,9 @@ export function mayFit(
 /** For each day, the seconds of the longest free stretch of any slot that has some of that day. */
 function touchingOf({ slots }: Block): Float64Array {
 	const longest = new Float64Array(ring);
-	for (const { offer, server } of slots) {
+	for (const { offer, leased } of slots) {
 		for (const interval of offer.document.intervals) {
-			server.leased.eachFree(interval, (start, end) => {
+			leased.eachFree(interval, (start, end) => {
 				const first = Math.floor(start / day);
 				const last = Math.min(Math.floor((end - 1) / day), first + ring - 1);
 				for (let at = first; at <= last; at++)

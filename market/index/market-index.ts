@@ -1,4 +1,5 @@
 import type { Offer } from '../calendar/offer.ts';
+import { partsOfPlace } from '../calendar/place.ts';
 import type { Server } from '../calendar/server.ts';
 import type { Span } from '../calendar/span.ts';
 import type { Bid } from '../clearing/bid.ts';
@@ -31,7 +32,7 @@ export interface MarketIndex {
 	setOffer(id: string, document: Offer | undefined): Offer | undefined;
 	/** Of bids only those that wait. */
 	setBid(id: string, document: Bid | undefined): Bid | undefined;
-	setSpan(server: string, end: number, span: Span | undefined): Span | undefined;
+	setSpan(place: string, end: number, span: Span | undefined): Span | undefined;
 	/** All records at once, instead of what was there. */
 	load(records: {
 		readonly servers: Iterable<readonly [string, Server]>;
@@ -52,9 +53,31 @@ export function createMarketIndex(): MarketIndex {
 		const found = servers.get(name);
 		if (found) return found;
 		const leased = new LeasedTimes();
-		const made = { name, document: undefined, kind: undefined, leased, slots: new Map() };
+		const made = {
+			name,
+			document: undefined,
+			kind: undefined,
+			leased,
+			subleased: new Map(),
+			slots: new Map(),
+		};
 		servers.set(name, made);
 		return made;
+	}
+
+	/** When a place of it is taken. */
+	function timesOf({ leased, subleased }: IndexedServer, under: string | undefined): LeasedTimes {
+		if (under === undefined) return leased;
+		const found = subleased.get(under) ?? new LeasedTimes();
+		subleased.set(under, found);
+		return found;
+	}
+
+	/** Those of a lease that nothing is leased or offered out of. */
+	function forgetTimes({ subleased, slots }: IndexedServer, under: string | undefined): void {
+		if (under === undefined || (subleased.get(under)?.size ?? 0) > 0) return;
+		for (const { document } of slots.keys()) if (document.under === under) return;
+		subleased.delete(under);
 	}
 
 	function kindOf({ properties, attestations }: Server): ServerKind {
@@ -68,7 +91,10 @@ export function createMarketIndex(): MarketIndex {
 	/** Puts an offer in, but for the lanes. */
 	function enter(id: string, document: Offer): IndexedOffer {
 		const entry = { id, document, price: Number(document.price), servers: document.offered.map(serverOf) };
-		for (const server of entry.servers) server.slots.set(entry, { offer: entry, server, block: undefined });
+		for (const server of entry.servers) {
+			const leased = timesOf(server, document.under);
+			server.slots.set(entry, { offer: entry, server, leased, block: undefined });
+		}
 		offers.set(id, entry);
 		return entry;
 	}
@@ -79,6 +105,7 @@ export function createMarketIndex(): MarketIndex {
 			const slot = server.slots.get(entry);
 			server.slots.delete(entry);
 			if (slot?.block) server.kind?.lane.remove(slot);
+			forgetTimes(server, entry.document.under);
 			forgetIfBare(server);
 		}
 	}
@@ -89,8 +116,8 @@ export function createMarketIndex(): MarketIndex {
 		return entry;
 	}
 
-	function forgetIfBare({ name, document, leased, slots }: IndexedServer): void {
-		if (!document && leased.size === 0 && slots.size === 0) servers.delete(name);
+	function forgetIfBare({ name, document, leased, subleased, slots }: IndexedServer): void {
+		if (!document && leased.size + subleased.size + slots.size === 0) servers.delete(name);
 	}
 
 	/** What its blocks say of free time. */
@@ -140,13 +167,16 @@ export function createMarketIndex(): MarketIndex {
 			if (document?.state === 'waiting') bids.add(enterBid(id, document));
 			return before?.document;
 		},
-		setSpan(name, end, span) {
-			const entry = serverOf(name);
-			const before = entry.leased.remove(end);
-			if (span) entry.leased.add({ start: span.start, end: span.end, by: span.by });
+		setSpan(place, end, span) {
+			const { server, under } = partsOfPlace(place);
+			const entry = serverOf(server);
+			const times = timesOf(entry, under);
+			const before = times.remove(end);
+			if (span) times.add({ start: span.start, end: span.end, by: span.by });
 			forgetFree(entry);
+			forgetTimes(entry, under);
 			forgetIfBare(entry);
-			return before && { server: name, ...before };
+			return before && { server: place, ...before };
 		},
 		load(records) {
 			for (const each of [servers, offers, bidsById, kinds]) each.clear();

@@ -1,11 +1,13 @@
 import { backOff } from '../../common/back-off.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
-import type { ReadTransaction, Store } from '../../common/store/store.ts';
+import type { Store } from '../../common/store/store.ts';
 import { createAgenda } from '../agenda.ts';
-import type { Fulfilment } from './fulfilment.ts';
-import { type Lease, leases } from './lease.ts';
-import { change, mustFindLease } from './leases.ts';
+import type { Fulfilment, Handover } from './fulfilment.ts';
+import { type Lease, type LeasedServer, leases } from './lease.ts';
+import { handOver, heldBy, inTheWay, takeBack } from './let-on.ts';
+import { change, mustFindLease } from './records.ts';
+import { subleasesOf } from './sublease.ts';
 import { beginLease, deliverLease, endLease, failLease, takeBackServers } from './turning-points.ts';
 
 export interface LeaseDriverDeps {
@@ -42,7 +44,7 @@ export function createLeaseDriver(deps: LeaseDriverDeps): LeaseDriver {
 	const running = new Map<string, Promise<void>>();
 	const wanted = new Set<string>();
 	const failures = new Map<string, number>();
-	/** Leases that wait for servers which others have not given back. */
+	/** Leases that wait for servers which others have not given back, or have not got. */
 	const blocked = new Set<string>();
 	const closing = new AbortController();
 	const { signal } = closing;
@@ -81,27 +83,32 @@ export function createLeaseDriver(deps: LeaseDriverDeps): LeaseDriver {
 
 	/** One step on; what is to come after it: at once, at a time (milliseconds), or nothing. */
 	async function step(id: string): Promise<'again' | number | undefined> {
-		const { lease, busy } = await store.read(async tx => {
+		const { lease, obstacle, below } = await store.read(async tx => {
 			const found = await mustFindLease(tx, id);
-			return { lease: found, busy: found.state === 'starting' ? await stillAway(tx, id, found) : undefined };
+			return {
+				lease: found,
+				obstacle: found.state === 'starting' ? await inTheWay(tx, id, found) : undefined,
+				below: await subleasesOf(tx, id),
+			};
 		});
+		// Whatever has come to pass with it may be what they wait for, or their end.
+		for (const each of below) wake(each.id);
 		const now = second();
 		switch (lease.state) {
 			case 'reserved':
+				if (lease.servers.every(({ isBack }) => isBack)) return write(tx => failLease(tx, id, now));
 				if (now < lease.start) return lease.start * 1000;
 				return write(tx => beginLease(tx, id, now));
 			case 'starting': {
 				if (now >= Math.min(lease.end, lease.start + patience)) return write(tx => failLease(tx, id, now));
-				if (busy !== undefined) {
+				if (obstacle !== undefined) {
 					blocked.add(id);
 					// It may have come back while it was looked for.
-					if ((await store.read(tx => stillAway(tx, id, lease))) === undefined) return 'again';
-					return stuck(id, `Server ${busy} is still being taken back from another lease.`);
+					if ((await store.read(tx => inTheWay(tx, id, lease))) === undefined) return 'again';
+					return stuck(id, obstacle);
 				}
 				blocked.delete(id);
-				return attempt(id, fulfilment.deliver(handover(id, lease), signal), tx =>
-					deliverLease(tx, id, second()),
-				);
+				return attempt(id, handOver(fulfilment, { id, lease }, signal), tx => deliverLease(tx, id, second()));
 			}
 			case 'active': {
 				if (now >= lease.end) {
@@ -110,12 +117,12 @@ export function createLeaseDriver(deps: LeaseDriverDeps): LeaseDriver {
 					return 'again';
 				}
 				const due = lease.servers.filter(({ until, isBack }) => until <= now && !isBack);
-				if (due.length > 0) return takeBack(id, lease, due);
+				if (due.length > 0) return bringBack(id, lease, due);
 				return Math.min(...lease.servers.filter(({ isBack }) => !isBack).map(({ until }) => until)) * 1000;
 			}
 			case 'ending':
 			case 'failing':
-				return takeBack(
+				return bringBack(
 					id,
 					lease,
 					lease.servers.filter(({ isBack }) => !isBack),
@@ -137,9 +144,14 @@ export function createLeaseDriver(deps: LeaseDriverDeps): LeaseDriver {
 		return 'again';
 	}
 
-	async function takeBack(id: string, lease: Lease, due: Lease['servers']): Promise<'again' | undefined> {
+	async function bringBack(
+		id: string,
+		{ project }: Lease,
+		due: readonly LeasedServer[],
+	): Promise<'again' | undefined> {
 		const names = due.map(({ server }) => server);
-		const taken = fulfilment.takeBack({ ...handover(id, lease), servers: names }, signal);
+		const leftOf = (upper: Handover) => store.read(tx => heldBy(tx, upper, second()));
+		const taken = takeBack(fulfilment, { id, project, due }, leftOf, signal);
 		const next = await attempt(id, taken, tx => takeBackServers(tx, id, names, second()));
 		if (next === 'again') {
 			onFreed(names);
@@ -191,19 +203,4 @@ export function createLeaseDriver(deps: LeaseDriverDeps): LeaseDriver {
 			await idle();
 		},
 	};
-}
-
-const handover = (id: string, { project, servers }: Lease) => ({
-	lease: id,
-	project,
-	servers: servers.filter(({ isBack }) => !isBack).map(({ server }) => server),
-});
-
-/** A server of it that an earlier lease has not given back yet. */
-async function stillAway(tx: ReadTransaction, id: string, lease: Lease): Promise<string | undefined> {
-	for (const { server } of lease.servers) {
-		const others = await tx.list(leases, { where: { index: 'out', equals: server } });
-		if (others.some(other => other.id !== id && other.document.start < lease.start)) return server;
-	}
-	return undefined;
 }

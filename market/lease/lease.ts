@@ -8,8 +8,13 @@ import { amountText, balanceText } from '../ledger/money.ts';
 
 const leasedServer = z.strictObject({
 	server: serverName,
+	/** Who is paid for it: its owner, or who has leased it and lets it on. */
 	owner: projectName,
 	offer: z.string(),
+	/** The lease that it is let out of; the owner's own time when absent. */
+	under: z.string().optional(),
+	/** Then, its owner and who has leased it from whom, before the one who lets it on. */
+	chain: z.array(projectName).optional(),
 	price: priceText,
 	/** It goes back then: at the lease's end, or sooner when its owner recalls it or its project gives it back. */
 	until: second,
@@ -56,13 +61,13 @@ const lease = z.strictObject({
 });
 export type Lease = z.output<typeof lease>;
 
+/** It is to come or running: its project has, or will have, its servers. */
+export const isAhead = ({ state }: Lease): boolean =>
+	state === 'reserved' || state === 'starting' || state === 'active';
+
 /** States in which there is something to come. */
-const isOpen = ({ state }: Lease): boolean =>
-	state === 'reserved' ||
-	state === 'starting' ||
-	state === 'active' ||
-	state === 'ending' ||
-	state === 'failing';
+const isOpen = (lease: Lease): boolean =>
+	isAhead(lease) || lease.state === 'ending' || lease.state === 'failing';
 
 export const leases = defineCollection('leases', lease, {
 	project: ({ project }) => project,
@@ -73,4 +78,6 @@ export const leases = defineCollection('leases', lease, {
 			? document.servers.filter(({ isBack }) => !isBack).map(({ server }) => server)
 			: undefined,
 	owner: ({ servers }) => servers.map(({ owner }) => owner),
+	/** Those that it is let out of. */
+	under: ({ servers }) => servers.flatMap(({ under }) => under ?? []),
 });

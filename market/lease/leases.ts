@@ -1,25 +1,29 @@
-import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
+import type { Transaction } from '../../common/store/store.ts';
 import { offers } from '../calendar/offer.ts';
+import { closeOffersUnder } from '../calendar/offers.ts';
+import { placeOf } from '../calendar/place.ts';
 import { dropSpans, endSpan, leasedSpans, takeSpan } from '../calendar/span.ts';
-import { partiesOf } from '../clearing/bids.ts';
 import { marketErrors } from '../errors.ts';
-import { tell } from '../event/events.ts';
 import { holdCredits, releaseHold } from '../ledger/escrow.ts';
-import { type Lease, type LeasedServer, leases } from './lease.ts';
+import type { LeasedServer } from './lease.ts';
+import { change, mustFindAhead, withServers } from './records.ts';
 import { forRecall, forRelease } from './rules.ts';
+import { checkNotSublet, shorten } from './shorten.ts';
 
 /**
  * Gives a lease up before it begins: the project has its credits back, and the servers are free. `now` in seconds.
- * @throws NoSuchLease, LeaseBegun, LeaseOver
+ * @throws NoSuchLease, LeaseBegun, LeaseOver, LeaseSublet
  */
 export async function cancelLease(
 	tx: Transaction,
 	{ id }: { readonly id: string },
 	now: number,
 ): Promise<void> {
-	const found = await mustFindOpen(tx, id);
+	const found = await mustFindAhead(tx, id);
 	if (found.state !== 'reserved' || now >= found.start)
 		throw marketErrors.LeaseBegun(`Lease ${id} has begun.`);
+	await checkNotSublet(tx, id, now);
+	await closeOffersUnder(tx, { lease: id }, now);
 	await dropSpans(tx, leasedSpans, id);
 	const cause = { kind: 'refund', of: id, note: '' } as const;
 	await releaseHold(tx, { key: `lease/${id}/refund`, hold: found.hold, cause }, now * 1000);
@@ -28,15 +32,17 @@ export async function cancelLease(
 
 /**
  * Gives the servers back before the end: they are free for others from `now` on. What it costs: see rules.ts.
- * @throws NoSuchLease, LeaseNotBegun, LeaseOver
+ * @throws NoSuchLease, LeaseNotBegun, LeaseOver, LeaseSublet
  */
 export async function releaseLease(
 	tx: Transaction,
 	{ id }: { readonly id: string },
 	now: number,
 ): Promise<void> {
-	const found = await mustFindOpen(tx, id);
+	const found = await mustFindAhead(tx, id);
 	if (now <= found.start) throw marketErrors.LeaseNotBegun(`Lease ${id} has not begun.`);
+	await checkNotSublet(tx, id, now);
+	await closeOffersUnder(tx, { lease: id }, now);
 	const servers: LeasedServer[] = [];
 	for (const each of found.servers) {
 		if (each.until <= now) {
@@ -44,8 +50,8 @@ export async function releaseLease(
 			continue;
 		}
 		const offer = await tx.get(offers, each.offer);
-		const extra = forRelease(each, now, found.start + (offer?.shortest ?? 0));
-		servers.push(await shortened(tx, each, now, extra));
+		const more = forRelease(each, now, found.start + (offer?.shortest ?? 0));
+		servers.push(await shorten(tx, { id, server: each }, { until: now, more }, now));
 	}
 	await change(tx, id, withServers(found, servers), now, 'lease.released');
 }
@@ -59,7 +65,7 @@ export async function extendLease(
 	{ id, until }: { readonly id: string; readonly until: number },
 	now: number,
 ): Promise<void> {
-	const found = await mustFindOpen(tx, id);
+	const found = await mustFindAhead(tx, id);
 	if (until <= found.end) throw marketErrors.ExtensionRefused(`Lease ${id} lasts as long as that already.`);
 	if (now >= found.end) throw marketErrors.LeaseOver(`Lease ${id} is over.`);
 	const servers: LeasedServer[] = [];
@@ -74,8 +80,10 @@ export async function extendLease(
 			until - found.start <= offer.longest &&
 			offer.intervals.some(({ start, end }) => start <= found.start && until <= end);
 		if (!isOffered) throw marketErrors.ExtensionRefused(`Server ${server} is not offered for so long.`);
-		await endSpan(tx, leasedSpans, { server, end: found.end }, found.start);
-		const inTheWay = await takeSpan(tx, leasedSpans, { server, start: found.start, end: until, by: id });
+		const place = placeOf(server, each.under);
+		await endSpan(tx, leasedSpans, { server: place, end: found.end }, found.start);
+		const wanted = { server: place, start: found.start, end: until, by: id };
+		const inTheWay = await takeSpan(tx, leasedSpans, wanted);
 		if (inTheWay) throw marketErrors.ExtensionRefused(`Server ${server} is leased to somebody else then.`);
 		more += BigInt(price) * BigInt(until - found.end);
 		servers.push({ ...each, until });
@@ -90,8 +98,8 @@ export async function extendLease(
 }
 
 /**
- * An owner takes its servers back after the notice that it offered them with; the lease goes on with the others. Returns when
- * the last of them is back. What it costs: see rules.ts.
+ * An owner, or who lets them on, takes servers back after the notice that it offered them with; the lease goes on with the
+ * others. Returns when the last of them is back. What it costs: see rules.ts.
  * @throws NoSuchLease, LeaseOver, RecallRefused
  */
 export async function recallServers(
@@ -99,7 +107,7 @@ export async function recallServers(
 	{ id, owner }: { readonly id: string; readonly owner: string },
 	now: number,
 ): Promise<number> {
-	const found = await mustFindOpen(tx, id);
+	const found = await mustFindAhead(tx, id);
 	const servers: LeasedServer[] = [];
 	let last: number | undefined;
 	for (const each of found.servers) {
@@ -110,7 +118,8 @@ export async function recallServers(
 			continue;
 		}
 		last = Math.max(last ?? 0, until);
-		servers.push(await shortened(tx, each, until, forRecall(each, each.until - until)));
+		const more = forRecall(each, each.until - until);
+		servers.push(await shorten(tx, { id, server: each }, { until, more }, now));
 	}
 	if (last === undefined) {
 		throw marketErrors.RecallRefused(
@@ -120,44 +129,3 @@ export async function recallServers(
 	await change(tx, id, withServers(found, servers), now, 'lease.recalled');
 	return last;
 }
-
-/** Writes a lease, and tells whom it is about. */
-export async function change(
-	tx: Transaction,
-	id: string,
-	lease: Lease,
-	now: number,
-	kind = `lease.${lease.state}`,
-): Promise<void> {
-	await tx.put(leases, id, lease);
-	await tell(tx, { kind, of: id, projects: partiesOf(lease) }, now);
-}
-
-/** @throws NoSuchLease */
-export async function mustFindLease(tx: ReadTransaction, id: string): Promise<Lease> {
-	const found = id === '' ? undefined : await tx.get(leases, id);
-	if (!found) throw marketErrors.NoSuchLease(`There is no lease ${id} of yours.`);
-	return found;
-}
-
-async function mustFindOpen(tx: ReadTransaction, id: string): Promise<Lease> {
-	const found = await mustFindLease(tx, id);
-	if (found.state === 'reserved' || found.state === 'starting' || found.state === 'active') return found;
-	throw marketErrors.LeaseOver(`Lease ${id} is ${found.state} already.`);
-}
-
-async function shortened(
-	tx: Transaction,
-	server: LeasedServer,
-	until: number,
-	more: bigint,
-): Promise<LeasedServer> {
-	await endSpan(tx, leasedSpans, { server: server.server, end: server.until }, until);
-	return { ...server, until, extra: (BigInt(server.extra) + more).toString() };
-}
-
-const withServers = (lease: Lease, servers: LeasedServer[]): Lease => ({
-	...lease,
-	servers,
-	end: Math.max(...servers.map(({ until }) => until)),
-});

@@ -1,9 +1,10 @@
 import type { Transaction } from '../../common/store/store.ts';
+import { placeOf } from '../calendar/place.ts';
 import { leasedSpans, takeSpan } from '../calendar/span.ts';
 import type { Match } from '../clearing/match.ts';
 import { holdCredits, releaseHold } from '../ledger/escrow.ts';
 import { recordTrades } from '../price/history.ts';
-import { type Lease, leases } from './lease.ts';
+import { isAhead, type Lease, leases } from './lease.ts';
 
 /** What a lease is made from. */
 export interface Reservation {
@@ -28,8 +29,11 @@ export async function reserve(
 ): Promise<{ readonly id: string; readonly lease: Lease }> {
 	const id = newId();
 	const end = start + length;
-	for (const { server } of taken) {
-		const inTheWay = await takeSpan(tx, leasedSpans, { server: server.name, start, end, by: id });
+	for (const { server, offer } of taken) {
+		const { under } = offer.document;
+		if (under !== undefined) await checkCovered(tx, { under, server: server.name, end });
+		const place = placeOf(server.name, under);
+		const inTheWay = await takeSpan(tx, leasedSpans, { server: place, start, end, by: id });
 		if (inTheWay) throw new Error(`${server.name} was matched and is leased by ${inTheWay.by}`);
 	}
 	const sum = taken.reduce((total, each) => total + (price ?? each.price), 0);
@@ -43,6 +47,10 @@ export async function reserve(
 			server: server.name,
 			owner: offer.document.project,
 			offer: offer.id,
+			...(offer.document.under !== undefined && {
+				under: offer.document.under,
+				chain: offer.document.chain ?? [],
+			}),
 			price: String(price ?? asked),
 			until: end,
 			isBack: false,
@@ -59,6 +67,17 @@ export async function reserve(
 	await tx.insert(leases, id, lease);
 	await recordTrades(tx, { taken, length, price }, now);
 	return { id, lease };
+}
+
+/** What is let on never outlasts the lease that it is let out of: its offer is taken back when that becomes shorter. */
+async function checkCovered(
+	tx: Transaction,
+	{ under, server, end }: { readonly under: string; readonly server: string; readonly end: number },
+): Promise<void> {
+	const above = await tx.get(leases, under);
+	if (above && isAhead(above) && above.servers.some(each => each.server === server && each.until >= end))
+		return;
+	throw new Error(`${server} was matched out of lease ${under}, which has not so much of it`);
 }
 
 /** What is held for the bid, less what is not needed; or held now. */

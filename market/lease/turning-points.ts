@@ -1,9 +1,11 @@
 import type { Transaction } from '../../common/store/store.ts';
+import { closeOffersUnder } from '../calendar/offers.ts';
 import { dropSpans, leasedSpans } from '../calendar/span.ts';
 import { captureHold, holds, releaseHold } from '../ledger/escrow.ts';
-import type { Lease } from './lease.ts';
-import { change, mustFindLease } from './leases.ts';
+import { isAhead, type Lease } from './lease.ts';
+import { change, mustFindLease } from './records.ts';
 import { forLateness, owedFor } from './rules.ts';
+import { subleasesOf } from './sublease.ts';
 
 /** What time brings about. Each looks whether the lease is still where it was, and does nothing when it is not. */
 
@@ -25,12 +27,22 @@ export async function deliverLease(tx: Transaction, id: string, now: number): Pr
 	await change(tx, id, { ...found, state: 'active', servers, deliveredAt: now, problem: null }, now);
 }
 
-/** It cannot be delivered in time: all credits go back. */
+/**
+ * It cannot be delivered in time, or all of it was recalled before it began: all credits go back. So do those of whoever was to
+ * have some of it from its project.
+ */
 export async function failLease(tx: Transaction, id: string, now: number): Promise<void> {
 	const found = await mustFindLease(tx, id);
-	if (found.state !== 'starting') return;
+	const isRecalled = found.state === 'reserved' && found.servers.every(({ isBack }) => isBack);
+	if (found.state === 'starting' || isRecalled) await fail(tx, id, found, now);
+}
+
+async function fail(tx: Transaction, id: string, found: Lease, now: number): Promise<void> {
 	const cause = { kind: 'refund', of: id, note: 'its servers were not delivered' } as const;
 	await releaseHold(tx, { key: `lease/${id}/refund`, hold: found.hold, cause }, now * 1000);
+	await closeOffersUnder(tx, { lease: id }, now);
+	for (const { id: below, document } of await subleasesOf(tx, id))
+		if (isAhead(document)) await fail(tx, below, document, now);
 	await dropSpans(tx, leasedSpans, id);
 	await change(tx, id, { ...found, state: 'failing' }, now);
 }

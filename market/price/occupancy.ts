@@ -21,13 +21,15 @@ export function occupancyOf(
 	const whole = { start: from, end: from + step * parts };
 	const offered = new PartSums(whole, step, parts);
 	const leased = new PartSums(whole, step, parts);
-	for (const { document, servers } of index.offers) {
+	for (const offer of index.offers) {
+		const { document, servers } = offer;
 		for (const interval of document.intervals) {
 			const within = { start: Math.max(interval.start, whole.start), end: Math.min(interval.end, whole.end) };
 			if (within.start >= within.end) continue;
 			offered.add(within, servers.length);
-			for (const { leased: taken } of servers) {
-				if (taken.size === 0) continue;
+			for (const { slots } of servers) {
+				const taken = slots.get(offer)?.leased;
+				if (!taken || taken.size === 0) continue;
 				leased.add(within, 1);
 				taken.eachFree(within, (start, end) => {
 					leased.add({ start, end }, -1);

@@ -70,7 +70,7 @@ export function poolsOf(bids: readonly RoundBid[]): Pool[] {
 }
 
 /** Stretches of a slot that are offered and not leased, within an interval. */
-export function freeOf({ offer, server }: Slot, within: Interval): Interval[] {
+export function freeOf({ offer, leased }: Slot, within: Interval): Interval[] {
 	const found: Interval[] = [];
 	for (const interval of offer.document.intervals) {
 		const part = {
@@ -78,7 +78,7 @@ export function freeOf({ offer, server }: Slot, within: Interval): Interval[] {
 			end: Math.min(interval.end, within.end),
 		};
 		if (part.start >= part.end) continue;
-		server.leased.eachFree(part, (start, end) => found.push({ start, end }) > 0);
+		leased.eachFree(part, (start, end) => found.push({ start, end }) > 0);
 	}
 	return found;
 }

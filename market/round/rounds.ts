@@ -118,7 +118,7 @@ export function createRounds(deps: RoundsDeps): Rounds {
 					slot.server.slots.get(slot.offer) === slot &&
 					slot.server.kind !== undefined &&
 					bid.kinds.includes(slot.server.kind) &&
-					slot.server.leased.isFree(start, end),
+					slot.leased.isFree(start, end),
 			);
 		if (!isPossible) return undefined;
 		const taken = slots.map(({ offer, server }) => ({

@@ -32,6 +32,14 @@ export const offer = z.strictObject({
 	longest: z.int(),
 	to: z.array(z.string()).nullable(),
 	recallNotice: z.int().nullable(),
+	/** Who leases them may offer them on: to these of whom it may go to, or to all of those. */
+	sublease: z
+		.strictObject({ to: z.array(z.string()).nullable() })
+		.nullable()
+		.optional(),
+	/** The lease that it is made out of; whose the servers are, and who let them on before the project. */
+	under: z.string().optional(),
+	chain: z.array(z.string()).optional(),
 	state: z.enum(['open', 'withdrawn', 'over']),
 	madeAt: second,
 });
@@ -59,6 +67,9 @@ export const lease = z.strictObject({
 			server: z.string(),
 			owner: z.string(),
 			offer: z.string(),
+			/** The lease that it is let out of; whose it is, and who let it on before the owner named here. */
+			under: z.string().optional(),
+			chain: z.array(z.string()).optional(),
 			price: priceText,
 			until: second,
 			isBack: z.boolean(),
