@@ -10,7 +10,7 @@ import { withdrawBid } from './clearing/bids.ts';
 export interface Deadlines {
 	/** Takes up all offers and bids that are open. */
 	start(): Promise<void>;
-	/** An offer was made or a bid began to wait. */
+	/** An offer was made, or a bid began to wait; or either has changed. */
 	offer(id: string): void;
 	bid(id: string): void;
 	idle(): Promise<void>;
@@ -32,7 +32,7 @@ export function createDeadlines({
 	readonly onChange: () => void;
 }): Deadlines {
 	const running = new Set<Promise<void>>();
-	const agenda = createAgenda(clock, key => follow(close(key)));
+	const agenda = createAgenda(clock, key => follow(tend(key)));
 	const second = (): number => Math.floor(clock.now() / 1000);
 	let isClosed = false;
 
@@ -41,9 +41,21 @@ export function createDeadlines({
 		running.add(done);
 	}
 
-	async function close(key: string): Promise<void> {
+	/** Closes what is over; what is to come, and open, is looked at again then. */
+	async function tend(key: string): Promise<void> {
 		const [kind, id = ''] = key.split('/');
 		try {
+			const due = await store.read(async tx => {
+				const offer = kind === 'offer' ? await tx.get(offers, id) : undefined;
+				if (offer?.state === 'open') return lastSecond(offer);
+				const bid = kind === 'bid' ? await tx.get(bids, id) : undefined;
+				return bid?.state === 'waiting' ? lapsesAt(bid) : undefined;
+			});
+			if (due === undefined) return;
+			if (due > second()) {
+				agenda.set(key, due * 1000);
+				return;
+			}
 			await store.transact(async tx => {
 				if (kind === 'offer') return expireOffer(tx, id, second());
 				// It may have been met or withdrawn.
@@ -59,15 +71,6 @@ export function createDeadlines({
 		}
 	}
 
-	async function arm(kind: 'offer' | 'bid', id: string): Promise<void> {
-		const at = await store.read(async tx => {
-			const offer = kind === 'offer' ? await tx.get(offers, id) : undefined;
-			const bid = kind === 'bid' ? await tx.get(bids, id) : undefined;
-			return offer ? lastSecond(offer) : bid && lapsesAt(bid);
-		});
-		if (at !== undefined) agenda.set(`${kind}/${id}`, at * 1000);
-	}
-
 	return {
 		async start() {
 			const open = { where: { index: 'open', equals: 'yes' } };
@@ -78,8 +81,8 @@ export function createDeadlines({
 					agenda.set(`bid/${id}`, lapsesAt(document) * 1000);
 			});
 		},
-		offer: id => follow(arm('offer', id)),
-		bid: id => follow(arm('bid', id)),
+		offer: id => follow(tend(`offer/${id}`)),
+		bid: id => follow(tend(`bid/${id}`)),
 		async idle() {
 			while (running.size > 0) await Promise.all(running);
 		},

@@ -53,7 +53,7 @@ export async function startMarket(
 	const fulfilment = createStrictFulfilment();
 	const running = await runMarket({
 		store,
-		fulfilment,
+		fulfil: () => fulfilment,
 		authenticator: {
 			authenticate: async ({ authorization }) =>
 				people.find(({ name }) => credentialOf(name) === authorization),

@@ -16,6 +16,7 @@ export interface MarketDeps {
 	readonly store: Store;
 	readonly index: MarketIndex;
 	readonly authenticator: Authenticator<Actor>;
+	/** It, what is offered and deadlines are told in vain where another process leads: that one follows the records. */
 	readonly driver: Pick<LeaseDriver, 'wake'>;
 	/** These servers can be had, or longer than before. */
 	offered(servers: readonly string[]): void;

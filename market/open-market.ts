@@ -48,7 +48,7 @@ export async function openMarket(
 		const running = await runMarket({
 			store,
 			bus,
-			fulfilment: createHilFulfilment({ hil, clock }),
+			fulfil: check => createHilFulfilment({ hil, clock, check }),
 			authenticator: createAuthenticator({ ask: askHil({ url, ca }, marketErrors.HilAway), clock }),
 			patience: site.deliverWithin,
 			rounds: site.rounds,

@@ -1,26 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import type { Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
 import type { Clock } from '../common/clock.ts';
 import { createEndings } from '../common/endings.ts';
 import type { EventBus } from '../common/events/bus.ts';
 import type { Authenticator } from '../common/identity/asked-authenticator.ts';
 import type { Logger } from '../common/log/logger.ts';
+import { type Leadership, leadOne } from '../common/store/leadership.ts';
 import type { Store } from '../common/store/store.ts';
 import type { Actor } from './authorize/actor.ts';
-import { createMatcher } from './clearing/matcher.ts';
-import type { World } from './core/world.ts';
-import { createDeadlines } from './deadlines.ts';
-import { createPublisher } from './event/publisher.ts';
 import { indexStore } from './index/indexed-store.ts';
-import { createLeaseDriver } from './lease/driver.ts';
 import type { Fulfilment } from './lease/fulfilment.ts';
 import type { MarketDeps } from './market-deps.ts';
-import { createRounds } from './round/rounds.ts';
-import { createSolver } from './round/solver.ts';
+import { createTimed, followedByTimed, type Timed } from './timed.ts';
 
 export interface MarketParts {
 	readonly store: Store;
-	readonly fulfilment: Fulfilment;
+	/** Who hands servers over; `check` throws unless it is for this process to do so. */
+	readonly fulfil: (check: () => void) => Fulfilment;
 	readonly authenticator: Authenticator<Actor>;
 	/** Seconds that a lease's delivery is tried for. */
 	readonly patience: number;
@@ -47,92 +43,71 @@ export interface RunningParts {
 	close(): Promise<void>;
 }
 
-/** Loads the index, and starts what works by itself: leases, bids that wait, deadlines. */
+/**
+ * Loads the index, and starts what works by itself: leases, bids that wait, deadlines, rounds. Several processes can have the
+ * store open at once: all of them answer calls, and one leads, which does what comes by itself, for all.
+ */
 export async function runMarket(parts: MarketParts): Promise<RunningParts> {
-	const { fulfilment, authenticator, patience, clock, random, logger, version, registry } = parts;
-	const { newId = randomUUID } = parts;
+	const { authenticator, clock, random, logger, version, registry, bus } = parts;
+	const { newId = randomUUID, patience, rounds, solverPatience = 5000 } = parts;
 	const { store, index } = await indexStore(parts.store);
 	const endings = createEndings(clock);
-	const onChange = (): void => endings.tell('events');
-	const publisher = parts.bus && createPublisher({ store, bus: parts.bus, endings, logger });
+	let timed: Timed | undefined;
+	store.others?.follow(followedByTimed, written => timed?.follow(written));
+	store.others?.onNews(() => {
+		endings.tell('events');
+		// What comes of it is told before the read begins, or by the next call, if the database is away.
+		store.read(async () => undefined).catch(() => undefined);
+	});
+	const of = { patience, rounds, solverPatience, clock, random, newId, logger, endings, bus, index };
+	const leadership = await leadOne({
+		store,
+		role: 'market',
+		logger,
+		async lead({ store: own, check }) {
+			const begun = createTimed({ ...of, store: own, fulfilment: parts.fulfil(check) });
+			// From now on it is told of what others write: also of what comes while it looks through all that there is.
+			timed = begun;
+			const close = (): Promise<void> => {
+				timed = undefined;
+				return begun.close();
+			};
+			try {
+				await begun.start();
+			} catch (fault) {
+				await close();
+				throw fault;
+			}
+			return { close };
+		},
+	});
+	if (registry) gaugeOf(leadership, registry);
 	const now = (): number => Math.floor(clock.now() / 1000);
-	const world = (actor: Actor): World => ({
-		actor,
-		now: now(),
-		newId,
-		index,
-		inRounds: parts.rounds !== undefined,
-	});
-	const shared = { store, clock, logger };
-	const onLease = (id: string): void => {
-		driver.wake(id);
-		onChange();
-	};
-	const rounds =
-		parts.rounds === undefined
-			? undefined
-			: createRounds({
-					...shared,
-					index,
-					newId,
-					solver: createSolver(),
-					every: parts.rounds,
-					patience: parts.solverPatience ?? 5000,
-					onLease,
-					onChange,
-				});
-	const matcher = rounds
-		? undefined
-		: createMatcher({
-				...shared,
-				index,
-				world: () => ({ now: now(), newId, index }),
-				onLease,
-			});
-	const offered: MarketDeps['offered'] = servers => matcher?.offered(servers);
-	const driver = createLeaseDriver({
-		...shared,
-		fulfilment,
-		patience,
-		random,
-		onFreed: offered,
-		onChange,
-	});
-	const deadlines = createDeadlines({ ...shared, onChange });
-	await deadlines.start();
-	await driver.start();
-	// Something may have come that nobody was told of.
-	matcher?.offered();
-	rounds?.start();
 	return {
 		deps: {
-			...shared,
-			index,
-			authenticator,
-			driver,
-			offered,
-			lossOf: bid => rounds?.lossOf(bid),
-			deadlines,
-			endings,
-			world,
-			version,
+			...{ store, index, authenticator, endings, version, clock, logger },
 			...(registry && { registry }),
+			driver: { wake: id => timed?.lease(id) },
+			offered: servers => timed?.offered(servers),
+			lossOf: bid => timed?.lossOf(bid),
+			deadlines: { offer: id => timed?.offer(id), bid: id => timed?.bid(id) },
+			world: actor => ({ actor, now: now(), newId, index, inRounds: rounds !== undefined }),
 		},
-		async idle() {
-			for (let n = 0; n < 3; n++) {
-				await rounds?.idle();
-				await matcher?.idle();
-				await deadlines.idle();
-				await driver.idle();
-			}
-		},
+		idle: async () => timed?.idle(),
 		async close() {
 			endings.close();
-			await deadlines.close();
-			await rounds?.close();
-			await matcher?.close();
-			await driver.close();
-			await publisher?.close();
+			await leadership.close();
 		},
 	};
+}
+
+function gaugeOf({ isLeading }: Leadership, registry: Registry): void {
+	new Gauge({
+		name: 'bimetal_market_leads',
+		help: '1 in the process that drives leases, deadlines and rounds, of all that share a database',
+		registers: [registry],
+		collect() {
+			this.set(Number(isLeading()));
+		},
+	});
 }

@@ -27,7 +27,11 @@ export function encodeDocument<T>(collection: Collection<T>, id: string, documen
 }
 
 /** @throws BimetalError StoreCorrupt when the text is not a document of the collection */
-export function decodeDocument<T>(collection: Collection<T>, id: string, text: string): T {
+export function decodeDocument<T>(
+	collection: Pick<Collection<T>, 'name' | 'schema'>,
+	id: string,
+	text: string,
+): T {
 	let value: unknown;
 	try {
 		value = JSON.parse(text);

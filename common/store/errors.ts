@@ -20,7 +20,7 @@ export function storeCorrupt(where: string, reason: string, cause?: unknown): Bi
 
 /** Another process (or this one) has the file open. */
 export function storeLocked(file: string, holder: string): BimetalError {
-	return new BimetalError('StoreLocked', `${file} is in use by ${holder}`);
+	return new BimetalError('StoreLocked', `${file} is in use by ${holder}`, { status: 503, expose: false });
 }
 
 /** A document, id, index or option that the store does not take: a fault of the caller. Nothing was written. */
@@ -50,4 +50,12 @@ export function storeUncertain(database: string, cause: unknown): BimetalError {
 		`${database}: the connection was lost during a commit. Whether it was written is not known: look, or ask again with the same key.`,
 		{ status: 503, expose: false, cause },
 	);
+}
+
+/** Another process leads by now: what this one was about to do is that one's to do. Nothing was written. */
+export function notLeading(role: string): BimetalError {
+	return new BimetalError('NotLeading', `another process leads in ${role} by now`, {
+		status: 503,
+		expose: false,
+	});
 }

@@ -33,8 +33,18 @@ const serializationFailure = '40001';
 const deadlockDetected = '40P01';
 const lockNotAvailable = '55P03';
 
+export interface ConnectionEvents {
+	/** Somebody notified a channel that this session listens to. */
+	notified(payload: string): void;
+	/** It broke, or was closed. */
+	lost(): void;
+}
+
 /** @throws BimetalError StoreFailed */
-export async function connectPostgres(options: PostgresOptions): Promise<Connection> {
+export async function connectPostgres(
+	options: PostgresOptions,
+	events?: ConnectionEvents,
+): Promise<Connection> {
 	const { host, port, database, user, schema, patience = 30_000 } = options;
 	const where = nameOf(options);
 	const { default: pg } = await import('pg');
@@ -64,8 +74,11 @@ export async function connectPostgres(options: PostgresOptions): Promise<Connect
 	});
 	let isLost = false;
 	const lose = (): void => {
+		if (isLost) return;
 		isLost = true;
+		events?.lost();
 	};
+	if (events) client.on('notification', ({ payload = '' }) => events.notified(payload));
 	client.on('error', lose);
 	client.on('end', lose);
 	const drop = (): void => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { decodeDocument, indexValues } from './document-text.ts';
 import type { Connection, Statement } from './postgres-connection.ts';
+import { toBytes, toText } from './postgres-ids.ts';
 import type { Collection, ListOptions } from './store.ts';
 
 const bytes = z.instanceof(Buffer);
@@ -80,8 +81,6 @@ const forget = statement('forget', nothing, 'DELETE FROM index_entries WHERE col
 /** Documents that are looked at together when index entries are made anew. */
 const pageSize = 500;
 
-const toBytes = (id: string): Buffer => Buffer.from(id, 'utf16le').swap16();
-const toText = (id: Buffer): string => Buffer.from(id).swap16().toString('utf16le');
 const digest = (value: string): Buffer => createHash('sha256').update(value, 'utf8').digest();
 
 /** What is done to documents and their index entries, within the transaction that the connection is in. */

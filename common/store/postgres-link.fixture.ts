@@ -11,6 +11,9 @@ export interface Link {
 	commit: 'whole' | 'unsent' | 'unheard';
 	/** Nobody comes through from the next break on. */
 	staysBroken: boolean;
+	/** Breaks at once, all that goes over it, and stays broken. */
+	cut(): void;
+	mend(): void;
 	close(): Promise<void>;
 }
 
@@ -24,6 +27,13 @@ export async function openLink(server: string): Promise<Link> {
 		folder,
 		commit: 'whole',
 		staysBroken: false,
+		cut() {
+			isBroken = true;
+			for (const socket of open) socket.destroy();
+		},
+		mend() {
+			isBroken = false;
+		},
 		async close() {
 			for (const socket of open) socket.destroy();
 			await new Promise(resolve => listener.close(resolve));

@@ -32,8 +32,6 @@ export const postgresSchema = (folder: string) =>
 		});
 
 export interface PostgresOptions extends z.output<ReturnType<typeof postgresSchema>> {
-	/** Others cannot open it while this one has it. */
-	readonly alone?: boolean;
 	/** Milliseconds for a connection, a statement, or another's transaction to end; half a minute when absent. */
 	readonly patience?: number;
 }

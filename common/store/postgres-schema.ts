@@ -3,15 +3,18 @@ import { storeCorrupt, storeFailed, storeUnsupported } from './errors.ts';
 import type { Connection } from './postgres-connection.ts';
 import { nameOf, type PostgresOptions } from './postgres-options.ts';
 
-const schemaVersion = 1;
+const schemaVersion = 2;
 /** Of the advisory lock under which tables are made; any number that nobody else has: `BIMT`. */
 const making = 0x42494d54;
 
 /**
  * Ids are their UTF-16 code units, big-endian, because bytea sorts by bytes and the store sorts ids by code unit. Values of
  * indexes are SHA-256 digests: they may be longer than a row of an index can be. Nothing is ever in `turns`: whoever writes
- * locks it.
+ * locks it. `commits` has which documents the latest commits wrote, so that others need not read all anew; nothing, of a commit
+ * that wrote very many.
  */
+const commits = `
+	CREATE TABLE commits (generation bigint PRIMARY KEY, collections text[], ids bytea[])`;
 const tables = `
 	CREATE TABLE documents (
 		collection text COLLATE "C" NOT NULL, id bytea NOT NULL, document text NOT NULL, PRIMARY KEY (collection, id)
@@ -26,7 +29,7 @@ const tables = `
 		single boolean PRIMARY KEY DEFAULT true CHECK (single), version integer NOT NULL, generation bigint NOT NULL
 	);
 	CREATE TABLE writers (writer uuid PRIMARY KEY, last bigint NOT NULL, at timestamptz NOT NULL);
-	CREATE TABLE turns ();
+	CREATE TABLE turns ();${commits};
 	INSERT INTO head (version, generation) VALUES (${schemaVersion}, 0)`;
 
 const settings = z.object({
@@ -69,6 +72,7 @@ export async function prepareSchema(connection: Connection, options: PostgresOpt
 			const version = head?.version ?? 'unknown';
 			throw storeUnsupported(where, `its version ${version} is newer than this program's ${schemaVersion}`);
 		}
+		if (head.version === 1) await connection.run(`${commits}; UPDATE head SET version = ${schemaVersion}`);
 		await connection.run("DELETE FROM writers WHERE at < now() - interval '30 days'");
 		await connection.commit();
 	} catch (fault) {

@@ -13,7 +13,7 @@ import { type Note, notes } from './contract.ts';
 import { connectPostgres } from './postgres-connection.ts';
 import { startPostgres, type TestPostgres } from './postgres-server.fixture.ts';
 import { openPostgresStore } from './postgres-store.ts';
-import { defineCollection } from './store.ts';
+import { defineCollection, type Store } from './store.ts';
 
 const testPostgres = testNeeding('postgresql-15');
 let started: TestPostgres | undefined;
@@ -54,53 +54,105 @@ testPostgres(
 	},
 );
 
-testPostgres(
-	'one that has it alone keeps all others out; after it has been away, others may have written',
-	async t => {
-		const server = await theServer();
-		const options = server.options();
-		const alone = await openPostgresStore({ ...options, alone: true });
-		await alone.transact(tx => tx.put(notes, 'a', note(1)));
-		await t.throwsAsync(openPostgresStore({ ...options, alone: true }), { code: 'StoreLocked' });
-		await t.throwsAsync(openPostgresStore(options), { code: 'StoreLocked' });
-		await server.administer(
-			`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'bimetal ${options.schema}'`,
-		);
-		const other = await openPostgresStore(options);
-		await t.throwsAsync(
-			alone.read(tx => tx.count(notes)),
-			{ code: 'StoreLocked' },
-		);
-		await other.transact(tx => tx.put(notes, 'b', note(2)));
-		await other.close();
-		for (let n = 0; n < 2; n++) {
-			await t.throwsAsync(
-				alone.transact(tx => tx.put(notes, 'c', note(3))),
-				{ code: 'StoreLocked', message: /start this one again/ },
-			);
-		}
-		await alone.close();
-	},
-);
+testPostgres('an older version that has the store alone keeps others out, and is kept out', async t => {
+	const server = await theServer();
+	const options = server.options();
+	const lock = `SELECT pg_try_advisory_lock(hashtextextended('bimetal ${options.schema}', 0)) AS held`;
+	const older = await connectPostgres(options);
+	const held = z.object({ held: z.boolean() });
+	t.deepEqual(await older.batch(lock, held), [{ held: true }]);
+	await t.throwsAsync(openPostgresStore(options), { code: 'StoreLocked' });
+	await older.run('SELECT pg_advisory_unlock_all()');
+	const store = await openPostgresStore(options);
+	t.deepEqual(await older.batch(lock, held), [{ held: false }]);
+	await older.end();
+	await store.close();
+});
 
-testPostgres('those who write to it are told of what others wrote, before they look', async t => {
+testPostgres('tables of the first version are brought up to this one', async t => {
+	const server = await theServer();
+	const options = server.options();
+	const before = await openPostgresStore(options);
+	await before.transact(tx => tx.put(notes, 'a', note(1)));
+	await before.close();
+	await server.administer(
+		`DROP TABLE "${options.schema}".commits; UPDATE "${options.schema}".head SET version = 1`,
+	);
+	const after = await openPostgresStore(options);
+	await after.transact(tx => tx.put(notes, 'b', note(2)));
+	t.is(await after.read(tx => tx.count(notes)), 2);
+	await after.close();
+});
+
+/** What a store tells of others' writes, one entry for each time. */
+function followedBy(store: Store): (readonly string[] | 'unknown')[] {
+	const told: (readonly string[] | 'unknown')[] = [];
+	store.others?.follow([notes], written => {
+		const texts =
+			written === 'unknown'
+				? written
+				: written.map(
+						({ id, document }) => `${id} ${document === undefined ? 'gone' : (document as Note).n}`,
+					);
+		told.push(texts === 'unknown' ? texts : texts.sort());
+	});
+	return told;
+}
+
+testPostgres('those who keep something in memory are told what others wrote, before they look', async t => {
 	const server = await theServer();
 	const options = server.options();
 	const [one, two] = [await openPostgresStore(options), await openPostgresStore(options)];
-	let told = 0;
-	one.onOthersWrote?.(() => told++);
+	const told = followedBy(one);
+	const other = defineCollection('others', notes.schema);
 	await one.transact(tx => tx.put(notes, 'a', note(1)));
-	const own = told;
+	t.deepEqual(told.splice(0), ['unknown'], 'nobody knows what was there before');
 	await one.transact(tx => tx.put(notes, 'a', note(2)));
 	await one.read(tx => tx.count(notes));
 	await two.read(tx => tx.count(notes));
 	await two.transact(async () => undefined);
 	await one.read(tx => tx.count(notes));
-	t.is(told, own, 'nobody else has written');
-	await two.transact(tx => tx.delete(notes, 'a'));
-	await one.read(async () => t.is(told, own + 1));
+	t.deepEqual(told, [], 'nobody else has written');
 	await two.transact(tx => tx.put(notes, 'b', note(3)));
-	await one.transact(async () => t.is(told, own + 2));
+	await two.transact(async tx => {
+		await tx.put(other, 'x', note(9));
+		await tx.delete(notes, 'a');
+		await tx.put(notes, 'b', note(4));
+	});
+	const failed = two.transact(async tx => {
+		await tx.put(notes, 'c', note(5));
+		throw new Error('it comes to nothing');
+	});
+	await t.throwsAsync(failed);
+	await one.read(async () => t.deepEqual(told.splice(0), [['a gone', 'b 4']]));
+	await two.transact(tx => tx.put(notes, 'c', note(6)));
+	await one.transact(async tx => {
+		t.deepEqual(told.splice(0), [['c 6']]);
+		await tx.put(notes, 'd', note(7));
+	});
+	await two.transact(tx => tx.put(other, 'y', note(8)));
+	await one.read(async () => t.deepEqual(told.splice(0), [[]]));
+	await one.close();
+	await two.close();
+});
+
+testPostgres('what is not kept of the commits, or is too much, is said to be unknown', async t => {
+	const server = await theServer();
+	const options = server.options();
+	const [one, two] = [await openPostgresStore(options), await openPostgresStore(options)];
+	const told = followedBy(one);
+	await one.read(async () => told.splice(0));
+	await two.transact(tx => tx.put(notes, 'a', note(1)));
+	await two.transact(tx => tx.put(notes, 'b', note(2)));
+	await server.administer(
+		`DELETE FROM "${options.schema}".commits WHERE generation = (SELECT min(generation) FROM "${options.schema}".commits)`,
+	);
+	await one.read(async () => t.deepEqual(told.splice(0), ['unknown']));
+	await two.transact(tx => tx.put(notes, 'c', note(3)));
+	await server.administer(`UPDATE "${options.schema}".commits SET collections = NULL, ids = NULL`);
+	await one.read(async () => t.deepEqual(told.splice(0), ['unknown']));
+	await two.transact(tx => tx.put(notes, 'd', note(4)));
+	await one.read(async () => t.deepEqual(told.splice(0), [['d 4']]));
 	await one.close();
 	await two.close();
 });
@@ -144,10 +196,10 @@ testPostgres(
 		const server = await theServer();
 		const options = server.options();
 		await (await openPostgresStore(options)).close();
-		await server.administer(`UPDATE "${options.schema}".head SET version = 2`);
+		await server.administer(`UPDATE "${options.schema}".head SET version = 3`);
 		await t.throwsAsync(openPostgresStore(options), {
 			code: 'StoreUnsupported',
-			message: /version 2 is newer/,
+			message: /version 3 is newer/,
 		});
 		await server.administer('CREATE SCHEMA theirs; CREATE TABLE theirs.things (x int)');
 		await t.throwsAsync(openPostgresStore(server.options('theirs')), {

@@ -5,11 +5,13 @@ import { checkId, checkList, decodeDocument, encodeDocument } from './document-t
 import { storeConflict, storeFailed, storeLocked, storeUncertain, storeUnsupported } from './errors.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { whileOpen } from './open-transaction.ts';
+import { noteCommit, WrittenIds, writtenSince } from './postgres-commits.ts';
 import { type Connection, connectPostgres, isConflict } from './postgres-connection.ts';
 import { createDocuments, type Documents } from './postgres-documents.ts';
 import { nameOf, type PostgresOptions } from './postgres-options.ts';
 import { prepareSchema } from './postgres-schema.ts';
-import type { Collection, ReadTransaction, Store, Transaction } from './store.ts';
+import { createPostgresWatch } from './postgres-watch.ts';
+import type { Collection, Others, ReadTransaction, Store, Transaction } from './store.ts';
 
 /** How often a read begins that finds indexes made by another version of this program. */
 const mostTries = 3;
@@ -20,9 +22,10 @@ const held = z.object({ held: z.boolean() });
  * A store that several processes have open at once, on any machines: PostgreSQL, by one session. Writers of all processes
  * take turns by a lock of the server's, so each group of transactions sees all that was committed before, and there are no
  * conflicts among them; transactions are serializable all the same, and run again when something else has written. Reads see
- * one moment. A session that was lost is begun anew by the next call.
+ * one moment. A session that was lost is begun anew by the next call. A second session, opened when it is first needed, hears
+ * of others' commits and holds what this process leads in.
  *
- * @throws BimetalError StoreFailed, StoreCorrupt, StoreUnsupported; StoreLocked when another has it alone
+ * @throws BimetalError StoreFailed, StoreCorrupt, StoreUnsupported; StoreLocked when an older version has it alone
  */
 export async function openPostgresStore(options: PostgresOptions): Promise<Store> {
 	const first = await connectPostgres(options);
@@ -36,12 +39,11 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
 	return storeOver(first, options);
 }
 
-/** Until the session ends, nobody else gets the claim (StoreLocked): shared with all, or for one alone. */
+/** Versions that take the store for one process alone ask for the same lock, and not to share it. */
 async function claim(connection: Connection, options: PostgresOptions): Promise<void> {
-	const name = options.alone ? 'pg_try_advisory_lock' : 'pg_try_advisory_lock_shared';
 	const key = `hashtextextended('bimetal ${options.schema}', 0)`;
-	const [found] = await connection.batch(`SELECT ${name}(${key}) AS held`, held);
-	if (!found?.held) throw storeLocked(nameOf(options), 'another process');
+	const [found] = await connection.batch(`SELECT pg_try_advisory_lock_shared(${key}) AS held`, held);
+	if (!found?.held) throw storeLocked(nameOf(options), 'an older version of this program');
 }
 
 function storeOver(first: Connection, options: PostgresOptions): Store {
@@ -53,12 +55,14 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 	let documents = createDocuments(first);
 	/** Grows with each commit of anybody's. */
 	let generation: string | undefined;
-	const listeners: (() => void)[] = [];
+	const followers: { readonly names: ReadonlySet<string>; readonly listener: Follower }[] = [];
+	const followed = new Map<string, Followed>();
+	const watch = createPostgresWatch(options, writer);
 	/** By collection name, the definition by which its index entries in the database were made. */
 	const indexed = new Map<string, object>();
 	let indexedInGroup = new Map<string, object>();
 	let hasWritten = false;
-	let isOusted = false;
+	let writtenInGroup = new WrittenIds();
 	/** Ends the group, as the server has ended its transaction. */
 	let lost: { reason: unknown } | undefined;
 
@@ -74,34 +78,34 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 		documents = createDocuments(next);
 	}
 
-	/** What is known outside of the store, of what one alone has written, may be wrong from now on. */
-	const oust = (): Error => {
-		isOusted = true;
-		return storeLocked(where, 'another process meanwhile, or may have been: start this one again');
-	};
-
 	/** Begins a transaction, by a new session when the one at hand has been lost: nothing has been done yet. */
 	async function beginBy(text: string): Promise<void> {
-		if (isOusted) throw oust();
 		const wasLost = connection.isLost;
 		if (wasLost) await reconnect();
 		try {
-			notice(await connection.batch(text, head));
+			await notice(await connection.batch(text, head));
 		} catch (fault) {
 			if (!connection.isLost) await giveUp();
 			if (wasLost || !connection.isLost) throw fault;
 			await reconnect();
-			notice(await connection.batch(text, head));
+			await notice(await connection.batch(text, head));
 		}
 	}
 
-	function notice([found]: z.output<typeof head>[]): void {
+	/** Tells those who keep something in memory of what others have written, in the transaction that sees it. */
+	async function notice([found]: z.output<typeof head>[]): Promise<void> {
 		if (!found) throw storeFailed(where, false, new Error('the row of `head` is gone'));
 		if (found.generation === generation) return;
-		if (options.alone && generation !== undefined) throw oust();
+		const written =
+			generation === undefined || followed.size === 0
+				? 'unknown'
+				: await writtenSince(connection, { after: generation, until: found.generation }, followed);
 		generation = found.generation;
 		indexed.clear();
-		for (const listener of listeners) listener();
+		for (const { names, listener } of followers) {
+			if (written === 'unknown') listener(written);
+			else listener(written.filter(({ collection }) => names.has(collection)));
+		}
 	}
 
 	/** Ends the transaction without what it wrote; when even that fails, the session with it. */
@@ -115,6 +119,7 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 			await beginBy(`BEGIN ISOLATION LEVEL SERIALIZABLE; LOCK TABLE turns IN EXCLUSIVE MODE;
 				SELECT generation::text FROM head`);
 			indexedInGroup = new Map(indexed);
+			writtenInGroup = new WrittenIds();
 		},
 		async attempt(work) {
 			if (lost) throw lost.reason;
@@ -127,6 +132,7 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 				await connection.run('RELEASE attempt');
 				indexedInGroup = known;
 				hasWritten ||= calls.haveWritten();
+				writtenInGroup.addAll(calls.written);
 				return result;
 			} catch (error) {
 				await calls.ended().catch(() => undefined);
@@ -148,14 +154,9 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 			const before = generation;
 			try {
 				if (hasWritten) {
-					const [made] = await connection.batch(
-						`INSERT INTO writers (writer, last, at) VALUES ('${writer}', ${lastCommit + 1}, now())
-							ON CONFLICT (writer) DO UPDATE SET last = excluded.last, at = excluded.at;
-						UPDATE head SET generation = generation + 1 RETURNING generation::text`,
-						head,
-					);
+					const of = { writer, number: lastCommit + 1, ids: writtenInGroup, channel: watch.channel };
+					generation = await noteCommit(connection, of);
 					lastCommit++;
-					generation = made?.generation;
 				}
 			} catch (fault) {
 				generation = before;
@@ -196,7 +197,6 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 			return found[0]?.last === String(lastCommit);
 		} catch {
 			generation = undefined;
-			if (options.alone) oust();
 			throw storeUncertain(where, fault);
 		} finally {
 			asked?.drop();
@@ -234,10 +234,20 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 	return {
 		transact: work => group.transact(work),
 		read,
-		onOthersWrote: listener => void listeners.push(listener),
+		others: {
+			follow(collections, listener) {
+				for (const each of collections) followed.set(each.name, each);
+				followers.push({ names: new Set(collections.map(({ name }) => name)), listener });
+			},
+			onNews: listener => watch.onNews(listener),
+			stand: (role, candidate) => watch.stand(role, candidate),
+		},
 		snapshot: () => Promise.reject(storeUnsupported(where, 'it is backed up by pg_dump, not here')),
 		close() {
-			closing ??= group.drain().then(() => connection.end());
+			closing ??= group
+				.drain()
+				.then(() => watch.close())
+				.then(() => connection.end());
 			return closing;
 		},
 	};
@@ -248,6 +258,8 @@ const firstIndex = (collection: Collection<never>) => ({
 	equals: '',
 });
 
+type Followed = Pick<Collection<unknown>, 'name' | 'schema'>;
+type Follower = Parameters<Others['follow']>[1];
 type Run = <R>(call: () => Promise<R>) => Promise<R>;
 type Calls = ReturnType<typeof inTurn>;
 type PrepareIndexes = <T>(collection: Collection<T>) => Promise<void>;
@@ -256,6 +268,7 @@ type PrepareIndexes = <T>(collection: Collection<T>) => Promise<void>;
 function inTurn() {
 	let last: Promise<unknown> = Promise.resolve();
 	let fault: unknown;
+	const ids = new WrittenIds();
 	let hasWritten = false;
 	const run: Run = call => {
 		const made = last.then(async () => {
@@ -275,10 +288,12 @@ function inTurn() {
 		run,
 		fault: () => fault,
 		haveWritten: () => hasWritten,
-		write: (call => {
+		written: ids,
+		write<R>(collection: string, id: string, call: () => Promise<R>): Promise<R> {
 			hasWritten = true;
+			ids.add(collection, id);
 			return run(call);
-		}) as Run,
+		},
 		noteWrite(): void {
 			hasWritten = true;
 		},
@@ -332,7 +347,7 @@ function createWriter(
 		async put(collection, id, document) {
 			checkId(collection, id);
 			const encoded = encodeDocument(collection, id, document);
-			await write(async () => {
+			await write(collection.name, id, async () => {
 				await prepareIndexes(collection);
 				await documents.put(collection, id, encoded);
 			});
@@ -340,14 +355,14 @@ function createWriter(
 		async insert(collection, id, document) {
 			checkId(collection, id);
 			const encoded = encodeDocument(collection, id, document);
-			await write(async () => {
+			await write(collection.name, id, async () => {
 				await prepareIndexes(collection);
 				if (!(await documents.insert(collection, id, encoded))) throw storeConflict(collection.name, id);
 			});
 		},
 		async delete(collection, id) {
 			checkId(collection, id);
-			return write(async () => {
+			return write(collection.name, id, async () => {
 				await prepareIndexes(collection);
 				return documents.delete(collection.name, id);
 			});

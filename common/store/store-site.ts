@@ -3,10 +3,7 @@ import { z } from 'zod';
 import type { StoreOptions } from './open-store.ts';
 import { postgresSchema } from './postgres-options.ts';
 
-/**
- * `store` of a site file: `{ file }` on this machine, or `{ postgres }` elsewhere too. A service is told of a database as its
- * only writer: what it knows beside its records, who is waiting and what is due, no other process would know.
- */
+/** `store` of a site file: `{ file }` on this machine, for one process; or `{ postgres }`, for several on any machines. */
 export const storeSite = (folder: string): z.ZodType<StoreOptions> =>
 	z
 		.strictObject({
@@ -18,8 +15,7 @@ export const storeSite = (folder: string): z.ZodType<StoreOptions> =>
 			postgres: postgresSchema(folder).optional(),
 		})
 		.transform(({ engine, file, postgres }, context): StoreOptions => {
-			if (postgres && file === undefined && engine === undefined)
-				return { engine: 'postgres', ...postgres, alone: true };
+			if (postgres && file === undefined && engine === undefined) return { engine: 'postgres', ...postgres };
 			if (!postgres && file !== undefined) return { engine: engine ?? 'sqlite', file };
 			context.addIssue({ code: 'custom', message: 'expected either `file`, or `postgres` alone' });
 			return z.NEVER;

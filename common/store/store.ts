@@ -60,11 +60,53 @@ export interface Store {
 	 * its own.
 	 */
 	snapshot(file: string): Promise<void>;
-	/**
-	 * Of an engine that several processes have open at once: `listener` is called before a transaction or a read begins that
-	 * sees what others have written since the last one. Others do not have it.
-	 */
-	onOthersWrote?(listener: () => void): void;
+	/** Of an engine that several processes have open at once; others do not have it. */
+	readonly others?: Others;
 	/** Waits for what is under way, then closes. Later calls reject with StoreClosed. */
 	close(): Promise<void>;
+}
+
+/** A document that another process has written, as it is now. */
+export interface Written {
+	/** The collection's name. */
+	readonly collection: string;
+	readonly id: string;
+	/** Undefined: there is none any more. */
+	readonly document: unknown;
+}
+
+/** What processes that have the same store open need to know of each other. */
+export interface Others {
+	/**
+	 * Before a transaction or a read begins that sees what others have written to these collections since the last one,
+	 * `listener` is called with it; with `unknown` when too much was written to tell, or nobody knows what: then all is to be
+	 * read anew. It must neither wait nor throw.
+	 */
+	follow(
+		collections: readonly Pick<Collection<unknown>, 'name' | 'schema'>[],
+		listener: (written: readonly Written[] | 'unknown') => void,
+	): void;
+	/** `listener` is called soon after others have written, and whenever it may have been missed that they did. */
+	onNews(listener: () => void): void;
+	/**
+	 * Stands for the lead in `role`, which at most one process has at a time. The candidate is told when it has won, and when it
+	 * has lost again: it stands until it stands down. See leadership.ts for what makes that safe.
+	 */
+	stand(role: string, candidate: Candidate): Standing;
+}
+
+export interface Candidate {
+	won(): void;
+	lost(): void;
+}
+
+export interface Standing {
+	/** Resolves when it has been tried once, with whatever outcome. */
+	readonly tried: Promise<void>;
+	/** Whether it has the lead for certain at this moment. */
+	isHeld(): boolean;
+	/** Gives up the lead, and lets others try before it does again. */
+	resign(): void;
+	/** Gives up the lead for good. */
+	standDown(): Promise<void>;
 }

@@ -24,7 +24,7 @@ test('an owner offers what it does not need, and has it back after the notice, a
 		);
 	const running = await runMarket({
 		store,
-		fulfilment: holdings,
+		fulfil: () => holdings,
 		authenticator: { authenticate: async () => undefined },
 		patience: 60,
 		clock,

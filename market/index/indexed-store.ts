@@ -15,15 +15,21 @@ export interface IndexedStore {
 /**
  * Keeps an index in step with the records. Transactions come one after another, so the index is changed as they write; what
  * a transaction that fails has changed is put back at once. When the disk fails after the work was done, nobody knows what
- * is on it: then the index is made anew from the records before anybody looks at it again, and so it is where other processes
- * write to the same store and have done so.
+ * is on it: then the index is made anew from the records before anybody looks at it again. What other processes have written
+ * to the same store is entered before a transaction or a read begins that sees it, or read anew with all the rest when that is
+ * not known.
  */
 export async function indexStore(plain: Store): Promise<IndexedStore> {
 	const index = createMarketIndex();
 	let isStale = true;
 	let loading: Promise<void> | undefined;
-	plain.onOthersWrote?.(() => {
-		isStale = true;
+	let loads = 0;
+	plain.others?.follow([servers, offers, bids, leasedSpans], written => {
+		if (isStale || written === 'unknown') {
+			isStale = true;
+			return;
+		}
+		for (const { collection, id, document } of written) changeOf(collection, index, id)?.(document);
 	});
 
 	/** Reads run beside each other: the first one that needs it loads it for all. */
@@ -32,6 +38,7 @@ export async function indexStore(plain: Store): Promise<IndexedStore> {
 		loading ??= loadIndex(tx, index)
 			.then(() => {
 				isStale = false;
+				loads++;
 			})
 			.finally(() => {
 				loading = undefined;
@@ -48,12 +55,14 @@ export async function indexStore(plain: Store): Promise<IndexedStore> {
 			}),
 		async transact(work) {
 			let isDone = false;
+			let ranWith: number | undefined;
 			try {
 				return await plain.transact(async tx => {
-					// Run again after a conflict: what the first run changed is not what is on the disk.
-					if (isDone) isStale = true;
+					// Run again after a conflict: what it, and others with it, changed before is not what is on the disk.
+					if (ranWith === loads) isStale = true;
 					isDone = false;
 					await upToDate(tx);
+					ranWith = loads;
 					const undo: (() => void)[] = [];
 					try {
 						const result = await work(followed(tx, index, undo));
@@ -76,7 +85,7 @@ export async function indexStore(plain: Store): Promise<IndexedStore> {
 
 function followed(tx: Transaction, index: MarketIndex, undo: (() => void)[]): Transaction {
 	const set = (collection: Collection<never>, id: string, document: unknown): void => {
-		const change = changeOf(collection, index, id);
+		const change = changeOf(collection.name, index, id);
 		if (!change) return;
 		const before = change(document);
 		undo.push(() => change(before));
@@ -102,8 +111,7 @@ function followed(tx: Transaction, index: MarketIndex, undo: (() => void)[]): Tr
 }
 
 /** What changes the index for a record; undefined for those that it has nothing of. */
-function changeOf(collection: Collection<never>, index: MarketIndex, id: string) {
-	const { name } = collection;
+function changeOf(name: string, index: MarketIndex, id: string) {
 	if (name === servers.name) return (to: unknown) => index.setServer(id, to as Server | undefined);
 	if (name === offers.name) return (to: unknown) => index.setOffer(id, to as Offer | undefined);
 	if (name === bids.name) return (to: unknown) => index.setBid(id, to as Bid | undefined);

@@ -19,7 +19,7 @@ test('all nodes join the project or none; they leave it; either can be asked aga
 	await ok('POST', '/v0/project/green/connect_node', { node: 'n3' });
 	const hil = createHilClient({ url: bench.url, username: 'root', password: 'root' });
 	t.teardown(() => hil.close());
-	const fulfilment = createHilFulfilment({ hil, clock: systemClock });
+	const fulfilment = createHilFulfilment({ hil, clock: systemClock, check: () => undefined });
 	const owners = () => Promise.all(['n1', 'n2', 'n3'].map(async node => (await hil.node(node)).project));
 
 	const taken = fulfilment.deliver({ lease: 'l', project: 'blue', servers: ['n1', 'n3'] }, signal);
@@ -44,4 +44,23 @@ test('all nodes join the project or none; they leave it; either can be asked aga
 	await fulfilment.takeBack(lease, signal);
 	await fulfilment.takeBack({ lease: 'l', project: 'blue', servers: ['n3'] }, signal);
 	t.deepEqual(await owners(), [null, null, 'green'], "another project's is not touched");
+});
+
+test('who is not to hand servers over any more changes nothing', async t => {
+	const { ok, url } = await startHil(t, { obm: createMemoryObm() });
+	await ok('PUT', '/v0/project/blue');
+	for (const node of ['n1', 'n2'])
+		await ok('PUT', `/v0/node/${node}`, { obmd: { uri: `https://p/bmc/${node}`, admin_token: '' } });
+	await ok('POST', '/v0/project/blue/connect_node', { node: 'n2' });
+	const hil = createHilClient({ url, username: 'root', password: 'root' });
+	t.teardown(() => hil.close());
+	const check = (): never => {
+		throw new Error('another one leads');
+	};
+	const fulfilment = createHilFulfilment({ hil, clock: systemClock, check });
+	const lease = { lease: 'l', project: 'blue', servers: ['n1', 'n2'] };
+	await t.throwsAsync(fulfilment.deliver(lease, signal), { message: 'another one leads' });
+	await t.throwsAsync(fulfilment.takeBack(lease, signal), { message: 'another one leads' });
+	t.is((await hil.node('n1')).project, null);
+	t.is((await hil.node('n2')).project, 'blue');
 });

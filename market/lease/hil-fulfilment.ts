@@ -15,9 +15,12 @@ const patience = 120_000;
 export function createHilFulfilment({
 	hil,
 	clock,
+	check,
 }: {
 	readonly hil: Pick<HilClient, 'node' | 'change' | 'changeDone' | 'release'>;
 	readonly clock: Clock;
+	/** Throws unless it is this process that hands over: see leadership.ts. Called right before each change. */
+	readonly check: () => void;
 }): Fulfilment {
 	/** Whose each server is in hil. */
 	const ownersOf = async ({ servers }: Handover): Promise<Map<string, string | null>> => {
@@ -36,13 +39,16 @@ export function createHilFulfilment({
 			}
 			const free = [...owners].filter(([, owner]) => owner === null);
 			if (free.length === 0) return;
+			check();
 			const { id } = await hil.change(free.map(([node]) => ({ do: 'connect_node', project, node })));
 			if (id !== null) await hil.changeDone(id);
 		},
 		async takeBack(handover, signal) {
 			const { project } = handover;
 			for (const [node, owner] of await ownersOf(handover)) {
-				if (owner === project) await letGo(project, node);
+				if (owner !== project) continue;
+				check();
+				await letGo(project, node);
 			}
 			const until = clock.elapsed() + patience;
 			for (;;) {

@@ -170,7 +170,7 @@ async function openMarket(
 	}
 	const running = await runMarket({
 		store,
-		fulfilment: holdings,
+		fulfil: () => holdings,
 		authenticator: { authenticate: async () => undefined },
 		patience: 3600,
 		clock,
