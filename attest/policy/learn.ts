@@ -110,7 +110,7 @@ function nameOf(event: BootEvent) {
 function learnFiles(
 	pcrs: ReadonlyMap<number, Buffer>,
 	text: string,
-): Outcome<{ ima: NonNullable<PolicyFile['ima']>; violations: string[] }> {
+): Outcome<{ ima: NonNullable<PolicyFile['ima']>; violations: string[] } | undefined> {
 	const entries = parseAsciiImaList(text);
 	if (!entries.ok) return entries;
 	const replay = replayImaList(entries.value, BANK, pcrs.get(IMA_PCR) ?? Buffer.alloc(0));
@@ -124,6 +124,8 @@ function learnFiles(
 		const known = into.get(name) ?? new Set();
 		into.set(name, known.add(`${hash}:${digest.toString('hex')}`));
 	}
+	// A kernel without a policy for IMA measures the aggregate alone: then nobody judges files, rather than allow none.
+	if (replay.value.proven.length <= 1) return accept(undefined);
 	const plain = (sets: ReadonlyMap<string, ReadonlySet<string>>) =>
 		Object.fromEntries([...sets].map(([name, digests]) => [name, [...digests]]));
 	const ima = { files: plain(files), ...(buffers.size > 0 && { buffers: plain(buffers) }) };

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import test from 'ava';
 import { type EventLog, parseEventLog } from '../log/event-log.ts';
 import { accepted, isRefused } from '../outcome.fixture.ts';
-import { recorded } from '../recorded-boot.fixture.ts';
+import { imaExtends, recorded } from '../recorded-boot.fixture.ts';
 import { judgeBoot } from './boot-rules.ts';
 import { learnPolicy } from './learn.ts';
 import { type BootRules, type PolicyFile, parsePolicy } from './policy.ts';
@@ -46,6 +47,14 @@ test('what is learnt of a boot allows that boot, and says of each event what it 
 		'EventNotAllowed',
 		/Secure Boot is off, and must be on/,
 	);
+});
+
+test('of a system that measures no files, none are judged', t => {
+	const [[, digest] = [10, Buffer.alloc(32)]] = imaExtends(0, 1);
+	const aggregate = createHash('sha256').update(Buffer.alloc(32)).update(digest).digest();
+	const { policy } = accepted(learnPolicy({ ...recorded, pcrs: new Map(recorded.pcrs).set(10, aggregate) }));
+	t.is(policy.ima, undefined);
+	accepted(parsePolicy(policy));
 });
 
 test('a digest is allowed in its PCR only, whatever type an event claims', t => {

@@ -85,6 +85,11 @@ function addImages(program: Command, { context, run }: Registration): void {
 		)
 		.option('--registrar <url>', 'of airlock: where nodes show their TPM, as https://ADDRESS:PORT')
 		.option('--verifier <url>', "of airlock: where they show what has booted (the registrar's, when absent)")
+		.option('--sign-key <file>', 'of airlock: the RSA key that signs it for Secure Boot (PEM)')
+		.option(
+			'--sign-certificate <file>',
+			'of airlock: its certificate, which the firmware of nodes trusts (PEM)',
+		)
 		.action(
 			run(async (recipe: Recipe, options: BuildImageOptions) =>
 				(await import('../commands/image-build.ts')).buildImage(context, recipe, options),

@@ -26,6 +26,8 @@ export interface BuildImageOptions extends ProvisionerOptions {
 	readonly package?: readonly string[];
 	readonly registrar?: string;
 	readonly verifier?: string;
+	readonly signKey?: string;
+	readonly signCertificate?: string;
 }
 
 export type Recipe = 'debian' | 'airlock';
@@ -69,6 +71,11 @@ function debianMaker(context: CliContext, options: BuildImageOptions): Maker {
 		throw usageError('--package goes with --full: the small image takes no packages', '--full as well');
 	if (options.registrar ?? options.verifier)
 		throw usageError('--registrar and --verifier go with airlock: no other image asks them', 'airlock');
+	if (options.signKey ?? options.signCertificate)
+		throw usageError(
+			'--sign-key and --sign-certificate go with airlock: no other image is signed',
+			'airlock',
+		);
 	const wrong = options.package?.find(name => !/^[a-z0-9][a-z0-9+.-]+$/.test(name));
 	if (wrong !== undefined)
 		throw usageError(`${visible(wrong)} is no name of a package`, '--package nginx-light');
@@ -88,14 +95,25 @@ function airlockMaker(context: CliContext, options: BuildImageOptions): Maker {
 		throw usageError('the airlock has to know whom to ask', '--registrar https://10.9.0.1:5003');
 	if (trust === undefined)
 		throw usageError('the airlock has to know registrar and verifier by an authority', '--trust site-ca.pem');
+	const signer = signerOf(context, options);
 	return async (authorities = '', to) => {
 		const { buildAirlockImage } = await import('../../qemu/airlock/airlock-image.ts');
 		const { file, program, recipe } = await withProgress(context, onProgress =>
-			buildAirlockImage({ registrar, verifier, authorities, onProgress }),
+			buildAirlockImage({ registrar, verifier, authorities, signer, onProgress }),
 		);
 		if (to !== undefined) await copyFile(to.endsWith('.efi') ? program : file, to);
 		return { file, recipe };
 	};
+}
+
+function signerOf({ cwd }: CliContext, { signKey, signCertificate }: BuildImageOptions) {
+	if (signKey === undefined && signCertificate === undefined) return undefined;
+	if (signKey === undefined || signCertificate === undefined)
+		throw usageError(
+			'a signature takes a key and its certificate',
+			'--sign-key db.key --sign-certificate db.pem',
+		);
+	return { key: path.resolve(cwd, signKey), certificate: path.resolve(cwd, signCertificate) };
 }
 
 async function withProgress<T>(

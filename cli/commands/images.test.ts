@@ -89,6 +89,11 @@ test('an image is built to trust authorities alone', async t => {
 	t.regex(credulous.err, /by an authority/);
 	const fuller = await run('image', 'build', 'airlock', '--out', 'image', ...registrar, '--full');
 	t.regex(fuller.err, /go with debian/);
+	const half = ['--trust', 'site.pem', '--sign-key', 'db.key'];
+	const unsigned = await run('image', 'build', 'airlock', '--out', 'image', ...registrar, ...half);
+	t.regex(unsigned.err, /a key and its certificate/);
+	const signed = await run('image', 'build', 'debian', '--out', 'image', '--sign-key', 'db.key');
+	t.regex(signed.err, /go with airlock/);
 	const other = await run('image', 'build', 'debian', '--out', 'image', ...registrar);
 	t.regex(other.err, /go with airlock/);
 });

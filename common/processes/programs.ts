@@ -21,6 +21,7 @@ const packages: Readonly<Record<string, string>> = {
 	mformat: 'mtools',
 	mmd: 'mtools',
 	mcopy: 'mtools',
+	sbsign: 'sbsigntool',
 	swtpm: 'swtpm',
 	swtpm_setup: 'swtpm-tools',
 	swtpm_localca: 'swtpm-tools',

@@ -4,6 +4,7 @@ import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { cacheFolder, fetchPackages } from '../debian/fetch-packages.ts';
 import { unpackPackages } from '../debian/unpack-packages.ts';
 import { makeDiskImage } from '../guest/disk-image.ts';
+import { type ProgramSigner, signProgram } from '../guest/signed-program.ts';
 import { unifiedKernel } from '../guest/unified-kernel.ts';
 import { moveWhole, nameOfBuild } from '../image/kept-build.ts';
 import { type AirlockServices, airlockRoot } from './airlock-root.ts';
@@ -24,6 +25,8 @@ export interface AirlockOptions extends AirlockServices {
 	readonly cache?: string;
 	/** The folder that it goes to, as `airlock.qcow2` and `airlock.efi`; beside the packages, to be taken again, when absent. */
 	readonly to?: string | undefined;
+	/** Whose word firmware with Secure Boot takes for it; it is not signed when absent. */
+	readonly signer?: ProgramSigner | undefined;
 	readonly onProgress?: (step: string) => void;
 }
 
@@ -50,12 +53,11 @@ export async function buildAirlockImage(options: AirlockOptions): Promise<BuiltA
 	};
 	const fetched = await fetchPackages({ suite, architecture: 'amd64', packages, cache, onProgress });
 	const debs = [...fetched].sort();
+	const { signer } = options;
+	const of = [services, commandLine, ...(signer ? [await readFile(signer.certificate, 'utf8')] : [])];
 	const name = options.to
 		? path.join(options.to, 'airlock')
-		: path.join(
-				cache,
-				`airlock-${await nameOfBuild(debs, JSON.stringify([services, commandLine]), sources)}`,
-			);
+		: path.join(cache, `airlock-${await nameOfBuild(debs, JSON.stringify(of), sources)}`);
 	const built: BuiltAirlock = {
 		file: `${name}.qcow2`,
 		program: `${name}.efi`,
@@ -78,7 +80,8 @@ export async function buildAirlockImage(options: AirlockOptions): Promise<BuiltA
 		onProgress('Making the initial root file system');
 		const initrd = await airlockRoot(root, services);
 		const stub = await read('usr/lib/systemd/boot/efi/linuxx64.efi.stub');
-		const efiProgram = unifiedKernel({ stub, kernel, initrd, commandLine });
+		const unsigned = unifiedKernel({ stub, kernel, initrd, commandLine });
+		const efiProgram = signer ? await signProgram(work, unsigned, signer) : unsigned;
 		await writeFile(path.join(work, 'airlock.efi'), efiProgram);
 		onProgress('Making the disk');
 		const masterBootRecord = await read('usr/lib/syslinux/mbr/mbr.bin');

@@ -1,0 +1,140 @@
+import { randomBytes, X509Certificate } from 'node:crypto';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { stringify } from 'yaml';
+import { keyFingerprint } from '../../attest/certificates/fingerprint.ts';
+import { createRegistrarClient, createVerifierClient, type VerifierClient } from '../../attest/client.ts';
+import { openAttest } from '../../attest/open-attest.ts';
+import { readAttestSite } from '../../attest/site.ts';
+import { systemClock } from '../../common/clock.ts';
+import { hashPassword } from '../../common/identity/passwords.ts';
+import { createAuthority, issueServerCertificate } from '../../common/identity/site-ca.ts';
+import { silentLogger } from '../../common/log/logger.ts';
+import { createConsoleLog } from '../../qemu/machine/console-log.ts';
+import { type Qemu, startQemu } from '../../qemu/machine/start-qemu.ts';
+import { openTpm } from '../../qemu/server/tpm.ts';
+
+/** Debian's packages that a node in the airlock takes; `ovmf` as well where it boots by UEFI. */
+export const airlockParts = [
+	...['qemu-system-x86', 'qemu-utils', 'mtools', 'syslinux', 'xz-utils'],
+	...['swtpm', 'swtpm-tools', 'gnutls-bin'],
+];
+/** Milliseconds; a loaded machine takes ten times as long as an idle one. */
+const bootLimit = 300_000;
+/** Where a guest of QEMU's own network finds this machine's loopback. */
+const host = '10.0.2.2';
+const name = 'node1';
+
+/** Where a node finds its UEFI variables at first: templates of Debian's package ovmf. */
+export const uefiVariables = {
+	plain: '/usr/share/OVMF/OVMF_VARS_4M.fd',
+	/** Secure Boot, with a key that is public: `snakeoil`. */
+	secure: '/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd',
+} as const;
+
+export interface AirlockSite {
+	/** A folder for what the test makes. */
+	readonly at: (file: string) => string;
+	readonly registrar: ReturnType<typeof createRegistrarClient>;
+	readonly verifier: VerifierClient;
+	/** Whom the airlock has to ask, as `buildAirlockImage` takes it. */
+	readonly services: { readonly registrar: string; readonly verifier: string; readonly authorities: string };
+	/** The endorsement key of the node, as an administrator puts it on record. */
+	readonly fingerprint: string;
+	/** Puts the node `node1` on record. */
+	enrol(): Promise<unknown>;
+	/** Pulls the plug if it runs, and boots it: by BIOS, or by UEFI with these variables. */
+	boot(options: { disk: string; variables?: string }): Promise<BootedAirlock>;
+}
+
+export interface BootedAirlock {
+	readonly qemu: Qemu;
+	/** Waits until it has said so on its console, after what was waited for last. */
+	says(words: RegExp): Promise<RegExpExecArray>;
+}
+
+/** Registrar and verifier as `bimetal attest` runs them, for the nodes of project red, and a node with a TPM that is made for it. */
+export async function startAirlockSite(t: ExecutionContext): Promise<AirlockSite> {
+	const folder = await mkdtemp(path.join(tmpdir(), 'bimetal-airlock-'));
+	t.teardown(() => rm(folder, { recursive: true, force: true }));
+	const at = (file: string): string => path.join(folder, file);
+	const run = `test-airlock-${path.basename(folder)}`;
+	const tpm = await openTpm({
+		...{ folder, run, authority: at('authority'), serial: name, model: 'test', manufacturer: 'bimetal' },
+		clock: systemClock,
+	});
+	t.teardown(() => tpm.close());
+	const roots = ['swtpm-localca-rootca-cert.pem', 'issuercert.pem'].map(file => at(`authority/${file}`));
+	const { registrar, verifier, services } = await startAttestation(t, folder, roots);
+	const fingerprint = keyFingerprint(new X509Certificate(await readFile(at('tpm/ek-rsa2048.crt'))).publicKey);
+	let running: Qemu | undefined;
+	return {
+		at,
+		registrar,
+		verifier,
+		services,
+		fingerprint,
+		enrol: () => registrar.enrol(name, fingerprint),
+		async boot({ disk, variables }) {
+			await running?.stop();
+			if (variables !== undefined) await copyFile(variables, at('variables'));
+			await tpm.powerOn();
+			const console = createConsoleLog();
+			const qemu = await startQemu({
+				binary: 'qemu-system-x86_64',
+				name,
+				args: [
+					...['-M', 'q35,graphics=off', '-accel', 'tcg,tb-size=64', '-cpu', 'qemu64,+rdrand', '-m', '512'],
+					...['-nodefaults', '-smbios', `type=3,asset=${name}`, '-device', 'virtio-rng-pci'],
+					...(variables === undefined ? [] : firmware),
+					...['-chardev', 'socket,id=tpm,path=tpm.sock', '-tpmdev', 'emulator,id=tpm,chardev=tpm'],
+					...['-device', 'tpm-crb,tpmdev=tpm', '-netdev', 'user,id=n'],
+					...['-drive', `file=${disk},if=virtio,format=qcow2,snapshot=on`],
+					...['-device', 'virtio-net-pci,netdev=n,mac=52:54:00:12:34:77'],
+				],
+				folder,
+				run,
+				console,
+			});
+			t.teardown(() => qemu.stop());
+			running = qemu;
+			return { qemu, says: words => console.waitFor(words, bootLimit) };
+		},
+	};
+}
+
+const firmware = [
+	...['-drive', 'if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd'],
+	...['-drive', 'if=pflash,format=raw,file=variables'],
+];
+
+async function startAttestation(t: ExecutionContext, folder: string, roots: readonly string[]) {
+	const site = await createAuthority({ name: 'site', clock: systemClock });
+	const names = { names: ['attest'], addresses: [host, '127.0.0.1'] };
+	const server = await issueServerCertificate({ authority: site, ...names, clock: systemClock });
+	const at = (file: string) => path.join(folder, file);
+	const password = randomBytes(12).toString('hex');
+	const account = { name: 'alice', admin: true, projects: ['red'], password: await hashPassword(password) };
+	await writeFile(at('accounts.yaml'), stringify({ accounts: [account] }));
+	await writeFile(at('tls.pem'), server.certificatePem);
+	await writeFile(at('tls.key'), server.keyPem, { mode: 0o600 });
+	const file = {
+		...{ store: { file: 'attest.db' }, listen: { port: 0 }, users: { accounts: 'accounts.yaml' } },
+		...{ tls: { certificate: 'tls.pem', key: 'tls.key' }, verifier: {} },
+		registrar: { roots: [roots[0]], intermediates: roots.slice(1) },
+	};
+	await writeFile(at('attest.yaml'), stringify(file));
+	const running = await openAttest(readAttestSite(at('attest.yaml')), { logger: silentLogger });
+	t.teardown(() => running.close());
+	const options = { url: running.url, ca: site.certificatePem, credential: { username: 'alice', password } };
+	const [registrar, verifier] = [createRegistrarClient(options), createVerifierClient(options)];
+	t.teardown(() => Promise.all([registrar.close(), verifier.close()]));
+	const url = `https://${host}:${new URL(running.url).port}`;
+	return {
+		registrar,
+		verifier,
+		services: { registrar: url, verifier: url, authorities: site.certificatePem },
+	};
+}
