@@ -22,7 +22,7 @@ export interface FlowMemory {
 const revalidation = 1000;
 
 /**
- * On this machine the switch is told over its control socket (ovs-vswitchd(8), revalidator/purge). That of another one
+ * On this machine the switch is told over its control socket (ovs-vswitchd(8), revalidator/purge, fdb/flush). That of another one
  * cannot be reached, so it is given time. Throws SwitchAway when nobody knows where the socket is, or the error of
  * connecting.
  */
@@ -37,6 +37,9 @@ export async function openFlowMemory(
 	return {
 		async forgotten() {
 			await rpc.ask('revalidator/purge', []);
+			// With what it forgets, the switch may learn once more where stations were: frames to a station that it knows of
+			// are let out there whatever the port carries. Nothing that was so before is left to be learned now.
+			await rpc.ask('fdb/flush', []);
 		},
 		closed: rpc.closed,
 		close: rpc.close,

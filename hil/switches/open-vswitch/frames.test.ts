@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { speakJsonRpc } from '../../../common/ovsdb/json-rpc.ts';
 import { type Ovsdb, speakOvsdb } from '../../../common/ovsdb/ovsdb-client.ts';
 import { openRemote } from '../../../common/ovsdb/remote.ts';
 import { type Switch, startSwitch } from '../../../qemu/switch/switch.ts';
@@ -180,6 +181,41 @@ test('where another port would hear them, those that carry nothing leave the bri
 test('once a port is said to be off a network, not one more frame passes', async t => {
 	const { driver, plugs } = await setUp(t);
 	await passesNoMore(t, driver, plugs, 60);
+});
+
+test('nor does one come to a port where its station was, though the switch remembers that while it forgets', async t => {
+	const { network, driver, plugs } = await setUp(t);
+	const [a, b, c] = plugs;
+	const path = join(dirname(network.database), 'vswitchd.ctl');
+	const control = speakJsonRpc(await openRemote({ kind: 'unix', path }));
+	t.teardown(() => control.close());
+	for (const port of ['b', 'c']) await driver.setPort(port, untagged(10), signal);
+	for (const [round, next] of [nothing, untagged(20), { native: null, tagged: [20] }, nothing].entries()) {
+		await driver.setPort('a', { native: null, tagged: [10] }, signal);
+		const say = async (text: string) => {
+			a.send(frame(`${text} ${round}`, { from: 1, to: 2, tag: 10 }));
+			await b.waitFor(`${text} ${round}`);
+		};
+		// Once so that it remembers, once so that it counts and has learned by that where the station is.
+		await say('here');
+		await say('still here');
+		await control.ask('revalidator/wait', []);
+		// What comes now it has counted when the port is set, and learns from no earlier than it forgets.
+		await control.ask('revalidator/pause', []);
+		try {
+			await say('here as well');
+			await driver.setPort('a', next, signal);
+		} finally {
+			await control.ask('revalidator/resume', []);
+		}
+		b.send(frame(`to where it was ${round}`, { from: 2, to: 1 }));
+		b.send(frame(`for all ${round}`, { from: 2 }));
+		await c.waitFor(`for all ${round}`);
+	}
+	await driver.setPort('a', untagged(10), signal);
+	b.send(frame('here again', { from: 2 }));
+	await a.waitFor('here again');
+	t.deepEqual(a.texts(), ['here again']);
 });
 
 test('nor where the switch can only be given time to forget', async t => {
