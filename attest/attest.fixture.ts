@@ -9,6 +9,7 @@ import type { Woken } from '../common/woken.ts';
 import { createAttest } from './app.ts';
 import type { Actor } from './authorize/actor.ts';
 import type { EndorsementTrust } from './certificates/endorsement-certificate.ts';
+import type { AttestRoute, RouteDeps } from './http/route.ts';
 import { createAwayJudge } from './judge/judge-away.ts';
 import { showRegistration } from './registrar/registrations.ts';
 import { registrarRoutes } from './registrar/routes.ts';
@@ -56,6 +57,8 @@ export async function startAttest(
 		trust?: EndorsementTrust;
 		push?: readonly string[];
 		projectOf?: (node: string) => Promise<string | null>;
+		/** Further routes of the verifier's. */
+		more?: (parts: RouteDeps & { readonly clock: FakeClock; onTold(): void }) => readonly AttestRoute[];
 	} = {},
 ): Promise<AttestBench> {
 	const store = createMemoryStore();
@@ -93,7 +96,13 @@ export async function startAttest(
 		...shared,
 		roles: [
 			{ name: 'registrar', routes: registrarRoutes({ ...shared, trust, random: randomBytes }) },
-			{ name: 'verifier', routes: verifierRoutes({ ...verifier, projectOf: options.projectOf }) },
+			{
+				name: 'verifier',
+				routes: [
+					...verifierRoutes({ ...verifier, projectOf: options.projectOf }),
+					...(options.more?.({ ...shared, clock, onTold: onRevoked }) ?? []),
+				],
+			},
 		],
 		authenticate: async ({ authorization }) =>
 			people.find(({ name }) => credentialOf(name) === authorization),

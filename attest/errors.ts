@@ -31,8 +31,15 @@ export const attestErrorTable = {
 		meaning: 'The policy is not one to judge by; the detail says what is wrong with it.',
 	},
 	PolicyInUse: { status: 409, meaning: 'Admissions that are open are judged by it: end them first.' },
-	NodeBusy: { status: 409, meaning: 'The node has an admission that is open: end that first.' },
+	NodeBusy: {
+		status: 409,
+		meaning: 'The node has an admission that is open, or is on its way into a project: end that first.',
+	},
 	AdmissionOver: { status: 409, meaning: 'The admission is over, or is as it should become already.' },
+	PassageOver: {
+		status: 409,
+		meaning: 'The node is in, just going in, or on its way out: a passage is cancelled before that.',
+	},
 	NothingToAttest: {
 		status: 404,
 		meaning: 'Nobody has asked for this node to be admitted, or no longer: the agent asks again later.',

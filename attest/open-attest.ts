@@ -18,6 +18,7 @@ import type { Actor } from './authorize/actor.ts';
 import { readCertificates } from './certificates/read-certificates.ts';
 import { attestErrors } from './errors.ts';
 import { enrolments } from './model/enrolment.ts';
+import { openAirlock } from './passage/open-airlock.ts';
 import { registrarRoutes } from './registrar/routes.ts';
 import type { AttestSite } from './site.ts';
 import { openVerifier } from './verifier/open-verifier.ts';
@@ -58,9 +59,22 @@ export async function openAttest(
 			};
 			roles.push({ name: 'registrar', routes: registrarRoutes({ ...shared, trust, random: randomBytes }) });
 		}
+		const onRevoked = (): void => airlock?.mover.wake();
 		const verifier =
-			site.verifier && (await openVerifier(site, site.verifier, { ...shared, clock, logger }, opened));
-		if (verifier) roles.push({ name: 'verifier', routes: verifierRoutes(verifier.deps) });
+			site.verifier &&
+			(await openVerifier(site, site.verifier, { ...shared, clock, logger, onRevoked }, opened));
+		const airlock =
+			verifier &&
+			site.airlock &&
+			openAirlock(
+				site.airlock,
+				{ ...shared, clock, logger, newId: randomUUID, onTold: verifier.onTold },
+				opened,
+			);
+		if (verifier) {
+			const routes = [...verifierRoutes(verifier.deps), ...(airlock?.routes ?? [])];
+			roles.push({ name: 'verifier', routes });
+		}
 		const app = createAttest({
 			...shared,
 			roles,
@@ -84,10 +98,16 @@ export async function openAttest(
 		server.keepAliveTimeout = keptOpen;
 		const main = await listen(server, { ...site.listen, clock });
 		opened.push(() => main.close());
-		const checks = { store: () => store.read(tx => tx.count(enrolments)), ...verifier?.checks };
+		opened.push(() => airlock?.endWaiting());
+		const checks = {
+			store: () => store.read(tx => tx.count(enrolments)),
+			...verifier?.checks,
+			...(airlock && { 'nodes to cut off': () => airlock.mover.check() }),
+		};
 		const ops = await listen(createOpsServer({ registry, checks, clock }), { ...site.ops, clock });
 		opened.push(() => ops.close());
 		verifier?.start();
+		airlock?.mover.wake();
 		return { url: urlOf(site.tls ? 'https' : 'http', main), ops: urlOf('http', ops), close };
 	} catch (fault) {
 		await close();

@@ -15,6 +15,32 @@ const serviceUrl = z
 		'passwords would cross the network: give https, or an address of loopback',
 	);
 
+/** Another service, and this one's account there. */
+const account = (folder: string) =>
+	z.strictObject({
+		url: serviceUrl,
+		ca: existingFile(folder).optional(),
+		username: z.string().min(1),
+		password: secretFile(folder),
+	});
+
+/** The airlock, by the names that hil has for its project and network, and for the project of those who were refused. */
+const airlockSchema = (folder: string) =>
+	z.strictObject({
+		hil: account(folder),
+		project: z.string().min(1),
+		network: z.string().min(1),
+		/** The NIC that is put on it; the first that is to be on a network of the tenant's, or the first there is. */
+		nic: z.string().min(1).optional(),
+		rejected: z.string().min(1),
+		/** How a node comes to run the airlock's system: an image of the provisioner's, its own firmware, or people's hands. */
+		boot: z.union([
+			z.literal('by hand'),
+			z.strictObject({ device: z.enum(['pxe', 'disk', 'none']) }),
+			z.strictObject({ provisioner: account(folder), image: z.string().min(1) }),
+		]),
+	});
+
 /** `attest.yaml`: everything that the registrar and the verifier are told. Relative paths count from the file's folder. */
 const siteSchema = (folder: string) => {
 	const path = z.string().transform(text => resolve(folder, text));
@@ -39,23 +65,9 @@ const siteSchema = (folder: string) => {
 			verifier: z
 				.strictObject({
 					/** Whose word counts on nodes' keys, and the account there; this process's own registrar when absent. */
-					registrar: z
-						.strictObject({
-							url: serviceUrl,
-							ca: file.optional(),
-							username: z.string().min(1),
-							password: secretFile(folder),
-						})
-						.optional(),
+					registrar: account(folder).optional(),
 					/** Who knows whose a node is, and an account there that may see it; needed where users are hil's. */
-					hil: z
-						.strictObject({
-							url: serviceUrl,
-							ca: file.optional(),
-							username: z.string().min(1),
-							password: secretFile(folder),
-						})
-						.optional(),
+					hil: account(folder).optional(),
 					/** The broker that revocations are published to. */
 					events: z
 						.strictObject({
@@ -71,6 +83,8 @@ const siteSchema = (folder: string) => {
 					keepEvidence: duration.default(90 * 24 * 3_600_000),
 				})
 				.optional(),
+			/** Nodes are brought through the airlock into projects, by hil, and cut off when they are attested no longer. */
+			airlock: airlockSchema(folder).optional(),
 			/** Keys that the verifier signs evidence and makes nonces with; made when they are not there, beside the store when absent. */
 			key: path.optional(),
 			log: z
@@ -78,13 +92,20 @@ const siteSchema = (folder: string) => {
 				.default({ level: 'info' }),
 		})
 		.transform(site => ({ ...site, key: site.key ?? `${site.store.file}.key` }))
-		.superRefine(({ listen: { host }, tls, registrar, verifier, users }, context) => {
+		.superRefine(({ listen: { host }, tls, registrar, verifier, airlock, users }, context) => {
 			const wrong = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
 			if (!registrar && !verifier) wrong([], 'there is nothing to do: give registrar, verifier or both');
 			if (verifier && !verifier.registrar && !registrar)
 				wrong(['verifier'], 'this process has no registrar: say which one is asked for nodes’ keys');
 			if (verifier && !verifier.hil && 'hil' in users)
 				wrong(['verifier'], 'users are hil’s: say by hil who looks up there whose a node is');
+			if (airlock && !verifier)
+				wrong(['airlock'], 'this process has no verifier: who is in the airlock is admitted by its own');
+			if (airlock && airlock.project === airlock.rejected)
+				wrong(
+					['airlock', 'rejected'],
+					'name another project than the airlock’s own for nodes that were refused',
+				);
 			if (tls || isLoopback(host)) return;
 			const message =
 				'other machines reach this address: passwords would cross the network. Give tls as well';

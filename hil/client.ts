@@ -55,7 +55,12 @@ export interface HilClient {
 	}): Promise<FoundNodes>;
 	node(name: string): Promise<NodeView>;
 	/** How the own nodes are connected; `after` is the `next` of the answer before. */
-	topology(query?: { project?: string; limit?: number; after?: string }): Promise<TopologyView>;
+	topology(query?: {
+		project?: string;
+		node?: string;
+		limit?: number;
+		after?: string;
+	}): Promise<TopologyView>;
 	/** All steps or none. */
 	change(steps: readonly ChangeStep[], options?: { dryRun?: boolean }): Promise<ChangeView>;
 	/** What became of a change that has an id; `wait` as for `action`. */

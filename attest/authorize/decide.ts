@@ -2,6 +2,7 @@ import type { ReadTransaction } from '../../common/store/store.ts';
 import { attestErrors } from '../errors.ts';
 import { admissions } from '../model/admission.ts';
 import { subscriptions } from '../model/notice.ts';
+import { passages } from '../model/passage.ts';
 import { type Actor, isMember } from './actor.ts';
 import { type ActionName, type Rule, rules } from './table.ts';
 
@@ -43,6 +44,11 @@ export async function authorize(
 			const found = await tx.get(subscriptions, named('subscription'));
 			if (found && isMember(actor, found.project)) return;
 			throw attestErrors.NotThere(`There is no subscription ${named('subscription')}.`);
+		}
+		case 'passage': {
+			const found = await tx.get(passages, named('passage'));
+			if (found && isMember(actor, found.project)) return;
+			throw attestErrors.NotThere(`There is no passage ${named('passage')}.`);
 		}
 		default:
 			rule satisfies never;

@@ -5,6 +5,8 @@ import { createMemoryStore } from '../../common/store/memory-store.fixture.ts';
 import { actor } from '../attest.fixture.ts';
 import { admissions } from '../model/admission.ts';
 import { subscriptions } from '../model/notice.ts';
+import { passages } from '../model/passage.ts';
+import { somePassage } from '../passage/passage.fixture.ts';
 import { nobody } from './actor.ts';
 import { type Arguments, authorize } from './decide.ts';
 import { type ActionName, type Rule, rules } from './table.ts';
@@ -25,6 +27,7 @@ const situations: Readonly<Record<Rule, Readonly<Record<string, Arguments>>>> = 
 	project: { 'project red': { project: 'red' } },
 	admission: { "red's admission": { admission: 'a' }, 'no such admission': { admission: 'none' } },
 	subscription: { "red's subscription": { subscription: 's' }, 'no such one': { subscription: 'none' } },
+	passage: { 'passage into red': { passage: 'p' }, 'no such passage': { passage: 'none' } },
 };
 const waiting = {
 	...({ state: 'waiting', node: 'n1', project: 'red', policy: null, policyName: null } as const),
@@ -44,6 +47,7 @@ test('matrix.golden.md says for every action who may do it on what', async t => 
 	const store = createMemoryStore();
 	await store.transact(async tx => {
 		await tx.insert(admissions, 'a', waiting);
+		await tx.insert(passages, 'p', somePassage());
 		await tx.insert(subscriptions, 's', { project: 'red', url: 'http://x', addedAt: 1, addedBy: 'alice' });
 	});
 	const rows: string[] = [];

@@ -10,7 +10,9 @@ export type Rule =
 	/** Members of the admission's project. */
 	| 'admission'
 	/** Members of the subscription's project. */
-	| 'subscription';
+	| 'subscription'
+	/** Members of the project that the node passes into. */
+	| 'passage';
 
 /** Every action of the interfaces. A route names one of them, or it does not compile. */
 export const rules = {
@@ -40,6 +42,11 @@ export const rules = {
 	'subscription.list': 'project',
 	'subscription.add': 'project',
 	'subscription.delete': 'subscription',
+	'passage.list': 'any',
+	// Of which project the node is by now, hil says: passage/asked-node.ts.
+	'passage.ask': 'project',
+	'passage.show': 'passage',
+	'passage.cancel': 'passage',
 	'verifier.key': 'anybody',
 	'round.ask': 'anybody',
 	'round.take': 'anybody',

@@ -3,7 +3,7 @@ import { defineCollection } from '../../common/store/store.ts';
 import { hilName, moment } from './names.ts';
 
 /** What is told when a node is no longer trusted. */
-export const revocation = z.strictObject({
+const revocation = z.strictObject({
 	kind: z.literal('revoked'),
 	admission: z.string(),
 	node: hilName,
@@ -12,17 +12,28 @@ export const revocation = z.strictObject({
 	reason: z.string(),
 	at: moment,
 });
-export type Revocation = z.output<typeof revocation>;
+
+/** What is told of a node's passage: it is in, or nowhere near the tenant's networks any more, as the switches say. */
+const passed = z.strictObject({
+	kind: z.enum(['inside', 'cut', 'rejected', 'returned']),
+	passage: z.string(),
+	admission: z.string().nullable(),
+	node: hilName,
+	project: hilName,
+	code: z.string().nullable(),
+	reason: z.string().nullable(),
+	at: moment,
+});
 
 const notice = z.strictObject({
-	revocation,
+	told: z.discriminatedUnion('kind', [revocation, passed]),
 	/** Of a subscription; null: the broker. */
 	subscription: z.string().nullable(),
 	/** When it is to be tried, and how often it has been. */
 	dueAt: moment,
 	attempts: z.int().min(0),
 });
-/** A revocation that somebody has still to hear of: kept until they have, or for a day. */
+/** What somebody has still to hear of: kept until they have, or for a day. */
 export type Notice = z.output<typeof notice>;
 export const notices = defineCollection('notices', notice);
 
@@ -32,7 +43,7 @@ const subscription = z.strictObject({
 	addedAt: moment,
 	addedBy: z.string(),
 });
-/** Who wants to hear of a project's revocations. */
+/** Who wants to hear of a project's nodes. */
 export type Subscription = z.output<typeof subscription>;
 export const subscriptions = defineCollection('subscriptions', subscription, {
 	project: document => document.project,

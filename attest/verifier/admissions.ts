@@ -2,6 +2,7 @@ import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
 import { attestErrors } from '../errors.ts';
 import { type Admission, admissions, isOpen, type OpenAdmission } from '../model/admission.ts';
 import { payloads } from '../model/payload.ts';
+import { endPassageOf } from '../passage/journal.ts';
 import type { World } from '../world.ts';
 import { type AdmissionEvent, nextState } from './next-state.ts';
 import { noteRevocation } from './notices.ts';
@@ -82,6 +83,7 @@ export async function apply(
 	// Nobody is to have it any more: not even who gets at the store later.
 	if (!isOpen(after)) await tx.delete(payloads, id);
 	if (after.state === 'revoked' && before.state !== 'revoked') await noteRevocation(tx, id, after, now);
+	if (!isOpen(after) && isOpen(before)) await endPassageOf(tx, id, after, now);
 	return after;
 }
 

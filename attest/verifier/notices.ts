@@ -1,7 +1,8 @@
 import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
 import { attestErrors } from '../errors.ts';
 import type { Admission } from '../model/admission.ts';
-import { notices, type Revocation, type Subscription, subscriptions } from '../model/notice.ts';
+import { type Notice, notices, type Subscription, subscriptions } from '../model/notice.ts';
+import type { Passage } from '../model/passage.ts';
 import type { World } from '../world.ts';
 
 const mostSubscriptions = 1000;
@@ -13,15 +14,28 @@ export async function noteRevocation(
 	{ node, project, cause: { code, reason } }: Extract<Admission, { state: 'revoked' }>,
 	now: number,
 ): Promise<void> {
-	const revocation: Revocation = { kind: 'revoked', admission: id, node, project, code, reason, at: now };
-	const listeners = await tx.list(subscriptions, { where: { index: 'project', equals: project } });
-	for (const subscription of [null, ...listeners.map(one => one.id)])
-		await tx.put(notices, `${id}.${subscription ?? 'broker'}`, {
-			revocation,
-			subscription,
-			dueAt: now,
-			attempts: 0,
-		});
+	const told = { kind: 'revoked', admission: id, node, project, code, reason, at: now } as const;
+	await note(tx, id, told);
+}
+
+/** The same of a node's passage, in the transaction that records what has become of it. */
+export async function notePassage(
+	tx: Transaction,
+	id: string,
+	passage: Extract<Passage, { state: 'inside' | 'cut' | 'rejected' | 'returned' }>,
+	now: number,
+): Promise<void> {
+	const { state: kind, node, project, admission } = passage;
+	const { code, reason } = 'cause' in passage ? passage.cause : { code: null, reason: null };
+	await note(tx, `${id}.${kind}`, { kind, passage: id, admission, node, project, code, reason, at: now });
+}
+
+async function note(tx: Transaction, id: string, told: Notice['told']): Promise<void> {
+	const listeners = await tx.list(subscriptions, { where: { index: 'project', equals: told.project } });
+	for (const subscription of [null, ...listeners.map(one => one.id)]) {
+		const notice = { told, subscription, dueAt: told.at, attempts: 0 };
+		await tx.put(notices, `${id}.${subscription ?? 'broker'}`, notice);
+	}
 }
 
 export interface SubscriptionView extends Subscription {

@@ -24,7 +24,7 @@ export interface NotifierDeps {
 const [patience, keptFor] = [5000, 24 * 3_600_000];
 
 /**
- * Tells the broker and subscribers of revocations until they have heard; each by itself, so that one that hangs keeps
+ * Tells the broker and subscribers of what concerns them until they have heard; each by itself, so that one that hangs keeps
  * nobody else waiting. Woken when there is one.
  */
 export function createNotifier({ store, bus, key, clock, random, logger }: NotifierDeps): Woken {
@@ -51,7 +51,7 @@ export function createNotifier({ store, bus, key, clock, random, logger }: Notif
 	});
 
 	async function attempt(id: string, notice: Notice): Promise<void> {
-		const { revocation, attempts } = notice;
+		const { told, attempts } = notice;
 		let fault: unknown;
 		try {
 			await tell(notice);
@@ -60,12 +60,12 @@ export function createNotifier({ store, bus, key, clock, random, logger }: Notif
 		}
 		try {
 			const now = clock.now();
-			const isOver = fault === undefined || now - revocation.at > keptFor;
+			const isOver = fault === undefined || now - told.at > keptFor;
 			const dueAt = now + backOff(attempts + 1, random);
 			if (end.signal.aborted) return;
 			if (isOver) await store.transact(tx => tx.delete(notices, id));
 			else await store.transact(tx => tx.put(notices, id, { ...notice, dueAt, attempts: attempts + 1 }));
-			if (fault !== undefined) logger.warn({ err: fault, notice: id, isOver }, 'a revocation was not heard');
+			if (fault !== undefined) logger.warn({ err: fault, notice: id, isOver }, 'a notice was not heard');
 			under.delete(id);
 			looking.wake();
 		} catch (err) {
@@ -76,14 +76,14 @@ export function createNotifier({ store, bus, key, clock, random, logger }: Notif
 		}
 	}
 
-	async function tell({ revocation, subscription }: Notice): Promise<void> {
+	async function tell({ told, subscription }: Notice): Promise<void> {
 		if (subscription === null) {
-			await bus?.publish(topicOf('attest', 'revocations', revocation.admission), revocation);
+			await bus?.publish(topicFor(told), told);
 			return;
 		}
 		const found = await store.read(tx => tx.get(subscriptions, subscription));
 		if (!found) return;
-		const body = JSON.stringify(revocation);
+		const body = JSON.stringify(told);
 		const answer = await request(found.url, {
 			method: 'POST',
 			headers: {
@@ -116,3 +116,8 @@ export function createNotifier({ store, bus, key, clock, random, logger }: Notif
 		},
 	};
 }
+
+const topicFor = (told: Notice['told']): string =>
+	told.kind === 'revoked'
+		? topicOf('attest', 'revocations', told.admission)
+		: topicOf('attest', 'passages', told.passage);

@@ -23,6 +23,8 @@ export interface OpenVerifier {
 	readonly deps: VerifierDeps;
 	/** Whether revocations reach the broker. Throws where they do not. */
 	readonly checks: Readonly<Record<string, () => unknown>>;
+	/** Somebody may have to be told of something. */
+	onTold(): void;
 	/** Begins to sweep and to tell. */
 	start(): void;
 }
@@ -31,7 +33,12 @@ export interface OpenVerifier {
 export async function openVerifier(
 	site: AttestSite,
 	settings: NonNullable<AttestSite['verifier']>,
-	parts: RouteDeps & { readonly clock: Clock; readonly logger: Logger },
+	parts: RouteDeps & {
+		readonly clock: Clock;
+		readonly logger: Logger;
+		/** An admission has come to its end: its node may have to be cut off. */
+		readonly onRevoked: () => void;
+	},
 	opened: (() => unknown)[],
 ): Promise<OpenVerifier> {
 	const { store, clock, logger } = parts;
@@ -44,7 +51,10 @@ export async function openVerifier(
 	if (bus) opened.push(() => bus.close());
 	const notifier = createNotifier({ store, bus, key, clock, random: Math.random, logger });
 	opened.push(() => notifier.close());
-	const onRevoked = (): void => notifier.wake();
+	const onRevoked = (): void => {
+		notifier.wake();
+		parts.onRevoked();
+	};
 	const retention = createRetention({ store, clock, logger, keep: settings.keepEvidence });
 	opened.push(() => retention.close());
 	const sweeper = createSweeper({ store, clock, logger, onRevoked });
@@ -81,6 +91,7 @@ export async function openVerifier(
 					},
 				}
 			: {},
+		onTold: () => notifier.wake(),
 		start() {
 			sweeper.wake();
 			notifier.wake();

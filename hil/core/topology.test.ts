@@ -51,6 +51,12 @@ test("members see how their own nodes are connected, and nothing of others' or o
 	});
 	t.deepEqual(names(await see(bench, {}, both)), ['n0', 'n1', 'n2']);
 	t.deepEqual(names(await see(bench, { project: 'blue' }, both)), ['n1']);
+	t.deepEqual(names(await see(bench, { node: 'n2' }, rita)), ['n2']);
+	t.deepEqual(names(await see(bench, { node: 'n1' }, rita)), []);
+	t.deepEqual(names(await see(bench, { node: 'n3' }, rita)), []);
+	t.deepEqual(names(await see(bench, { node: 'n3' }, root)), ['n3']);
+	t.deepEqual(names(await see(bench, { node: 'n9' }, root)), []);
+	t.deepEqual(names(await see(bench, { node: 'n2', project: 'blue' }, both)), []);
 	t.deepEqual(names(await see(bench, {}, actor('nobody'))), []);
 	t.deepEqual(names(await see(bench, {}, actor('gone', 'green'))), []);
 	await t.throwsAsync(see(bench, { project: 'blue' }, rita), { code: 'AuthorizationError' });

@@ -31,6 +31,12 @@ interface Page {
 	readonly after?: string | undefined;
 }
 
+interface OfTopology {
+	readonly project?: string | undefined;
+	/** That one alone. */
+	readonly node?: string | undefined;
+}
+
 /** How many nodes or ports a page has, unless another number is asked for. */
 const usual = 100;
 
@@ -40,7 +46,7 @@ const usual = 100;
  */
 export async function showTopology(
 	tx: ReadTransaction,
-	{ project, limit = usual, after = '' }: Page & { readonly project?: string | undefined },
+	{ project, node, limit = usual, after = '' }: Page & OfTopology,
 	world: World,
 ): Promise<{ nodes: TopologyNode[]; next: string | null }> {
 	if (project !== undefined) await mustFind(tx, projects, project, `project ${project}`);
@@ -48,10 +54,16 @@ export async function showTopology(
 	const whose = project === undefined ? (actor.isAdmin ? undefined : [...actor.projects]) : [project];
 	// One more than is shown tells whether there is another page.
 	const candidates: { id: string; project: string | null }[] = [];
-	for (const where of whose?.map(equals => ({ index: 'project', equals })) ?? [undefined]) {
-		const found = await tx.list(nodes, { ...(where && { where }), after, limit: limit + 1 });
-		candidates.push(...found.map(({ id, document }) => ({ id, project: document.project })));
-	}
+	if (node !== undefined) {
+		const found = await tx.get(nodes, node);
+		const isShown =
+			found && (whose === undefined || (found.project !== null && whose.includes(found.project)));
+		if (isShown && node > after) candidates.push({ id: node, project: found.project });
+	} else
+		for (const where of whose?.map(equals => ({ index: 'project', equals })) ?? [undefined]) {
+			const found = await tx.list(nodes, { ...(where && { where }), after, limit: limit + 1 });
+			candidates.push(...found.map(({ id, document }) => ({ id, project: document.project })));
+		}
 	candidates.sort((a, b) => (a.id < b.id ? -1 : 1));
 	const page = candidates.slice(0, limit);
 	const shown: TopologyNode[] = [];

@@ -15,8 +15,8 @@ export const topologyRoutes: readonly HilRoute[] = [
 		path: '/topology',
 		action: 'topology.show',
 		summary:
-			'The NICs of the own nodes, or of one project, and their networks; with switch and port for those who are told',
-		body: { ...page, project: reference.optional() },
+			'The NICs of the own nodes, of one project or of one node, and their networks; with switch and port for those who are told',
+		body: { ...page, project: reference.optional(), node: reference.optional() },
 		answer: views.topology,
 		verb: showTopology,
 	}),

@@ -1,0 +1,52 @@
+import type { Store } from '../../common/store/store.ts';
+import { type Chore, type Passage, passages } from '../model/passage.ts';
+import type { NodeAtHil } from './node-at-hil.ts';
+import type { AirlockSettings } from './settings.ts';
+
+export interface ChoreDeps {
+	readonly store: Store;
+	readonly hil: NodeAtHil;
+	readonly settings: AirlockSettings;
+}
+
+/** hil's properties of a node: whether it is where it is because it was attested, and why it was refused. */
+const labels = { attested: 'attested', rejected: 'rejected' } as const;
+
+/** What is to be done for a node that is where it should be; each can be done again. False: it is not done yet. */
+export function createChores({ store, hil, settings }: ChoreDeps) {
+	return async (id: string, passage: Passage, chore: Chore): Promise<boolean> => {
+		const { node, project, origin, leaseEnd, operation, disk } = passage;
+		switch (chore) {
+			case 'lease': {
+				const now = await hil.look(node);
+				const isThere = now?.project === (passage.state === 'returned' ? origin : project);
+				if (isThere && leaseEnd !== null) await hil.setLease(node, leaseEnd);
+				return true;
+			}
+			case 'attested':
+				await hil.setProperty(node, labels.rejected, null);
+				await hil.setProperty(node, labels.attested, true);
+				return true;
+			case 'unattested': {
+				// By a later passage it may be attested again.
+				const where = { index: 'node', equals: node };
+				const later = await store.read(tx => tx.list(passages, { where }));
+				if (!later.some(one => one.id !== id && one.document.state === 'inside'))
+					await hil.setProperty(node, labels.attested, false);
+				return true;
+			}
+			case 'reason':
+				if ('cause' in passage)
+					await hil.setProperty(
+						node,
+						labels.rejected,
+						`${passage.cause.code}: ${passage.cause.reason}`.slice(0, 1000),
+					);
+				return true;
+			case 'tidy':
+				return settings.boot.by !== 'provisioner' || settings.boot.image.tidy(node, { operation, disk });
+			default:
+				return chore satisfies never;
+		}
+	};
+}

@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import type { Clock } from '../../common/clock.ts';
+import { createEndings } from '../../common/endings.ts';
+import type { Logger } from '../../common/log/logger.ts';
+import { createHilClient } from '../../hil/client.ts';
+import { createProvisionerClient } from '../../provisioner/client.ts';
+import type { AttestRoute, RouteDeps } from '../http/route.ts';
+import type { AttestSite } from '../site.ts';
+import { createAirlockImage } from './airlock-image.ts';
+import { createChores } from './chores.ts';
+import { createMover, type Mover } from './mover.ts';
+import { createNodeAtHil } from './node-at-hil.ts';
+import { passageRoutes } from './routes.ts';
+import type { AirlockSettings, Boot } from './settings.ts';
+import { createSteps } from './steps.ts';
+
+type Site = NonNullable<AttestSite['airlock']>;
+
+export interface OpenAirlock {
+	readonly mover: Mover;
+	/** Answers those who wait for a passage to get on. */
+	endWaiting(): void;
+	readonly routes: readonly AttestRoute[];
+}
+
+/** Milliseconds that hil or the provisioner may take for one call: a node may be waiting to be taken off its networks. */
+const timeout = 10_000;
+
+/** Opens what brings nodes through the airlock; `opened` gets what closes each part, in order. */
+export function openAirlock(
+	site: Site,
+	parts: RouteDeps & {
+		readonly clock: Clock;
+		readonly logger: Logger;
+		readonly newId: () => string;
+		/** Somebody may have to be told of something. */
+		readonly onTold: () => void;
+	},
+	opened: (() => unknown)[],
+): OpenAirlock {
+	const { store, clock, logger, newId, onTold } = parts;
+	const client = createHilClient({ ...accountOf(site.hil), timeout });
+	opened.push(() => client.close());
+	const hil = createNodeAtHil(client);
+	const { project, network, nic, rejected } = site;
+	const settings: AirlockSettings = { project, network, nic, rejected, boot: bootOf(site, opened) };
+	const endings = createEndings(clock);
+	const mover = createMover({
+		...{ store, hil, settings, newId, clock, logger, random: Math.random },
+		steps: createSteps({ store, clock, hil, settings }),
+		chores: createChores({ store, hil, settings }),
+		onChange(id) {
+			endings.tell(id);
+			onTold();
+		},
+	});
+	opened.push(() => mover.close());
+	const endWaiting = (): void => endings.close();
+	return {
+		mover,
+		endWaiting,
+		routes: passageRoutes({ ...parts, hil, settings, endings, wake: () => mover.wake() }),
+	};
+}
+
+function bootOf({ boot, project, network }: Site, opened: (() => unknown)[]): Boot {
+	if (boot === 'by hand') return { by: 'hand' };
+	if ('device' in boot) return { by: 'device', device: boot.device };
+	const client = createProvisionerClient({ ...accountOf(boot.provisioner), timeout });
+	opened.push(() => client.close());
+	return { by: 'provisioner', image: createAirlockImage(client, { project, network, image: boot.image }) };
+}
+
+const accountOf = ({ url, ca, username, password }: Site['hil']) => ({
+	...{ url, username, ca: ca === undefined ? undefined : readFileSync(ca, 'utf8') },
+	password: readFileSync(password, 'utf8').trim(),
+});
