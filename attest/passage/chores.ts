@@ -28,11 +28,11 @@ export function createChores({ store, hil, settings }: ChoreDeps) {
 				await hil.setProperty(node, labels.attested, true);
 				return true;
 			case 'unattested': {
-				// By a later passage it may be attested again.
+				// When it has left the project hil has forgotten it; by a later passage it may be attested again.
+				const isThere = (await hil.look(node))?.project === project;
 				const where = { index: 'node', equals: node };
-				const later = await store.read(tx => tx.list(passages, { where }));
-				if (!later.some(one => one.id !== id && one.document.state === 'inside'))
-					await hil.setProperty(node, labels.attested, false);
+				const later = await store.read(tx => tx.count(passages, where));
+				if (isThere && later === 0) await hil.setProperty(node, labels.attested, false);
 				return true;
 			}
 			case 'reason':

@@ -60,12 +60,12 @@ function nextPassage(passage: Passage, event: PassageEvent, now: number): Passag
 		case 'off': {
 			if (!('cause' in passage)) return passage;
 			const { cause } = passage;
-			const own = { cutting: [], rejecting: ['reason'], returning: ['lease'] } as const;
-			const chores: Chore[] = ['unattested', ...own[passage.state], ...tidy];
+			const own = { cutting: 'unattested', rejecting: 'reason', returning: 'lease' } as const;
+			const chores: Chore[] = [own[passage.state], ...tidy];
 			return { ...base, state: ends[passage.state], cause, chores, endedAt: now };
 		}
 		case 'left':
-			return { ...base, state: 'left', chores: ['unattested', ...tidy], endedAt: now };
+			return { ...base, state: 'left', chores: tidy, endedAt: now };
 		default:
 			return event satisfies never;
 	}
