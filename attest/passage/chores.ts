@@ -14,7 +14,7 @@ const labels = { attested: 'attested', rejected: 'rejected' } as const;
 
 /** What is to be done for a node that is where it should be; each can be done again. False: it is not done yet. */
 export function createChores({ store, hil, settings }: ChoreDeps) {
-	return async (id: string, passage: Passage, chore: Chore): Promise<boolean> => {
+	return async (passage: Passage, chore: Chore): Promise<boolean> => {
 		const { node, project, origin, leaseEnd, operation, disk } = passage;
 		switch (chore) {
 			case 'lease': {

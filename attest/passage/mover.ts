@@ -146,7 +146,7 @@ export function createMover(deps: MoverDeps): Mover {
 	async function doChores(id: string, passage: Passage): Promise<number | undefined> {
 		const [chore] = passage.chores;
 		if (chore === undefined) return undefined;
-		if (!(await chores(id, passage, chore))) return 1000;
+		if (!(await chores(passage, chore))) return 1000;
 		await store.transact(async tx => {
 			const found = await tx.get(passages, id);
 			// One that was taken off meanwhile has others.
