@@ -11,7 +11,15 @@ type Definition = Pick<Collection<never>, 'name' | 'indexes'>;
  *
  * @throws BimetalError StoreInvalid
  */
-export function encodeDocument<T>(collection: Collection<T>, id: string, document: T): string {
+export const encodeDocument = <T>(collection: Collection<T>, id: string, document: T): string =>
+	checkDocument(collection, id, document).text;
+
+/** The same, and the document as it will be read. @throws BimetalError StoreInvalid */
+export function checkDocument<T>(
+	collection: Collection<T>,
+	id: string,
+	document: T,
+): { readonly text: string; readonly document: T } {
 	let text: string | undefined;
 	try {
 		text = JSON.stringify(document);
@@ -23,7 +31,7 @@ export function encodeDocument<T>(collection: Collection<T>, id: string, documen
 	if (!result.success) {
 		throw storeInvalid(`${collection.name}/${id}`, z.prettifyError(result.error), result.error);
 	}
-	return text;
+	return { text, document: result.data };
 }
 
 /** @throws BimetalError StoreCorrupt when the text is not a document of the collection */
@@ -66,11 +74,14 @@ export function checkList(collection: Definition, options: ListOptions): void {
 
 /** What each index says of a stored document; indexes that say nothing of it are left out. */
 export function indexValues<T>(collection: Collection<T>, id: string, text: string): [string, string][] {
-	const names = Object.keys(collection.indexes);
-	if (names.length === 0) return [];
-	const document = decodeDocument(collection, id, text);
+	if (Object.keys(collection.indexes).length === 0) return [];
+	return indexValuesOf(collection, id, decodeDocument(collection, id, text));
+}
+
+/** The same of a document that has been read already. */
+export function indexValuesOf<T>(collection: Collection<T>, id: string, document: T): [string, string][] {
 	const values: [string, string][] = [];
-	for (const name of names) {
+	for (const name of Object.keys(collection.indexes)) {
 		const said = collection.indexes[name]?.(document);
 		if (said === undefined) continue;
 		for (const value of typeof said === 'string' ? [said] : new Set(said)) {

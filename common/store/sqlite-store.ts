@@ -2,7 +2,14 @@ import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { BimetalError } from '../errors/bimetal-error.ts';
-import { checkId, checkList, decodeDocument, encodeDocument, indexValues } from './document-text.ts';
+import {
+	checkDocument,
+	checkId,
+	checkList,
+	decodeDocument,
+	indexValues,
+	indexValuesOf,
+} from './document-text.ts';
 import { makeFolderDurably, syncFolder } from './durable-file.ts';
 import { storeConflict, storeCorrupt, storeFailed, storeLocked, storeUnsupported } from './errors.ts';
 import { createGroupCommit } from './group-commit.ts';
@@ -131,6 +138,8 @@ function storeOver(db: DatabaseSync, file: string): Store {
 }
 
 type Statements = ReturnType<typeof prepareStatements>;
+/** Names of indexes, and what they say of a document. */
+type Values = readonly (readonly [string, string])[];
 
 function prepareStatements(db: DatabaseSync) {
 	const get = db.prepare('SELECT document FROM documents WHERE collection = ? AND id = ?');
@@ -146,12 +155,18 @@ function prepareStatements(db: DatabaseSync) {
 	const countWhere = db.prepare(
 		'SELECT count(*) AS n FROM index_entries WHERE collection = ? AND name = ? AND value = ?',
 	);
+	const has = db.prepare('SELECT 1 FROM documents WHERE collection = ? AND id = ?');
+	const insert = db.prepare('INSERT INTO documents (collection, id, document) VALUES (?, ?, ?)');
 	const put = db.prepare(
 		`INSERT INTO documents (collection, id, document) VALUES (?, ?, ?)
 			ON CONFLICT (collection, id) DO UPDATE SET document = excluded.document`,
 	);
 	const remove = db.prepare('DELETE FROM documents WHERE collection = ? AND id = ?');
 	const addEntry = db.prepare('INSERT INTO index_entries (collection, name, value, id) VALUES (?, ?, ?, ?)');
+	const entries = db.prepare('SELECT name, value FROM index_entries WHERE collection = ? AND id = ?');
+	const removeEntry = db.prepare(
+		'DELETE FROM index_entries WHERE collection = ? AND name = ? AND value = ? AND id = ?',
+	);
 	const removeEntries = db.prepare('DELETE FROM index_entries WHERE collection = ? AND id = ?');
 	const definition = db.prepare('SELECT definition FROM index_definitions WHERE collection = ?');
 	const define = db.prepare(
@@ -160,11 +175,17 @@ function prepareStatements(db: DatabaseSync) {
 	);
 	const forget = db.prepare('DELETE FROM index_entries WHERE collection = ?');
 
-	function write<T>(collection: Collection<T>, id: string, text: string): void {
-		const values = indexValues(collection, id, text);
-		put.run(collection.name, id, text);
-		removeEntries.run(collection.name, id);
-		for (const [name, value] of values) addEntry.run(collection.name, name, value, id);
+	/** `isNew`: there is no such document yet. */
+	function write(collection: string, id: string, text: string, values: Values, isNew: boolean): void {
+		(isNew ? insert : put).run(collection, id, text);
+		// Of a document that is written again and again, most entries stay as they are.
+		const there = isNew ? [] : entries.all(collection, id).map(row => [String(row.name), String(row.value)]);
+		const isIn = (list: readonly (readonly string[])[], [name, value]: readonly string[]): boolean =>
+			list.some(([otherName, otherValue]) => otherName === name && otherValue === value);
+		for (const [name = '', value = ''] of there)
+			if (!isIn(values, [name, value])) removeEntry.run(collection, name, value, id);
+		for (const [name, value] of values)
+			if (!isIn(there, [name, value])) addEntry.run(collection, name, value, id);
 	}
 
 	/**
@@ -192,6 +213,7 @@ function prepareStatements(db: DatabaseSync) {
 		rebuildIndexes,
 		write,
 		get: (collection: string, id: string) => text(get, 'document', collection, id),
+		has: (collection: string, id: string) => has.get(collection, id) !== undefined,
 		list: (collection: string, { where, after = '', limit = -1 }: ListOptions) =>
 			where
 				? listWhere.all(collection, where.index, where.equals, after, limit)
@@ -248,22 +270,22 @@ function writer(statements: Statements, run: Run, known: Map<string, object>): T
 		statements.rebuildIndexes(collection);
 		known.set(collection.name, collection);
 	};
-	const write = <T>(collection: Collection<T>, id: string, document: T) => {
-		const encoded = encodeDocument(collection, id, document);
+	const write = <T>(collection: Collection<T>, id: string, given: T, isNew: boolean) => {
+		const { text, document } = checkDocument(collection, id, given);
 		prepareIndexes(collection);
-		statements.write(collection, id, encoded);
+		statements.write(collection.name, id, text, indexValuesOf(collection, id, document), isNew);
 	};
 	return {
 		...reader(statements, run, prepareIndexes),
 		async put(collection, id, document) {
 			checkId(collection, id);
-			run(() => write(collection, id, document));
+			run(() => write(collection, id, document, false));
 		},
 		async insert(collection, id, document) {
 			checkId(collection, id);
 			run(() => {
-				if (statements.get(collection.name, id) !== undefined) throw storeConflict(collection.name, id);
-				write(collection, id, document);
+				if (statements.has(collection.name, id)) throw storeConflict(collection.name, id);
+				write(collection, id, document, true);
 			});
 		},
 		async delete(collection, id) {
