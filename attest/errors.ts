@@ -51,7 +51,8 @@ export const attestErrorTable = {
 	},
 	NonceOver: {
 		status: 409,
-		meaning: 'The nonce was not made here, was answered already, or its time is over: ask for another.',
+		meaning:
+			'The nonce was not made here, it or a later one was answered already, or its time is over: ask for another.',
 	},
 	NotAttested: {
 		status: 409,

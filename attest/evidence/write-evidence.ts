@@ -1,11 +1,13 @@
 import { createPublicKey, type KeyObject, sign } from 'node:crypto';
 import type { z } from 'zod';
 import type { ReadTransaction } from '../../common/store/store.ts';
-import { blobs } from '../model/blob.ts';
-import { records } from '../model/evidence-record.ts';
+import { findGzipped } from '../model/blob.ts';
+import { type EvidenceRecord, listRecords } from '../model/evidence-record.ts';
 import { showAdmission } from '../verifier/admissions.ts';
 import type { World } from '../world.ts';
 import type { head } from './evidence-file.ts';
+
+const atOnce = 500;
 
 /** Everything that is kept of an admission, as one file that others can verify (evidence-file.ts). */
 export async function writeEvidence(
@@ -22,17 +24,26 @@ export async function writeEvidence(
 		key: createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString(),
 		admission,
 	};
-	const found = await tx.list(records, { where: { index: 'admission', equals: of.admission } });
-	const needed = new Set(
-		found.flatMap(({ document: { keys, policy, bootLog, ima } }) => [keys, policy, bootLog, ima]),
-	);
+	const found = await allRecords(tx, of.admission);
+	const needed = new Set(found.flatMap(({ keys, policy, bootLog, ima }) => [keys, policy, bootLog, ima]));
 	const lines: object[] = [first];
 	for (const digest of needed) {
-		const blob = digest === null ? undefined : await tx.get(blobs, digest);
-		if (blob) lines.push({ blob: digest, gzip: blob.gzip });
+		const gzip = digest === null ? undefined : await findGzipped(tx, digest);
+		if (gzip !== undefined) lines.push({ blob: digest, gzip });
 	}
-	for (const { document } of found) lines.push({ record: document });
+	for (const record of found) lines.push({ record });
 	const text = lines.map(line => `${JSON.stringify(line)}\n`).join('');
 	const signature = sign(null, Buffer.from(text), key).toString('base64');
 	return `${text}${JSON.stringify({ signature })}\n`;
+}
+
+async function allRecords(tx: ReadTransaction, admission: string): Promise<EvidenceRecord[]> {
+	const all: EvidenceRecord[] = [];
+	for (let from = 0; ; ) {
+		const page = await listRecords(tx, admission, { from, limit: atOnce });
+		const last = page.at(-1);
+		if (!last) return all;
+		for (const { document } of page) all.push(document);
+		from = last.document.number + 1;
+	}
 }

@@ -14,8 +14,12 @@ const most = 64 * 1024 * 1024;
 export const digestOf = (bytes: Uint8Array | string): string =>
 	createHash('sha256').update(bytes).digest('hex');
 
+/** Of no bytes, as of an IMA list that nothing was added to: these need not be kept. */
+export const NOTHING = digestOf('');
+
 /** Keeps bytes once, however often they come. @returns their digest */
 export async function keepBlob(tx: Transaction, bytes: Uint8Array | string): Promise<string> {
+	if (bytes.length === 0) return NOTHING;
 	const digest = digestOf(bytes);
 	if (!(await tx.get(blobs, digest)))
 		await tx.insert(blobs, digest, {
@@ -23,6 +27,12 @@ export async function keepBlob(tx: Transaction, bytes: Uint8Array | string): Pro
 			gzip: gzipSync(bytes).toString('base64'),
 		});
 	return digest;
+}
+
+/** What is kept under a digest, gzipped, in base64; undefined when it is not there. */
+export async function findGzipped(tx: ReadTransaction, digest: string): Promise<string | undefined> {
+	if (digest === NOTHING) return gzipSync('').toString('base64');
+	return (await tx.get(blobs, digest))?.gzip;
 }
 
 export async function findBlob(tx: ReadTransaction, digest: string): Promise<Buffer> {

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { defineCollection } from '../../common/store/store.ts';
+import { defineCollection, type ReadTransaction } from '../../common/store/store.ts';
+import { NOTHING } from './blob.ts';
 import { base64, moment, sha256 } from './names.ts';
 
 /** One answer of a node, as it came, and what was made of it. Its id is the admission's and its number. */
@@ -27,19 +27,27 @@ export const evidenceRecord = z.strictObject({
 
 export type EvidenceRecord = z.output<typeof evidenceRecord>;
 
-/** Of an IMA list that nothing was added to. */
-const NOTHING = createHash('sha256').update('').digest('hex');
-
+/** There is one for each round of each node: whatever more is written for each is written a thousand times a second. */
 export const records = defineCollection('evidence', evidenceRecord, {
-	admission: document => document.admission,
-	/** What is kept for it. */
-	blob: ({ keys, policy, bootLog, ima }) =>
-		[...new Set([keys, policy, bootLog, ima])].filter(each => each !== null),
-	/** Rounds in which nothing but the quote was new. */
-	plain: ({ admission, number, bootLog, ima, verdict }) =>
-		number > 0 && bootLog === null && (ima === null || ima === NOTHING) && verdict === 'accepted'
-			? admission
-			: undefined,
+	/** What is kept for it; its policy is the admission's, which refers to it as long as there are records. */
+	blob: ({ keys, bootLog, ima }) =>
+		[keys, bootLog, ima].filter((each): each is string => each !== null && each !== NOTHING),
 });
+
+/** Whether nothing but the quote was new in this round. */
+export const isPlain = ({ number, bootLog, ima, verdict }: EvidenceRecord): boolean =>
+	number > 0 && bootLog === null && (ima === null || ima === NOTHING) && verdict === 'accepted';
+
 export const recordId = (admission: string, number: number): string =>
 	`${admission}.${String(number).padStart(10, '0')}`;
+
+/** The first so many records of an admission that are kept, from the number `from` on. */
+export async function listRecords(
+	tx: ReadTransaction,
+	admission: string,
+	{ from = 0, limit }: { readonly from?: number; readonly limit: number },
+): Promise<{ readonly id: string; readonly document: EvidenceRecord }[]> {
+	const after = from === 0 ? `${admission}.` : recordId(admission, from - 1);
+	const found = await tx.list(records, { after, limit });
+	return found.filter(({ document }) => document.admission === admission);
+}

@@ -75,8 +75,10 @@ export async function apply(
 	id: string,
 	event: AdmissionEvent,
 	now: number,
+	/** As it is in this transaction, for who has it. */
+	known?: Admission,
 ): Promise<Admission> {
-	const before = await tx.get(admissions, id);
+	const before = known ?? (await tx.get(admissions, id));
 	if (!before) throw attestErrors.NotThere(`There is no admission ${id}.`);
 	const after = nextState(before, event, now);
 	if (after !== before) await tx.put(admissions, id, after);

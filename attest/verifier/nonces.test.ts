@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { createNonces } from './nonces.ts';
 import { pushTargets } from './push-targets.ts';
 
-const asked = { admission: 'a', node: 'n1', registration: 'r', nodeKey: 'AAAA', until: 1 };
+const asked = { admission: 'a', node: 'n1', registration: 'r', nodeKey: 'AAAA', until: 1, after: null };
 
 test('a nonce is read by who has its key, and as it was made', t => {
 	const nonces = createNonces(Buffer.alloc(32, 1), randomBytes);

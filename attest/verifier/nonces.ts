@@ -8,6 +8,8 @@ const asked = z.strictObject({
 	registration: z.string(),
 	nodeKey: base64(2048),
 	until: moment,
+	/** What its TPM's clock was in the last good quote; null: there was none. Once there is a later one, this nonce is over. */
+	after: z.string().nullable(),
 	/** So that no two are the same. */
 	salt: z.string(),
 });
@@ -41,7 +43,9 @@ export function createNonces(key: Uint8Array, random: (size: number) => Buffer):
 			const [text, mac] = token.split('.').map(part => Buffer.from(part, 'base64url'));
 			const expected = text && macOf(text.toString('utf8'));
 			if (!expected || mac?.length !== expected.length || !timingSafeEqual(mac, expected)) return undefined;
-			return { asked: asked.parse(JSON.parse(text.toString('utf8'))), nonce: nonceOf(token) };
+			// One that an earlier version of this program has made may have other members.
+			const parsed = asked.safeParse(JSON.parse(text.toString('utf8')));
+			return parsed.success ? { asked: parsed.data, nonce: nonceOf(token) } : undefined;
 		},
 	};
 }

@@ -3,22 +3,27 @@ import type { Logger } from '../../common/log/logger.ts';
 import type { Store, Transaction } from '../../common/store/store.ts';
 import { createWoken, type Woken } from '../../common/woken.ts';
 import { admissions } from '../model/admission.ts';
-import { type EvidenceRecord, records } from '../model/evidence-record.ts';
+import { type EvidenceRecord, isPlain, listRecords, records } from '../model/evidence-record.ts';
 import { forgetUnused } from './unused-blobs.ts';
 
-/** Plain good rounds of one admission that are kept: of 10 s each, the last three hours. */
-const plainKept = 1000;
+/** Rounds of one admission of which all are kept: of 10 s each, the last three hours. */
+const allKept = 1000;
+/** Rounds after which the oldest are looked at. */
+export const thinEvery = 100;
 /** Milliseconds. */
 const pace = 3_600_000;
 const atOnce = 500;
 
 /**
- * Forgets the oldest rounds of an admission in which nothing but the quote was new. The first is kept, and every round
- * that brought a log or a part of a list, or was refused: with these the rest can still be judged again.
+ * Forgets rounds before the last thousand in which nothing but the quote was new, a hundred at a time. The first is kept, and
+ * every round that brought a log or a part of a list, or was refused: with these the rest can still be judged again.
+ * @param number of the newest record, one before a multiple of `thinEvery`
  */
-export async function thin(tx: Transaction, admission: string): Promise<void> {
-	const plain = await tx.list(records, { where: { index: 'plain', equals: admission } });
-	for (const { id } of plain.slice(0, Math.max(0, plain.length - plainKept))) await tx.delete(records, id);
+export async function thin(tx: Transaction, admission: string, number: number): Promise<void> {
+	const from = number + 1 - allKept - thinEvery;
+	if (from < 0) return;
+	for (const { id, document } of await listRecords(tx, admission, { from, limit: thinEvery }))
+		if (document.number < from + thinEvery && isPlain(document)) await tx.delete(records, id);
 }
 
 export interface RetentionDeps {
@@ -33,10 +38,7 @@ export interface RetentionDeps {
 export function createRetention({ store, clock, logger, keep }: RetentionDeps): Woken {
 	const forgetOne = (admission: string): Promise<boolean> =>
 		store.transact(async tx => {
-			const some = await tx.list(records, {
-				where: { index: 'admission', equals: admission },
-				limit: atOnce,
-			});
+			const some = await listRecords(tx, admission, { limit: atOnce });
 			for (const { id } of some) await tx.delete(records, id);
 			for (const digest of new Set(some.flatMap(({ document }) => digestsOf(document))))
 				await forgetUnused(tx, digest);

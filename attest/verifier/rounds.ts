@@ -6,19 +6,18 @@ import { type Judgement, qualifyingData } from '../judge/judge.ts';
 import type { AwayJudge } from '../judge/judge-away.ts';
 import { type Job, readPolicy, referencePolicy } from '../judge/stored-policies.ts';
 import { type Admission, admissions, isOpen, type Keys, type OpenAdmission } from '../model/admission.ts';
-import { findBlob, keepBlob } from '../model/blob.ts';
+import { digestOf, findBlob, keepBlob } from '../model/blob.ts';
 import { recordId, records } from '../model/evidence-record.ts';
 import { bytesOf } from '../model/names.ts';
-import { usedNonces } from '../model/used-nonce.ts';
 import { readNodeKey } from '../payload/sealed-payload.ts';
 import type { Policy } from '../policy/policy.ts';
 import { selectionText } from '../tpm/pcr-selection.ts';
 import { apply, openAdmission } from './admissions.ts';
 import { activeKeys, type KeysOfNodes } from './keys-of-nodes.ts';
 import { type AdmissionEvent, straysKept } from './next-state.ts';
-import type { Nonces } from './nonces.ts';
+import type { Asked, Nonces } from './nonces.ts';
 import { type DeliveredPayload, deliverPayload, forNode } from './payloads.ts';
-import { thin } from './retention.ts';
+import { thin, thinEvery } from './retention.ts';
 
 export interface RoundsDeps {
 	readonly store: Store;
@@ -35,10 +34,10 @@ export interface RoundsDeps {
 
 /** Milliseconds in which a nonce must be answered: slow TPMs take seconds, long lists as well. */
 const answerWithin = 60_000;
-/** Rounds after which it is seen to that not too many are kept. */
-const thinEvery = 100;
 /** Policies that are kept at hand. */
 const mostKnown = 50;
+/** Admissions that were asked about: two kilobytes each. */
+const mostAsked = 20_000;
 
 /** What a node is asked: flat, for a shell reads it. */
 export interface Question {
@@ -89,6 +88,8 @@ export interface Round {
 export function createRounds(deps: RoundsDeps): Rounds {
 	const { store, clock, nonces, keysOfNodes } = deps;
 	const known = new Map<string, { readonly text: string; readonly policy: Policy }>();
+	/** As they were when they were asked about last: to judge by, not to decide by. */
+	const lastAsked = new Map<string, OpenAdmission>();
 
 	async function policyOf(digest: string) {
 		const found = known.get(digest);
@@ -117,19 +118,33 @@ export function createRounds(deps: RoundsDeps): Rounds {
 		return { registration, ek, ak, ekCertificate, nodeKey };
 	}
 
+	/** What an answer to a question is judged against; undefined when it is over, or another's question has been answered since. */
+	async function askedAbout({ admission: id, after }: Asked): Promise<OpenAdmission | undefined> {
+		const remembered = lastAsked.get(id);
+		if (remembered && clockOf(remembered) === after) return remembered;
+		const found = await store.read(tx => tx.get(admissions, id));
+		return found && isOpen(found) ? found : undefined;
+	}
+
 	return {
 		async ask({ node, registration, nodeKey }) {
-			if (!readNodeKey(bytesOf(nodeKey)))
-				throw attestErrors.KeysDiffer('The node key is no public RSA key of 2048 bits or more in DER.');
 			const now = clock.now();
 			const found = await store.read(tx => openAdmission(tx, node, now));
 			if (!found) throw nothing(node);
 			const { id, document } = found;
+			// One that it was admitted with has been looked at then.
+			if (document.state === 'waiting' && !readNodeKey(bytesOf(nodeKey)))
+				throw attestErrors.KeysDiffer('The node key is no public RSA key of 2048 bits or more in DER.');
 			await keysFor({ node, document }, { registration, nodeKey });
+			if (lastAsked.size >= mostAsked) lastAsked.clear();
+			lastAsked.set(id, document);
 			const { selection, boot, files } =
 				document.policy === null ? referencePolicy : (await policyOf(document.policy)).policy;
 			const until = now + answerWithin;
-			const { token, nonce } = nonces.make({ admission: id, node, registration, nodeKey, until });
+			const { token, nonce } = nonces.make({
+				...{ admission: id, node, registration, nodeKey, until },
+				after: clockOf(document),
+			});
 			const before = document.state === 'attested' ? document.baseline : undefined;
 			const isReference = document.policy === null;
 			return {
@@ -147,13 +162,9 @@ export function createRounds(deps: RoundsDeps): Rounds {
 			const now = clock.now();
 			if (!read || read.asked.until <= now) throw nonceOver();
 			const { admission: id, node } = read.asked;
-			const nonce = read.nonce.toString('hex');
-			const [document, used] = await store.read(async tx => [
-				await tx.get(admissions, id),
-				await tx.get(usedNonces, nonce),
-			]);
-			if (used) throw nonceOver();
-			if (!document || !isOpen(document) || document.until <= now) throw nothing(node);
+			const document = await askedAbout(read.asked);
+			if (!document || document.until <= now) throw nothing(node);
+			if (clockOf(document) !== read.asked.after) throw nonceOver();
 			const keys = await keysFor({ node, document }, read.asked);
 			const before = document.state === 'attested' ? document.baseline : undefined;
 			const { policy: digest } = document;
@@ -162,16 +173,15 @@ export function createRounds(deps: RoundsDeps): Rounds {
 			const event = eventOf(document, keys, judgement);
 			const { after, released } = await store.transact(async tx => {
 				const current = await tx.get(admissions, id);
-				// Another answer, or a person, was faster: this one was judged by what no longer holds.
-				if (!current || current.records !== document.records || current.state !== document.state)
-					throw nonceOver();
-				if (await tx.get(usedNonces, nonce)) throw nonceOver();
-				const { until } = read.asked;
-				if (event.kind !== 'stray' || document.strays < straysKept) {
-					await tx.put(usedNonces, nonce, { until });
-					await keepRecord(tx, { id, document, keys, nonce, answer, judgement, now: clock.now() });
+				if (!current || !isOpen(current)) throw nothing(node);
+				// Another answer was faster: this one was judged by what no longer holds.
+				if (clockOf(current) !== read.asked.after) throw nonceOver();
+				const now = clock.now();
+				if (event.kind !== 'stray' || current.strays < straysKept) {
+					const nonce = read.nonce.toString('hex');
+					await keepRecord(tx, { id, document: current, keys, nonce, answer, judgement, now });
 				}
-				const after = await apply(tx, id, event, clock.now());
+				const after = await apply(tx, id, event, now, current);
 				// Not for the state alone: an attested node stays so when others' evidence is refused, and they get the answer.
 				const isDue = event.kind === 'good' && after.state === 'attested' && answer.wantsPayload;
 				return { after, released: isDue ? await deliverPayload(tx, id, clock.now()) : undefined };
@@ -187,6 +197,10 @@ export function createRounds(deps: RoundsDeps): Rounds {
 		},
 	};
 }
+
+/** What the TPM's clock was in the last good quote: it only rises, so it tells one from all before and after. */
+const clockOf = (document: OpenAdmission): string | null =>
+	document.state === 'attested' ? document.baseline.clock : null;
 
 const nothing = (node: string) =>
 	attestErrors.NothingToAttest(`Nobody has asked for node ${node} to be admitted.`, { retryAfterSeconds: 5 });
@@ -240,7 +254,7 @@ async function keepRecord(
 	const { message, signature, pcrs } = answer;
 	await tx.insert(records, recordId(id, document.records), {
 		...{ admission: id, number: document.records, at: now },
-		keys: await keepBlob(tx, JSON.stringify(keys)),
+		keys: await keepKeys(tx, document, keys),
 		policy: document.policy,
 		...{ nonce, message, signature, pcrs },
 		bootLog: await blob(answer.bootLog),
@@ -249,5 +263,11 @@ async function keepRecord(
 		reason: judgement.ok ? null : judgement.refusal.reason,
 		signed,
 	});
-	if (document.records % thinEvery === thinEvery - 1) await thin(tx, id);
+	if (document.records % thinEvery === thinEvery - 1) await thin(tx, id, document.records);
+}
+
+/** Those of a node that is attested were kept in the round that admitted it, and are for as long as the admission. */
+async function keepKeys(tx: Transaction, { state }: OpenAdmission, keys: Keys): Promise<string> {
+	const text = JSON.stringify(keys);
+	return state === 'attested' ? digestOf(text) : keepBlob(tx, text);
 }

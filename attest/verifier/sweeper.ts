@@ -3,7 +3,6 @@ import type { Logger } from '../../common/log/logger.ts';
 import type { Store } from '../../common/store/store.ts';
 import { createWoken, type Woken } from '../../common/woken.ts';
 import { admissions, secondOf } from '../model/admission.ts';
-import { usedNonces } from '../model/used-nonce.ts';
 import { apply } from './admissions.ts';
 
 export interface SweeperDeps {
@@ -28,8 +27,6 @@ export function createSweeper({ store, clock, logger, onRevoked }: SweeperDeps):
 		const until = Math.floor(now / 1000);
 		const from = swept;
 		if (from === undefined || until - from > mostSeconds) {
-			for (const { id, document } of await store.read(tx => tx.list(usedNonces)))
-				if (document.until <= now) await store.transact(tx => tx.delete(usedNonces, id));
 			const open = await store.read(tx => tx.list(admissions, { where: { index: 'open', equals: 'yes' } }));
 			return open.filter(({ document }) => 'until' in document && document.until <= now).map(({ id }) => id);
 		}
@@ -37,13 +34,6 @@ export function createSweeper({ store, clock, logger, onRevoked }: SweeperDeps):
 		for (let second = from; second <= until; second++) {
 			const where = { index: 'due', equals: secondOf(second * 1000) };
 			for (const { id } of await store.read(tx => tx.list(admissions, { where }))) ids.push(id);
-			// One that was used up in its last second is still refused: its time is over.
-			if (second === until) continue;
-			const used = await store.read(tx => tx.list(usedNonces, { where }));
-			if (used.length === 0) continue;
-			await store.transact(async tx => {
-				for (const { id } of used) await tx.delete(usedNonces, id);
-			});
 		}
 		return ids;
 	}

@@ -118,6 +118,14 @@ test('trap: replayed, made for other PCRs, or by another TPM: refused for its re
 		status: 409,
 		body: { code: 'KeysDiffer' },
 	});
+	// Of two questions one is answered, and what anybody sends meanwhile takes nobody's turn.
+	const [one, two] = [
+		await node.prepare((await node.ask()).body),
+		await node.prepare((await node.ask()).body),
+	];
+	t.like(await bench.ok('POST', ANSWERS, { ...two, signature: 'AAAA' }), { state: 'attested' });
+	t.like(await bench.ok('POST', ANSWERS, one), { state: 'attested', refusal: null });
+	t.like(await bench.call('POST', ANSWERS, two), { status: 409, body: { code: 'NonceOver' } });
 	// A nonce that nobody answers in time is over.
 	const { body: late } = await node.ask();
 	const tooLate = await node.prepare(late);
