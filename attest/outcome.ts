@@ -34,6 +34,10 @@ export const refusalMeanings = {
 	PcrNotAllowed: 'A PCR has a value that the policy does not have for it.',
 	PcrChanged: 'A PCR has another value than when the node was admitted.',
 	EventNotAllowed: 'Something was measured while booting that the policy does not allow.',
+	NotErased:
+		'The TPM was not cleared in this boot: what the node’s last tenant has left in it may still be there.',
+	AirlockLeft:
+		'A tenant’s system has been started in this boot already: only a new boot is the airlock again.',
 	EventMissing: 'Something that the policy asks for was not measured while booting, or not exactly once.',
 } as const;
 

@@ -13,9 +13,9 @@ export function learnFromEvidence(file: EvidenceFile): {
 	readonly policy: PolicyFile;
 	readonly violations: readonly string[];
 } {
-	const { problems } = verifyEvidence(file);
+	const { problems, first } = verifyEvidence(file);
 	const record = file.records.find(one => one.policy === null && one.verdict === 'accepted');
-	if (problems.length > 0 || !record)
+	if (problems.length > 0 || !record || !first)
 		throw notLearnt(problems[0] ?? 'the node has not shown a boot to learn from');
 	const values = bytesOf(record.pcrs);
 	const pcrs = new Map(
@@ -24,6 +24,7 @@ export function learnFromEvidence(file: EvidenceFile): {
 	const { bootLog, ima } = record;
 	const learnt = learnPolicy({
 		pcrs,
+		clock: first,
 		bootLog: bootLog === null ? undefined : file.blobs.get(bootLog),
 		ima: ima === null ? undefined : file.blobs.get(ima)?.toString('utf8') || undefined,
 	});

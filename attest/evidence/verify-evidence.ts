@@ -24,6 +24,8 @@ export interface VerifiedEvidence {
 	readonly chain: readonly string[] | undefined;
 	/** That the rounds that are good were signed with and bound to; undefined when none is. */
 	readonly keys: Keys | undefined;
+	/** What the first good round has proven; undefined when none is. */
+	readonly first: Baseline | undefined;
 	/** Whatever does not hold; empty: everything does. */
 	readonly problems: readonly string[];
 	/** Rounds that are no longer kept: good ones, in which nothing but the quote was new. */
@@ -42,6 +44,7 @@ export function verifyEvidence(file: EvidenceFile, trust?: EndorsementTrust): Ve
 	const problems: string[] = [];
 	const rounds: VerifiedRound[] = [];
 	let before: Baseline | undefined;
+	let first: Baseline | undefined;
 	let chain: readonly string[] | undefined;
 	let proven: Keys | undefined;
 	let expected = 0;
@@ -71,6 +74,7 @@ export function verifyEvidence(file: EvidenceFile, trust?: EndorsementTrust): Ve
 			problems.push(`round ${number} was recorded as ${recorded}, and comes out as ${found}`);
 		if (!judgement.ok) continue;
 		before = judgement.baseline;
+		first ??= before;
 		proven ??= keys;
 		frozen.add(record.keys);
 		if (frozen.size > 1) problems.push(`round ${number} was accepted with other keys than before`);
@@ -79,7 +83,7 @@ export function verifyEvidence(file: EvidenceFile, trust?: EndorsementTrust): Ve
 		if (known.ok) chain = known.value;
 		else problems.push(`the endorsement key: ${known.refusal.code}: ${known.refusal.reason}`);
 	}
-	return { rounds, chain, keys: proven, problems: [...new Set(problems)], thinned };
+	return { rounds, chain, keys: proven, first, problems: [...new Set(problems)], thinned };
 }
 
 function keysOf({ blobs }: EvidenceFile, { keys, policy }: EvidenceRecord): Keys | undefined {

@@ -11,6 +11,7 @@ import { type PublicArea, parsePublicArea } from '../tpm/public-area.ts';
 import { type PcrValues, verifyQuote } from '../tpm/quote.ts';
 import type { Baseline } from './baseline.ts';
 import { checkContinuity, qualifiedName } from './continuity.ts';
+import { checkErased } from './erased.ts';
 
 /** What a node sends in answer to a nonce. */
 export interface Evidence {
@@ -120,6 +121,8 @@ function judgeProven(asked: Asked, evidence: Evidence, proven: Proven): Outcome<
 	const { policy, before } = asked;
 	const { pcrs } = proven;
 	if (!proven.continues.ok) return proven.continues;
+	const erased = policy.erased && !before ? checkErased(proven.clock, pcrs) : undefined;
+	if (erased && !erased.ok) return erased;
 	const list = policy.files && replayedList(policy, evidence, pcrs, before);
 	if (list && !list.ok) return list;
 	// Of a boot that is known already only the PCRs are compared.

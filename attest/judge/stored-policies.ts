@@ -21,6 +21,7 @@ export const referencePolicy: Policy = {
 	values: new Map(),
 	boot: undefined,
 	files: undefined,
+	erased: false,
 	unchecked: new Set(REFERENCE_PCRS),
 };
 

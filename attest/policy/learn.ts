@@ -1,5 +1,6 @@
 import { parseAsciiImaList } from '../ima/ima-list.ts';
 import { replayImaList } from '../ima/replay.ts';
+import { checkErased, LEFT_PCR } from '../judge/erased.ts';
 import type { BootEvent } from '../log/event-log.ts';
 import { parseEventLog } from '../log/event-log.ts';
 import {
@@ -11,6 +12,7 @@ import {
 } from '../log/event-views.ts';
 import { replayEventLog } from '../log/replay.ts';
 import { accept, type Outcome, refuse } from '../outcome.ts';
+import type { TpmClock } from '../tpm/quote.ts';
 import { FIRMWARE_TYPES } from './boot-rules.ts';
 import type { PolicyFile } from './policy.ts';
 
@@ -18,6 +20,8 @@ import type { PolicyFile } from './policy.ts';
 export interface ReferenceBoot {
 	/** Bank sha256, as the node's TPM quoted them: PCRs 0 to 15. */
 	readonly pcrs: ReadonlyMap<number, Buffer>;
+	/** How often the TPM was reset and restarted since it was cleared; it is not looked at when absent. */
+	readonly clock?: Pick<TpmClock, 'resetCount' | 'restartCount'>;
 	readonly bootLog: Buffer | undefined;
 	readonly ima: string | undefined;
 }
@@ -31,6 +35,7 @@ const IMA_PCR = 10;
  */
 export function learnPolicy({
 	pcrs,
+	clock,
 	bootLog,
 	ima,
 }: ReferenceBoot): Outcome<{ readonly policy: PolicyFile; readonly violations: readonly string[] }> {
@@ -50,6 +55,7 @@ export function learnPolicy({
 		}),
 		...(known.value && { boot: known.value }),
 		...(files.value && { ima: files.value.ima }),
+		...(clock && !measured.has(LEFT_PCR) && checkErased(clock, pcrs).ok && { erased: true }),
 	};
 	return accept({ policy, violations: files.value?.violations ?? [] });
 }

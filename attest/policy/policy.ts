@@ -2,6 +2,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import type { FilePolicy } from '../ima/file-policy.ts';
 import { pathRule } from '../ima/path-rule.ts';
+import { LEFT_PCR } from '../judge/erased.ts';
 import { accept, type Outcome, refuse } from '../outcome.ts';
 import { HASH_SIZES } from '../tpm/algorithms.ts';
 import type { PcrBank } from '../tpm/pcr-selection.ts';
@@ -65,6 +66,8 @@ const policyFile = z.strictObject({
 	pcrs: z.record(pcrKey, oneOrMore(value)).default({}),
 	boot: boot.optional(),
 	ima: ima.optional(),
+	/** Whether a node's TPM must have been cleared in the boot that it is admitted in, before any tenant's system ran. */
+	erased: z.boolean().default(false),
 	/** By PCR: why nobody looks at it. What is not checked is said, never skipped. */
 	unchecked: z.record(pcrKey, z.string().min(3).max(300)).default({}),
 });
@@ -78,6 +81,8 @@ export interface Policy {
 	readonly values: ReadonlyMap<number, ReadonlySet<string>>;
 	readonly boot: BootRules | undefined;
 	readonly files: FilePolicy | undefined;
+	/** Of its first quote: PCR 15 is among those quoted then. */
+	readonly erased: boolean;
 	readonly unchecked: ReadonlySet<number>;
 }
 
@@ -95,7 +100,8 @@ export function parsePolicy(document: unknown): Outcome<Policy> {
 		Object.entries(file.pcrs).map(([number, allowed]) => [Number(number), new Set([allowed].flat())]),
 	);
 	const unchecked = new Set(Object.keys(file.unchecked).map(Number));
-	const places = [...values.keys(), ...(file.boot?.pcrs ?? []), ...unchecked, ...(file.ima ? [IMA_PCR] : [])];
+	const own = [...(file.ima ? [IMA_PCR] : []), ...(file.erased ? [LEFT_PCR] : [])];
+	const places = [...values.keys(), ...(file.boot?.pcrs ?? []), ...unchecked, ...own];
 	const wrong = contradiction(file, places) ?? digestFault(file, values) ?? emptiness(file, values);
 	if (wrong) return wrong;
 	const files = file.ima && filePolicy(file.ima);
@@ -106,6 +112,7 @@ export function parsePolicy(document: unknown): Outcome<Policy> {
 		values,
 		boot: file.boot,
 		files: files?.value,
+		erased: file.erased,
 		unchecked,
 	});
 }

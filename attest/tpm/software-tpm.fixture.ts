@@ -60,34 +60,13 @@ export async function startSoftwareTpm(t: ExecutionContext): Promise<SoftwareTpm
 	);
 	const setup = ['--tpm2', '--tpmstate', at('state'), '--config', at('setup.conf'), '--create-ek-cert'];
 	await run('swtpm_setup', [...setup, '--pcr-banks', 'sha1,sha256', '--overwrite'], { timeout: LIMIT_MS });
-	const socket = at('tpm');
-	const daemon = spawn(
-		'swtpm',
-		[
-			...['socket', '--tpm2', '--tpmstate', `dir=${at('state')}`, '--flags', 'not-need-init,startup-clear'],
-			...['--server', `type=unixio,path=${socket}`, '--ctrl', `type=unixio,path=${socket}.ctrl`],
-		],
-		{ stdio: 'ignore' },
-	);
-	const ended = new Promise<void>(resolve => daemon.once('exit', () => resolve()));
-	t.teardown(async () => {
-		daemon.kill('SIGKILL');
-		await ended;
-	});
-	await isThere(socket);
-	await isThere(`${socket}.ctrl`);
-	const env = { ...process.env, TPM2TOOLS_TCTI: `swtpm:path=${socket}`, TSS2_LOG: 'all+NONE' };
-	const bare = async (name: string, args: readonly string[]) => {
-		await run(name, args, { cwd: folder, env, timeout: LIMIT_MS });
-	};
+	const { env, tool, turnOffAndOn, close } = await runSoftwareTpm(folder);
+	t.teardown(close);
 	const tpm: SoftwareTpm = {
 		folder,
 		env,
-		async tool(name, ...args) {
-			await bare(name, args);
-			await bare('tpm2_flushcontext', ['-t']);
-		},
-		turnOffAndOn: () => bare('swtpm_ioctl', ['--unix', `${socket}.ctrl`, '-i']),
+		tool,
+		turnOffAndOn,
 		read: file => readFile(at(file)),
 		async publicArea(file) {
 			const area = parsePublicArea(await readFile(at(file)));
@@ -104,6 +83,47 @@ export async function startSoftwareTpm(t: ExecutionContext): Promise<SoftwareTpm
 		},
 	};
 	return tpm;
+}
+
+/**
+ * Runs the TPM whose state is in a folder, to be used with tpm2-tools until it is closed.
+ * @param folder for its sockets and what tools write; paths of sockets must be short
+ */
+export async function runSoftwareTpm(folder: string, state = path.join(folder, 'state')) {
+	const socket = path.join(folder, 'tpm-tools');
+	const daemon = spawn(
+		'swtpm',
+		[
+			...['socket', '--tpm2', '--tpmstate', `dir=${state}`, '--flags', 'not-need-init,startup-clear'],
+			...['--server', `type=unixio,path=${socket}`, '--ctrl', `type=unixio,path=${socket}.ctrl`],
+		],
+		{ stdio: 'ignore' },
+	);
+	const ended = new Promise<void>(resolve => daemon.once('exit', () => resolve()));
+	const close = async () => {
+		daemon.kill('SIGKILL');
+		await ended;
+	};
+	const env = { ...process.env, TPM2TOOLS_TCTI: `swtpm:path=${socket}`, TSS2_LOG: 'all+NONE' };
+	const bare = async (name: string, args: readonly string[]) => {
+		await run(name, args, { cwd: folder, env, timeout: LIMIT_MS });
+	};
+	try {
+		await isThere(socket);
+		await isThere(`${socket}.ctrl`);
+	} catch (fault) {
+		await close();
+		throw fault;
+	}
+	return {
+		env,
+		async tool(name: string, ...args: string[]): Promise<void> {
+			await bare(name, args);
+			await bare('tpm2_flushcontext', ['-t']);
+		},
+		turnOffAndOn: () => bare('swtpm_ioctl', ['--unix', `${socket}.ctrl`, '-i']),
+		close,
+	};
 }
 
 async function isThere(file: string): Promise<void> {

@@ -16,7 +16,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
 
 /** tpm2-tools are one program, which goes by its name. */
 const tpmTools = [
-	...['nvread', 'createek', 'createak', 'quote'],
+	...['clear', 'clearcontrol', 'nvread', 'createek', 'createak', 'quote'],
 	...['startauthsession', 'policysecret', 'activatecredential', 'flushcontext'],
 ];
 /** What talks to the kernel's TPM; tpm2-tools load it when they run. */
@@ -39,6 +39,7 @@ export async function airlockRoot(root: string, services: AirlockServices): Prom
 		'bin/busybox': programOf(await readFile(path.join(root, 'usr/bin/busybox'))),
 		init: programOf(await ownFile('init')),
 		'etc/airlock/agent': programOf(await ownFile('agent')),
+		'etc/airlock/erase': programOf(await ownFile('erase')),
 		'etc/airlock/lease': programOf(await ownFile('lease')),
 		'etc/airlock/services': textOf(`registrar=${registrar}\nverifier=${verifier}\n`),
 		'etc/airlock/authorities.pem': textOf(authorities),

@@ -8,6 +8,7 @@ import { keyFingerprint } from '../../attest/certificates/fingerprint.ts';
 import { createRegistrarClient, createVerifierClient, type VerifierClient } from '../../attest/client.ts';
 import { openAttest } from '../../attest/open-attest.ts';
 import { readAttestSite } from '../../attest/site.ts';
+import { runSoftwareTpm, type SoftwareTpm } from '../../attest/tpm/software-tpm.fixture.ts';
 import { systemClock } from '../../common/clock.ts';
 import { hashPassword } from '../../common/identity/passwords.ts';
 import { createAuthority, issueServerCertificate } from '../../common/identity/site-ca.ts';
@@ -19,7 +20,7 @@ import { openTpm } from '../../qemu/server/tpm.ts';
 /** Debian's packages that a node in the airlock takes; `ovmf` as well where it boots by UEFI. */
 export const airlockParts = [
 	...['qemu-system-x86', 'qemu-utils', 'mtools', 'syslinux', 'xz-utils'],
-	...['swtpm', 'swtpm-tools', 'gnutls-bin'],
+	...['swtpm', 'swtpm-tools', 'tpm2-tools', 'gnutls-bin'],
 ];
 /** Milliseconds; a loaded machine takes ten times as long as an idle one. */
 const bootLimit = 300_000;
@@ -43,6 +44,8 @@ export interface AirlockSite {
 	readonly services: { readonly registrar: string; readonly verifier: string; readonly authorities: string };
 	/** The endorsement key of the node, as an administrator puts it on record. */
 	readonly fingerprint: string;
+	/** Has its last tenant use the node's TPM, while the node is off. */
+	tenant(uses: (tool: SoftwareTpm['tool']) => Promise<void>): Promise<void>;
 	/** Puts the node `node1` on record. */
 	enrol(): Promise<unknown>;
 	/** Pulls the plug if it runs, and boots it: by BIOS, or by UEFI with these variables. */
@@ -76,6 +79,16 @@ export async function startAirlockSite(t: ExecutionContext): Promise<AirlockSite
 		verifier,
 		services,
 		fingerprint,
+		async tenant(uses) {
+			await tpm.close();
+			const its = await runSoftwareTpm(folder, at('tpm'));
+			try {
+				await uses(its.tool);
+				await its.tool('tpm2_shutdown', '-c');
+			} finally {
+				await its.close();
+			}
+		},
 		enrol: () => registrar.enrol(name, fingerprint),
 		async boot({ disk, variables }) {
 			await running?.stop();

@@ -11,7 +11,13 @@ test('a node registers in the airlock, is admitted by what it has booted, and sw
 	const site = await startAirlockSite(t);
 	const { registrar, verifier } = site;
 	const { file } = await buildAirlockImage({ ...site.services, to: site.at('.') });
+	await site.tenant(async tool => {
+		await tool('tpm2_createprimary', '-C', 'o', '-c', 'primary.ctx');
+		await tool('tpm2_evictcontrol', '-C', 'o', '-c', 'primary.ctx', '0x81000001');
+		for (const hierarchy of ['o', 'e']) await tool('tpm2_changeauth', '-c', hierarchy, 'the tenant’s');
+	});
 	const { qemu, says } = await site.boot({ disk: file });
+	await says(/airlock: the TPM is cleared/);
 
 	await says(/not registered: 40\d [^\r\n]*/);
 	t.deepEqual(await registrar.enrolments(), [], 'nobody is let in who is not on record');
@@ -25,7 +31,7 @@ test('a node registers in the airlock, is admitted by what it has booted, and sw
 			.toString('hex')
 			.match(/.{64}/g) ?? [];
 	const pcrs = Object.fromEntries(values.slice(0, 8).map((value, pcr) => [pcr, value]));
-	const policy = { version: 1, bank: 'sha256', pcrs };
+	const policy = { version: 1, bank: 'sha256', pcrs, erased: true };
 	await verifier.setPolicy('red', 'default', policy);
 	const good = await verifier.admit({ node: 'node1', project: 'red' });
 	await says(/airlock: attested\r?\n/);
@@ -40,4 +46,9 @@ test('a node registers in the airlock, is admitted by what it has booted, and sw
 	t.like(await verifier.admission(bad.id), { state: 'rejected', code: 'PcrNotAllowed' });
 	// Nobody goes on in the airlock with what was refused.
 	await qemu.exited;
+	await site.tenant(async tool => {
+		await t.throwsAsync(tool('tpm2_readpublic', '-c', '0x81000001'));
+		// Nobody's password is asked for.
+		await tool('tpm2_createprimary', '-C', 'o', '-c', 'primary.ctx');
+	});
 });
