@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { speakJsonRpc } from '../../../common/ovsdb/json-rpc.ts';
+import { type Clock, systemClock } from '../../../common/clock.ts';
+import { type JsonRpc, speakJsonRpc } from '../../../common/ovsdb/json-rpc.ts';
 import { type Ovsdb, speakOvsdb } from '../../../common/ovsdb/ovsdb-client.ts';
 import { openRemote } from '../../../common/ovsdb/remote.ts';
 import { type Switch, startSwitch } from '../../../qemu/switch/switch.ts';
@@ -185,10 +186,34 @@ test('once a port is said to be off a network, not one more frame passes', async
 
 test('nor does one come to a port where its station was, though the switch remembers that while it forgets', async t => {
 	const { network, driver, plugs } = await setUp(t);
-	const [a, b, c] = plugs;
-	const path = join(dirname(network.database), 'vswitchd.ctl');
+	const control = await controlOf(t, network);
+	await hearsNothingMore(t, driver, plugs, control, async change => {
+		// What comes now it has counted when the port is set, and learns from no earlier than it forgets.
+		await control.ask('revalidator/pause', []);
+		try {
+			await change();
+		} finally {
+			await control.ask('revalidator/resume', []);
+		}
+	});
+});
+
+/** The switch's own control socket. */
+async function controlOf(t: ExecutionContext, { database }: Switch): Promise<JsonRpc> {
+	const path = join(dirname(database), 'vswitchd.ctl');
 	const control = speakJsonRpc(await openRemote({ kind: 'unix', path }));
 	t.teardown(() => control.close());
+	return control;
+}
+
+/** `during`: what is done to the switch while the change is made, so that it learns at the last moment where `a` was. */
+async function hearsNothingMore(
+	t: ExecutionContext,
+	driver: SwitchDriver,
+	[a, b, c]: readonly [Plug, Plug, Plug],
+	control: JsonRpc,
+	during: (change: () => Promise<void>) => Promise<void>,
+): Promise<void> {
 	for (const port of ['b', 'c']) await driver.setPort(port, untagged(10), signal);
 	for (const [round, next] of [nothing, untagged(20), { native: null, tagged: [20] }, nothing].entries()) {
 		await driver.setPort('a', { native: null, tagged: [10] }, signal);
@@ -200,14 +225,10 @@ test('nor does one come to a port where its station was, though the switch remem
 		await say('here');
 		await say('still here');
 		await control.ask('revalidator/wait', []);
-		// What comes now it has counted when the port is set, and learns from no earlier than it forgets.
-		await control.ask('revalidator/pause', []);
-		try {
+		await during(async () => {
 			await say('here as well');
 			await driver.setPort('a', next, signal);
-		} finally {
-			await control.ask('revalidator/resume', []);
-		}
+		});
 		b.send(frame(`to where it was ${round}`, { from: 2, to: 1 }));
 		b.send(frame(`for all ${round}`, { from: 2 }));
 		await c.waitFor(`for all ${round}`);
@@ -216,10 +237,10 @@ test('nor does one come to a port where its station was, though the switch remem
 	b.send(frame('here again', { from: 2 }));
 	await a.waitFor('here again');
 	t.deepEqual(a.texts(), ['here again']);
-});
+}
 
-test('nor where the switch can only be given time to forget', async t => {
-	const { network, plugs } = await setUp(t);
+/** hil's driver where the switch's control socket is out of reach. */
+async function driverFromAfar(t: ExecutionContext, network: Switch, clock?: Clock): Promise<SwitchDriver> {
 	const others = await otherThan(t, network);
 	await others.transact([
 		{ op: 'insert', table: 'Manager', 'uuid-name': 'manager', row: { target: 'ptcp:0:127.0.0.1' } },
@@ -230,13 +251,40 @@ test('nor where the switch can only be given time to forget', async t => {
 			row: { manager_options: ['named-uuid', 'manager'] },
 		},
 	]);
-	const driver = openVswitchType({ ca: undefined }).open({
+	const driver = openVswitchType({ ca: undefined }, clock).open({
 		hostname: 'ovs-connected',
 		isolated: 'ovs-isolated',
 		database: `tcp:127.0.0.1:${await listeningPort(others)}`,
 	});
 	t.teardown(() => driver.close());
-	await passesNoMore(t, driver, plugs, 4);
+	return driver;
+}
+
+test('nor where the switch can only be given time to forget', async t => {
+	const { network, plugs } = await setUp(t);
+	await passesNoMore(t, await driverFromAfar(t, network), plugs, 4);
+});
+
+test('nor does one come to a port there', async t => {
+	t.timeout(240_000);
+	const { network, plugs } = await setUp(t);
+	const control = await controlOf(t, network);
+	let atTheLast = async (): Promise<void> => undefined;
+	const clock: Clock = {
+		...systemClock,
+		// When the time is up that hil gives it, the switch has just forgotten; and learned.
+		after: (ms, fn) => systemClock.after(ms, ms === 1000 ? () => void atTheLast().then(fn) : fn),
+	};
+	const driver = await driverFromAfar(t, network, clock);
+	await hearsNothingMore(t, driver, plugs, control, async change => {
+		await control.ask('revalidator/pause', []);
+		atTheLast = async () => {
+			atTheLast = async () => undefined;
+			await control.ask('revalidator/purge', []);
+			await control.ask('revalidator/resume', []);
+		};
+		await change();
+	});
 });
 
 async function passesNoMore(

@@ -48,7 +48,7 @@ export async function openSession(
 			{ op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['next_cfg', '+=', 1]] },
 			{ op: 'select', table: 'Open_vSwitch', where: [], columns: ['next_cfg'] },
 		]);
-		flows = await openFlowMemory(place, clock, signal);
+		flows = await openFlowMemory(place, ovsdb, clock, signal);
 		// Whoever waits for what the switch was told would wait in vain.
 		void flows.closed.then(close);
 		await inForce(counted.parse(read).rows[0].next_cfg);
