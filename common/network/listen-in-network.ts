@@ -1,6 +1,4 @@
 import { spawn } from 'node:child_process';
-import type { Server } from 'node:http';
-import type { Server as TlsServer } from 'node:https';
 import { type AddressInfo, type Socket, Server as TcpServer } from 'node:net';
 import { BimetalError } from '../errors/bimetal-error.ts';
 import { findProgram } from '../processes/programs.ts';
@@ -32,7 +30,7 @@ process.on('disconnect', () => process.exit());
  * `lifetime` milliseconds: the limits of a server's own hold only where it listens by itself. Throws ListenFailed.
  */
 export async function listenInNetwork(
-	server: Server | TlsServer,
+	server: TcpServer,
 	options: {
 		readonly network: string;
 		readonly host: string;

@@ -1,21 +1,15 @@
-import { randomBytes, X509Certificate } from 'node:crypto';
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
+import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { stringify } from 'yaml';
 import { keyFingerprint } from '../../attest/certificates/fingerprint.ts';
-import { createRegistrarClient, createVerifierClient, type VerifierClient } from '../../attest/client.ts';
-import { openAttest } from '../../attest/open-attest.ts';
-import { readAttestSite } from '../../attest/site.ts';
 import { runSoftwareTpm, type SoftwareTpm } from '../../attest/tpm/software-tpm.fixture.ts';
 import { systemClock } from '../../common/clock.ts';
-import { hashPassword } from '../../common/identity/passwords.ts';
-import { createAuthority, issueServerCertificate } from '../../common/identity/site-ca.ts';
-import { silentLogger } from '../../common/log/logger.ts';
 import { createConsoleLog } from '../../qemu/machine/console-log.ts';
 import { type Qemu, startQemu } from '../../qemu/machine/start-qemu.ts';
 import { openTpm } from '../../qemu/server/tpm.ts';
+import { type Attestation, startAttestation } from './attestation.ts';
 
 /** Debian's packages that a node in the airlock takes; `ovmf` as well where it boots by UEFI. */
 export const airlockParts = [
@@ -38,8 +32,8 @@ export const uefiVariables = {
 export interface AirlockSite {
 	/** A folder for what the test makes. */
 	readonly at: (file: string) => string;
-	readonly registrar: ReturnType<typeof createRegistrarClient>;
-	readonly verifier: VerifierClient;
+	readonly registrar: Attestation['registrar'];
+	readonly verifier: Attestation['verifier'];
 	/** Whom the airlock has to ask, as `buildAirlockImage` takes it. */
 	readonly services: { readonly registrar: string; readonly verifier: string; readonly authorities: string };
 	/** The endorsement key of the node, as an administrator puts it on record. */
@@ -70,14 +64,16 @@ export async function startAirlockSite(t: ExecutionContext): Promise<AirlockSite
 	});
 	t.teardown(() => tpm.close());
 	const roots = ['swtpm-localca-rootca-cert.pem', 'issuercert.pem'].map(file => at(`authority/${file}`));
-	const { registrar, verifier, services } = await startAttestation(t, folder, roots);
+	const attestation = await startAttestation(t, { folder, roots, address: host });
+	const { registrar, verifier, authorities } = attestation;
+	const url = `https://${host}:${attestation.port}`;
 	const fingerprint = keyFingerprint(new X509Certificate(await readFile(at('tpm/ek-rsa2048.crt'))).publicKey);
 	let running: Qemu | undefined;
 	return {
 		at,
 		registrar,
 		verifier,
-		services,
+		services: { registrar: url, verifier: url, authorities },
 		fingerprint,
 		async tenant(uses) {
 			await tpm.close();
@@ -122,32 +118,3 @@ const firmware = [
 	...['-drive', 'if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd'],
 	...['-drive', 'if=pflash,format=raw,file=variables'],
 ];
-
-async function startAttestation(t: ExecutionContext, folder: string, roots: readonly string[]) {
-	const site = await createAuthority({ name: 'site', clock: systemClock });
-	const names = { names: ['attest'], addresses: [host, '127.0.0.1'] };
-	const server = await issueServerCertificate({ authority: site, ...names, clock: systemClock });
-	const at = (file: string) => path.join(folder, file);
-	const password = randomBytes(12).toString('hex');
-	const account = { name: 'alice', admin: true, projects: ['red'], password: await hashPassword(password) };
-	await writeFile(at('accounts.yaml'), stringify({ accounts: [account] }));
-	await writeFile(at('tls.pem'), server.certificatePem);
-	await writeFile(at('tls.key'), server.keyPem, { mode: 0o600 });
-	const file = {
-		...{ store: { file: 'attest.db' }, listen: { port: 0 }, users: { accounts: 'accounts.yaml' } },
-		...{ tls: { certificate: 'tls.pem', key: 'tls.key' }, verifier: {} },
-		registrar: { roots: [roots[0]], intermediates: roots.slice(1) },
-	};
-	await writeFile(at('attest.yaml'), stringify(file));
-	const running = await openAttest(readAttestSite(at('attest.yaml')), { logger: silentLogger });
-	t.teardown(() => running.close());
-	const options = { url: running.url, ca: site.certificatePem, credential: { username: 'alice', password } };
-	const [registrar, verifier] = [createRegistrarClient(options), createVerifierClient(options)];
-	t.teardown(() => Promise.all([registrar.close(), verifier.close()]));
-	const url = `https://${host}:${new URL(running.url).port}`;
-	return {
-		registrar,
-		verifier,
-		services: { registrar: url, verifier: url, authorities: site.certificatePem },
-	};
-}

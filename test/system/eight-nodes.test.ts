@@ -3,14 +3,13 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
-import { runIp } from '../../common/network/ip-commands.ts';
-import { createNetworkNamespace } from '../../common/network/network-namespace.ts';
 import { iscsi } from '../../provisioner/target/libiscsi.fixture.ts';
 import { buildDebianImage } from '../../qemu/image/debian-image.ts';
 import type { VirtualNode } from '../../qemu/rack/virtual-node.ts';
 import { testNeeding } from '../debian/test-needing.ts';
 import { type GuestConsole, guestConsole } from './guest-console.ts';
 import { type ProvisionedRack, rackParts, startProvisionedRack } from './provisioned-rack.ts';
+import { stranger } from './stranger.ts';
 
 const test = testNeeding(...rackParts, 'e2fsprogs', 'libiscsi-bin');
 /** Seconds; a loaded machine takes ten times as long as an idle one. */
@@ -93,26 +92,6 @@ async function packets({ network }: ProvisionedRack, { name }: VirtualNode) {
 	const { stdout } = await promisify(execFile)('nsenter', [`--net=${network.network}`, '--', ...show]);
 	const [{ stats64 }] = JSON.parse(stdout);
 	return { toNode: stats64.tx.packets as number, fromNode: stats64.rx.packets as number };
-}
-
-/** A machine on a VLAN that is nobody's node, with an address of its own choice. */
-async function stranger(t: ExecutionContext, { plugIn }: ProvisionedRack, vlan: number) {
-	const device = await plugIn(vlan);
-	const namespace = await createNetworkNamespace({ run: `test-stranger-${process.pid}`, folder: '/' });
-	t.teardown(() => namespace.close());
-	await runIp(undefined, [`link set dev ${device} netns ${namespace.path}`]);
-	const network = namespace.path;
-	return {
-		network,
-		become: (address: string, mac?: string) =>
-			runIp(network, [
-				`link set dev ${device} down`,
-				...(mac === undefined ? [] : [`link set dev ${device} address ${mac}`]),
-				`address flush dev ${device}`,
-				`address add ${address}/24 dev ${device}`,
-				`link set dev ${device} up`,
-			]),
-	};
 }
 
 const size = ({ iqn }: Secrets, as: Parameters<typeof iscsi>[2]) =>
