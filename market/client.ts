@@ -40,6 +40,8 @@ export interface MarketClient {
 	recall(lease: string, project: string): Promise<LeaseView>;
 	credits(project: string): Promise<z.output<typeof views.account>>;
 	statement(project: string): Promise<z.output<typeof views.statement>['lines']>;
+	/** What a project owes, and is owed: what is not paid yet, or all of it. */
+	claims(project: string, all?: boolean): Promise<z.output<typeof views.claims>['claims']>;
 	moveCredits(
 		project: string,
 		move: 'transfer' | 'grant',
@@ -112,6 +114,8 @@ export function clientOver({ call, close }: MarketTransport): MarketClient {
 		credits: project => call(views.account, 'GET', at`/v1/credits/${project}`),
 		statement: project =>
 			all(views.statement, at`/v1/credits/${project}/statement`, {}, ({ lines }) => lines),
+		claims: (project, every) =>
+			all(views.claims, at`/v1/credits/${project}/claims`, { all: every }, ({ claims }) => claims),
 		moveCredits: (project, move, of) => call(views.account, 'POST', at`/v1/credits/${project}/${move}`, of),
 		prices: async () => (await call(views.prices, 'GET', '/v1/prices')).days,
 		guides: (within = {}) => call(views.guides, 'GET', query('/v1/prices/guide', within)),

@@ -219,6 +219,14 @@ function addCredits(program: Command, { context, run }: Registration): void {
 		.description('Show what came and went, oldest first')
 		.action(run(async (options: MarketOptions) => (await load()).showStatement(context, options)));
 	withExamples(withMarket(statement, ofProject), [`${bimetal} credits statement`]);
+	const claims = credits
+		.command('claims')
+		.description(
+			'Show what a project owes others, and they it, beyond what there was: it is paid out of what comes in',
+		)
+		.option('--all', 'and what is paid')
+		.action(run(async (options: Of<{ all?: boolean }>) => (await load()).listClaims(context, options)));
+	withExamples(withMarket(claims, ofProject), [`${bimetal} credits claims`]);
 	const moves = [
 		['transfer', 'Give credits to another project'],
 		['grant', 'Issue credits to a project; for administrators'],

@@ -16,6 +16,8 @@ export const showCredits = (context: CliContext, options: MarketOptions): Promis
 				['held', `${account.held} for bids and leases`],
 				['credit line', account.creditLine],
 				['can spend', account.available],
+				...(account.owes === '0' ? [] : [['owes', account.owes] as const]),
+				...(account.isOwed === '0' ? [] : [['is owed', account.isOwed] as const]),
 			]);
 		return 0;
 	});
@@ -36,6 +38,31 @@ export const showStatement = (context: CliContext, options: MarketOptions): Prom
 					balance,
 					visible(other),
 					visible([kind, of, note].filter(text => text !== '').join(' ')),
+				]),
+			);
+		return 0;
+	});
+
+/** `bimetal credits claims` */
+export const listClaims = (
+	context: CliContext,
+	options: MarketOptions & { readonly all?: boolean },
+): Promise<number> =>
+	withMarket(context, options, async client => {
+		const claims = await client.claims(await projectOf(client, options), options.all);
+		if (options.json) printJson(context, { claims });
+		else if (claims.length === 0) printLine(context, 'Nobody owes anything.');
+		else
+			await printTable(
+				context,
+				['SINCE', 'FROM', 'TO', 'OWED', 'LEFT', 'FOR'],
+				claims.map(({ at, debtor, creditor, amount, left, of, note }) => [
+					visible(dateText(at)),
+					visible(debtor),
+					visible(creditor),
+					amount,
+					left,
+					visible(`${note}, lease ${of}`),
 				]),
 			);
 		return 0;

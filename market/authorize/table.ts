@@ -47,6 +47,7 @@ export const rules = {
 	'lease.recall': 'lease-owner',
 	'credits.show': 'project',
 	'credits.statement': 'project',
+	'credits.claims': 'project',
 	'credits.transfer': 'project',
 	'credits.grant': 'admin',
 	'credits.line': 'admin',

@@ -29,7 +29,7 @@ export const viewBid = (
 
 export const viewLease = (
 	id: string,
-	{ hold: _, cost, servers, ...lease }: Lease,
+	{ hold: _, obstacle: ___, cost, servers, ...lease }: Lease,
 ): z.output<typeof views.lease> => ({
 	id,
 	...lease,

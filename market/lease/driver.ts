@@ -3,7 +3,8 @@ import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { Store } from '../../common/store/store.ts';
 import { createAgenda } from '../agenda.ts';
-import type { Fulfilment, Handover } from './fulfilment.ts';
+import { withObstacle } from './delay.ts';
+import { DeliveryRefused, type Fulfilment, type Handover } from './fulfilment.ts';
 import { type Lease, type LeasedServer, leases } from './lease.ts';
 import { handOver, heldBy, inTheWay, takeBack } from './let-on.ts';
 import { change, mustFindLease } from './records.ts';
@@ -105,10 +106,12 @@ export function createLeaseDriver(deps: LeaseDriverDeps): LeaseDriver {
 					blocked.add(id);
 					// It may have come back while it was looked for.
 					if ((await store.read(tx => inTheWay(tx, id, lease))) === undefined) return 'again';
-					return stuck(id, obstacle);
+					return stuck(id, obstacle.why, obstacle.by);
 				}
 				blocked.delete(id);
-				return attempt(id, handOver(fulfilment, { id, lease }, signal), tx => deliverLease(tx, id, second()));
+				return attempt({ id, lease }, handOver(fulfilment, { id, lease }, signal), tx =>
+					deliverLease(tx, id, second()),
+				);
 			}
 			case 'active': {
 				if (now >= lease.end) {
@@ -146,13 +149,13 @@ export function createLeaseDriver(deps: LeaseDriverDeps): LeaseDriver {
 
 	async function bringBack(
 		id: string,
-		{ project }: Lease,
+		lease: Lease,
 		due: readonly LeasedServer[],
 	): Promise<'again' | undefined> {
 		const names = due.map(({ server }) => server);
 		const leftOf = (upper: Handover) => store.read(tx => heldBy(tx, upper, second()));
-		const taken = takeBack(fulfilment, { id, project, due }, leftOf, signal);
-		const next = await attempt(id, taken, tx => takeBackServers(tx, id, names, second()));
+		const taken = takeBack(fulfilment, { id, project: lease.project, due }, leftOf, signal);
+		const next = await attempt({ id, lease }, taken, tx => takeBackServers(tx, id, names, second()));
 		if (next === 'again') {
 			onFreed(names);
 			for (const each of blocked) wake(each);
@@ -162,7 +165,7 @@ export function createLeaseDriver(deps: LeaseDriverDeps): LeaseDriver {
 
 	/** What is done outside, and then recorded; when it fails, why it did is recorded, and it is tried later. */
 	async function attempt(
-		id: string,
+		{ id, lease }: { readonly id: string; readonly lease: Lease },
 		work: Promise<void>,
 		record: Parameters<Store['transact']>[0],
 	): Promise<'again' | undefined> {
@@ -170,18 +173,23 @@ export function createLeaseDriver(deps: LeaseDriverDeps): LeaseDriver {
 			await work;
 		} catch (fault) {
 			if (signal.aborted) return undefined;
-			return stuck(id, fault instanceof Error ? fault.message : String(fault));
+			const why = fault instanceof Error ? fault.message : String(fault);
+			return stuck(id, why, culpritOf(lease, fault));
 		}
 		failures.delete(id);
 		return write(record);
 	}
 
-	async function stuck(id: string, why: string): Promise<undefined> {
+	/** `by`: whose doing it is that a delivery does not get on. */
+	async function stuck(id: string, why: string, by: string | null): Promise<undefined> {
 		const problem = why.slice(0, 500);
 		logger.warn({ lease: id, problem }, 'a lease does not get on; it is tried again');
 		await store.transact(async tx => {
 			const found = await mustFindLease(tx, id);
-			if (found.problem !== problem) await change(tx, id, { ...found, problem }, second(), 'lease.problem');
+			const now = second();
+			const seen = found.state === 'starting' ? withObstacle(found, by, now) : found;
+			if (found.problem !== problem) await change(tx, id, { ...seen, problem }, now, 'lease.problem');
+			else if (seen !== found) await tx.put(leases, id, seen);
 		});
 		onChange();
 		retry(id);
@@ -203,4 +211,12 @@ export function createLeaseDriver(deps: LeaseDriverDeps): LeaseDriver {
 			await idle();
 		},
 	};
+}
+
+/** The project that answers for a fault; null: nobody does. */
+function culpritOf({ project, servers }: Lease, fault: unknown): string | null {
+	if (!(fault instanceof DeliveryRefused)) return null;
+	const { doing } = fault;
+	if (doing === 'project') return project;
+	return servers.find(({ server }) => server === doing.server)?.owner ?? null;
 }

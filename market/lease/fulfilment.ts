@@ -5,12 +5,27 @@ export interface Handover {
 	readonly servers: readonly string[];
 }
 
+/** Something is in the way of a delivery, and it is known whose doing that is. */
+export class DeliveryRefused extends Error {
+	/** Whom the lease has this server from; or the project that is to have it. */
+	readonly doing: { readonly server: string } | 'project';
+
+	constructor(doing: DeliveryRefused['doing'], cause: Error) {
+		super(cause.message, { cause });
+		this.name = 'DeliveryRefused';
+		this.doing = doing;
+	}
+}
+
 /**
  * Who hands servers over and takes them back. Either can be asked again at any time, and ends up the same: the market asks
  * until it has come to pass, also after a restart. The signal ends the waiting: the market stops.
  */
 export interface Fulfilment {
-	/** Resolves when the project has all of them; rejects with what is in the way, and then it may have some. */
+	/**
+	 * Resolves when the project has all of them; rejects with what is in the way, and then it may have some. A `DeliveryRefused`
+	 * says who has to answer for it; anything else is nobody's doing.
+	 */
 	deliver(handover: Handover, signal: AbortSignal): Promise<void>;
 	/** Resolves when the project has none of them. */
 	takeBack(handover: Handover, signal: AbortSignal): Promise<void>;

@@ -4,7 +4,7 @@ import { systemClock } from '../../common/clock.ts';
 import { createHilClient } from '../../hil/client.ts';
 import { startHil } from '../../hil/hil.fixture.ts';
 import { createMemoryObm } from '../../hil/obm/memory-obm.fixture.ts';
-import { codeOf } from '../store.fixture.ts';
+import { DeliveryRefused } from './fulfilment.ts';
 import { createHilFulfilment } from './hil-fulfilment.ts';
 
 const { signal } = new AbortController();
@@ -22,12 +22,19 @@ test('all nodes join the project or none; they leave it; either can be asked aga
 	const fulfilment = createHilFulfilment({ hil, clock: systemClock, check: () => undefined });
 	const owners = () => Promise.all(['n1', 'n2', 'n3'].map(async node => (await hil.node(node)).project));
 
-	const taken = fulfilment.deliver({ lease: 'l', project: 'blue', servers: ['n1', 'n3'] }, signal);
-	t.is(await codeOf(taken), 'NodeTaken');
-	t.is(
-		await codeOf(fulfilment.deliver({ lease: 'l', project: 'blue', servers: ['n1', 'none'] }, signal)),
-		'NotFoundError',
-	);
+	const refused = async (project: string, ...servers: string[]) => {
+		const fault = await t.throwsAsync(fulfilment.deliver({ lease: 'l', project, servers }, signal));
+		return [
+			(fault?.cause as { code?: string } | undefined)?.code,
+			fault instanceof DeliveryRefused ? fault.doing : null,
+		];
+	};
+	t.deepEqual(await refused('blue', 'n1', 'n3'), ['NodeTaken', { server: 'n3' }]);
+	t.deepEqual(await refused('blue', 'n1', 'none'), ['NotFoundError', { server: 'none' }]);
+	t.deepEqual(await refused('nobody', 'n1'), ['NotFoundError', 'project']);
+	await hil.administration.setQuota('blue', { nodes: 1, networks: null });
+	t.deepEqual(await refused('blue', 'n1', 'n2'), ['BlockedError', 'project']);
+	await hil.administration.setQuota('blue', { nodes: null, networks: null });
 	t.deepEqual(await owners(), [null, null, 'green']);
 
 	const lease = { lease: 'l', project: 'blue', servers: ['n1', 'n2'] };

@@ -2,7 +2,7 @@ import { type Clock, pause } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { HilClient } from '../../hil/client.ts';
 import { marketErrors } from '../errors.ts';
-import type { Fulfilment, Handover } from './fulfilment.ts';
+import { DeliveryRefused, type Fulfilment, type Handover } from './fulfilment.ts';
 
 /** Milliseconds between two looks at nodes that leave, and for how long one attempt looks. */
 const look = 500;
@@ -17,7 +17,7 @@ export function createHilFulfilment({
 	clock,
 	check,
 }: {
-	readonly hil: Pick<HilClient, 'node' | 'change' | 'changeDone' | 'release'>;
+	readonly hil: Pick<HilClient, 'node' | 'project' | 'change' | 'changeDone' | 'release'>;
 	readonly clock: Clock;
 	/** Throws unless it is this process that hands over: see leadership.ts. Called right before each change. */
 	readonly check: () => void;
@@ -28,19 +28,40 @@ export function createHilFulfilment({
 		for (const server of servers) found.set(server, (await hil.node(server)).project);
 		return found;
 	};
+	/** The same, to hand them over. @throws DeliveryRefused for those that are not there, or another project's */
+	const checkedOwners = async (handover: Handover): Promise<Map<string, string | null>> => {
+		const { project, servers } = handover;
+		const owners = new Map<string, string | null>();
+		for (const server of servers) {
+			const { project: owner } = await hil.node(server).catch(fault => {
+				throw isRefusal(fault, 'NotFoundError') ? new DeliveryRefused({ server }, fault) : fault;
+			});
+			owners.set(server, owner);
+			if (owner === null || owner === project) continue;
+			const taken = `Node ${server} is project ${owner}'s in hil: it has to release it.`;
+			throw new DeliveryRefused({ server }, marketErrors.NodeTaken(taken));
+		}
+		return owners;
+	};
+	/** Whose doing it is that hil has refused to hand free nodes over. */
+	const whose = async (fault: unknown, handover: Handover): Promise<unknown> => {
+		if (!isRefusal(fault, 'NotFoundError') && !isRefusal(fault, 'BlockedError')) return fault;
+		await checkedOwners(handover);
+		// The nodes are there and free: there is no such project, or it may not have so many.
+		return new DeliveryRefused('project', fault);
+	};
 
 	return {
 		async deliver(handover) {
 			const { project } = handover;
-			const owners = await ownersOf(handover);
-			for (const [server, owner] of owners) {
-				if (owner === null || owner === project) continue;
-				throw marketErrors.NodeTaken(`Node ${server} is project ${owner}'s in hil: it has to release it.`);
-			}
+			const owners = await checkedOwners(handover);
 			const free = [...owners].filter(([, owner]) => owner === null);
 			if (free.length === 0) return;
 			check();
-			const { id } = await hil.change(free.map(([node]) => ({ do: 'connect_node', project, node })));
+			const steps = free.map(([node]) => ({ do: 'connect_node', project, node }));
+			const { id } = await hil.change(steps).catch(async fault => {
+				throw await whose(fault, handover);
+			});
 			if (id !== null) await hil.changeDone(id);
 		},
 		async takeBack(handover, signal) {
@@ -66,8 +87,11 @@ export function createHilFulfilment({
 		try {
 			await hil.release(project, node);
 		} catch (fault) {
-			if (fault instanceof BimetalError && ['BlockedError', 'NotFoundError'].includes(fault.code)) return;
+			if (isRefusal(fault, 'BlockedError') || isRefusal(fault, 'NotFoundError')) return;
 			throw fault;
 		}
 	}
 }
+
+const isRefusal = (fault: unknown, code: string): fault is BimetalError =>
+	fault instanceof BimetalError && fault.code === code;

@@ -20,7 +20,7 @@ const leasedServer = z.strictObject({
 	until: second,
 	/** It has gone back. */
 	isBack: z.boolean(),
-	/** Microcredits that its owner gets beside the seconds, or less than them: see rules.ts. */
+	/** Microcredits that its owner gets beside the seconds, or gives when they are less than none: see rules.ts. */
 	extra: balanceText,
 });
 export type LeasedServer = z.output<typeof leasedServer>;
@@ -56,6 +56,10 @@ const lease = z.strictObject({
 	madeAt: second,
 	/** When its project had all of its servers. */
 	deliveredAt: second.nullable(),
+	/** Why it came late: whose doing it was (an owner's, or its own project's), and for how many seconds. */
+	delays: z.array(z.strictObject({ by: projectName, seconds: z.int().min(1) })).optional(),
+	/** What is in the way of its delivery: whose doing it is, since when, and when that was seen last; see delay.ts. */
+	obstacle: z.strictObject({ by: projectName.nullable(), since: second, seen: second }).nullable().optional(),
 	/** What is wrong with handing over or taking back, if anything is. */
 	problem: z.string().max(500).nullable(),
 });

@@ -3,16 +3,25 @@ import type { Fulfilment, Handover } from './fulfilment.ts';
 import { type Lease, type LeasedServer, leases } from './lease.ts';
 
 /** What keeps a lease from having its servers as yet: one that an earlier lease has, or a lease further up that has none yet. */
-export async function inTheWay(tx: ReadTransaction, id: string, lease: Lease): Promise<string | undefined> {
+export async function inTheWay(
+	tx: ReadTransaction,
+	id: string,
+	lease: Lease,
+): Promise<{ readonly why: string; readonly by: string | null } | undefined> {
 	const above = await leasesAbove(tx, lease);
-	for (const [upper, { state }] of above)
-		if (state === 'reserved' || state === 'starting')
-			return `Lease ${upper}, which it is let out of, has not its servers yet.`;
+	for (const { under = '', owner } of lease.servers) {
+		const upper = above.get(under);
+		if (upper?.state !== 'reserved' && upper?.state !== 'starting') continue;
+		// Whoever let it on answers for what somebody answers for.
+		const by = upper.obstacle?.by === null || !upper.obstacle ? null : owner;
+		return { why: `Lease ${under}, which it is let out of, has not its servers yet.`, by };
+	}
 	for (const { server } of lease.servers) {
 		const others = await tx.list(leases, { where: { index: 'out', equals: server } });
 		const isEarlier = (other: (typeof others)[number]): boolean =>
 			other.id !== id && !above.has(other.id) && other.document.start < lease.start;
-		if (others.some(isEarlier)) return `Server ${server} is still being taken back from another lease.`;
+		if (others.some(isEarlier))
+			return { why: `Server ${server} is still being taken back from another lease.`, by: null };
 	}
 	return undefined;
 }

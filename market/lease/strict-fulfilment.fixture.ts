@@ -1,4 +1,4 @@
-import type { Fulfilment, Handover } from './fulfilment.ts';
+import { DeliveryRefused, type Fulfilment, type Handover } from './fulfilment.ts';
 
 export interface StrictFulfilment extends Fulfilment {
 	/** Which lease has a server now. */
@@ -7,8 +7,10 @@ export interface StrictFulfilment extends Fulfilment {
 	readonly done: readonly string[];
 	/** Everything is refused meanwhile. */
 	isAway: boolean;
-	/** A server that nobody can be given. */
+	/** A server that nobody can be given: its owner's doing. */
 	broken: string | undefined;
+	/** A project that does not take what it is given. */
+	unwilling: string | undefined;
 }
 
 /** Hands servers over in memory; throws when one is to be given to a lease while another one has it. */
@@ -23,13 +25,17 @@ export function createStrictFulfilment(): StrictFulfilment {
 		done,
 		isAway: false,
 		broken: undefined,
-		async deliver({ lease, servers }: Handover) {
+		unwilling: undefined,
+		async deliver({ lease, project, servers }: Handover) {
 			answer();
 			for (const server of servers) {
 				const holder = holders.get(server);
 				if (holder === lease) continue;
 				if (holder !== undefined) throw new Error(`${server} was to go to ${lease}, and ${holder} has it`);
-				if (server === fulfilment.broken) throw new Error(`${server} is broken`);
+				if (server === fulfilment.broken)
+					throw new DeliveryRefused({ server }, new Error(`${server} is broken`));
+				if (project === fulfilment.unwilling)
+					throw new DeliveryRefused('project', new Error(`${project} takes nothing`));
 				holders.set(server, lease);
 				done.push(`${lease} gets ${server}`);
 			}

@@ -8,7 +8,7 @@ import { leasedSpans } from '../calendar/span.ts';
 import { explain } from '../clearing/survey.ts';
 import { indexStore } from '../index/indexed-store.ts';
 import { checkBook } from '../ledger/check-book.ts';
-import { grantCredits } from '../ledger/credits.ts';
+import { grantCredits, showCredits } from '../ledger/credits.ts';
 import { bidTerms, now, offerTerms, type SomeMarket } from '../market.fixture.ts';
 import { codeOf } from '../store.fixture.ts';
 import { type LeaseBench, leaseBench } from './driver.fixture.ts';
@@ -181,7 +181,8 @@ test('recalled from above, a sublease ends at the same second, and each compensa
 	t.deepEqual([(await lease(head)).state, (await lease(sub)).state], ['over', 'over']);
 	// Red: 40 s at 2 of two servers, less a tenth of 60 s. Green pays 20 s at 3, less a tenth of 40 s.
 	t.is(await credits('red'), `${(2 * (80 - 12)) / 1e6} + 0`);
-	t.is(await credits('green'), `${(10_000 - (60 - 12)) / 1e6} + 0`);
+	// And a tenth of the lease that did not begin.
+	t.is(await credits('green'), `${(10_000 - (60 - 12) + 6) / 1e6} + 0`);
 	t.deepEqual(await market.store.read(checkBook), []);
 });
 
@@ -224,7 +225,9 @@ test('a lease that fails takes those with it that were let out of it', async t =
 	await pass(100);
 	for (const id of [head, first, later]) t.like(await lease(id), { state: 'failed' });
 	t.is(fulfilment.holders.size, 0);
-	t.deepEqual([await credits('blue'), await credits('green')], ['0.01 + 0', '0.01 + 0']);
+	// A tenth of 30 and 10 s at 3; red owes blue one of 100 s of two servers at 2, and has nothing.
+	t.deepEqual([await credits('blue'), await credits('green')], ['0.009988 + 0', '0.010012 + 0']);
+	t.is((await market.store.read(tx => showCredits(tx, 'red'))).owes, '0.00004');
 });
 
 const step = fc.oneof(
@@ -261,7 +264,7 @@ const step = fc.oneof(
 	{
 		weight: 1,
 		arbitrary: fc.record({
-			do: fc.constantFrom('restart' as const, 'away' as const, 'back' as const),
+			do: fc.constantFrom('restart' as const, 'away' as const, 'back' as const, 'break' as const),
 			n: fc.constant(0),
 		}),
 	},
@@ -310,8 +313,11 @@ test('however leases are let on, recalled, given back and cut off: nobody has wh
 				if (each.do === 'pass') await made.pass(each.seconds);
 				else if (each.do === 'restart') await made.restart();
 				else if (each.do === 'away') fulfilment.isAway = true;
-				else if (each.do === 'back') fulfilment.isAway = false;
-				else if (each.do === 'book') {
+				else if (each.do === 'break') fulfilment.broken = 'r2';
+				else if (each.do === 'back') {
+					fulfilment.isAway = false;
+					fulfilment.broken = undefined;
+				} else if (each.do === 'book') {
 					const { project, quantity, length, from } = each;
 					const wanted = {
 						project,
@@ -356,6 +362,7 @@ test('however leases are let on, recalled, given back and cut off: nobody has wh
 			};
 			t.deepEqual(explain(market.index, wish), explain(anew, wish));
 			fulfilment.isAway = false;
+			fulfilment.broken = undefined;
 			await made.pass(400);
 			for (const id of ids) {
 				const { state, problem, servers } = await made.lease(id);

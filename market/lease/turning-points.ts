@@ -1,10 +1,10 @@
 import type { Transaction } from '../../common/store/store.ts';
 import { closeOffersUnder } from '../calendar/offers.ts';
 import { dropSpans, leasedSpans } from '../calendar/span.ts';
-import { captureHold, holds, releaseHold } from '../ledger/escrow.ts';
+import { culpritAt, delaysUntil, withDelay } from './delay.ts';
 import { isAhead, type Lease } from './lease.ts';
 import { change, mustFindLease } from './records.ts';
-import { forLateness, owedFor } from './rules.ts';
+import { settle } from './settlement.ts';
 import { subleasesOf } from './sublease.ts';
 
 /** What time brings about. Each looks whether the lease is still where it was, and does nothing when it is not. */
@@ -19,30 +19,41 @@ export async function beginLease(tx: Transaction, id: string, now: number): Prom
 export async function deliverLease(tx: Transaction, id: string, now: number): Promise<void> {
 	const found = await mustFindLease(tx, id);
 	if (found.state !== 'starting') return;
-	const late = now - found.start;
-	const servers = found.servers.map(each => ({
-		...each,
-		extra: (BigInt(each.extra) + forLateness(each, Math.min(late, each.until - found.start))).toString(),
-	}));
-	await change(tx, id, { ...found, state: 'active', servers, deliveredAt: now, problem: null }, now);
+	const delays = delaysUntil(found, now);
+	const delivered = { ...found, delays, obstacle: null, deliveredAt: now, problem: null };
+	await change(tx, id, { ...delivered, state: 'active' }, now);
 }
 
 /**
- * It cannot be delivered in time, or all of it was recalled before it began: all credits go back. So do those of whoever was to
- * have some of it from its project.
+ * It cannot be delivered in time, or all of it was recalled before it began: all credits go back, less or more what whoever was in
+ * the way gives. So do those of whoever was to have some of it from its project.
  */
 export async function failLease(tx: Transaction, id: string, now: number): Promise<void> {
 	const found = await mustFindLease(tx, id);
 	const isRecalled = found.state === 'reserved' && found.servers.every(({ isBack }) => isBack);
-	if (found.state === 'starting' || isRecalled) await fail(tx, id, found, now);
+	if (found.state === 'starting') await fail(tx, id, found, { now, culprit: culpritAt(found, now) });
+	else if (isRecalled) await fail(tx, id, found, { now, culprit: null });
 }
 
-async function fail(tx: Transaction, id: string, found: Lease, now: number): Promise<void> {
-	const cause = { kind: 'refund', of: id, note: 'its servers were not delivered' } as const;
-	await releaseHold(tx, { key: `lease/${id}/refund`, hold: found.hold, cause }, now * 1000);
+/** `culprit`: who answers for what is left of its time; null: nobody. */
+async function fail(
+	tx: Transaction,
+	id: string,
+	lease: Lease,
+	{ now, culprit }: { readonly now: number; readonly culprit: string | null },
+): Promise<void> {
+	const before = delaysUntil(lease, now);
+	const left = { by: culprit ?? '', seconds: lease.end - Math.max(now, lease.start) };
+	const delays = culprit === null ? before : withDelay(before, left);
+	const found: Lease = { ...lease, delays, obstacle: null };
+	await settle(tx, id, found, now);
 	await closeOffersUnder(tx, { lease: id }, now);
-	for (const { id: below, document } of await subleasesOf(tx, id))
-		if (isAhead(document)) await fail(tx, below, document, now);
+	for (const { id: below, document } of await subleasesOf(tx, id)) {
+		if (!isAhead(document)) continue;
+		// Whoever let it on answers for it, if anybody does.
+		const letter = document.servers.find(({ under }) => under === id)?.owner ?? null;
+		await fail(tx, below, document, { now, culprit: culprit && letter });
+	}
 	await dropSpans(tx, leasedSpans, id);
 	await change(tx, id, { ...found, state: 'failing' }, now);
 }
@@ -51,7 +62,7 @@ async function fail(tx: Transaction, id: string, found: Lease, now: number): Pro
 export async function endLease(tx: Transaction, id: string, now: number): Promise<void> {
 	const found = await mustFindLease(tx, id);
 	if (found.state !== 'active' || now < found.end) return;
-	await pay(tx, id, found, now);
+	await settle(tx, id, found, now);
 	await dropSpans(tx, leasedSpans, id);
 	await change(tx, id, { ...found, state: 'ending' }, now);
 }
@@ -70,20 +81,4 @@ export async function takeBackServers(
 	const state =
 		isClosed && (found.state === 'ending' || found.state === 'failing') ? closed[found.state] : found.state;
 	await change(tx, id, { ...found, servers, state, problem: null }, now);
-}
-
-async function pay(tx: Transaction, id: string, lease: Lease, now: number): Promise<void> {
-	const owed = new Map<string, bigint>();
-	for (const each of lease.servers) {
-		const amount = owedFor(each, lease.deliveredAt);
-		if (amount > 0n) owed.set(each.owner, (owed.get(each.owner) ?? 0n) + amount);
-	}
-	const { hold } = lease;
-	for (const [n, [to, amount]] of [...owed].entries()) {
-		const cause = { kind: 'lease', of: id, note: '' } as const;
-		await captureHold(tx, { key: `lease/${id}/pay/${n}`, hold, to, amount, cause }, now * 1000);
-	}
-	if ((await tx.get(holds, hold))?.left === '0') return;
-	const cause = { kind: 'refund', of: id, note: '' } as const;
-	await releaseHold(tx, { key: `lease/${id}/refund`, hold, cause }, now * 1000);
 }

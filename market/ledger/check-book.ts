@@ -1,5 +1,6 @@
 import type { Collection, ReadTransaction } from '../../common/store/store.ts';
 import { accounts } from './account.ts';
+import { checkClaims } from './claim.ts';
 import { holds } from './escrow.ts';
 import { formatCredits } from './money.ts';
 import { counters, transferId, transfers } from './transfer.ts';
@@ -7,12 +8,14 @@ import { counters, transferId, transfers } from './transfer.ts';
 /**
  * Works out the whole book again from its transfers, and says each thing that is not as it must be: none, in a sound book.
  * Every credit has come from the mint, every balance is what its transfers make it and was right after each of them,
- * none is below its credit line, what is held is what the holds say, and no number or key is missing or there twice.
+ * none is below its credit line, what is held is what the holds say, what is owed is what was not paid of it, and no number or
+ * key is missing or there twice.
  */
 export async function checkBook(tx: ReadTransaction): Promise<string[]> {
 	const problems: string[] = [];
 	const balances = new Map<string, bigint>();
 	const left = new Map<string, bigint>();
+	const paid = new Map<string, { sum: bigint; times: number; routes: Set<string> }>();
 	const keys = new Set<string>();
 	let number = 0;
 
@@ -31,6 +34,11 @@ export async function checkBook(tx: ReadTransaction): Promise<string[]> {
 		const amount = BigInt(document.amount);
 		move(id, document.from, -amount, document.fromBalance);
 		move(id, document.to, amount, document.toBalance);
+		if (document.claim !== undefined) {
+			const { sum, times, routes } = paid.get(document.claim) ?? { sum: 0n, times: 0, routes: new Set() };
+			routes.add(`${document.from} ${document.to}`);
+			paid.set(document.claim, { sum: sum + amount, times: times + 1, routes });
+		}
 		if (document.hold === id) left.set(id, amount);
 		else if (document.hold !== null) left.set(document.hold, (left.get(document.hold) ?? 0n) - amount);
 	}
@@ -53,7 +61,7 @@ export async function checkBook(tx: ReadTransaction): Promise<string[]> {
 	}
 	for (const id of balances.keys()) problems.push(`account ${id} has transfers, and is not there`);
 	if (sum !== 0n) problems.push(`all balances make ${sum} millionths instead of 0`);
-	problems.push(...(await checkHolds(tx, left)));
+	problems.push(...(await checkHolds(tx, left)), ...(await checkClaims(tx, paid)));
 	return problems;
 }
 

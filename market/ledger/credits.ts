@@ -1,6 +1,7 @@
 import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
 import { marketErrors } from '../errors.ts';
 import { accounts, escrowAccount, mint, projectAccount } from './account.ts';
+import { owedBy, payClaims } from './claim.ts';
 import { checkAmount, formatCredits } from './money.ts';
 import { askedOf, findPosted, mustFindAccount, openAccounts, type Posted, post } from './post.ts';
 import type { Cause } from './transfer.ts';
@@ -25,7 +26,10 @@ export async function grantCredits(
 	const before = await findPosted(tx, { key, asked });
 	if (before) return before;
 	await openAccounts(tx, project, now);
-	return post(tx, { key, asked, from: mint, to: projectAccount(project), amount, cause, hold: null }, now);
+	const to = projectAccount(project);
+	const posted = await post(tx, { key, asked, from: mint, to, amount, cause, hold: null }, now);
+	await payClaims(tx, project, now);
+	return posted;
 }
 
 /**
@@ -42,11 +46,10 @@ export async function transferCredits(
 	if (before) return before;
 	await mustFindAccount(tx, projectAccount(from));
 	await openAccounts(tx, to, now);
-	return post(
-		tx,
-		{ key, asked, from: projectAccount(from), to: projectAccount(to), amount, cause, hold: null },
-		now,
-	);
+	const [giver, taker] = [projectAccount(from), projectAccount(to)];
+	const posted = await post(tx, { key, asked, from: giver, to: taker, amount, cause, hold: null }, now);
+	await payClaims(tx, to, now);
+	return posted;
 }
 
 /**
@@ -69,6 +72,7 @@ export async function setCreditLine(
 		);
 	}
 	await tx.put(accounts, id, { ...found, creditLine: creditLine.toString() });
+	await payClaims(tx, project, now);
 }
 
 /** Credits as decimal text. */
@@ -80,17 +84,23 @@ export interface CreditsView {
 	readonly held: string;
 	/** What it can still spend. */
 	readonly available: string;
+	/** What it owes beyond what it had, and what it is owed so. */
+	readonly owes: string;
+	readonly isOwed: string;
 }
 
 /** @throws NoSuchAccount */
 export async function showCredits(tx: ReadTransaction, project: string): Promise<CreditsView> {
 	const { balance, creditLine } = await mustFindAccount(tx, projectAccount(project));
 	const { balance: held } = await mustFindAccount(tx, escrowAccount(project));
+	const { owes, isOwed } = await owedBy(tx, project);
 	return {
 		project,
 		balance: formatCredits(BigInt(balance)),
 		creditLine: formatCredits(BigInt(creditLine)),
 		held: formatCredits(BigInt(held)),
 		available: formatCredits(BigInt(balance) + BigInt(creditLine)),
+		owes: formatCredits(owes),
+		isOwed: formatCredits(isOwed),
 	};
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { defineCollection, type Transaction } from '../../common/store/store.ts';
 import { marketErrors } from '../errors.ts';
 import { escrowAccount, projectAccount, projectName } from './account.ts';
+import { payClaims } from './claim.ts';
 import { amountText, balanceText, checkAmount, formatCredits } from './money.ts';
 import { askedOf, findPosted, mustFindAccount, openAccounts, type Posted, post } from './post.ts';
 import type { Cause } from './transfer.ts';
@@ -60,11 +61,14 @@ export async function captureHold(
 		throw marketErrors.TransferRefused(`What is held of ${to} goes back to it by releasing the hold.`);
 	}
 	await openAccounts(tx, to, now);
-	return draw(tx, { key, asked, cause, id, found, to: projectAccount(to), amount }, now);
+	const posted = await draw(tx, { key, asked, cause, id, found, to: projectAccount(to), amount }, now);
+	await payClaims(tx, to, now);
+	return posted;
 }
 
 /**
- * Gives back what is held: `amount`, or all that is left.
+ * Gives back what is held: `amount`, or all that is left. A refund or a compensation is income, out of which claims are paid; what
+ * is only held otherwise is not.
  * @throws AmountRefused, KeyRefused, KeyReused, NoSuchHold, HoldTooSmall also when nothing is left
  */
 export async function releaseHold(
@@ -78,7 +82,10 @@ export async function releaseHold(
 	const found = await mustFindHold(tx, id);
 	if (found.left === '0') throw marketErrors.HoldTooSmall(`Nothing is left of the hold ${id}.`);
 	const to = projectAccount(found.project);
-	return draw(tx, { key, asked, cause, id, found, to, amount: amount ?? BigInt(found.left) }, now);
+	const drawn = { key, asked, cause, id, found, to, amount: amount ?? BigInt(found.left) };
+	const posted = await draw(tx, drawn, now);
+	if (cause.kind === 'refund' || cause.kind === 'compensation') await payClaims(tx, found.project, now);
+	return posted;
 }
 
 async function draw(

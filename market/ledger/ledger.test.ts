@@ -3,6 +3,7 @@ import type { Store, Transaction } from '../../common/store/store.ts';
 import { codeOf, temporaryStore } from '../store.fixture.ts';
 import { accounts } from './account.ts';
 import { checkBook } from './check-book.ts';
+import { claims, oweCredits } from './claim.ts';
 import { grantCredits, setCreditLine, showCredits, transferCredits } from './credits.ts';
 import { captureHold, holdCredits, releaseHold } from './escrow.ts';
 import { formatCredits, parseCredits } from './money.ts';
@@ -123,6 +124,8 @@ test('what is held can be paid out in parts, and the rest goes back once', async
 		creditLine: '0',
 		held: '40',
 		available: '60',
+		owes: '0',
+		isOwed: '0',
 	});
 	await act(captureHold, { key: 'c1', hold, to: 'blue', amount: credits('15'), cause: bid });
 	await act(captureHold, { key: 'c2', hold, to: 'green', amount: credits('5'), cause: bid });
@@ -263,6 +266,15 @@ test('the check of the book finds what was tampered with', async t => {
 			if (found) await tx.put(transfers, transferId(1), { ...found, amount: '7' });
 		},
 		'a count': tx => tx.put(counters, 'transfers', { last: 9 }),
+		'a claim': async tx => {
+			await oweCredits(tx, { key: 'c', debtor: 'blue', creditor: 'red', amount: credits('500'), cause }, now);
+			const [found] = await tx.list(claims);
+			if (found) await tx.put(claims, found.id, { ...found.document, left: '1' });
+		},
+		'a missing claim': async tx => {
+			await oweCredits(tx, { key: 'c', debtor: 'red', creditor: 'blue', amount: credits('1'), cause }, now);
+			for (const { id } of await tx.list(claims)) await tx.delete(claims, id);
+		},
 		'a credit line': async tx => {
 			await setCreditLine(tx, { project: 'blue', creditLine: credits('5') }, now);
 			await transferCredits(tx, { key: 'd', from: 'blue', to: 'red', amount: credits('12'), cause }, now);

@@ -20,6 +20,8 @@ interface Posting {
 	readonly cause: Cause;
 	/** The hold that is drawn on; `new` for one that begins with this transfer and gets its id. */
 	readonly hold: string | null;
+	/** The claim that is paid by it. */
+	readonly claim?: string;
 }
 
 /** What a verb was asked for, to be held against what the same key was used for before. */
@@ -86,6 +88,7 @@ export async function post(tx: Transaction, posting: Posting, now: number): Prom
 		fromBalance: fromBalance.toString(),
 		toBalance: toBalance.toString(),
 		hold: posting.hold === 'new' ? id : posting.hold,
+		...(posting.claim !== undefined && { claim: posting.claim }),
 		cause,
 		at: now,
 	};

@@ -13,7 +13,7 @@ export type Cause = z.output<typeof cause>;
 
 const transfer = z.strictObject({
 	/**
-	 * The same key never moves credits twice. The market's own begin with `lease/`: whoever takes keys from outside puts
+	 * The same key never moves credits twice. The market's own begin with `lease/` or `claim/`: whoever takes keys from outside puts
 	 * something else before them, with the caller's project, so that nobody's key is in another's way.
 	 */
 	key: z.string(),
@@ -27,6 +27,8 @@ const transfer = z.strictObject({
 	toBalance: balanceText,
 	/** The hold that it makes or draws on. */
 	hold: z.string().nullable(),
+	/** The claim that it pays, or some of it. */
+	claim: z.string().optional(),
 	cause,
 	at: z.int().min(0),
 });
@@ -39,7 +41,7 @@ export const transfers = defineCollection('ledger-transfers', transfer, {
 	account: ({ from, to }) => [from, to],
 });
 
-/** The number of the last transfer. */
+/** The number of the last transfer, event or claim. */
 export const counters = defineCollection('ledger-counters', z.strictObject({ last: z.int().min(0) }));
 
 export const transferId = (number: number): string => number.toString().padStart(16, '0');

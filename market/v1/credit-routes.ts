@@ -1,7 +1,9 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
 import type { Transaction } from '../../common/store/store.ts';
+import { listPage } from '../core/pages.ts';
 import { projectAccount, projectName } from '../ledger/account.ts';
+import { claims, viewClaim } from '../ledger/claim.ts';
 import { grantCredits, setCreditLine, showCredits, transferCredits } from '../ledger/credits.ts';
 import { parseCredits } from '../ledger/money.ts';
 import { showStatement } from '../ledger/statement.ts';
@@ -39,6 +41,21 @@ export const creditRoutes = (): readonly MarketRoute[] => [
 		answer: views.statement,
 		verb: (tx, { project, after, limit = 100 }) =>
 			showStatement(tx, { account: projectAccount(project), limit, ...(after !== undefined && { after }) }),
+	}),
+	reads({
+		path: '/credits/{project}/claims',
+		action: 'credits.claims',
+		summary: 'What a project owes others beyond what it had, and they it; with `all` also what is paid',
+		body: { ...pageArguments, all: z.enum(['true', 'false']).optional() },
+		answer: views.claims,
+		verb: async (tx, { project, all, ...page }) => {
+			const { page: found, next } = await listPage(tx, claims, {
+				...page,
+				where: { index: 'project', equals: project },
+				show: (id, claim) => (all === 'true' || claim.left !== '0' ? viewClaim(id, claim) : undefined),
+			});
+			return { claims: found, next };
+		},
 	}),
 	changes('POST', {
 		path: '/credits/{project}/transfer',

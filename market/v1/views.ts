@@ -81,6 +81,8 @@ export const lease = z.strictObject({
 	cost: credits,
 	madeAt: second,
 	deliveredAt: second.nullable(),
+	/** Whose doing it was that it came late, and for how many seconds. */
+	delays: z.array(z.strictObject({ by: z.string(), seconds: z.int() })).optional(),
 	problem: z.string().nullable(),
 });
 export const leases = z.strictObject({ leases: z.array(lease), next });
@@ -131,6 +133,27 @@ export const account = z.strictObject({
 	creditLine: credits,
 	held: credits,
 	available: credits,
+	/** Beyond what it had, and what others owe it so. */
+	owes: credits,
+	isOwed: credits,
+});
+/** What one project owes another beyond what it had: paid out of what comes in. */
+export const claims = z.strictObject({
+	claims: z.array(
+		z.strictObject({
+			id: z.string(),
+			debtor: z.string(),
+			creditor: z.string(),
+			amount: credits,
+			left: credits,
+			/** The lease that it is for. */
+			of: z.string(),
+			note: z.string(),
+			/** ISO 8601. */
+			at: z.string(),
+		}),
+	),
+	next,
 });
 export const statement = z.strictObject({
 	lines: z.array(
