@@ -25,7 +25,7 @@ export const rules = {
 	sublease: 'each compensates the one whom it let a server to, at the price between those two',
 } as const;
 
-export const tenth = (microcredits: bigint): bigint => microcredits / 10n;
+const tenth = (microcredits: bigint): bigint => microcredits / 10n;
 
 /** A tenth of the price of so many seconds of a server, at most of all that the lease has of it. */
 export const forDelay = ({ price, until }: LeasedServer, start: number, seconds: number): bigint =>
