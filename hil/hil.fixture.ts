@@ -61,6 +61,7 @@ export async function startHil(
 		obm?: Obm;
 		obmUrls?: readonly string[];
 		showsPortsToProjects?: boolean;
+		detachReleases?: boolean;
 		hypervisor?: Hypervisor;
 		images?: readonly string[];
 		/** In memory when absent. */
@@ -119,6 +120,7 @@ export async function startHil(
 		seal: text => text,
 		images: options.images ?? [],
 		maintenance: undefined,
+		detachReleases: options.detachReleases,
 		obmUrls: options.obmUrls ?? [],
 		showsPortsToProjects: options.showsPortsToProjects,
 	});

@@ -92,6 +92,7 @@ test('passwords never cross a network in the clear; misspelt keys and impossible
 		await fault(`${plain}obm: [{ proxy: "http://p:1", username: u, password: admin.password }]\n`),
 		/obm|url|URL/i,
 	);
+	t.regex(await fault(`${plain}detach: releases\n`), /nobody could switch them off/);
 });
 
 test('switches are looked at every quarter of an hour, or as the site says, or not at all', async t => {

@@ -108,6 +108,7 @@ export async function openHil(
 			seal: box.seal,
 			images: site.headnodes.images,
 			maintenance: maintenance?.project,
+			detachReleases: site.detach === 'releases',
 			obmUrls: site.obm.map(({ proxy }) => proxy),
 			showsPortsToProjects: site.topology === 'projects',
 		});

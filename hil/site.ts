@@ -87,6 +87,8 @@ const siteSchema = (folder: string) => {
 			maintenance: z
 				.strictObject({ project: label, url: z.url({ protocol: /^https?$/ }).optional() })
 				.optional(),
+			/** What becomes of a node that a member of its project detaches: free at once as in HIL, or released. */
+			detach: z.enum(['frees', 'releases']).default('frees'),
 			/** Who is told which switch and port a node is plugged into: administrators, or its project as well. */
 			topology: z.enum(['administrators', 'projects']).default('administrators'),
 			headnodes: z.strictObject({ images: z.array(z.string().min(1)) }).default({ images: [] }),
@@ -112,6 +114,11 @@ const siteSchema = (folder: string) => {
 				say(['tls', 'clientCa'], 'no certificate is taken: give authenticate: { certificates: {} } as well');
 			if (tls?.clientCrl && !tls.clientCa)
 				say(['tls', 'clientCrl'], 'it belongs to a clientCa: give that as well');
+		})
+		.superRefine(({ detach, obm }, context) => {
+			if (detach === 'frees' || obm.length > 0) return;
+			const message = 'nobody could switch them off: say by obm through which proxy nodes are managed';
+			context.addIssue({ code: 'custom', path: ['detach'], message });
 		})
 		.superRefine(({ listen: { host }, tls }, context) => {
 			if (tls || isLoopback(host)) return;

@@ -1,13 +1,15 @@
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import type { Transaction } from '../../common/store/store.ts';
+import type { ReadTransaction, Transaction } from '../../common/store/store.ts';
 import { authorize } from '../authorize/decide.ts';
 import type { ActionName } from '../authorize/table.ts';
+import { hilErrors } from '../errors.ts';
 import type { ChangeStep, UndoStep } from '../model/change.ts';
 import { attachments } from '../model/network.ts';
-import { nics } from '../model/node.ts';
+import { nics, nodes } from '../model/node.ts';
 import { ports } from '../model/switch.ts';
 import { expectedOn, type PortState, portState, type Queued } from './actions.ts';
 import { connectNetwork, detachNetwork } from './connections.ts';
+import { mustRelease } from './departures.ts';
 import { listBy } from './find.ts';
 import { createNetwork, deleteNetwork, grantAccess, revokeAccess } from './networks.ts';
 import { connectNode, detachNode } from './projects.ts';
@@ -78,10 +80,28 @@ export async function makeChange(
 			});
 		}
 	}
+	await assertNoneIsFreed(tx, steps, world);
 	const changed: PortChange[] = [];
 	for (const id of touched) changed.push(await portChange(tx, id, world));
 	const id = queued.length === 0 ? null : await recordChange(tx, { queued, undo }, world);
 	return { id, ports: changed, queued };
+}
+
+/** In a change a node can go from one project to another; where nodes have to be released, it cannot become free. */
+async function assertNoneIsFreed(
+	tx: ReadTransaction,
+	steps: readonly ChangeStep[],
+	world: World,
+): Promise<void> {
+	if (!mustRelease(world)) return;
+	for (const [index, step] of steps.entries()) {
+		if (step.do !== 'detach_node') continue;
+		const project = (await tx.get(nodes, step.node))?.project ?? null;
+		if (project !== null && project !== world.maintenance) continue;
+		throw hilErrors.BlockedError(
+			`Step ${index + 1} (${step.do}): here nodes are switched off before they are free: POST /v1/project/${step.project}/release_node.`,
+		);
+	}
 }
 
 async function take(tx: Transaction, step: ChangeStep, world: World): Promise<Queued | undefined> {

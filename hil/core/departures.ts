@@ -6,7 +6,7 @@ import { nics, nodes } from '../model/node.ts';
 import { ports } from '../model/switch.ts';
 import { queueAction } from './actions.ts';
 import { listBy, mustFind } from './find.ts';
-import { leaveProject } from './projects.ts';
+import { assertDetachable, detachNode, leaveProject } from './projects.ts';
 import type { World } from './world.ts';
 
 /**
@@ -36,6 +36,31 @@ export async function releaseNode(
 		error: null,
 	});
 	return { id, node };
+}
+
+/**
+ * Whether a node that the actor detaches has to be released. Administrators say for themselves what state it is in; so do
+ * the site's own services.
+ */
+export const mustRelease = ({ detachReleases, actor }: World): boolean =>
+	detachReleases === true && !actor.isAdmin;
+
+/**
+ * Detaches a node as HIL has it; where the site says so it is released instead, and free when that is done: undefined
+ * when it is now.
+ * @throws what assertDetachable does
+ */
+export async function giveBackNode(
+	tx: Transaction,
+	of: { readonly project: string; readonly node: string },
+	world: World,
+): Promise<{ readonly id: string; readonly node: string } | undefined> {
+	if (mustRelease(world)) {
+		await assertDetachable(tx, of);
+		return releaseNode(tx, of, world);
+	}
+	await detachNode(tx, of, world);
+	return undefined;
 }
 
 export interface DepartureView {

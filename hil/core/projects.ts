@@ -75,12 +75,21 @@ export async function connectNode(
 
 /**
  * Takes a node from a project: to the maintenance pool where there is one, else it is free.
- * @throws NotFoundError when it is not the project's; BlockedError while it is attached, being changed, or managed
+ * @throws what assertDetachable does
  */
 export async function detachNode(
 	tx: Transaction,
-	{ project, node }: OfProject & { readonly node: string },
+	of: OfProject & { readonly node: string },
 	world: World,
+): Promise<void> {
+	await assertDetachable(tx, of);
+	await leaveProject(tx, of, world);
+}
+
+/** @throws NotFoundError when it is not the project's; BlockedError while it is attached, being changed, or managed */
+export async function assertDetachable(
+	tx: ReadTransaction,
+	{ project, node }: OfProject & { readonly node: string },
 ): Promise<void> {
 	await mustFind(tx, projects, project, `project ${project}`);
 	const found = await mustFind(tx, nodes, node, `node ${node}`);
@@ -98,7 +107,6 @@ export async function detachNode(
 		node,
 		`Something is being done to node ${node}, or waits to be approved: disabling its management withdraws it.`,
 	);
-	await leaveProject(tx, { node, project }, world);
 }
 
 /**

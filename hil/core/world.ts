@@ -15,6 +15,8 @@ export interface World {
 	readonly images: readonly string[];
 	/** Where nodes go instead of becoming free, when there is such a pool. */
 	readonly maintenance: string | undefined;
+	/** Whether a node that its project detaches is released: switched off and cleared before it is free. */
+	readonly detachReleases?: boolean | undefined;
 	/** Where management controllers are reached: one of these begins each node's address. */
 	readonly obmUrls: readonly string[];
 	/** Whether members of a project are told which switch and port their nodes are plugged into. */

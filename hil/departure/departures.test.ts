@@ -10,9 +10,10 @@ const type = 'http://schema.massopencloud.org/haas/v0/switches/mock';
 const uri = 'https://p/bmc/n1';
 const clear = { native: null, tagged: [] };
 
-async function start(t: ExecutionContext, options: { hasObm?: boolean } = {}) {
+async function start(t: ExecutionContext, options: { hasObm?: boolean; detachReleases?: boolean } = {}) {
 	const obm = createMemoryObm();
-	const hil = await startHil(t, options.hasObm === false ? {} : { obm });
+	const { hasObm = true, detachReleases = false } = options;
+	const hil = await startHil(t, { detachReleases, ...(hasObm && { obm }) });
 	await hil.ok('PUT', '/v0/project/red');
 	await hil.ok('PUT', '/v0/auth/basic/user/alice', { password: 'alice' });
 	await hil.ok('POST', '/v0/auth/basic/user/alice/add_project', { project: 'red' });
@@ -58,6 +59,56 @@ test('off, ports clear, boot device reset, free', async t => {
 	t.like(await look(id), { status: 'DONE', stage: 'free' });
 	t.true(await isFree());
 	await hil.ok('POST', '/v0/project/red/connect_node', { node: 'n1' }, 'alice');
+});
+
+test('where the site says so, a node that its project detaches is off and clear before it is free', async t => {
+	const { hil, machine, mock, isFree } = await start(t, { detachReleases: true });
+	const detach = { do: 'detach_node', project: 'red', node: 'n1' };
+	const off = '/v0/node/n1/nic/eth0/detach_network';
+	t.is(
+		(await hil.call('POST', '/v0/project/red/detach_node', { node: 'n1' }, 'alice')).status,
+		409,
+		'as ever',
+	);
+	await hil.ok('POST', off, { network: 'inner' }, 'alice');
+	await settle(hil);
+	mock.ports.set('gi1/1', { native: 66, tagged: [67] });
+	machine.slowOff = true;
+
+	// In a change it may go from one project to another, and not become free.
+	await hil.ok('PUT', '/v0/project/blue');
+	await hil.ok('POST', '/v0/auth/basic/user/alice/add_project', { project: 'blue' });
+	const freed = await hil.call('POST', '/v1/changes', { steps: [detach] }, 'alice');
+	t.like(freed, { status: 409, body: { type: 'BlockedError' } });
+	t.regex(freed.text, /Step 1 .*release_node/);
+	const over = { ...detach, do: 'connect_node', project: 'blue' };
+	await hil.ok('POST', '/v1/changes', { steps: [detach, over] }, 'alice');
+	const back = [
+		{ ...detach, project: 'blue' },
+		{ ...over, project: 'red' },
+	];
+	await hil.ok('POST', '/v1/changes', { steps: back }, 'alice');
+	t.deepEqual(machine.done, []);
+
+	// HIL's own call, with HIL's own answer.
+	t.like(await hil.call('POST', '/v0/project/red/detach_node', { node: 'n1' }, 'alice'), {
+		status: 200,
+		text: '',
+	});
+	await settle(hil);
+	t.deepEqual(machine.done, ['off']);
+	t.false(await isFree());
+	t.is((await hil.call('POST', '/v0/project/blue/connect_node', { node: 'n1' }, 'alice')).status, 409);
+	(machine.slowOff as unknown as () => void)();
+	await settle(hil, 5000);
+	t.true(await isFree());
+	t.deepEqual(machine.done, ['off', 'boot none']);
+	t.deepEqual(mock.ports.get('gi1/1'), clear);
+
+	// Administrators, and the site's services, know what they give back.
+	await hil.ok('POST', '/v0/project/red/connect_node', { node: 'n1' });
+	t.is((await hil.call('POST', '/v1/changes', { steps: [detach] })).status, 200);
+	t.true(await isFree());
 });
 
 test('while it is leaving, its project can do nothing to it', async t => {

@@ -1,3 +1,4 @@
+import { giveBackNode } from '../../core/departures.ts';
 import * as projects from '../../core/projects.ts';
 import { reference } from '../../model/label.ts';
 import { changes, type HilRoute, reads } from '../route.ts';
@@ -34,10 +35,13 @@ export const projectRoutes: readonly HilRoute[] = [
 	changes('POST', {
 		path: '/project/{project}/detach_node',
 		action: 'project.detach-node',
-		summary: 'Take a node from the project',
+		summary: 'Take a node from the project; where the site says so it is switched off before it is free',
 		body: { node: reference },
-		verb: projects.detachNode,
-		after: (_result, { wakeMaintenance }) => wakeMaintenance(),
+		verb: giveBackNode,
+		after: (departure, { departures, wakeMaintenance }) => {
+			if (departure) departures.wake(departure.id);
+			else wakeMaintenance();
+		},
 	}),
 	reads({
 		path: '/project/{project}/nodes',
