@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { createJsonClient, type JsonClientOptions } from '../common/http/json-client.ts';
 import type { PayloadRelease } from './client/prepare-payload.ts';
+import * as passage from './passage/views.ts';
 import * as registrar from './registrar/views.ts';
 import * as verifier from './verifier/views.ts';
 
@@ -8,6 +9,7 @@ export type EnrolmentView = z.output<typeof registrar.enrolment>;
 export type RegistrationView = z.output<typeof registrar.registration>;
 export type AdmissionView = z.output<typeof verifier.admission>;
 export type PayloadView = z.output<typeof verifier.payload>;
+export type PassageView = z.output<typeof passage.passage>;
 export type PolicyRecordView = z.output<typeof verifier.policyRecord>;
 
 const at = (strings: TemplateStringsArray, ...names: readonly string[]): string =>
@@ -45,6 +47,24 @@ export interface AdmissionRequest {
 	readonly within?: number | undefined;
 }
 
+/** How a node is brought through the airlock; what is absent is the verifier's to choose. Times in seconds. */
+export interface PassageRequest {
+	readonly node: string;
+	readonly project: string;
+	readonly networks: readonly {
+		readonly nic: string;
+		readonly network: string;
+		readonly channel?: string | undefined;
+	}[];
+	readonly attestation?: PassageView['attestation'] | undefined;
+	readonly policy?: string | undefined;
+	readonly interval?: number | undefined;
+	readonly lease?: number | undefined;
+	readonly within?: number | undefined;
+	/** Whether it is let in only when it was given what is released for its admission. */
+	readonly payload?: boolean | undefined;
+}
+
 /** The verifier; calls throw as those of the registrar. */
 export function createVerifierClient(options: JsonClientOptions) {
 	const { call, text, close } = createJsonClient('Attest', options);
@@ -73,6 +93,21 @@ export function createVerifierClient(options: JsonClientOptions) {
 		/** Gives the verifier what `preparePayload` has made. */
 		releasePayload: (id: string, release: PayloadRelease): Promise<PayloadView> =>
 			call(verifier.payload, 'PUT', v1 + at`/admissions/${id}/payload`, release),
+		passages: async (all = false): Promise<readonly PassageView[]> =>
+			(await call(passage.passages, 'GET', `${v1}/passages${all ? '?all=true' : ''}`)).passages,
+		pass: (request: PassageRequest): Promise<PassageView> =>
+			call(passage.passage, 'POST', `${v1}/passages`, request),
+		/** `wait`: answered when it is of another revision than `seen`, or after so many milliseconds (30,000 at most). */
+		passage: (id: string, wait = 0, seen?: number): Promise<PassageView> => {
+			const since = seen === undefined ? '' : `&seen=${seen}`;
+			return call(
+				passage.passage,
+				'GET',
+				`${v1}${at`/passages/${id}`}${wait > 0 ? `?wait=${wait}${since}` : ''}`,
+			);
+		},
+		cancelPassage: (id: string): Promise<PassageView> =>
+			call(passage.passage, 'POST', v1 + at`/passages/${id}/cancel`, {}),
 		/** The file that `readEvidence` reads. */
 		evidence: (id: string): Promise<string> => text(v1 + at`/admissions/${id}/evidence`),
 		close,

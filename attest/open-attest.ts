@@ -10,6 +10,7 @@ import { createAuthenticator } from '../common/identity/asked-authenticator.ts';
 import type { Logger } from '../common/log/logger.ts';
 import { createRegistry } from '../common/metrics/registry.ts';
 import { openStore } from '../common/store/open-store.ts';
+import type { Store } from '../common/store/store.ts';
 import { readVersion } from '../common/version.ts';
 import { askHil } from '../hil/client/ask-who.ts';
 import { createAttest, type Role } from './app.ts';
@@ -31,6 +32,12 @@ export interface RunningAttest {
 	close(): Promise<void>;
 }
 
+interface OpenAttestOptions {
+	readonly logger: Logger;
+	/** Puts something between the service and its store: for tests that look on, or make faults. */
+	readonly through?: (store: Store) => Store;
+}
+
 /** Bytes: the list of what a machine with many packages ran has some megabytes. */
 const bodyLimit = 16 * 1024 * 1024;
 
@@ -40,14 +47,15 @@ const keptOpen = 75_000;
 /** Opens what a site names, wires it and listens; what was opened is closed again when a later step fails. */
 export async function openAttest(
 	site: AttestSite,
-	{ logger }: { readonly logger: Logger },
+	{ logger, through = store => store }: OpenAttestOptions,
 ): Promise<RunningAttest> {
 	const clock = systemClock;
 	const opened: (() => unknown)[] = [];
 	const close = (): Promise<void> => closeAll(opened);
 	try {
-		const store = await openStore(site.store);
-		opened.push(() => store.close());
+		const engine = await openStore(site.store);
+		opened.push(() => engine.close());
+		const store = through(engine);
 		const registry = createRegistry({ service: 'attest', process: true });
 		const world = (actor: Actor) => ({ actor, now: clock.now(), newId: randomUUID });
 		const shared = { store, world };

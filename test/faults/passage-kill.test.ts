@@ -1,0 +1,247 @@
+// kill -9 of attestation before each of its writes while a node passes through the airlock, is refused, or is cut off, and
+// again while it comes up. Looked at on the switch at every change: a node is never on its tenant's network before its
+// evidence was found good, never on that and the airlock's at once, and comes to what it should in the end.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import test, { type ExecutionContext } from 'ava';
+import { createVerifierClient, type PassageView } from '../../attest/client.ts';
+import { hashPassword } from '../../common/identity/passwords.ts';
+import { silentLogger } from '../../common/log/logger.ts';
+import type { PortState } from '../../hil/core/actions.ts';
+import { openHil } from '../../hil/open-hil.ts';
+import { readHilSite } from '../../hil/site.ts';
+import { type ChildAttest, startChildAttest } from './child-attest.ts';
+import { fileSwitchType, readSwitchFile } from './file-switch.fixture.ts';
+import { writeHilSite } from './hil-site.ts';
+import { createCaller, password } from './moved-node.ts';
+
+const nothing: PortState = { native: null, tagged: [] };
+/** Milliseconds for a step of a test; a busy machine takes ten times as long as an idle one. */
+const patience = 120_000;
+
+/** hil with a switch that tells what it carries at each change, and the site file of an attestation service. */
+async function startSite(t: ExecutionContext) {
+	const folder = await mkdtemp(path.join(tmpdir(), 'bimetal-passage-'));
+	t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
+	const { config } = await writeHilSite(folder);
+	const switchFile = path.join(folder, 'switch.json');
+	const seen: { port: string; state: PortState }[] = [];
+	const hil = await openHil(readHilSite(config), {
+		logger: silentLogger,
+		through({ store, types }) {
+			const type = fileSwitchType(switchFile, () => undefined);
+			const watched = {
+				...type,
+				open: (...args: Parameters<typeof type.open>) => {
+					const driver = type.open(...args);
+					return {
+						...driver,
+						async setPort(...set: Parameters<typeof driver.setPort>) {
+							await driver.setPort(...set);
+							seen.push({ port: set[0], state: set[1] });
+						},
+					};
+				},
+			};
+			return { store, types: new Map([...types, [type.type, watched]]) };
+		},
+	});
+	t.teardown(() => hil.close());
+	const root = createCaller(hil.url);
+	await root.ok('PUT', '/v0/switch/s', { type: 'urn:test:file' });
+	for (const project of ['airlock', 'rejected', 'red']) await root.ok('PUT', `/v0/project/${project}`);
+	for (const owner of ['airlock', 'red'])
+		await root.ok('PUT', `/v0/network/${owner}net`, { owner, access: owner, net_id: '' });
+	const at = (name: string) => path.join(folder, name);
+	await mkdir(at('state'));
+	await writeFile(at('hil.password'), `${password}\n`, { mode: 0o600 });
+	const account = `{ name: alice, password: "${await hashPassword('alice')}", admin: true, projects: [red] }`;
+	await writeFile(at('accounts.yaml'), `accounts: [${account}]\n`);
+	await writeFile(
+		at('attest.yaml'),
+		`
+store: { file: state/attest.db }
+listen: { port: 0 }
+users: { accounts: accounts.yaml }
+registrar: { roots: [roots.pem] }
+verifier: {}
+airlock:
+  hil: { url: "${hil.url}", username: root, password: hil.password }
+  project: airlock
+  network: airlocknet
+  rejected: rejected
+  boot: by hand
+`,
+	);
+	await writeFile(at('roots.pem'), await aCertificate());
+	return {
+		root,
+		seen,
+		config: at('attest.yaml'),
+		carried: (port: string) => readSwitchFile(switchFile)[port] ?? nothing,
+		/** A free node of that name, in the port of that name. */
+		async node(name: string) {
+			const port = `/v0/switch/s/port/${name}`;
+			await root.ok('PUT', `/v0/node/${name}`, { obmd: { uri: 'https://p/bmc/n', admin_token: '' } });
+			await root.ok('PUT', `/v0/node/${name}/nic/eth0`, { macaddr: '' });
+			await root.ok('PUT', port);
+			await root.ok('POST', `${port}/connect_nic`, { node: name, nic: 'eth0' });
+		},
+	};
+}
+
+async function aCertificate(): Promise<string> {
+	const { createAuthority } = await import('../../common/identity/site-ca.ts');
+	const { systemClock } = await import('../../common/clock.ts');
+	return (await createAuthority({ name: 'a manufacturer', clock: systemClock })).certificatePem;
+}
+
+type Verifier = ReturnType<typeof createVerifierClient>;
+
+const verifierOf = ({ url }: ChildAttest): Verifier =>
+	createVerifierClient({ url, credential: { username: 'alice', password: 'alice' }, timeout: 20_000 });
+
+/**
+ * Brings a node to an end, telling what its evidence comes to when it is in the airlock; as one does who was interrupted and
+ * begins again. False when the service was killed meanwhile.
+ */
+async function bring(child: ChildAttest, node: string, to: string, isGood: boolean): Promise<boolean> {
+	const verifier = verifierOf(child);
+	try {
+		for (const end = Date.now() + patience; Date.now() < end; await pause(20)) {
+			let now: PassageView | undefined = (await verifier.passages(true)).find(one => one.node === node);
+			now ??= await verifier.pass({
+				...{ node, project: 'red', networks: [{ nic: 'eth0', network: 'rednet' }] },
+				// Longer than the test: nothing runs out by itself.
+				lease: 3600,
+			});
+			const isWaiting = now.stage === 'evidence' && now.admission !== null;
+			const { state, admission } = now;
+			if (admission !== null && (isWaiting || (to === 'cut' && state === 'inside'))) {
+				const judged = await verifier.admission(admission);
+				if (judged.state === 'waiting' || (to === 'cut' && judged.state === 'attested'))
+					await child.judge(admission, isGood);
+			}
+			if (state === to) return !child.isDead();
+		}
+		throw new Error(`it does not come to ${to}: ${JSON.stringify(await verifier.passages(true))}`);
+	} catch (fault) {
+		// It fails because it is dead, or for a reason that the test should tell.
+		for (let looks = 0; looks < 200 && !child.isDead(); looks++) await pause(20);
+		if (child.isDead()) return false;
+		throw fault;
+	} finally {
+		await verifier.close();
+	}
+}
+
+interface Way {
+	readonly to: 'inside' | 'rejected' | 'cut';
+	readonly project: string;
+	readonly network: 'rednet' | null;
+	/** What hil then says of it, as JSON. */
+	readonly property: { readonly label: string; readonly text: string };
+}
+
+async function killEach(t: ExecutionContext, way: Way): Promise<void> {
+	t.timeout(900_000);
+	const site = await startSite(t);
+	const vlans = { airlocknet: 100, rednet: 101 };
+	let child: ChildAttest | undefined;
+	t.teardown(() => child?.end());
+	child = await startChildAttest(site.config);
+	if (!child) return t.fail();
+	const setter = verifierOf(child);
+	await setter.setPolicy('red', 'default', {
+		...{ version: 1, bank: 'sha256' },
+		pcrs: Object.fromEntries(Array.from({ length: 8 }, (_, pcr) => [pcr, 'ab'.repeat(32)])),
+	});
+	await setter.close();
+	/** Resolves when hil's properties of a node say what has become of it, or the service is dead. */
+	const noted = async (node: string): Promise<void> => {
+		for (const end = Date.now() + patience; Date.now() < end && !child?.isDead(); await pause(20)) {
+			const { metadata } = await site.root.ok<{ metadata: Record<string, string> }>(
+				'GET',
+				`/v0/node/${node}`,
+			);
+			if (metadata[way.property.label] === way.property.text) return;
+		}
+		t.true(child?.isDead(), `hil does not say of ${node} what has become of it`);
+	};
+	let again = 0;
+	for (let killAt = 1; ; killAt++) {
+		const node = `n${killAt}`;
+		await site.node(node);
+		const start = site.seen.length;
+		// What is to be cut off comes in first, undisturbed.
+		if (way.to === 'cut') t.true(await bring(child, node, 'inside', true));
+		await child.arm(killAt);
+		const isGood = way.to === 'inside';
+		const lived = await bring(child, node, way.to, isGood);
+		if (!lived) {
+			// Every third time it is killed on the way up as well, each time a little later.
+			child = await startChildAttest(site.config, killAt % 3 === 0 ? killAt / 3 : undefined);
+			if (!child || !(await bring(child, node, way.to, isGood))) {
+				again++;
+				await child?.end();
+				child = await startChildAttest(site.config);
+			}
+			if (!child) return t.fail();
+			await child.arm();
+			t.true(await bring(child, node, way.to, isGood), `killed before write ${killAt}`);
+		}
+		await noted(node);
+		const carried = site.seen.slice(start).filter(({ port }) => port === node);
+		const natives = carried.map(({ state }) => state.native);
+		const isOnTenants = natives.includes(vlans.rednet);
+		t.is(isOnTenants, way.to !== 'rejected', `killed before write ${killAt}: ${natives}`);
+		// The airlock's comes before the tenant's, and never after it; between them there is nothing.
+		const first = natives.indexOf(vlans.rednet);
+		if (first >= 0) {
+			t.true(natives.lastIndexOf(vlans.airlocknet) < first, `${natives}`);
+			t.is(natives[first - 1], null, `${natives}`);
+		}
+		t.deepEqual(site.carried(node), {
+			native: way.network === null ? null : vlans[way.network],
+			tagged: [],
+		});
+		const { project } = await site.root.ok<{ project: string }>('GET', `/v0/node/${node}`);
+		t.is(project, way.project, `killed before write ${killAt}`);
+		const passed = await child.arm();
+		if (lived && child.isDead()) {
+			// By what was still to be written down at hil, when the node was where it should be.
+			child = await startChildAttest(site.config);
+			if (!child) return t.fail();
+			await noted(node);
+		}
+		if (!lived || passed === 0) continue;
+		// Something else may have been written meanwhile: it is over when there is none left to be killed before.
+		if (passed >= killAt) continue;
+		t.log(`${passed} writes, ${again} kills on the way up as well`);
+		t.true(passed >= 3 && again > 0);
+		await child.end();
+		return;
+	}
+}
+
+test.serial('killed before each write while a node goes in', t =>
+	killEach(t, {
+		to: 'inside',
+		project: 'red',
+		network: 'rednet',
+		property: { label: 'attested', text: 'true' },
+	}),
+);
+test.serial('killed before each write while a node is refused', t =>
+	killEach(t, {
+		to: 'rejected',
+		project: 'rejected',
+		network: null,
+		property: { label: 'rejected', text: '"PcrNotAllowed: PCR 4 is another"' },
+	}),
+);
+test.serial('killed before each write while a node is cut off', t =>
+	killEach(t, { to: 'cut', project: 'red', network: null, property: { label: 'attested', text: 'false' } }),
+);
