@@ -50,6 +50,7 @@ const byErrorCode: Readonly<Record<string, ExitName>> = {
 	EvidenceRefused: 'found',
 	PayloadTooLarge: 'usage',
 	OperationFailed: 'fault',
+	PassageFailed: 'fault',
 	ChangePending: 'waiting',
 	ChangeUndone: 'fault',
 	ChangeBroken: 'fault',

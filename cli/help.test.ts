@@ -32,6 +32,7 @@ const groups = [
 	'qemu',
 	'qemu rack',
 	'qemu firmware',
+	'attest passages',
 	'hil forget',
 	'hil user',
 	'node',

@@ -6,6 +6,7 @@ export interface TypedOptions {
 	readonly passwordFile?: string;
 	readonly ca?: string;
 	readonly provisioner?: string;
+	readonly attest?: string;
 }
 
 export function typedOptions(words: readonly string[]): TypedOptions {
@@ -20,6 +21,7 @@ export function typedOptions(words: readonly string[]): TypedOptions {
 		passwordFile: after('--password-file'),
 		ca: after('--ca'),
 		provisioner: after('--provisioner'),
+		attest: after('--attest'),
 	};
 	return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }

@@ -50,6 +50,8 @@ export interface AirlockBench {
 	/** A passage of n1 into red and onto rednet. */
 	ask(more?: object, who?: string): Promise<PassageView>;
 	show(id: string): Promise<PassageView>;
+	/** The id of the one that was asked for last, when there is one that is not over. */
+	latest(): Promise<string>;
 	/** Lets time pass until then; throws when it does not come to that. */
 	until(what: (passage: PassageView) => boolean, id: string): Promise<PassageView>;
 	/** Resolves when nothing is left to be done for one that is where it should be, and all was told. */
@@ -151,6 +153,16 @@ export async function startAirlock(
 		async ask(more = {}, who = 'alice') {
 			const body = { node: 'n1', project: 'red', networks: [{ nic: 'eth0', network: 'rednet' }], ...more };
 			return (await attest.ok('POST', '/verifier/v1/passages', body, who)) as unknown as PassageView;
+		},
+		async latest() {
+			for (let looks = 0; looks < mostTicks; looks++) {
+				const where = { index: 'open', equals: 'yes' };
+				const open = await attest.store.read(tx => tx.list(passages, { where }));
+				const [last] = open.sort((a, b) => b.document.askedAt - a.document.askedAt);
+				if (last) return last.id;
+				await pause(10);
+			}
+			throw new Error('nobody asks for a passage');
 		},
 		async until(what, id) {
 			for (let ticks = 0; ticks < mostTicks; ticks++) {

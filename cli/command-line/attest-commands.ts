@@ -7,6 +7,7 @@ import type { VerifyEvidenceOptions } from '../commands/attest-verify.ts';
 import { commandName } from '../context.ts';
 import { usageError } from '../failure.ts';
 import { collect, positiveInteger, withExamples, withHilConnection, withJson } from './options.ts';
+import { addPassages } from './passage-commands.ts';
 import type { Registration } from './registration.ts';
 
 /** The registrar and the verifier themselves, and what people do with them. */
@@ -37,6 +38,7 @@ export function addAttestCommands(program: Command, registration: Registration):
 	]);
 	addEnrolments(attest, registration);
 	addAdmissions(attest, registration);
+	addPassages(attest, registration, { withAttest, withExpectations });
 	addEvidence(attest, registration);
 }
 

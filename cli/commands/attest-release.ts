@@ -1,6 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type AdmissionView, assertFits, preparePayload, type VerifierClient } from '../../attest/client.ts';
+import {
+	type AdmissionView,
+	assertFits,
+	type PayloadView,
+	preparePayload,
+	type VerifierClient,
+} from '../../attest/client.ts';
 import { readEvidence } from '../../attest/evidence/evidence-file.ts';
 import { pause } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
@@ -20,7 +26,7 @@ import {
 	withVerifier,
 } from './attest-admissions.ts';
 
-interface Expectations {
+export interface Expectations {
 	readonly roots?: readonly string[];
 	readonly fingerprint?: string;
 	readonly policyDigest?: string;
@@ -64,7 +70,7 @@ export async function releaseToNode(
 }
 
 /** Everything that files hold, before anything is asked for. */
-async function readRelease(context: CliContext, file: string, options: ReleaseOptions) {
+export async function readRelease(context: CliContext, file: string, options: ReleaseOptions) {
 	const { roots, verifierKey: key } = options;
 	if (!roots)
 		throw usageError(
@@ -90,47 +96,25 @@ async function released(
 	context: CliContext,
 	client: VerifierClient,
 	id: string,
-	given: Awaited<ReturnType<typeof readRelease>> & { readonly options: ReleaseOptions },
+	given: Given,
 ): Promise<number> {
-	const { payload, trust, key, options } = given;
-	const signal = context.interruption();
+	const { options } = given;
 	const progress = progressLine(context);
 	try {
-		let seen = await client.admission(id);
-		progress.show(`Waiting for ${visible(seen.node)} to prove itself, by admission ${visible(id)}`);
-		while (seen.state === 'waiting') {
-			await pause(context.clock, pace, signal);
-			seen = await client.admission(id);
-		}
-		if (seen.state !== 'attested') return over(context, progress, seen, options);
-		progress.show(`Judging the evidence of ${visible(seen.node)}`);
-		const { node, project } = seen;
-		const expected = {
-			...{ admission: id, node, project, trust },
-			fingerprint: options.fingerprint?.toLowerCase(),
-			policy: options.policyDigest?.toLowerCase() ?? seen.policy ?? undefined,
-		};
-		const { release, node: trusted } = preparePayload(
-			readEvidence(await client.evidence(id), key),
-			expected,
-			payload,
-		);
-		let kept = await client.releasePayload(id, release);
-		progress.show(`Waiting for ${visible(node)} to be given it`);
-		while (kept.deliveredAt === null) {
-			await pause(context.clock, pace, signal);
-			seen = await client.admission(id);
-			if (seen.state !== 'attested') return over(context, progress, seen, options);
-			kept = await client.payload(id);
-		}
+		const { seen, kept, trusted } = await deliver(context, client, id, { ...given, progress });
 		progress.end();
+		if (!kept) {
+			printAdmission(context, options, seen);
+			return exitCodes.conflict.code;
+		}
+		const { node, project } = seen;
 		const { fingerprint, policy } = trusted;
 		if (options.json) printJson(context, { ...kept, node, project, fingerprint, policy });
 		else
 			printFields(context, [
 				['node', painter(context)('bold', visible(node))],
 				['admission', visible(id)],
-				['payload', `given to the node ${dateText(new Date(kept.deliveredAt).toISOString())}`],
+				['payload', `given to the node ${dateText(new Date(kept.deliveredAt ?? 0).toISOString())}`],
 				['endorsement key', fingerprint],
 				['policy', policy],
 			]);
@@ -148,13 +132,49 @@ async function released(
 	}
 }
 
-function over(
+type Given = Awaited<ReturnType<typeof readRelease>> & { readonly options: ReleaseOptions };
+type Trusted = ReturnType<typeof preparePayload>['node'];
+
+/** What became of it; `kept` is absent when the admission has come to its end before. */
+type Delivered =
+	| { readonly seen: AdmissionView; readonly kept: PayloadView; readonly trusted: Trusted }
+	| { readonly seen: AdmissionView; readonly kept?: undefined; readonly trusted?: undefined };
+
+/** The same, for who shows by itself what comes of it. */
+export async function deliver(
 	context: CliContext,
-	progress: ReturnType<typeof progressLine>,
-	seen: AdmissionView,
-	options: ReleaseOptions,
-): number {
-	progress.end();
-	printAdmission(context, options, seen);
-	return exitCodes.conflict.code;
+	client: VerifierClient,
+	id: string,
+	given: Given & { readonly progress: ReturnType<typeof progressLine> },
+): Promise<Delivered> {
+	const { payload, trust, key, options, progress } = given;
+	const signal = context.interruption();
+	let seen = await client.admission(id);
+	progress.show(`Waiting for ${visible(seen.node)} to prove itself, by admission ${visible(id)}`);
+	while (seen.state === 'waiting') {
+		await pause(context.clock, pace, signal);
+		seen = await client.admission(id);
+	}
+	if (seen.state !== 'attested') return { seen };
+	progress.show(`Judging the evidence of ${visible(seen.node)}`);
+	const { node, project } = seen;
+	const expected = {
+		...{ admission: id, node, project, trust },
+		fingerprint: options.fingerprint?.toLowerCase(),
+		policy: options.policyDigest?.toLowerCase() ?? seen.policy ?? undefined,
+	};
+	const { release, node: trusted } = preparePayload(
+		readEvidence(await client.evidence(id), key),
+		expected,
+		payload,
+	);
+	let kept = await client.releasePayload(id, release);
+	progress.show(`Waiting for ${visible(node)} to be given it`);
+	while (kept.deliveredAt === null) {
+		await pause(context.clock, pace, signal);
+		seen = await client.admission(id);
+		if (seen.state !== 'attested') return { seen };
+		kept = await client.payload(id);
+	}
+	return { seen, kept, trusted };
 }

@@ -1,4 +1,5 @@
 import type { Command, Option } from 'commander';
+import { attestCandidates, isOfAttest } from '../attest/completion.ts';
 import { withConnection } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 import { hilCandidates, isOfHil } from '../hil/completion.ts';
@@ -52,6 +53,7 @@ async function candidatesFor(
 		if (isOfProvisioner(command))
 			return provisionerCandidates(context, kind ?? taking.name(), before, command);
 		if (isOfHil(command)) return hilCandidates(context, kind ?? taking.name(), before);
+		if (isOfAttest(command)) return attestCandidates(context, kind ?? taking.name(), before);
 		if (kind === 'profile') return listProfiles(profileHome(context));
 		if (kind === 'console') {
 			return fromProxy(context, before, async client =>
@@ -69,15 +71,15 @@ async function candidatesFor(
 		return [...flags.filter(flag => flag?.startsWith('--')), '--help'] as string[];
 	}
 	if (positionals === 0 && command.commands.length) return subcommands(command);
-	if (isOfHil(command) || isOfProvisioner(command)) {
+	if (isOfHil(command) || isOfProvisioner(command) || isOfAttest(command)) {
 		const { registeredArguments: all } = command;
 		const last = all.at(-1);
 		const argument = all[positionals] ?? (last?.variadic ? last : undefined);
 		if (argument?.argChoices) return argument.argChoices;
 		const kind = argument?.name() ?? '';
-		return isOfProvisioner(command)
-			? provisionerCandidates(context, kind, before, command)
-			: hilCandidates(context, kind, before);
+		if (isOfProvisioner(command)) return provisionerCandidates(context, kind, before, command);
+		if (isOfAttest(command)) return attestCandidates(context, kind, before);
+		return hilCandidates(context, kind, before);
 	}
 	if (command.name() === 'help') return [...subcommands(program), 'exit-codes'];
 	if (command.name() === 'explain' && positionals === 0) return ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'];

@@ -1,9 +1,10 @@
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { ChangeStep, ChangeView, HilClient, NodeView } from '../../hil/client.ts';
 import { type CliContext, commandName } from '../context.ts';
-import { hinted, usageError } from '../failure.ts';
+import { hinted } from '../failure.ts';
 import { type ChangeOptions, takeSteps } from '../hil/change.ts';
 import { type HilOptions, withHil } from '../hil/hil-connection.ts';
+import { channelOf, nicNetwork } from '../hil/nic-network.ts';
 import { printPortChanges } from '../hil/port-text.ts';
 import { painter, printJson, printLine } from '../output.ts';
 import { visible } from '../visible.ts';
@@ -203,25 +204,10 @@ const noChange: ChangeView = { dry_run: true, id: null, ports: [], actions: [] }
 
 /** The steps that put NICs of a node onto networks on which they are not yet. */
 const connections = ({ name: node, nics }: NodeView, wanted: readonly string[] = []): ChangeStep[] =>
-	wanted.flatMap(text => {
-		const [nic = '', network = '', channel, ...rest] = text.split(':');
-		if (!nic || !network || rest.length > 0)
-			throw usageError(
-				`'${visible(text)}' names no network of a NIC`,
-				'--network eth0:inner, or eth0:store:101',
-			);
-		const attached = Object.values(nics.find(({ label }) => label === nic)?.networks ?? {});
-		if (attached.includes(network)) return [];
-		const on = channelOf(channel);
-		return [{ do: 'connect_network', node, nic, network, ...(on !== undefined && { channel: on }) }];
+	wanted.map(nicNetwork).flatMap(on => {
+		const attached = Object.values(nics.find(({ label }) => label === on.nic)?.networks ?? {});
+		return attached.includes(on.network) ? [] : [{ do: 'connect_network', node, ...on }];
 	});
-
-/** `native`, `vlan/101`, or as HIL has it. */
-function channelOf(text: string | undefined): string | undefined {
-	if (text === undefined || text === 'native') return undefined;
-	if (/^\d+$/.test(text)) return `vlan/${text}`;
-	return text;
-}
 
 const list = (names: readonly string[]): string => visible(names.join(', '));
 
