@@ -9,7 +9,6 @@ import type { World } from './core/world.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { MarketIndex } from './index/market-index.ts';
 import type { LeaseDriver } from './lease/driver.ts';
-import type { RoundLoss } from './round/rounds.ts';
 
 /** What the market's interface is made of. */
 export interface MarketDeps {
@@ -20,8 +19,6 @@ export interface MarketDeps {
 	readonly driver: Pick<LeaseDriver, 'wake'>;
 	/** These servers can be had, or longer than before. */
 	offered(servers: readonly string[]): void;
-	/** Why a bid was not met in the last round. */
-	lossOf(bid: string): RoundLoss | undefined;
 	readonly deadlines: Pick<Deadlines, 'offer' | 'bid'>;
 	/** Those who wait for events are told under `events`. */
 	readonly endings: Pick<Endings, 'wait' | 'tell'>;

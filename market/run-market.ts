@@ -89,7 +89,6 @@ export async function runMarket(parts: MarketParts): Promise<RunningParts> {
 			...(registry && { registry }),
 			driver: { wake: id => timed?.lease(id) },
 			offered: servers => timed?.offered(servers),
-			lossOf: bid => timed?.lossOf(bid),
 			deadlines: { offer: id => timed?.offer(id), bid: id => timed?.bid(id) },
 			world: actor => ({ actor, now: now(), newId, index, inRounds: rounds !== undefined }),
 		},

@@ -14,7 +14,7 @@ import type { MarketIndex } from './index/market-index.ts';
 import { createLeaseDriver } from './lease/driver.ts';
 import type { Fulfilment } from './lease/fulfilment.ts';
 import { leases } from './lease/lease.ts';
-import { createRounds, type RoundLoss } from './round/rounds.ts';
+import { createRounds } from './round/rounds.ts';
 import { createSolver } from './round/solver.ts';
 
 export interface TimedDeps {
@@ -46,8 +46,6 @@ export interface Timed {
 	bid(id: string): void;
 	/** These servers can be had, or longer than before; all when absent. */
 	offered(servers?: readonly string[]): void;
-	/** Why a bid was not met in the last round. */
-	lossOf(bid: string): RoundLoss | undefined;
 	/** Other processes have written this. */
 	follow(written: readonly Written[] | 'unknown'): void;
 	/** Resolves when nothing is under way; what has a time of its own still comes. */
@@ -147,7 +145,6 @@ export function createTimed(deps: TimedDeps): Timed {
 		offer: deadlines.offer,
 		bid: deadlines.bid,
 		offered,
-		lossOf: bid => rounds?.lossOf(bid),
 		follow(written) {
 			if (written === 'unknown') void takeUp();
 			else for (const each of written) followOne(each);

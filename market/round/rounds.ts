@@ -6,6 +6,7 @@ import { leaseTo, retryBid } from '../clearing/bids.ts';
 import type { ServerKind } from '../index/entry.ts';
 import type { MarketIndex } from '../index/market-index.ts';
 import { type Cleared, clearPool } from './clear.ts';
+import { type RoundLoss, recordLosses } from './losses.ts';
 import { type Award, type Pool, poolsOf } from './pool.ts';
 import { type Round, roundId, rounds } from './round.ts';
 import { bidsOfRound } from './round-bids.ts';
@@ -26,19 +27,8 @@ export interface RoundsDeps {
 	readonly onChange: () => void;
 }
 
-/** Why a bid was not met in the last round that it took part in. */
-export interface RoundLoss {
-	readonly at: number;
-	/** `price`: it would pay less than the others. `room`: at that price, the servers went where the gains were larger. */
-	readonly reason: 'price' | 'room';
-	/** Microcredits for a second; null when nothing was leased. */
-	readonly price: string | null;
-}
-
 export interface Rounds {
 	start(): void;
-	/** Undefined for bids that took part in none since the start. */
-	lossOf(bid: string): RoundLoss | undefined;
 	idle(): Promise<void>;
 	close(): Promise<void>;
 }
@@ -55,7 +45,6 @@ export function createRounds(deps: RoundsDeps): Rounds {
 	let running: Promise<void> | undefined;
 	let isClosed = false;
 	let cancelTimer: () => void = () => undefined;
-	let losses = new Map<string, RoundLoss>();
 	const second = (): number => Math.floor(clock.now() / 1000);
 
 	function arm(): void {
@@ -84,8 +73,7 @@ export function createRounds(deps: RoundsDeps): Rounds {
 					overtaken += await write(awards.slice(from, from + sliceSize), price);
 			}
 			await leasePieces(cleared);
-			losses = lossesOf(cleared, at);
-			await record({ at, pools: cleared.map(([pool, each]) => viewOf(pool, each)), overtaken });
+			await record({ at, pools: cleared.map(([pool, each]) => viewOf(pool, each)), overtaken }, cleared);
 			onChange();
 		} catch (fault) {
 			logger.warn({ err: fault }, 'a round came to nothing; its bids wait for the next one');
@@ -149,9 +137,10 @@ export function createRounds(deps: RoundsDeps): Rounds {
 		}
 	}
 
-	async function record(round: Round): Promise<void> {
+	async function record(round: Round, cleared: readonly (readonly [Pool, Cleared])[]): Promise<void> {
 		await store.transact(async tx => {
 			await tx.put(rounds, roundId(round.at), round);
+			await recordLosses(tx, lossesOf(cleared), round.at);
 			const old = (await tx.count(rounds)) - mostKept;
 			if (old <= 0) return;
 			for (const { id } of await tx.list(rounds, { limit: old })) await tx.delete(rounds, id);
@@ -163,7 +152,6 @@ export function createRounds(deps: RoundsDeps): Rounds {
 	};
 	return {
 		start: arm,
-		lossOf: bid => losses.get(bid),
 		idle,
 		async close() {
 			isClosed = true;
@@ -187,14 +175,14 @@ const viewOf = (
 	by,
 });
 
-function lossesOf(cleared: readonly (readonly [Pool, Cleared])[], at: number): Map<string, RoundLoss> {
-	const losses = new Map<string, RoundLoss>();
+function lossesOf(cleared: readonly (readonly [Pool, Cleared])[]): Map<string, Omit<RoundLoss, 'at'>> {
+	const losses = new Map<string, Omit<RoundLoss, 'at'>>();
 	for (const [pool, { awards, price }] of cleared) {
 		const met = new Set(awards.map(({ bid }) => bid));
 		for (const bid of pool.bids) {
 			if (met.has(bid)) continue;
 			const reason = price !== undefined && bid.wish.highest < price ? 'price' : 'room';
-			losses.set(bid.id, { at, reason, price: price === undefined ? null : String(price) });
+			losses.set(bid.id, { reason, price: price === undefined ? null : String(price) });
 		}
 	}
 	return losses;

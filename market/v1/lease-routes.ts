@@ -14,6 +14,7 @@ import { rules } from '../lease/rules.ts';
 import { projectName } from '../ledger/account.ts';
 import type { MarketDeps } from '../market-deps.ts';
 import type { Verb } from '../perform.ts';
+import { lossOf } from '../round/losses.ts';
 import { pageArguments } from './page-arguments.ts';
 import { changes, type MarketRoute, reads } from './route.ts';
 import * as views from './views.ts';
@@ -98,10 +99,9 @@ export const leaseRoutes = (): readonly MarketRoute[] => [
 		action: 'bid.explain',
 		summary: 'Why a bid is not met now',
 		answer: views.why,
-		verb: async (tx, { bid }, { index, now }) =>
-			explain(index, await wishOf(tx, await mustFindBid(tx, bid), now)),
-		after: (why, { lossOf }, { bid }) => {
-			const lastRound = lossOf(bid);
+		verb: async (tx, { bid }, { index, now }) => {
+			const why = explain(index, await wishOf(tx, await mustFindBid(tx, bid), now));
+			const lastRound = await lossOf(tx, bid);
 			return { ...why, ...(lastRound && { lastRound }) };
 		},
 	}),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { priceText } from '../calendar/price.ts';
 import { bidTerms } from '../clearing/bid.ts';
 import { leaseState } from '../lease/lease.ts';
+import { roundLoss } from '../round/losses.ts';
 import { round } from '../round/round.ts';
 
 /** Seconds since the epoch. */
@@ -109,9 +110,7 @@ const whyShape = {
 export const why = z.strictObject({
 	...whyShape,
 	/** `price`: it would pay less than that. `room`: at that price, the servers went where the gains were larger. */
-	lastRound: z
-		.strictObject({ at: second, reason: z.enum(['price', 'room']), price: priceText.nullable() })
-		.optional(),
+	lastRound: roundLoss.optional(),
 });
 /** What became of a bid that was placed. */
 export const placed = z.discriminatedUnion('outcome', [
