@@ -1,6 +1,7 @@
 import { type Choice, isChosen } from '../calendar/choice.ts';
-import type { Block, IndexedOffer, ServerKind, Slot } from '../index/entry.ts';
-import { compareSlots, mayFit, walkLanes } from '../index/lane.ts';
+import type { IndexedOffer, ServerKind, Slot } from '../index/entry.ts';
+import type { Stretch } from '../index/free-hours.ts';
+import { compareSlots, walkLanes } from '../index/lane.ts';
 import type { MarketIndex } from '../index/market-index.ts';
 import type { BidTerms } from './bid.ts';
 import type { Candidate } from './match.ts';
@@ -56,7 +57,7 @@ export function walkCandidates(
 export function walkSlots(
 	index: MarketIndex,
 	wish: Wish,
-	times: { readonly earliest: number; readonly latest: number; readonly length: number },
+	stretch: Stretch,
 	visit: (slot: Slot) => boolean,
 ): void {
 	const visitSlot = (slot: Slot): boolean => slot.offer.price <= wish.highest && visit(slot);
@@ -65,8 +66,7 @@ export function walkSlots(
 		return;
 	}
 	const lanes = [...index.kinds].filter(kind => isOfKind(wish, kind)).map(({ lane }) => lane);
-	const skip = (block: Block): boolean => !mayFit(block, times);
-	walkLanes(lanes, { skip, isPast: ({ offer }) => offer.price > wish.highest }, visitSlot);
+	walkLanes(lanes, { stretch, isPast: ({ offer }) => offer.price > wish.highest }, visitSlot);
 }
 
 function namedSlots(index: MarketIndex, wish: Wish, names: readonly string[]): Slot[] {

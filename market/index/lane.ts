@@ -1,4 +1,5 @@
 import type { Block, Slot, SlotLane } from './entry.ts';
+import { couldFit, createSlotMask, nextSlot, type Stretch } from './free-hours.ts';
 import { byText } from './order.ts';
 
 /** The order in which slots are taken: cheapest first, then what was offered first, then by offer and server. */
@@ -8,7 +9,13 @@ export const compareSlots = (a: Slot, b: Slot): number =>
 	byText(a.offer.id, b.offer.id) ||
 	byText(a.server.name, b.server.name);
 
+/** As many as free-hours.ts has bits for. */
 const largestBlock = 128;
+
+function forgetAll(block: Block): void {
+	block.touching = undefined;
+	block.hours = undefined;
+}
 
 /** The slots of servers of one kind, in the order in which they are taken. */
 export class Lane implements SlotLane {
@@ -34,7 +41,7 @@ export class Lane implements SlotLane {
 		}
 		block.slots.splice(placeIn(block.slots, slot), 0, slot);
 		slot.block = block;
-		block.touching = undefined;
+		forgetAll(block);
 		if (block.slots.length <= largestBlock) return;
 		const half = block.slots.length >>> 1;
 		this.#insertBlock(at + 1, block.slots.splice(half));
@@ -47,12 +54,12 @@ export class Lane implements SlotLane {
 		if (block.slots[at] !== slot) throw new Error('a slot that is not where it belongs');
 		block.slots.splice(at, 1);
 		slot.block = undefined;
-		block.touching = undefined;
+		forgetAll(block);
 		if (block.slots.length === 0) this.blocks.splice(this.blocks.indexOf(block), 1);
 	}
 
 	#insertBlock(at: number, slots: Slot[]): void {
-		const block: Block = { slots, touching: undefined };
+		const block: Block = { slots, touching: undefined, hours: undefined };
 		for (const slot of slots) slot.block = block;
 		this.blocks.splice(at, 0, block);
 	}
@@ -90,14 +97,7 @@ const ring = 256;
  * False when no slot of a block is free for `length` seconds on end from a second on that is between `earliest` and `latest`:
  * then it is passed over whole. True says nothing.
  */
-export function mayFit(
-	block: Block,
-	{
-		earliest,
-		latest,
-		length,
-	}: { readonly earliest: number; readonly latest: number; readonly length: number },
-): boolean {
+function mayFit(block: Block, { earliest, latest, length }: Stretch): boolean {
 	block.touching ??= touchingOf(block);
 	const first = Math.floor(earliest / day);
 	const last = Math.min(Math.floor(latest / day), first + ring - 1);
@@ -123,52 +123,64 @@ function touchingOf({ slots }: Block): Float64Array {
 }
 
 /**
- * Visits the slots of some lanes in one order, until `visit` returns false; blocks that `skip` says are of no use are passed
- * over whole, and a lane ends at the first block of which `isPast` says so.
+ * Visits the slots of some lanes in one order, until `visit` returns false; slots that are certain not to be free for the
+ * stretch are passed over, whole blocks of them at once, and a lane ends at the first block of which `isPast` says so.
  */
 export function walkLanes(
 	lanes: readonly SlotLane[],
-	{ skip, isPast }: { readonly skip: (block: Block) => boolean; readonly isPast: (first: Slot) => boolean },
+	{ stretch, isPast }: { readonly stretch: Stretch; readonly isPast: (first: Slot) => boolean },
 	visit: (slot: Slot) => boolean,
 ): void {
-	const cursors: Cursor[] = [];
-	for (const lane of lanes) {
-		const cursor: Cursor = { lane, block: -1, at: 0, slots: [] };
-		if (nextBlock(cursor, skip, isPast)) cursors.push(cursor);
-	}
+	const cursors = lanes
+		.map(lane => new Cursor(lane, stretch, isPast))
+		.filter(({ current }) => current !== undefined);
 	while (cursors.length > 0) {
 		let least = 0;
 		for (let n = 1; n < cursors.length; n++)
-			if (compareSlots(slotOf(cursors[n]), slotOf(cursors[least])) < 0) least = n;
+			if (compareSlots(cursors[n]?.current as Slot, cursors[least]?.current as Slot) < 0) least = n;
 		const cursor = cursors[least] as Cursor;
-		if (!visit(slotOf(cursor))) return;
-		cursor.at++;
-		if (cursor.at < cursor.slots.length || nextBlock(cursor, skip, isPast)) continue;
-		cursors.splice(least, 1);
+		if (!visit(cursor.current as Slot)) return;
+		cursor.advance();
+		if (cursor.current === undefined) cursors.splice(least, 1);
 	}
 }
 
-interface Cursor {
-	readonly lane: SlotLane;
-	block: number;
-	at: number;
-	slots: readonly Slot[];
-}
+/** Where the walk is in one lane. */
+class Cursor {
+	/** Undefined at the lane's end. */
+	current: Slot | undefined;
+	readonly #lane: SlotLane;
+	readonly #stretch: Stretch;
+	readonly #isPast: (first: Slot) => boolean;
+	readonly #mask = createSlotMask();
+	#block = -1;
+	#slots: readonly Slot[] = [];
+	#at = -1;
 
-const slotOf = (cursor: Cursor | undefined): Slot => cursor?.slots[cursor.at] as Slot;
+	constructor(lane: SlotLane, stretch: Stretch, isPast: (first: Slot) => boolean) {
+		this.#lane = lane;
+		this.#stretch = stretch;
+		this.#isPast = isPast;
+		this.advance();
+	}
 
-function nextBlock(
-	cursor: Cursor,
-	skip: (block: Block) => boolean,
-	isPast: (first: Slot) => boolean,
-): boolean {
-	for (cursor.block++; ; cursor.block++) {
-		const block = cursor.lane.blocks[cursor.block];
-		const [first] = block?.slots ?? [];
-		if (!block || !first || isPast(first)) return false;
-		if (skip(block)) continue;
-		cursor.at = 0;
-		cursor.slots = block.slots;
-		return true;
+	advance(): void {
+		for (;;) {
+			this.#at = nextSlot(this.#mask, this.#at + 1);
+			this.current = this.#slots[this.#at];
+			if (this.current || !this.#nextBlock()) return;
+		}
+	}
+
+	#nextBlock(): boolean {
+		for (this.#block++; ; this.#block++) {
+			const block = this.#lane.blocks[this.#block];
+			const [first] = block?.slots ?? [];
+			if (!block || !first || this.#isPast(first)) return false;
+			if (!mayFit(block, this.#stretch) || !couldFit(block, this.#stretch, this.#mask)) continue;
+			this.#slots = block.slots;
+			this.#at = -1;
+			return true;
+		}
 	}
 }

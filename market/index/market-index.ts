@@ -1,9 +1,11 @@
+import type { Interval } from '../calendar/interval.ts';
 import type { Offer } from '../calendar/offer.ts';
 import { partsOfPlace } from '../calendar/place.ts';
 import type { Server } from '../calendar/server.ts';
 import type { Span } from '../calendar/span.ts';
 import type { Bid } from '../clearing/bid.ts';
 import type { IndexedOffer, IndexedServer, ServerKind, Slot } from './entry.ts';
+import { forgetHours } from './free-hours.ts';
 import { Lane } from './lane.ts';
 import { LeasedTimes } from './leased-times.ts';
 import { byText, Ordered } from './order.ts';
@@ -120,9 +122,13 @@ export function createMarketIndex(): MarketIndex {
 		if (!document && leased.size + subleased.size + slots.size === 0) servers.delete(name);
 	}
 
-	/** What its blocks say of free time. */
-	function forgetFree(server: IndexedServer): void {
-		for (const { block } of server.slots.values()) if (block) block.touching = undefined;
+	/** What its blocks say of free time, as far as that interval matters. */
+	function forgetFree(server: IndexedServer, within: Interval): void {
+		for (const { block } of server.slots.values()) {
+			if (!block) continue;
+			block.touching = undefined;
+			forgetHours(block, within);
+		}
 	}
 
 	const index: MarketIndex = {
@@ -173,7 +179,7 @@ export function createMarketIndex(): MarketIndex {
 			const times = timesOf(entry, under);
 			const before = times.remove(end);
 			if (span) times.add({ start: span.start, end: span.end, by: span.by });
-			forgetFree(entry);
+			for (const each of [before, span]) if (each) forgetFree(entry, each);
 			forgetTimes(entry, under);
 			forgetIfBare(entry);
 			return before && { server: place, ...before };
