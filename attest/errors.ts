@@ -77,6 +77,11 @@ export const attestErrorTable = {
 		expose: true,
 		meaning: 'Judging took too long or broke off: the evidence counts for nothing.',
 	},
+	VerifierKeyDiffers: {
+		status: 503,
+		meaning:
+			'The verifier’s key file is another one than that of the processes that share its store: copy theirs.',
+	},
 	HilAway: {
 		status: 503,
 		expose: true,

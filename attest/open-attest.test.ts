@@ -1,6 +1,6 @@
 // The service as `bimetal attest` runs it.
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -71,6 +71,13 @@ test('passwords never cross a network in the clear; what is missing or misspelt 
 	await t.throwsAsync(openAttest(readAttestSite(bare), { logger: silentLogger }), {
 		message: /accounts.yaml has no certificate in PEM/,
 	});
+	const shared = await siteFile(t, 'users: { accounts: accounts.yaml }\nregistrar: { roots: [roots.pem] }\n');
+	const text = (await readFile(shared, 'utf8')).replace(
+		'{ file: state/attest.db }',
+		'{ postgres: { host: localhost, database: d, user: u, schema: attest } }',
+	);
+	await writeFile(shared, text);
+	t.regex(t.throws(() => readAttestSite(shared))?.message ?? '', /in which file the key is/);
 	const idle = await siteFile(t, 'users: { accounts: accounts.yaml }\n');
 	t.regex(t.throws(() => readAttestSite(idle))?.message ?? '', /nothing to do/);
 });

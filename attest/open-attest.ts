@@ -9,6 +9,7 @@ import { createOpsServer } from '../common/http/ops-server.ts';
 import { createAuthenticator } from '../common/identity/asked-authenticator.ts';
 import type { Logger } from '../common/log/logger.ts';
 import { createRegistry } from '../common/metrics/registry.ts';
+import type { Leadership } from '../common/store/leadership.ts';
 import { openStore } from '../common/store/open-store.ts';
 import type { Store } from '../common/store/store.ts';
 import { readVersion } from '../common/version.ts';
@@ -18,6 +19,7 @@ import { askAccounts, readAccounts } from './authenticate/accounts.ts';
 import type { Actor } from './authorize/actor.ts';
 import { readCertificates } from './certificates/read-certificates.ts';
 import { attestErrors } from './errors.ts';
+import { lead } from './lead.ts';
 import { enrolments } from './model/enrolment.ts';
 import { openAirlock } from './passage/open-airlock.ts';
 import { registrarRoutes } from './registrar/routes.ts';
@@ -67,7 +69,7 @@ export async function openAttest(
 			};
 			roles.push({ name: 'registrar', routes: registrarRoutes({ ...shared, trust, random: randomBytes }) });
 		}
-		const onRevoked = (): void => airlock?.mover.wake();
+		const onRevoked = (): void => airlock?.wake();
 		const verifier =
 			site.verifier &&
 			(await openVerifier(site, site.verifier, { ...shared, clock, logger, onRevoked }, opened));
@@ -104,18 +106,20 @@ export async function openAttest(
 				)
 			: createServer(app);
 		server.keepAliveTimeout = keptOpen;
+		/** What comes by itself ends last: calls may still have something for it. */
+		let leadership: Leadership | undefined;
+		opened.push(() => leadership?.close());
 		const main = await listen(server, { ...site.listen, clock });
 		opened.push(() => main.close());
 		opened.push(() => airlock?.endWaiting());
 		const checks = {
 			store: () => store.read(tx => tx.count(enrolments)),
 			...verifier?.checks,
-			...(airlock && { 'nodes to cut off': () => airlock.mover.check() }),
+			...(airlock && { 'nodes to cut off': () => airlock.check() }),
 		};
 		const ops = await listen(createOpsServer({ registry, checks, clock }), { ...site.ops, clock });
 		opened.push(() => ops.close());
-		verifier?.start();
-		airlock?.mover.wake();
+		if (verifier) leadership = await lead({ store, verifier, airlock, clock, logger, registry });
 		return { url: urlOf(site.tls ? 'https' : 'http', main), ops: urlOf('http', ops), close };
 	} catch (fault) {
 		await close();

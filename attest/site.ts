@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '../common/config/read-config.ts';
 import { duration, existingFile, secretFile } from '../common/config/values.ts';
+import { storeSite } from '../common/store/store-site.ts';
 
 const port = z.int().min(0).max(65535);
 const listenAddress = z.strictObject({ host: z.string().default('127.0.0.1'), port });
@@ -47,7 +48,7 @@ const siteSchema = (folder: string) => {
 	const file = existingFile(folder);
 	return z
 		.strictObject({
-			store: z.strictObject({ engine: z.enum(['sqlite', 'lowdb']).default('sqlite'), file: path }),
+			store: storeSite(folder),
 			listen: listenAddress,
 			/** Health and metrics; keep it on loopback or a management network. */
 			ops: listenAddress.default({ host: '127.0.0.1', port: 0 }),
@@ -85,13 +86,23 @@ const siteSchema = (folder: string) => {
 				.optional(),
 			/** Nodes are brought through the airlock into projects, by hil, and cut off when they are attested no longer. */
 			airlock: airlockSchema(folder).optional(),
-			/** Keys that the verifier signs evidence and makes nonces with; made when they are not there, beside the store when absent. */
+			/**
+			 * Keys that the verifier signs evidence and makes nonces with; made when they are not there, beside the store's file when
+			 * absent. Of several processes with one database all have the same.
+			 */
 			key: path.optional(),
 			log: z
 				.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
 				.default({ level: 'info' }),
 		})
-		.transform(site => ({ ...site, key: site.key ?? `${site.store.file}.key` }))
+		.transform((site, context) => {
+			const { key, store } = site;
+			if (key !== undefined) return { ...site, key };
+			if (store.engine !== 'postgres') return { ...site, key: `${store.file}.key` };
+			const message = 'say in which file the key is, which is the same in all processes with this database';
+			context.addIssue({ code: 'custom', path: ['store'], message });
+			return z.NEVER;
+		})
 		.superRefine(({ listen: { host }, tls, registrar, verifier, airlock, users }, context) => {
 			const wrong = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
 			if (!registrar && !verifier) wrong([], 'there is nothing to do: give registrar, verifier or both');

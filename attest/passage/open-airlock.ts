@@ -2,11 +2,14 @@ import { readFileSync } from 'node:fs';
 import type { Clock } from '../../common/clock.ts';
 import { createEndings } from '../../common/endings.ts';
 import type { Logger } from '../../common/log/logger.ts';
+import type { Lead, Led } from '../../common/store/leadership.ts';
 import { createHilClient } from '../../hil/client.ts';
 import { createProvisionerClient } from '../../provisioner/client.ts';
 import type { AttestRoute, RouteDeps } from '../http/route.ts';
+import { passages } from '../model/passage.ts';
 import type { AttestSite } from '../site.ts';
 import { createAirlockImage } from './airlock-image.ts';
+import { checkedCalls } from './checked-calls.ts';
 import { createChores } from './chores.ts';
 import { createMover, type Mover } from './mover.ts';
 import { createNodeAtHil } from './node-at-hil.ts';
@@ -17,7 +20,12 @@ import { createSteps } from './steps.ts';
 type Site = NonNullable<AttestSite['airlock']>;
 
 export interface OpenAirlock {
-	readonly mover: Mover;
+	/** There may be something to do for the mover. */
+	wake(): void;
+	/** Throws, naming the node, while one cannot be cut off. */
+	check(): void;
+	/** Begins to move nodes: in one process of all that have the store open. */
+	lead(lead: Lead): Led;
 	/** Answers those who wait for a passage to get on. */
 	endWaiting(): void;
 	readonly routes: readonly AttestRoute[];
@@ -45,21 +53,42 @@ export function openAirlock(
 	const { project, network, nic, rejected } = site;
 	const settings: AirlockSettings = { project, network, nic, rejected, boot: bootOf(site, opened) };
 	const endings = createEndings(clock);
-	const mover = createMover({
-		...{ store, hil, settings, newId, clock, logger, random: Math.random },
-		steps: createSteps({ store, clock, hil, settings }),
-		chores: createChores({ store, hil, settings }),
-		onChange(id) {
-			endings.tell(id);
-			onTold();
-		},
+	/** Where this process leads. */
+	let mover: Mover | undefined;
+	const wake = (): void => mover?.wake();
+	store.others?.follow([passages], written => {
+		if (written === 'unknown') endings.close();
+		else for (const { id } of written) endings.tell(id);
+		wake();
 	});
-	opened.push(() => mover.close());
-	const endWaiting = (): void => endings.close();
 	return {
-		mover,
-		endWaiting,
-		routes: passageRoutes({ ...parts, hil, settings, endings, wake: () => mover.wake() }),
+		wake,
+		check: () => mover?.check(),
+		lead({ store: leading, check }) {
+			const led = checkedCalls(hil, check);
+			const { boot } = settings;
+			const checked = boot.by === 'provisioner' ? { ...boot, image: checkedCalls(boot.image, check) } : boot;
+			const of = { store: leading, hil: led, settings: { ...settings, boot: checked }, clock };
+			const begun = createMover({
+				...{ ...of, newId, logger, random: Math.random },
+				steps: createSteps(of),
+				chores: createChores(of),
+				onChange(id) {
+					endings.tell(id);
+					onTold();
+				},
+			});
+			mover = begun;
+			begun.wake();
+			return {
+				async close() {
+					mover = undefined;
+					await begun.close();
+				},
+			};
+		},
+		endWaiting: () => endings.close(),
+		routes: passageRoutes({ ...parts, hil, settings, endings, wake }),
 	};
 }
 

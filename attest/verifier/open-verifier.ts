@@ -1,9 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../../common/clock.ts';
+import { closeAll } from '../../common/close-all.ts';
 import { connectEvents } from '../../common/events/bus.ts';
 import { openSecretKey } from '../../common/identity/secret-box.ts';
 import type { Logger } from '../../common/log/logger.ts';
+import type { Led } from '../../common/store/leadership.ts';
+import type { Store } from '../../common/store/store.ts';
+import type { Woken } from '../../common/woken.ts';
 import type { RouteDeps } from '../http/route.ts';
 import { createAwayJudge } from '../judge/judge-away.ts';
 import { showRegistration } from '../registrar/registrations.ts';
@@ -16,7 +20,7 @@ import { pushTargets } from './push-targets.ts';
 import { createRetention } from './retention.ts';
 import { createRounds } from './rounds.ts';
 import type { VerifierDeps } from './routes.ts';
-import { signingKey } from './signing-key.ts';
+import { assertSameKey, signingKey } from './signing-key.ts';
 import { createSweeper } from './sweeper.ts';
 
 export interface OpenVerifier {
@@ -25,8 +29,8 @@ export interface OpenVerifier {
 	readonly checks: Readonly<Record<string, () => unknown>>;
 	/** Somebody may have to be told of something. */
 	onTold(): void;
-	/** Begins to sweep and to tell. */
-	start(): void;
+	/** Begins to sweep, to tell and to forget: in one process of all that have the store open. */
+	lead(store: Store): Led;
 }
 
 /** Opens what the verifier works with; `opened` gets what closes each part, in order. */
@@ -44,21 +48,19 @@ export async function openVerifier(
 	const { store, clock, logger } = parts;
 	const secret = await openSecretKey(site.key);
 	const key = signingKey(secret);
+	if (store.others) await assertSameKey(store, key, site.key);
 	const box = payloadBox(secret);
 	const { events } = settings;
 	const broker = events && accountOf(events);
 	const bus = broker && connectEvents({ ...withoutNone(broker), clock, logger });
 	if (bus) opened.push(() => bus.close());
-	const notifier = createNotifier({ store, bus, key, clock, random: Math.random, logger });
-	opened.push(() => notifier.close());
+	/** Where this process leads; where another one does, that one learns of it by the records. */
+	let notifier: Woken | undefined;
+	const onTold = (): void => notifier?.wake();
 	const onRevoked = (): void => {
-		notifier.wake();
+		onTold();
 		parts.onRevoked();
 	};
-	const retention = createRetention({ store, clock, logger, keep: settings.keepEvidence });
-	opened.push(() => retention.close());
-	const sweeper = createSweeper({ store, clock, logger, onRevoked });
-	opened.push(() => sweeper.close());
 	const away = createAwayJudge({ clock });
 	opened.push(() => away.close());
 	const other = settings.registrar && keysAtRegistrar(accountOf(settings.registrar));
@@ -91,11 +93,20 @@ export async function openVerifier(
 					},
 				}
 			: {},
-		onTold: () => notifier.wake(),
-		start() {
-			sweeper.wake();
-			notifier.wake();
-			retention.wake();
+		onTold,
+		lead(leading) {
+			const of = { store: leading, clock, logger };
+			notifier = createNotifier({ ...of, bus, key, random: Math.random });
+			const sweeper = createSweeper({ ...of, onRevoked });
+			const retention = createRetention({ ...of, keep: settings.keepEvidence });
+			const led = [sweeper, notifier, retention];
+			for (const each of led) each.wake();
+			return {
+				async close() {
+					notifier = undefined;
+					await closeAll(led.reverse().map(each => () => each.close()));
+				},
+			};
 		},
 	};
 }

@@ -8,7 +8,8 @@ import { leases } from '../../market/lease/lease.ts';
 import { checkBook } from '../../market/ledger/check-book.ts';
 import { testNeeding } from '../debian/test-needing.ts';
 import { until } from '../visitor.ts';
-import { type Replica, type ReplicaAnswer, type ReplicatedMarket, startReplicas } from './market-replicas.ts';
+import { type ReplicatedMarket, startReplicas } from './market-replicas.ts';
+import type { Replica, ReplicaAnswer } from './replica.ts';
 
 const testReplicas = testNeeding('postgresql-15');
 /** Seconds that a busy machine may take. */
