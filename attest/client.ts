@@ -116,7 +116,8 @@ export function createVerifierClient(options: JsonClientOptions) {
 
 /** For a tenant with secrets for its node. */
 export { assertFits, preparePayload } from './client/prepare-payload.ts';
-/** For who relies on a node: it is trusted for as long as the verifier vouches for it, and no longer. */
 export { watchAdmission } from './client/watch-admission.ts';
+/** For who relies on a node: it is trusted for as long as the verifier vouches for it, and no longer. */
+export { type AirlockPayload, airlockPayload, bootSettings } from './payload/airlock-payload.ts';
 
 export type VerifierClient = ReturnType<typeof createVerifierClient>;

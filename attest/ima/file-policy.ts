@@ -16,6 +16,11 @@ export interface FilePolicy {
 	 * The kernel extends the same value for each, so whoever has the list can give a violation another path.
 	 */
 	readonly toleratesViolations: boolean;
+	/**
+	 * Whether the list's second entry may be this boot's aggregate again: of the system that an airlock, which measures nothing
+	 * but its own, has started by kexec. Anywhere else it would be one more kernel, of which nobody knows what it is.
+	 */
+	readonly isStartedByKexec: boolean;
 	/** RSA keys that may sign files; a file signed by one is allowed wherever it stands. */
 	readonly signers: readonly KeyObject[];
 	/** By name: the keys that may be loaded into a keyring of the kernel, and other data that it measures by a name. */
@@ -42,12 +47,15 @@ export function judgeFiles(
 			return refuse('PolicyEmpty', `${text} is no rule for paths: it must begin with a folder by its name`);
 		excludes.push(rule);
 	}
+	const isAggregate = (entry: ImaEntry): boolean =>
+		entry.name === BOOT_AGGREGATE && !entry.isViolation && entry.digest.equals(bootAggregate);
 	for (const entry of entries) {
 		if (entry.index === 0) {
-			if (entry.name !== BOOT_AGGREGATE || entry.isViolation || !entry.digest.equals(bootAggregate))
+			if (!isAggregate(entry))
 				return refuse('LogMismatch', 'the IMA list does not begin with this boot’s aggregate');
 			continue;
 		}
+		if (entry.index === 1 && policy.isStartedByKexec && isAggregate(entry)) continue;
 		const refused =
 			entry.template === 'ima-buf' ? bufferFault(entry, policy) : fileFault(entry, policy, excludes);
 		if (refused) return refused;

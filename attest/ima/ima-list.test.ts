@@ -30,6 +30,7 @@ const policy = (changes: Partial<FilePolicy> = {}): FilePolicy => ({
 	files: new Map(proven.map(entry => [entry.name, new Set([digestOf(entry)])])),
 	exclude: ['/opt/tools/open', '/sys/**'],
 	toleratesViolations: true,
+	isStartedByKexec: false,
 	signers: [],
 	buffers: new Map(),
 	...changes,
@@ -108,6 +109,25 @@ test('every proven entry must be allowed by its digest, or excluded by a whole p
 	isRefused(t, judgeFiles(proven, policy({ files: new Map() }), AGGREGATE), 'PolicyEmpty');
 });
 
+test('trap: the list begins anew for a system that an airlock has started, where the policy says so, and for no other kernel', t => {
+	const [first, second, ...rest] = proven;
+	if (!first || !second) return t.fail('the recorded list is too short');
+	const list = (...entries: ImaEntry[]) => entries.map((entry, index) => ({ ...entry, index }));
+	const once = list(first, first, second, ...rest);
+	const files = new Map(proven.slice(1).map(entry => [entry.name, new Set([digestOf(entry)])]));
+	const kexec = policy({ files, isStartedByKexec: true });
+	accepted(judgeFiles(once, kexec, AGGREGATE));
+	accepted(judgeFiles(proven, kexec, AGGREGATE));
+	isRefused(t, judgeFiles(once, policy({ files }), AGGREGATE), 'FileNotAllowed', /boot_aggregate \(entry 1 /);
+	isRefused(t, judgeFiles(list(first, first, first, second), kexec, AGGREGATE), 'FileNotAllowed', /entry 2 /);
+	isRefused(t, judgeFiles(list(first, second, first), kexec, AGGREGATE), 'FileNotAllowed', /entry 2 /);
+	const other = { ...first, digest: Buffer.alloc(32, 1) };
+	isRefused(t, judgeFiles(list(first, other), kexec, AGGREGATE), 'FileNotAllowed', /boot_aggregate/);
+	isRefused(t, judgeFiles(list(first, { ...first, isViolation: true }), kexec, AGGREGATE), 'FileNotAllowed');
+	// Later entries come alone: they are counted from where the last round ended.
+	isRefused(t, judgeFiles([{ ...first, index: 40 }], kexec, AGGREGATE), 'FileNotAllowed', /entry 40 /);
+});
+
 test('an exclusion matches whole paths, and none is for everything', t => {
 	const files = new Map(policy().files);
 	files.delete('/opt/tools/hello.sh');
@@ -153,6 +173,7 @@ test('a signed file is allowed wherever it stands, by the keys of the policy onl
 				files: new Map(),
 				exclude: [],
 				toleratesViolations: false,
+				isStartedByKexec: false,
 				signers: [key.publicKey],
 				buffers: new Map(),
 			},

@@ -52,6 +52,8 @@ const ima = z.strictObject({
 	/** Paths that are not judged: a folder by its name first, `*` within one name, `**` anything. */
 	exclude: z.array(z.string()).default([]),
 	toleratesViolations: z.boolean().default(false),
+	/** Whether an airlock starts the system by kexec: then the list begins twice, once for each kernel. */
+	kexec: z.boolean().default(false),
 	/** PEM of RSA keys that may sign files. */
 	signers: z.array(z.string()).default([]),
 	/** By label: digests of keys loaded into the kernel's keyrings, and of other data measured under a name. */
@@ -189,6 +191,7 @@ function filePolicy(list: z.output<typeof ima>): Outcome<FilePolicy> {
 		files: sets(list.files),
 		exclude: list.exclude,
 		toleratesViolations: list.toleratesViolations,
+		isStartedByKexec: list.kexec,
 		signers,
 		buffers: sets(list.buffers),
 	});

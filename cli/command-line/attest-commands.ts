@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import type { AttestOptions } from '../attest/attest-connection.ts';
 import type { OutOptions, ProjectOptions } from '../commands/attest-admissions.ts';
 import type { EnrolOptions } from '../commands/attest-enrolments.ts';
+import type { PayloadOptions } from '../commands/attest-payload.ts';
 import type { AdmitPayloadOptions, ReleaseOptions } from '../commands/attest-release.ts';
 import type { VerifyEvidenceOptions } from '../commands/attest-verify.ts';
 import { commandName } from '../context.ts';
@@ -133,6 +134,11 @@ function addAdmissions(attest: Command, { context, run }: Registration): void {
 		.option('--project <name>', forProject)
 		.option('--interval <seconds>', 'between its quotes (10, when absent)', positiveInteger)
 		.option(
+			'--lease <seconds>',
+			'for how long one good quote counts (three intervals, when absent); time for a system to start',
+			positiveInteger,
+		)
+		.option(
 			'--payload <file>',
 			'what the node is to have once it is attested: keys, at most 64 KiB; takes --roots',
 		)
@@ -144,6 +150,25 @@ function addAdmissions(attest: Command, { context, run }: Registration): void {
 	withExamples(withAttest(withExpectations(admit)), [
 		`${bimetal} attest admit n1 --project red`,
 		`${bimetal} attest admit n1 --payload luks.key --roots manufacturers.pem`,
+	]);
+	const payload = attest
+		.command('payload')
+		.summary('Make a payload that an airlock starts an encrypted disk with')
+		.description(
+			'Puts together what an airlock takes when its node is attested: the key of an encrypted disk, and what is to be ' +
+				'started from there, with digests, so that nothing else is. It goes to a file that its owner alone can read.',
+		)
+		.option('--luks-key <file>', 'the key that image encrypt was given')
+		.option('--boot <file>', 'what image encrypt has written beside the disk')
+		.option('-o, --out <file>', 'a file that is not there yet')
+		.action(
+			run(async (o: PayloadOptions) =>
+				(await import('../commands/attest-payload.ts')).writePayload(context, o),
+			),
+		);
+	withExamples(withJson(payload), [
+		`${bimetal} attest payload --luks-key luks.key --boot web.qcow2.boot.json --out n1.payload`,
+		`${bimetal} attest admit n1 --payload n1.payload --roots manufacturers.pem`,
 	]);
 	const release = attest
 		.command('release')

@@ -1,6 +1,7 @@
 import { Argument, type Command, Option } from 'commander';
 import type { AllowlistOptions } from '../commands/image-allowlist.ts';
 import type { BuildImageOptions, Recipe } from '../commands/image-build.ts';
+import type { EncryptImageOptions } from '../commands/image-encrypt.ts';
 import type { ImportOptions } from '../commands/image-import.ts';
 import type { ExportOptions, ShareOptions } from '../commands/images.ts';
 import { commandName } from '../context.ts';
@@ -78,6 +79,7 @@ function addImages(program: Command, { context, run }: Registration): void {
 		.option('-o, --out <file>', 'write it to a file instead of uploading it')
 		.option('--full', 'Debian with systemd, cloud-init and SSH; built by root, in minutes')
 		.option('--package <name>', 'with --full: one more of Debian (repeatable)', collect)
+		.option('--attested', 'of debian: can be encrypted, is started by an airlock, and proves what runs')
 		.option(
 			'--trust <file>',
 			"an authority that it trusts: a provisioning network's, registrar's (PEM; repeatable)",
@@ -100,6 +102,28 @@ function addImages(program: Command, { context, run }: Registration): void {
 		`${bimetal} image build debian --full --package nginx-light --name web`,
 		`${bimetal} image build debian --out debian.qcow2 --trust authority.crt.pem`,
 		`${bimetal} image build airlock --registrar https://10.9.0.1:5003 --trust site-ca.pem`,
+	]);
+
+	const encrypt = image
+		.command('encrypt')
+		.summary('Encrypt an image, so that attested nodes alone can open it')
+		.description(
+			'Makes a disk on this machine that holds nothing but a LUKS2 container with the largest ext file system of an image: ' +
+				'whoever keeps it or serves it sees no byte of that. Beside it stands what an airlock must be told to start the ' +
+				'system in there, for attest payload. No root is needed.',
+		)
+		.argument('<file>', 'raw or qcow2, of image build debian --attested')
+		.option('--key <file>', 'what is to open it: 32 bytes of chance or more')
+		.option('-o, --out <file>', 'the disk, qcow2; a file that is not there yet')
+		.option('--boot <file>', 'what starts it (the disk’s name with .boot.json, when absent)')
+		.action(
+			run(async (file: string, o: EncryptImageOptions) =>
+				(await import('../commands/image-encrypt.ts')).encryptImageFile(context, file, o),
+			),
+		);
+	withExamples(withJson(encrypt), [
+		'head -c 64 /dev/urandom > luks.key',
+		`${bimetal} image encrypt debian.qcow2 --key luks.key --out web.qcow2`,
 	]);
 
 	const allowlist = image

@@ -66,6 +66,7 @@ export const setPolicy = (
 export interface AdmitOptions extends ProjectOptions {
 	readonly policy?: string;
 	readonly interval?: number;
+	readonly lease?: number;
 }
 
 /** Asks for a node to be admitted. */
@@ -74,8 +75,8 @@ export async function askAdmission(
 	node: string,
 	options: AdmitOptions,
 ): Promise<AdmissionView> {
-	const { policy, interval } = options;
-	return client.admit({ node, project: await projectOf(client, options), policy, interval });
+	const { policy, interval, lease } = options;
+	return client.admit({ node, project: await projectOf(client, options), policy, interval, lease });
 }
 
 /** `bimetal attest admit NODE` */

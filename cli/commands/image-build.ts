@@ -24,6 +24,7 @@ export interface BuildImageOptions extends ProvisionerOptions {
 	readonly trust?: readonly string[];
 	readonly full?: boolean;
 	readonly package?: readonly string[];
+	readonly attested?: boolean;
 	readonly registrar?: string;
 	readonly verifier?: string;
 	readonly signKey?: string;
@@ -79,7 +80,7 @@ function debianMaker(context: CliContext, options: BuildImageOptions): Maker {
 	const wrong = options.package?.find(name => !/^[a-z0-9][a-z0-9+.-]+$/.test(name));
 	if (wrong !== undefined)
 		throw usageError(`${visible(wrong)} is no name of a package`, '--package nginx-light');
-	const kind = { isFull: options.full, packages: options.package };
+	const kind = { isFull: options.full, packages: options.package, isAttested: options.attested };
 	return async (trust, to) => {
 		const { buildDebianImage } = await import('../../qemu/image/debian-image.ts');
 		return withProgress(context, onProgress => buildDebianImage({ ...kind, trust, to, onProgress }));
@@ -89,8 +90,11 @@ function debianMaker(context: CliContext, options: BuildImageOptions): Maker {
 /** `--out FILE.efi` is one program for UEFI's network boot; every other file is a disk. */
 function airlockMaker(context: CliContext, options: BuildImageOptions): Maker {
 	const { registrar, verifier = registrar, trust } = options;
-	if (options.full || options.package)
-		throw usageError('--full and --package go with debian: the airlock has its agent alone', 'debian');
+	if (options.full || options.package || options.attested)
+		throw usageError(
+			'--full, --package and --attested go with debian: the airlock has its agent alone',
+			'debian',
+		);
 	if (registrar === undefined || verifier === undefined)
 		throw usageError('the airlock has to know whom to ask', '--registrar https://10.9.0.1:5003');
 	if (trust === undefined)

@@ -7,14 +7,18 @@ import { makeDiskImage } from '../guest/disk-image.ts';
 import { type ProgramSigner, signProgram } from '../guest/signed-program.ts';
 import { unifiedKernel } from '../guest/unified-kernel.ts';
 import { moveWhole, nameOfBuild } from '../image/kept-build.ts';
+import { tpmPackages } from '../image/tpm-programs.ts';
 import { type AirlockServices, airlockRoot } from './airlock-root.ts';
 
 const suite = 'trixie';
 const packages = [
-	...['linux-image-amd64', 'busybox-static', 'wget', 'tpm2-tools', 'openssl'],
+	...['linux-image-amd64', 'busybox-static', ...tpmPackages],
+	...['cryptsetup-bin', 'dmsetup', 'kexec-tools'],
 	...['syslinux', 'syslinux-common', 'systemd-boot-efi'],
 ];
-const sources = ['.', '../guest', '../image'].map(folder => new URL(`${folder}/`, import.meta.url));
+const sources = ['.', '../guest', '../image', '../../attest/agent'].map(
+	folder => new URL(`${folder}/`, import.meta.url),
+);
 
 /** Nobody but the agent runs there, so what keeps users apart would only take time. */
 const commandLine =
@@ -109,10 +113,13 @@ function serviceUrl(text: string): string {
 async function unpackAll(debs: readonly string[], root: string): Promise<void> {
 	const of = (...names: readonly string[]): string[] =>
 		debs.filter(deb => names.some(name => path.basename(deb).startsWith(name)));
-	const parts = ['drivers', 'lib', 'crypto', 'arch', 'net'];
+	const parts = ['drivers', 'fs', 'lib', 'crypto', 'arch', 'net'];
 	const modules = parts.map(part => `./usr/lib/modules/*/kernel/${part}/*`);
 	await unpackPackages(of('linux-image-6', 'linux-image-7'), root, ['./boot/vmlinuz-*', ...modules]);
-	const whole = ['busybox-static_', 'wget_', 'tpm2-tools_', 'openssl_', 'syslinux', 'systemd-boot-efi_'];
+	const ours = ['busybox-static', ...tpmPackages, 'cryptsetup-bin', 'dmsetup', 'kexec-tools'].map(
+		name => `${name}_`,
+	);
+	const whole = [...ours, 'syslinux', 'systemd-boot-efi_'];
 	await unpackPackages(of(...whole), root);
 	// Of the others only what programs may need to run.
 	await unpackPackages(of('lib', 'zlib1g_'), root, ['*.so', '*.so.*', './usr/lib64/*', './lib64/*']);

@@ -4,23 +4,22 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { cpioArchive, type RootEntry } from '../guest/cpio-archive.ts';
 import { openModules } from '../guest/kernel-modules.ts';
+import { diskModules } from '../image/disk-modules.ts';
 import { withLibraries } from '../image/shared-libraries.ts';
 import { busyboxLinks, programOf, textOf } from '../image/system-files.ts';
+import { tpmPrograms } from '../image/tpm-programs.ts';
 
 /** The modules that init loads, in groups that it knows: some are for cards that not every server has. */
 const groups: Readonly<Record<string, readonly string[]>> = {
 	base: ['virtio_net', 'virtio_rng'],
 	intel: ['e1000e', 'igb', 'ixgbe'],
 	broadcom: ['tg3'],
+	// For a tenant's disk, which nothing looks at before the node is attested.
+	...diskModules,
 };
 
-/** tpm2-tools are one program, which goes by its name. */
-const tpmTools = [
-	...['clear', 'clearcontrol', 'nvread', 'createek', 'createak', 'quote'],
-	...['startauthsession', 'policysecret', 'activatecredential', 'flushcontext'],
-];
-/** What talks to the kernel's TPM; tpm2-tools load it when they run. */
-const tpmDevice = 'libtss2-tcti-device.so.0';
+/** It belongs to the verifier's protocol, and any system may have it. */
+const payloadProgram = new URL('../../attest/agent/open-payload', import.meta.url);
 
 /** Whom the agent asks, and by what it knows them. */
 export interface AirlockServices {
@@ -40,18 +39,18 @@ export async function airlockRoot(root: string, services: AirlockServices): Prom
 		init: programOf(await ownFile('init')),
 		'etc/airlock/agent': programOf(await ownFile('agent')),
 		'etc/airlock/erase': programOf(await ownFile('erase')),
+		'etc/airlock/admitted': programOf(await ownFile('admitted')),
+		'etc/airlock/open-payload': programOf(await readFile(payloadProgram)),
 		'etc/airlock/lease': programOf(await ownFile('lease')),
 		'etc/airlock/services': textOf(`registrar=${registrar}\nverifier=${verifier}\n`),
 		'etc/airlock/authorities.pem': textOf(authorities),
 		'dev/console': { kind: 'device', major: 5, minor: 1 },
 		...busyboxLinks,
+		...(await tpmPrograms(root)),
 	};
-	for (const folder of ['proc', 'sys', 'run', 'tmp']) entries[folder] = { kind: 'folder' };
-	const library = `usr/lib/x86_64-linux-gnu/${tpmDevice}`;
-	const programs = ['usr/bin/tpm2', 'usr/bin/openssl', 'usr/bin/wget', library];
-	for (const [name, content] of await withLibraries(root, programs))
-		entries[name === `sbin/${tpmDevice}` ? `lib/${tpmDevice}` : name] = programOf(content);
-	for (const tool of tpmTools) entries[`sbin/tpm2_${tool}`] = { kind: 'link', to: 'tpm2' };
+	for (const folder of ['proc', 'sys', 'run', 'tmp', 'mnt']) entries[folder] = { kind: 'folder' };
+	const forDisks = ['usr/sbin/cryptsetup', 'usr/sbin/dmsetup', 'usr/sbin/kexec'];
+	for (const [name, content] of await withLibraries(root, forDisks)) entries[name] = programOf(content);
 	const order = await openModules(path.join(root, 'usr/lib/modules'));
 	for (const [name, modules] of Object.entries(groups)) {
 		const ordered = await order(...modules);

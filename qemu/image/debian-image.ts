@@ -6,11 +6,13 @@ import { makeWorkFolder } from '../debian/work-folder.ts';
 import { type DiskImageParts, makeDiskImage } from '../guest/disk-image.ts';
 import { copyInto, makeExt4, putIntoExt4 } from '../guest/ext4-volume.ts';
 import { unifiedKernel } from '../guest/unified-kernel.ts';
+import { attestedEntries, bootEntries } from './attested-system.ts';
 import { fullEntries, fullPackages, fullSize, fullSystem } from './full-system.ts';
 import { initialRoot } from './initial-root.ts';
 import { moveWhole, nameOfBuild } from './kept-build.ts';
 import { smallSystem } from './small-system.ts';
 import { textOf } from './system-files.ts';
+import { tpmPackages } from './tpm-programs.ts';
 
 const suite = 'trixie';
 const packages = [
@@ -26,7 +28,7 @@ const commandLines = {
 } as const;
 
 /** What makes an image of packages. */
-const sources = ['.', '../guest'].map(folder => new URL(`${folder}/`, import.meta.url));
+const sources = ['.', '../guest', '../airlock/system'].map(folder => new URL(`${folder}/`, import.meta.url));
 /** Bytes. */
 const smallSize = 256 * 2 ** 20;
 
@@ -41,6 +43,11 @@ export interface BuildOptions {
 	readonly isFull?: boolean | undefined;
 	/** More packages of Debian's for that. */
 	readonly packages?: readonly string[] | undefined;
+	/**
+	 * To be started by an airlock from a disk that is encrypted, and to go on proving what runs: with the agent, and with the
+	 * kernel and its initrd inside the root.
+	 */
+	readonly isAttested?: boolean | undefined;
 	readonly onProgress?: (step: string) => void;
 }
 
@@ -57,17 +64,20 @@ export interface BuiltImage {
  * that was built from the same packages by the same code. Throws PartMissing, AptFailed, GuestNotBuilt.
  */
 export async function buildDebianImage(options: BuildOptions = {}): Promise<BuiltImage> {
-	const { cache = cacheFolder(), trust, to, onProgress = () => undefined } = options;
-	const more = options.isFull ? [...fullPackages, ...(options.packages ?? [])] : [];
-	const wanted = [...new Set([...packages, ...more])];
+	const { cache = cacheFolder(), trust, to, isAttested = false, onProgress = () => undefined } = options;
+	const attested = isAttested ? tpmPackages : [];
+	const forTpm = isAttested && options.isFull ? ['libtss2-tcti-device0t64'] : [];
+	const more = options.isFull ? [...fullPackages, ...attested, ...forTpm, ...(options.packages ?? [])] : [];
+	const wanted = [...new Set([...packages, ...attested, ...more])];
 	const fetched = await fetchPackages({ suite, architecture: 'amd64', packages: wanted, cache, onProgress });
 	const debs = [...fetched].sort();
 	const kept = path.join(
 		cache,
-		`image-${await nameOfBuild(debs, JSON.stringify([trust, more]), sources)}.qcow2`,
+		`image-${await nameOfBuild(debs, JSON.stringify([trust, more, isAttested]), sources)}.qcow2`,
 	);
 	const file = to ?? kept;
-	const recipe = `debian ${suite}, ${options.isFull ? ['full', ...(options.packages ?? [])].join(' ') : 'small'}`;
+	const kind = options.isFull ? ['full', ...(options.packages ?? [])].join(' ') : 'small';
+	const recipe = `debian ${suite}, ${kind}${isAttested ? ', attested' : ''}`;
 	const isThere = await access(kept).then(
 		() => true,
 		() => false,
@@ -106,7 +116,14 @@ export async function buildDebianImage(options: BuildOptions = {}): Promise<Buil
 		if (trust) await putIntoExt4(rootFile, { 'etc/bimetal/authorities.pem': textOf(trust) });
 		onProgress('Making the disk');
 		const commandLine = commandLines[options.isFull ? 'full' : 'small'];
-		await makeDisk(work, root, { commandLine, root: { file: rootFile, size } });
+		const kernel = await kernelOf(root);
+		const initrd = await initialRoot(root, await readFile(path.join(root, 'usr/bin/busybox')));
+		if (isAttested)
+			await putIntoExt4(rootFile, {
+				...(await attestedEntries(root, { isFull: options.isFull ?? false })),
+				...bootEntries({ kernel, initrd, commandLine }),
+			});
+		await makeDisk(work, root, { kernel, initrd, commandLine, root: { file: rootFile, size } });
 		await moveWhole(path.join(work, 'image.qcow2'), file);
 		return { file, recipe };
 	} finally {
@@ -123,8 +140,7 @@ async function unpackAll(debs: readonly string[], root: string): Promise<void> {
 	const whole = [
 		'busybox-static_',
 		'open-iscsi_',
-		'wget_',
-		'dropbear-bin_',
+		...['wget', 'dropbear-bin', 'tpm2-tools', 'openssl'].map(name => `${name}_`),
 		'dmsetup_',
 		'syslinux',
 		'systemd-boot-efi_',
@@ -134,22 +150,21 @@ async function unpackAll(debs: readonly string[], root: string): Promise<void> {
 	await unpackPackages(of('lib', 'zlib1g_'), root, ['*.so', '*.so.*', './usr/lib64/*', './lib64/*']);
 }
 
+async function kernelOf(root: string): Promise<Buffer> {
+	const [image = ''] = (await readdir(path.join(root, 'boot'))).filter(name => name.startsWith('vmlinuz-'));
+	return readFile(path.join(root, 'boot', image));
+}
+
 async function makeDisk(
 	work: string,
 	root: string,
-	of: Pick<DiskImageParts, 'root'> & { readonly commandLine: string },
+	of: Required<Pick<DiskImageParts, 'kernel' | 'initrd' | 'commandLine' | 'root'>>,
 ): Promise<void> {
-	const { commandLine } = of;
 	const read = (name: string): Promise<Buffer> => readFile(path.join(root, name));
-	const [image = ''] = (await readdir(path.join(root, 'boot'))).filter(name => name.startsWith('vmlinuz-'));
-	const kernel = await read(`boot/${image}`);
-	const initrd = await initialRoot(root, await read('usr/bin/busybox'));
 	const stub = await read('usr/lib/systemd/boot/efi/linuxx64.efi.stub');
 	await makeDiskImage(work, 'image.qcow2', {
 		...of,
-		kernel,
-		initrd,
-		efiProgram: unifiedKernel({ stub, kernel, initrd, commandLine }),
+		efiProgram: unifiedKernel({ ...of, stub }),
 		masterBootRecord: await read('usr/lib/syslinux/mbr/mbr.bin'),
 	});
 }

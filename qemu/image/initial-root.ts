@@ -3,16 +3,16 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { cpioArchive, type RootEntry } from '../guest/cpio-archive.ts';
 import { openModules } from '../guest/kernel-modules.ts';
+import { diskModules } from './disk-modules.ts';
 import { withLibraries } from './shared-libraries.ts';
 import { busyboxLinks, ownPrograms, programOf, systemFile } from './system-files.ts';
 
 /** The modules that find-root loads, in groups that it knows: some are for cards that not every server has. */
 const groups: Readonly<Record<string, readonly string[]>> = {
-	base: ['virtio_net', 'virtio_blk', 'virtio_scsi'],
+	base: ['virtio_net'],
 	intel: ['e1000e', 'igb', 'ixgbe'],
 	broadcom: ['tg3'],
-	ahci: ['ahci'],
-	disks: ['sd_mod', 'ext4', 'crc32c_generic'],
+	...diskModules,
 	iscsi: ['iscsi_tcp', 'iscsi_ibft'],
 	multipath: ['dm_multipath', 'dm_round_robin'],
 };

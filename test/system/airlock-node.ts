@@ -42,8 +42,8 @@ export interface AirlockSite {
 	tenant(uses: (tool: SoftwareTpm['tool']) => Promise<void>): Promise<void>;
 	/** Puts the node `node1` on record. */
 	enrol(): Promise<unknown>;
-	/** Pulls the plug if it runs, and boots it: by BIOS, or by UEFI with these variables. */
-	boot(options: { disk: string; variables?: string }): Promise<BootedAirlock>;
+	/** Pulls the plug if it runs, and boots it: by BIOS, or by UEFI with these variables. `tenantDisk`: one more, which is written to. */
+	boot(options: { disk: string; variables?: string; tenantDisk?: string }): Promise<BootedAirlock>;
 }
 
 export interface BootedAirlock {
@@ -86,7 +86,7 @@ export async function startAirlockSite(t: ExecutionContext): Promise<AirlockSite
 			}
 		},
 		enrol: () => registrar.enrol(name, fingerprint),
-		async boot({ disk, variables }) {
+		async boot({ disk, variables, tenantDisk }) {
 			await running?.stop();
 			if (variables !== undefined) await copyFile(variables, at('variables'));
 			await tpm.powerOn();
@@ -101,6 +101,7 @@ export async function startAirlockSite(t: ExecutionContext): Promise<AirlockSite
 					...['-chardev', 'socket,id=tpm,path=tpm.sock', '-tpmdev', 'emulator,id=tpm,chardev=tpm'],
 					...['-device', 'tpm-crb,tpmdev=tpm', '-netdev', 'user,id=n'],
 					...['-drive', `file=${disk},if=virtio,format=qcow2,snapshot=on`],
+					...(tenantDisk === undefined ? [] : ['-drive', `file=${tenantDisk},if=virtio,format=qcow2`]),
 					...['-device', 'virtio-net-pci,netdev=n,mac=52:54:00:12:34:77'],
 				],
 				folder,
