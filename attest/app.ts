@@ -1,11 +1,12 @@
-import type { Express, Request, Response } from 'express';
+import type { Express } from 'express';
 import type { Registry } from 'prom-client';
 import { z } from 'zod';
 import type { Clock } from '../common/clock.ts';
 import { createApp, type Route } from '../common/http/app.ts';
 import { describeApi } from '../common/http/describe-api.ts';
 import { parse } from '../common/http/parse.ts';
-import type { Credentials } from '../common/identity/asked-authenticator.ts';
+import { whoAsks } from '../common/http/who-asks.ts';
+import type { Authenticator } from '../common/identity/asked-authenticator.ts';
 import type { Logger } from '../common/log/logger.ts';
 import { type Actor, nobody } from './authorize/actor.ts';
 import { attestErrors } from './errors.ts';
@@ -18,10 +19,8 @@ export interface Role {
 	readonly routes: readonly AttestRoute[];
 }
 
-export interface AttestDeps extends RouteDeps {
+export interface AttestDeps extends RouteDeps, Authenticator<Actor> {
 	readonly roles: readonly Role[];
-	/** Who this is; undefined for a credential that is not known. */
-	readonly authenticate: (credentials: Credentials) => Promise<Actor | undefined>;
 	/** Bytes: lists of measurements are long. */
 	readonly bodyLimit: number;
 	readonly version: string;
@@ -30,6 +29,8 @@ export interface AttestDeps extends RouteDeps {
 	readonly registry?: Registry | undefined;
 }
 
+const notKnown = () => attestErrors.NotLoggedIn('This user name and password are not known.');
+
 /** The interfaces of the roles, each under its name, as an application; it never listens. */
 export function createAttest(deps: AttestDeps): Express {
 	const { logger, registry, clock, bodyLimit } = deps;
@@ -37,7 +38,10 @@ export function createAttest(deps: AttestDeps): Express {
 		routes: deps.roles.flatMap(role =>
 			[...role.routes, ...common(role, deps)].map(route => serve(role.name, route)),
 		),
-		before: [authenticate(deps)],
+		before: [
+			// Who shows no credential may do what agents do.
+			whoAsks({ authenticator: deps, nobody, refusal: notKnown }),
+		],
 		bodyLimit,
 		logger,
 		clock,
@@ -45,19 +49,6 @@ export function createAttest(deps: AttestDeps): Express {
 		challenge: 'Basic realm="attest", charset="UTF-8"',
 	});
 }
-
-/** Who shows no credential is nobody, who may do what agents do; who shows a wrong one is told. */
-const authenticate =
-	(deps: AttestDeps) =>
-	async (request: Request, response: Response, next: () => void): Promise<void> => {
-		const { authorization } = request.headers;
-		const token = request.get('x-auth-token');
-		const shows = authorization !== undefined || token !== undefined;
-		const actor = shows ? await deps.authenticate({ authorization, token }) : nobody;
-		if (!actor) throw attestErrors.NotLoggedIn('This user name and password are not known.');
-		response.locals.actor = actor;
-		next();
-	};
 
 function serve(role: Role['name'], route: AttestRoute): Route {
 	return {

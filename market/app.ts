@@ -1,8 +1,9 @@
-import type { Express, Request, Response } from 'express';
+import type { Express } from 'express';
 import { z } from 'zod';
 import { createApp, type Route } from '../common/http/app.ts';
 import { describeApi } from '../common/http/describe-api.ts';
 import { parse } from '../common/http/parse.ts';
+import { whoAsks } from '../common/http/who-asks.ts';
 import type { Actor } from './authorize/actor.ts';
 import { marketErrors } from './errors.ts';
 import type { MarketDeps } from './market-deps.ts';
@@ -10,30 +11,20 @@ import { type MarketRoute, reads } from './v1/route.ts';
 import { marketRoutes } from './v1/routes.ts';
 import * as views from './v1/views.ts';
 
+const notLoggedIn = () => marketErrors.NotLoggedIn("Log in with hil's user name and password.");
+
 /** The service's interface as an application; it never listens. */
 export function createMarket(deps: MarketDeps): Express {
 	const { logger, registry, clock } = deps;
 	return createApp({
 		routes: withDescription(marketRoutes(), deps.version).map(route => serve(route, deps)),
-		before: [authenticate(deps)],
+		before: [whoAsks({ authenticator: deps.authenticator, refusal: notLoggedIn })],
 		logger,
 		clock,
 		...(registry && { registry }),
 		challenge: 'Basic realm="market", charset="UTF-8"',
 	});
 }
-
-const authenticate =
-	({ authenticator }: MarketDeps) =>
-	async (request: Request, response: Response, next: () => void): Promise<void> => {
-		const { authorization } = request.headers;
-		const token = request.get('x-auth-token');
-		const shows = authorization !== undefined || token !== undefined;
-		const actor = shows ? await authenticator.authenticate({ authorization, token }) : undefined;
-		if (!actor) throw marketErrors.NotLoggedIn("Log in with hil's user name and password.");
-		response.locals.actor = actor;
-		next();
-	};
 
 function serve(route: MarketRoute, deps: MarketDeps): Route {
 	return {

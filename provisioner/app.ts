@@ -1,8 +1,9 @@
-import type { Express, Request, Response } from 'express';
+import type { Express } from 'express';
 import { z } from 'zod';
 import { createApp, type Route } from '../common/http/app.ts';
 import { describeApi } from '../common/http/describe-api.ts';
 import { parse } from '../common/http/parse.ts';
+import { whoAsks } from '../common/http/who-asks.ts';
 import type { Actor } from './authorize/actor.ts';
 import { provisionerErrors } from './errors.ts';
 import type { ProvisionerDeps } from './provisioner-deps.ts';
@@ -13,6 +14,8 @@ import { provisionerRoutes } from './v1/routes.ts';
 import { isUploadBody, tusHeaders, uploadRoutes } from './v1/upload-routes.ts';
 import * as views from './v1/views.ts';
 
+const notLoggedIn = () => provisionerErrors.NotLoggedIn("Log in with hil's user name and password.");
+
 /** The service's interface as an application; it never listens. */
 export function createProvisioner(deps: ProvisionerDeps): Express {
 	const { logger, registry, clock } = deps;
@@ -22,7 +25,7 @@ export function createProvisioner(deps: ProvisionerDeps): Express {
 			...uploadRoutes(deps),
 			...contentRoutes(deps),
 		],
-		before: [tusHeaders(deps), authenticate(deps)],
+		before: [tusHeaders(deps), whoAsks({ authenticator: deps.authenticator, refusal: notLoggedIn })],
 		isStreamed: isUploadBody,
 		logger,
 		clock,
@@ -30,18 +33,6 @@ export function createProvisioner(deps: ProvisionerDeps): Express {
 		challenge: 'Basic realm="provisioner", charset="UTF-8"',
 	});
 }
-
-const authenticate =
-	({ authenticator }: ProvisionerDeps) =>
-	async (request: Request, response: Response, next: () => void): Promise<void> => {
-		const { authorization } = request.headers;
-		const token = request.get('x-auth-token');
-		const shows = authorization !== undefined || token !== undefined;
-		const actor = shows ? await authenticator.authenticate({ authorization, token }) : undefined;
-		if (!actor) throw provisionerErrors.NotLoggedIn("Log in with hil's user name and password.");
-		response.locals.actor = actor;
-		next();
-	};
 
 function serve(route: ProvisionerRoute, deps: ProvisionerDeps): Route {
 	return {

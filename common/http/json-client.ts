@@ -1,4 +1,4 @@
-import { Agent, request } from 'undici';
+import { Agent, type Dispatcher, request } from 'undici';
 import { z } from 'zod';
 import { BimetalError } from '../errors/bimetal-error.ts';
 
@@ -23,15 +23,19 @@ export interface JsonClient {
 	call<S extends z.ZodType>(schema: S, method: string, path: string, body?: object): Promise<z.output<S>>;
 	/** An answer that is text; throws as `call` does. */
 	text(path: string): Promise<string>;
+	/** An answer whose body is the caller's to read; throws as `call` does for what is no success. */
+	send(path: string, given: Partial<Dispatcher.RequestOptions>): Promise<Dispatcher.ResponseData>;
 	close(): Promise<void>;
 }
 
 const problem = z.looseObject({ code: z.string(), detail: z.string() });
+/** HEAD is refused without a word. */
+const bare: Readonly<Record<number, string>> = { 401: 'NotLoggedIn', 403: 'Forbidden', 404: 'NotThere' };
 
 /**
  * Calls a management API of ours: JSON in and out, RFC 9457 problems.
- * @param service names it in codes and messages: `Attest` makes `AttestUnreachable` (no answer) and `AttestNotTrusted`
- * (TLS); beside these there are `BadAnswer` and, when the signal has ended it, `Interrupted`
+ * @param service names it in codes: `Attest` makes `AttestUnreachable` (no answer) and `AttestNotTrusted` (TLS); beside
+ * these there are `BadAnswer` and, when the signal has ended it, `Interrupted`
  */
 export function createJsonClient(service: string, options: JsonClientOptions): JsonClient {
 	const { ca, timeout = 60_000, signal, credential } = options;
@@ -46,47 +50,48 @@ export function createJsonClient(service: string, options: JsonClientOptions): J
 		if (signal?.aborted) return new BimetalError('Interrupted', 'interrupted', { cause });
 		const { code = '', message = String(cause) } = cause as { code?: string; message?: string };
 		const [name, text] = /CERT|SSL|TLS|ISSUER|SIGNATURE/.test(code)
-			? [`${service}NotTrusted`, `${origin} is not trusted: ${message}`]
-			: [`${service}Unreachable`, `nobody answers at ${origin}`];
+			? [`${service}NotTrusted`, `${service.toLowerCase()} at ${origin} is not trusted: ${message}`]
+			: [`${service}Unreachable`, `${service.toLowerCase()} at ${origin} does not answer`];
 		return new BimetalError(name, text, { status: 502, cause });
 	};
-	const send = async (path: string, method: string, body?: object) => {
-		const answer = await request(`${origin}${path}`, {
-			method: method as 'GET',
-			signal,
-			dispatcher: agent,
-			headers: {
+	const send: JsonClient['send'] = async (path, given) => {
+		try {
+			const headers = {
 				...(credential && headersOf(credential)),
-				...(body && { 'content-type': 'application/json' }),
-			},
-			...(body && { body: JSON.stringify(body) }),
+				...(given.headers as Record<string, string> | undefined),
+			};
+			const asked = { method: 'GET' as const, signal, ...given, headers, dispatcher: agent };
+			const answer = await request(`${origin}${path}`, asked);
+			if (answer.statusCode < 300) return answer;
+			const said = problem.safeParse(parsed(await answer.body.text()));
+			throw new BimetalError(
+				said.data?.code ?? bare[answer.statusCode] ?? 'BadAnswer',
+				said.data?.detail ?? `${origin} answered ${answer.statusCode}`,
+				{ status: answer.statusCode, expose: true },
+			);
+		} catch (cause) {
+			throw failed(cause);
+		}
+	};
+	const read = async (path: string, given: Partial<Dispatcher.RequestOptions>): Promise<string> => {
+		const answer = await send(path, given);
+		return answer.body.text().catch(cause => {
+			throw failed(cause);
 		});
-		if (answer.statusCode < 300) return answer.body;
-		const said = problem.safeParse(parsed(await answer.body.text()));
-		throw new BimetalError(
-			said.data?.code ?? 'BadAnswer',
-			said.data?.detail ?? `${origin} answered ${answer.statusCode}`,
-			{ status: answer.statusCode, expose: true },
-		);
 	};
 	return {
 		async call(schema, method, path, body) {
-			try {
-				const value = schema.safeParse(parsed(await (await send(path, method, body)).text()));
-				if (value.success) return value.data;
-				const what = `the answer of ${origin} to ${method} ${path} is not understood`;
-				throw new BimetalError('BadAnswer', what, { status: 502, cause: value.error });
-			} catch (cause) {
-				throw failed(cause);
-			}
+			const text = await read(path, {
+				method: method as 'GET',
+				...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+			});
+			const value = schema.safeParse(parsed(text));
+			if (value.success) return value.data;
+			const what = `the answer of ${origin} to ${method} ${path} is not understood`;
+			throw new BimetalError('BadAnswer', what, { status: 502, cause: value.error });
 		},
-		async text(path) {
-			try {
-				return await (await send(path, 'GET')).text();
-			} catch (cause) {
-				throw failed(cause);
-			}
-		},
+		text: path => read(path, {}),
+		send,
 		close: () => agent.destroy(),
 	};
 }

@@ -1,7 +1,4 @@
-import { Agent, request } from 'undici';
-import type { z } from 'zod';
-import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { problem } from '../v1/views.ts';
+import { createJsonClient, type JsonClient } from '../../common/http/json-client.ts';
 
 /** What a caller shows: that of hil, whose users these are. */
 export type MarketCredential =
@@ -20,70 +17,14 @@ export type MarketClientOptions = MarketCredential & {
 	readonly signal?: AbortSignal | undefined;
 };
 
-export interface MarketTransport {
-	/** A call's answer; throws as MarketClient says. */
-	call<S extends z.ZodType>(schema: S, method: string, path: string, body?: object): Promise<z.output<S>>;
-	close(): Promise<void>;
-}
+/** How the client makes its calls: over the network, or in a simulation without one. */
+export type MarketTransport = Pick<JsonClient, 'call' | 'close'>;
 
-export function createTransport(options: MarketClientOptions): MarketTransport {
-	const { ca, timeout = 60_000, signal } = options;
-	const { origin } = new URL(options.url);
-	const agent = new Agent({
-		headersTimeout: timeout,
-		bodyTimeout: timeout,
-		connect: { timeout: 10_000, ...(ca !== undefined && { ca, allowPartialTrustChain: true }) },
-	});
-	const credential: Record<string, string> =
-		'token' in options
-			? { 'x-auth-token': options.token }
-			: {
-					authorization: `Basic ${Buffer.from(`${options.username}:${options.password}`).toString('base64')}`,
-				};
-	return {
-		async call(schema, method, path, body) {
-			const headers = { ...credential, ...(body && { 'content-type': 'application/json' }) };
-			const sent = body && { body: JSON.stringify(body) };
-			const asked = { method: method as 'GET', headers, dispatcher: agent, signal: signal ?? null, ...sent };
-			let status: number;
-			let text: string;
-			try {
-				const answer = await request(`${origin}${path}`, asked);
-				status = answer.statusCode;
-				text = await answer.body.text();
-			} catch (cause) {
-				throw networkError(cause, origin, signal);
-			}
-			if (status >= 300) throw refusal(status, text);
-			const parsed = schema.safeParse(parseJson(text));
-			if (parsed.success) return parsed.data;
-			const message = `the market's answer to ${method} ${path} is not understood`;
-			throw new BimetalError('BadAnswer', message, { status: 502, cause: parsed.error });
-		},
-		close: () => agent.destroy(),
-	};
-}
-
-function refusal(status: number, text: string): BimetalError {
-	const said = problem.safeParse(parseJson(text));
-	const code = said.success ? said.data.code : 'BadAnswer';
-	const detail = said.success ? said.data.detail : `the market answered ${status}`;
-	return new BimetalError(code, detail, { status, expose: true });
-}
-
-function networkError(cause: unknown, origin: string, signal: AbortSignal | undefined): BimetalError {
-	if (signal?.aborted) return new BimetalError('Interrupted', 'interrupted', { cause });
-	const { code = '', message = String(cause) } = cause as { code?: string; message?: string };
-	const [name, text] = /CERT|SSL|TLS|ISSUER|SIGNATURE/.test(code)
-		? ['MarketNotTrusted', `${origin} is not trusted: ${message}`]
-		: ['MarketUnreachable', `the market at ${origin} does not answer`];
-	return new BimetalError(name, text, { status: 502, cause });
-}
-
-function parseJson(text: string): unknown {
-	try {
-		return JSON.parse(text);
-	} catch {
-		return undefined;
-	}
-}
+export const createTransport = ({
+	url,
+	ca,
+	timeout,
+	signal,
+	...credential
+}: MarketClientOptions): MarketTransport =>
+	createJsonClient('Market', { url, ca, timeout, signal, credential });
