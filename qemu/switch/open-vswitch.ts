@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { createNetworkNamespace, type NetworkNamespace } from '../../common/network/network-namespace.ts';
+import { forgetFrames } from '../../common/ovsdb/forget-frames.ts';
 import { speakJsonRpc } from '../../common/ovsdb/json-rpc.ts';
 import { type Ovsdb, speakOvsdb } from '../../common/ovsdb/ovsdb-client.ts';
 import { openRemote } from '../../common/ovsdb/remote.ts';
@@ -12,11 +13,8 @@ export interface OpenVswitch {
 	readonly ovsdb: Ovsdb;
 	/** Path of the database's socket. */
 	readonly database: string;
-	/**
-	 * Forgets how frames of known kinds were passed on, so that each is looked up by the configuration in force. Until
-	 * then a port that was cut off still reaches those that it has just spoken with (ovs-vswitchd(8), revalidator/purge).
-	 */
-	forgetFlows(): Promise<void>;
+	/** From when on the configuration in force decides on every frame. */
+	forgetFrames(): Promise<void>;
 	readonly namespace: NetworkNamespace;
 	/** Resolves when one of its processes has ended, with what it said last: nothing passes from then on. */
 	readonly failed: Promise<string>;
@@ -114,9 +112,7 @@ export async function startOpenVswitch(options: {
 		return {
 			ovsdb,
 			database: path.join(folder, 'db.sock'),
-			async forgetFlows() {
-				await control.ask('revalidator/purge', []);
-			},
+			forgetFrames: () => forgetFrames(control),
 			namespace,
 			failed: whenFailed,
 			close,

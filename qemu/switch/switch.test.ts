@@ -3,10 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
+import { speakJsonRpc } from '../../common/ovsdb/json-rpc.ts';
+import { openRemote } from '../../common/ovsdb/remote.ts';
 import { findChildren } from '../../common/processes/children.ts';
 import { testNeeding } from '../../test/debian/test-needing.ts';
 import { type Switch, startSwitch } from './switch.ts';
@@ -157,6 +159,37 @@ test('a change is in force when it is said to be: no frame passes by what was ri
 	const expected = (vlan: number) => Array.from({ length: rounds }, (_, round) => `${vlan}-${round}`);
 	t.deepEqual(b.texts(), expected(10));
 	t.deepEqual(c.texts(), expected(20));
+});
+
+test('nor does one come to where its station was, though the switch is reminded of that while it forgets', async t => {
+	const { network, run } = await newSwitch(t);
+	const [a, b, c] = await plugged(t, network, run, ['a', 'b', 'c']);
+	const control = speakJsonRpc(
+		await openRemote({ kind: 'unix', path: join(dirname(network.database), 'vswitchd.ctl') }),
+	);
+	t.teardown(() => control.close());
+	for (const port of ['a', 'b', 'c']) await network.setVlans(port, access(10));
+	for (const text of ['here', 'still here']) {
+		a.send(frame(text, { from: 1, to: 2 }));
+		await b.waitFor(text);
+	}
+	await control.ask('revalidator/wait', []);
+	// What comes now is counted when the switch forgets, and no earlier.
+	await control.ask('revalidator/pause', []);
+	try {
+		a.send(frame('here as well', { from: 1, to: 2 }));
+		await b.waitFor('here as well');
+		await network.setVlans('a', access(20));
+	} finally {
+		await control.ask('revalidator/resume', []);
+	}
+	b.send(frame('to where it was', { from: 2, to: 1 }));
+	b.send(frame('for all', { from: 2 }));
+	await c.waitFor('for all');
+	await network.setVlans('a', access(10));
+	b.send(frame('here again', { from: 2 }));
+	await a.waitFor('here again');
+	t.deepEqual(a.texts(), ['here again']);
 });
 
 test('a switch that ends leaves another one alone', async t => {

@@ -210,12 +210,12 @@ function switchOf(vswitch: OpenVswitch): Switch {
 }
 
 /** One transaction, and the wait until the switch has carried it out (vswitchd.conf.db(5), next_cfg and cur_cfg). */
-async function change({ ovsdb, forgetFlows }: OpenVswitch, operations: readonly Operation[]): Promise<void> {
+async function change({ ovsdb, forgetFrames }: OpenVswitch, operations: readonly Operation[]): Promise<void> {
 	const results = await ovsdb.transact([
 		...operations,
 		{ op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['next_cfg', '+=', 1]] },
 		{ op: 'select', table: 'Open_vSwitch', where: [], columns: ['next_cfg'] },
 	]);
 	await ovsdb.takenOver(counted.parse(results.at(-1)).rows[0].next_cfg);
-	await forgetFlows();
+	await forgetFrames();
 }

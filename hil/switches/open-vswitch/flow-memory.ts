@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../../../common/clock.ts';
+import { forgetFrames } from '../../../common/ovsdb/forget-frames.ts';
 import { speakJsonRpc } from '../../../common/ovsdb/json-rpc.ts';
 import type { Ovsdb } from '../../../common/ovsdb/ovsdb-client.ts';
 import { setOf } from '../../../common/ovsdb/ovsdb-values.ts';
@@ -28,7 +29,7 @@ export interface FlowMemory {
 const revalidation = 1000;
 
 /**
- * On this machine the switch is told over its control socket (ovs-vswitchd(8), revalidator/purge, fdb/flush). That of another one
+ * On this machine the switch is told over its control socket. That of another one
  * cannot be reached, so it is given time. Throws SwitchAway when nobody knows where the socket is, or the error of
  * connecting.
  */
@@ -42,11 +43,7 @@ export async function openFlowMemory(
 	if (path === undefined) return givenTime(() => forgetStations(ovsdb, connected), clock);
 	const rpc = speakJsonRpc(await openRemote({ kind: 'unix', path }, {}, signal), undefined, clock);
 	return {
-		async forgotten() {
-			await rpc.ask('revalidator/purge', []);
-			// While it forgets how frames passed it may learn from them, once more, where stations were. Now it cannot.
-			await rpc.ask('fdb/flush', []);
-		},
+		forgotten: () => forgetFrames(rpc),
 		closed: rpc.closed,
 		close: rpc.close,
 	};
