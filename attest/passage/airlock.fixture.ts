@@ -17,24 +17,13 @@ import { passages } from '../model/passage.ts';
 import { policies, policyId } from '../model/policy-record.ts';
 import { apply } from '../verifier/admissions.ts';
 import { createChores } from './chores.ts';
+import { evidenceOf } from './evidence.fixture.ts';
 import { createMover, type Mover } from './mover.ts';
 import { createNodeAtHil } from './node-at-hil.ts';
 import type { PassageView } from './passages.ts';
 import { passageRoutes } from './routes.ts';
 import type { Boot } from './settings.ts';
 import { createSteps } from './steps.ts';
-
-/** What the node shows: keys and a baseline that nobody looks into here. */
-const keys = { registration: 'r', ek: 'AAAA', ak: 'AAAA', ekCertificate: 'AAAA', nodeKey: 'AAAA' };
-const baseline = {
-	signer: '00',
-	clock: '1',
-	resetCount: 1,
-	restartCount: 1,
-	safe: true,
-	pcrs: {},
-	ima: null,
-};
 
 export interface AirlockBench {
 	readonly hil: HilBench;
@@ -90,7 +79,8 @@ export async function startAirlock(
 		await hil.ok('PUT', `/v0/node/${node}`, { obmd: { uri: `https://p/bmc/${node}`, admin_token: '' } });
 		for (const index of [0, 1]) {
 			const port = `/v0/switch/tor/port/gi${node.slice(1)}/${index}`;
-			await hil.ok('PUT', `/v0/node/${node}/nic/eth${index}`, { macaddr: '' });
+			const macaddr = `02:00:00:00:0${index}:0${node.slice(1)}`;
+			await hil.ok('PUT', `/v0/node/${node}/nic/eth${index}`, { macaddr });
 			await hil.ok('PUT', port);
 			await hil.ok('POST', `${port}/connect_nic`, { node, nic: `eth${index}` });
 		}
@@ -168,12 +158,13 @@ export async function startAirlock(
 			for (let ticks = 0; ticks < mostTicks; ticks++) {
 				const now = await show(id);
 				if (what(now)) return now;
+				if (now.endedAt !== null) break;
 				// hil's own waiting ends by its clock; nobody's lease runs out while something is under way.
 				hil.clock.advance(tick);
 				const isIdle = await Promise.race([started.idle().then(() => true), pause(20, false)]);
 				if (isIdle) attest.clock.advance(tick);
 			}
-			throw new Error(`it stays ${JSON.stringify(await show(id))}`);
+			throw new Error(`it does not come to that: ${JSON.stringify(await show(id))}`);
 		},
 		async done(id) {
 			const chores = () => attest.store.read(async tx => (await tx.get(passages, id))?.chores ?? []);
@@ -188,11 +179,8 @@ export async function startAirlock(
 			isAway = now;
 		},
 		async judge(admission, cause) {
-			const event = cause
-				? ({ kind: 'bad', keys, cause } as const)
-				: ({ kind: 'good', keys, baseline } as const);
 			const now = attest.clock.now();
-			await attest.store.transact(tx => apply(tx, admission ?? '', event, now));
+			await attest.store.transact(tx => apply(tx, admission ?? '', evidenceOf(cause), now));
 			started.wake();
 		},
 		async properties() {

@@ -2,9 +2,9 @@
 import test from 'ava';
 import { payloads } from '../model/payload.ts';
 import { type AirlockBench, startAirlock } from './airlock.fixture.ts';
+import { refused } from './evidence.fixture.ts';
 
 const nothing = { native: null, tagged: [] };
-const refused = { code: 'PcrNotAllowed', reason: 'PCR 4 is another' } as const;
 const at = (what: string) => (passage: { state: string; stage: string | null }) =>
 	what === (passage.stage ?? passage.state);
 const machineOf = ({ obm }: AirlockBench) => obm.at('https://p/bmc/n1');

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type AirlockBench, startAirlock } from '../../attest/passage/airlock.fixture.ts';
+import { refused } from '../../attest/passage/evidence.fixture.ts';
 import { createTerminal } from '../test-terminal.ts';
 
 async function terminalOf(t: ExecutionContext, { attest }: AirlockBench) {
@@ -27,7 +28,7 @@ async function meanwhile<R>(bench: AirlockBench, work: Promise<R>, isGood = true
 	await bench.until(({ stage, state, admission }) => {
 		if (admission !== null && stage === 'evidence' && !judged.has(admission)) {
 			judged.add(admission);
-			void bench.judge(admission, isGood ? undefined : { code: 'PcrNotAllowed', reason: 'PCR 4 is another' });
+			void bench.judge(admission, isGood ? undefined : refused);
 		}
 		return isOver || state === 'inside' || state === 'rejected' || state === 'returned';
 	}, id);

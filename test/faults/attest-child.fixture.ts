@@ -2,6 +2,7 @@
 // What evidence comes to is told by the test; nothing of that is in the service itself.
 import { flushCompileCache } from 'node:module';
 import { openAttest } from '../../attest/open-attest.ts';
+import { evidenceOf, refused } from '../../attest/passage/evidence.fixture.ts';
 import { readAttestSite } from '../../attest/site.ts';
 import { apply } from '../../attest/verifier/admissions.ts';
 import { createLogger } from '../../common/log/logger.ts';
@@ -17,22 +18,8 @@ let passed = 0;
 let killAt = Number(process.env.BIMETAL_TEST_KILL_AT ?? Number.POSITIVE_INFINITY);
 let engine: Store | undefined;
 
-const keys = { registration: 'r', ek: 'AAAA', ak: 'AAAA', ekCertificate: 'AAAA', nodeKey: 'AAAA' };
-const baseline = {
-	signer: '00',
-	clock: '1',
-	resetCount: 1,
-	restartCount: 1,
-	safe: true,
-	pcrs: {},
-	ima: null,
-};
-const cause = { code: 'PcrNotAllowed', reason: 'PCR 4 is another' } as const;
-
 async function judge(admission: string, isGood: boolean): Promise<void> {
-	const event = isGood
-		? ({ kind: 'good', keys, baseline } as const)
-		: ({ kind: 'bad', keys, cause } as const);
+	const event = evidenceOf(isGood ? undefined : refused);
 	await engine?.transact(tx => apply(tx, admission, event, Date.now()));
 	tell({ kind: 'judged' });
 }

@@ -7,8 +7,10 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { createVerifierClient, type PassageView } from '../../attest/client.ts';
+import { admissions } from '../../attest/model/admission.ts';
 import { hashPassword } from '../../common/identity/passwords.ts';
 import { silentLogger } from '../../common/log/logger.ts';
+import { openSqliteStore } from '../../common/store/sqlite-store.ts';
 import type { PortState } from '../../hil/core/actions.ts';
 import { openHil } from '../../hil/open-hil.ts';
 import { readHilSite } from '../../hil/site.ts';
@@ -27,7 +29,7 @@ async function startSite(t: ExecutionContext) {
 	t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
 	const { config } = await writeHilSite(folder);
 	const switchFile = path.join(folder, 'switch.json');
-	const seen: { port: string; state: PortState }[] = [];
+	const seen: { port: string; state: PortState; at: number }[] = [];
 	const hil = await openHil(readHilSite(config), {
 		logger: silentLogger,
 		through({ store, types }) {
@@ -40,7 +42,7 @@ async function startSite(t: ExecutionContext) {
 						...driver,
 						async setPort(...set: Parameters<typeof driver.setPort>) {
 							await driver.setPort(...set);
-							seen.push({ port: set[0], state: set[1] });
+							seen.push({ port: set[0], state: set[1], at: performance.now() });
 						},
 					};
 				},
@@ -80,6 +82,7 @@ airlock:
 		root,
 		seen,
 		config: at('attest.yaml'),
+		store: at('state/attest.db'),
 		carried: (port: string) => readSwitchFile(switchFile)[port] ?? nothing,
 		/** A free node of that name, in the port of that name. */
 		async node(name: string) {
@@ -145,6 +148,16 @@ interface Way {
 	readonly property: { readonly label: string; readonly text: string };
 }
 
+/** A policy that no evidence here is judged by. */
+async function setPolicy(child: ChildAttest): Promise<void> {
+	const verifier = verifierOf(child);
+	await verifier.setPolicy('red', 'default', {
+		...{ version: 1, bank: 'sha256' },
+		pcrs: Object.fromEntries(Array.from({ length: 8 }, (_, pcr) => [pcr, 'ab'.repeat(32)])),
+	});
+	await verifier.close();
+}
+
 async function killEach(t: ExecutionContext, way: Way): Promise<void> {
 	t.timeout(900_000);
 	const site = await startSite(t);
@@ -153,12 +166,7 @@ async function killEach(t: ExecutionContext, way: Way): Promise<void> {
 	t.teardown(() => child?.end());
 	child = await startChildAttest(site.config);
 	if (!child) return t.fail();
-	const setter = verifierOf(child);
-	await setter.setPolicy('red', 'default', {
-		...{ version: 1, bank: 'sha256' },
-		pcrs: Object.fromEntries(Array.from({ length: 8 }, (_, pcr) => [pcr, 'ab'.repeat(32)])),
-	});
-	await setter.close();
+	await setPolicy(child);
 	/** Resolves when hil's properties of a node say what has become of it, or the service is dead. */
 	const noted = async (node: string): Promise<void> => {
 		for (const end = Date.now() + patience; Date.now() < end && !child?.isDead(); await pause(20)) {
@@ -245,3 +253,68 @@ test.serial('killed before each write while a node is refused', t =>
 test.serial('killed before each write while a node is cut off', t =>
 	killEach(t, { to: 'cut', project: 'red', network: null, property: { label: 'attested', text: 'false' } }),
 );
+
+test.serial(
+	'killed and back within a lease it cuts off nobody; away for longer, whom it finds too late, at once',
+	async t => {
+		t.timeout(300_000);
+		const site = await startSite(t);
+		let child: ChildAttest | undefined;
+		t.teardown(() => child?.end());
+		const restart = async (): Promise<ChildAttest> => {
+			await child?.end();
+			child = await startChildAttest(site.config);
+			if (!child) throw new Error('it does not start');
+			return child;
+		};
+		await setPolicy(await restart());
+		for (const node of ['kept', 'late', 'other']) await site.node(node);
+		for (const node of ['kept', 'late']) t.true(await bring(await restart(), node, 'inside', true));
+		const before = site.seen.length;
+		// What comes in after the start shows that all was looked at.
+		t.true(await bring(await restart(), 'other', 'inside', true));
+		t.true(site.seen.slice(before).every(({ port }) => port === 'other'));
+
+		await child?.end();
+		const store = await openSqliteStore({ file: site.store });
+		await store.transact(async tx => {
+			for (const { id, document } of await tx.list(admissions))
+				if (document.node === 'late' && 'until' in document)
+					await tx.put(admissions, id, { ...document, until: Date.now() - 1 });
+		});
+		await store.close();
+		const started = performance.now();
+		const verifier = verifierOf(await restart());
+		for (const end = Date.now() + patience; Date.now() < end; await pause(20))
+			if ((await verifier.passages(true)).some(({ node, state }) => node === 'late' && state === 'cut'))
+				break;
+		await verifier.close();
+		t.deepEqual(site.carried('late'), nothing);
+		t.is(site.carried('kept').native, 101);
+		const cut = site.seen.findLast(({ port }) => port === 'late');
+		t.log(`off ${Math.round((cut?.at ?? 0) - started)} ms after the service was started`);
+
+		// While it runs: from the verdict to the switch.
+		const took: number[] = [];
+		for (const node of ['kept', 'other']) {
+			const { admission } = (await passageOf(child, node)) ?? {};
+			const judged = performance.now();
+			await child?.judge(admission ?? '', false);
+			for (const end = Date.now() + patience; Date.now() < end && site.carried(node).native !== null; )
+				await pause(5);
+			t.deepEqual(site.carried(node), nothing);
+			took.push((site.seen.findLast(({ port }) => port === node)?.at ?? 0) - judged);
+		}
+		t.log(`off ${took.map(ms => `${Math.round(ms)} ms`).join(' and ')} after the verdict`);
+	},
+);
+
+async function passageOf(child: ChildAttest | undefined, node: string): Promise<PassageView | undefined> {
+	if (!child) return undefined;
+	const verifier = verifierOf(child);
+	try {
+		return (await verifier.passages()).find(one => one.node === node);
+	} finally {
+		await verifier.close();
+	}
+}
