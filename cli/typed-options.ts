@@ -7,6 +7,7 @@ export interface TypedOptions {
 	readonly ca?: string;
 	readonly provisioner?: string;
 	readonly attest?: string;
+	readonly market?: string;
 }
 
 export function typedOptions(words: readonly string[]): TypedOptions {
@@ -22,6 +23,7 @@ export function typedOptions(words: readonly string[]): TypedOptions {
 		ca: after('--ca'),
 		provisioner: after('--provisioner'),
 		attest: after('--attest'),
+		market: after('--market'),
 	};
 	return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }

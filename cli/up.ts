@@ -30,12 +30,15 @@ export function upCommand(program: Command, { context, run }: Registration): voi
 	const bimetal = commandName(context);
 	program
 		.command('up')
-		.description('Start a whole site on this machine: a rack, its PDU, the proxy, hil, the provisioner')
+		.description(
+			'Start a whole site on this machine: a rack, its PDU, the proxy, hil, the provisioner, the market',
+		)
 		.option('--state <folder>', 'where the state is kept: .bimetal, or .bimetal-NAME of a rack file')
 		.option('--host <address>', 'address to listen on', '127.0.0.1')
 		.option('--port <n>', 'main port; the BMCs follow it; 0 takes free ones', portNumber, 8443)
 		.option('--hil-port <n>', 'port of hil; a free one where it is taken, or --port is 0', portNumber, 5000)
 		.option('--provisioner-port <n>', 'port of the provisioner, likewise', portNumber, 5001)
+		.option('--market-port <n>', 'port of the market, likewise', portNumber, 5003)
 		.option('--ops-port <n>', 'port of health and metrics, on loopback; 0 takes a free one', portNumber, 0)
 		.option('--policies <folder>', 'authorization table and policies', shippedPolicies)
 		.option(
@@ -84,7 +87,7 @@ async function up(context: CliContext, options: Options): Promise<number> {
 	try {
 		await saveProfiles(running.site, running.line.proxy.url);
 		const { line } = running;
-		if (line.hil) await saveHilProfiles(running.site, line.hil, line.provisioner);
+		if (line.hil) await saveHilProfiles(running.site, line.hil, line);
 		context.stdout.write(
 			options.json
 				? `${JSON.stringify(line)}\n`

@@ -11,6 +11,8 @@ export type PlacedView = z.output<typeof views.placed>;
 export type LeaseView = z.output<typeof views.lease>;
 export type WhyView = z.output<typeof views.why>;
 
+type ServerProperties = Readonly<Record<string, string | number | boolean>>;
+
 /** Which of a list: one project's, and what is over as well. */
 export interface Listed {
 	readonly project?: string | undefined;
@@ -24,6 +26,16 @@ export interface Listed {
  */
 export interface MarketClient {
 	me(): Promise<z.output<typeof views.me>>;
+	servers(): Promise<z.output<typeof views.servers>['servers']>;
+	/** For administrators. */
+	recordServer(
+		name: string,
+		of: {
+			readonly owner: string;
+			readonly properties: ServerProperties;
+			readonly attestations?: readonly string[];
+		},
+	): Promise<z.output<typeof views.server>>;
 	offers(of?: Listed): Promise<readonly OfferView[]>;
 	offer(id: string): Promise<OfferView>;
 	makeOffer(terms: OfferTerms): Promise<OfferView>;
@@ -97,6 +109,8 @@ export function clientOver({ call, close }: MarketTransport): MarketClient {
 	}
 	return {
 		me: () => call(views.me, 'GET', '/v1/me'),
+		servers: () => all(views.servers, '/v1/servers', {}, ({ servers }) => servers),
+		recordServer: (name, of) => call(views.server, 'PUT', at`/v1/servers/${name}`, of),
 		offers: ({ project } = {}) => all(views.offers, '/v1/offers', { project }, ({ offers }) => offers),
 		offer: id => call(views.offer, 'GET', at`/v1/offers/${id}`),
 		makeOffer: terms => call(views.offer, 'POST', '/v1/offers', terms),

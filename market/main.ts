@@ -2,6 +2,8 @@ import { createLogger } from '../common/log/logger.ts';
 import { openMarket } from './open-market.ts';
 import { readMarketSite } from './site.ts';
 
+export { openMarket } from './open-market.ts';
+
 /** `bimetal market -c market.yaml`: runs until SIGINT or SIGTERM. */
 export async function main(options: { config: string }): Promise<void> {
 	const site = readMarketSite(options.config);

@@ -27,6 +27,7 @@ const siteLine = z.looseObject({
 		missing: z.array(z.string()),
 		boots: z.boolean(),
 	}),
+	market: z.looseObject({ url: z.url(), ops: z.url() }),
 	/** Path of the PEM of the site's certificate authority. */
 	ca: z.string(),
 	state: z.string(),
@@ -97,6 +98,8 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
 				line.proxy.ops,
 				line.hil.url,
 				line.provisioner.url,
+				line.market.url,
+				line.market.ops,
 				...line.bmcs.flatMap(({ url, direct }) => [url, direct]),
 			];
 			for (const url of urls) {

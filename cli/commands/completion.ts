@@ -3,6 +3,7 @@ import { attestCandidates, isOfAttest } from '../attest/completion.ts';
 import { withConnection } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 import { hilCandidates, isOfHil } from '../hil/completion.ts';
+import { isOfMarket, marketCandidates } from '../market/completion.ts';
 import { listProfiles, profileHome } from '../profile.ts';
 import { isOfProvisioner, provisionerCandidates } from '../provisioner/completion.ts';
 import { typedOptions } from '../typed-options.ts';
@@ -52,6 +53,7 @@ async function candidatesFor(
 		const kind = valueKinds[before.at(-1) ?? ''];
 		if (isOfProvisioner(command))
 			return provisionerCandidates(context, kind ?? taking.name(), before, command);
+		if (isOfMarket(command)) return marketCandidates(context, kind ?? taking.name(), before, command);
 		if (isOfHil(command)) return hilCandidates(context, kind ?? taking.name(), before);
 		if (isOfAttest(command)) return attestCandidates(context, kind ?? taking.name(), before);
 		if (kind === 'profile') return listProfiles(profileHome(context));
@@ -71,13 +73,14 @@ async function candidatesFor(
 		return [...flags.filter(flag => flag?.startsWith('--')), '--help'] as string[];
 	}
 	if (positionals === 0 && command.commands.length) return subcommands(command);
-	if (isOfHil(command) || isOfProvisioner(command) || isOfAttest(command)) {
+	if (isOfHil(command) || isOfProvisioner(command) || isOfMarket(command) || isOfAttest(command)) {
 		const { registeredArguments: all } = command;
 		const last = all.at(-1);
 		const argument = all[positionals] ?? (last?.variadic ? last : undefined);
 		if (argument?.argChoices) return argument.argChoices;
 		const kind = argument?.name() ?? '';
 		if (isOfProvisioner(command)) return provisionerCandidates(context, kind, before, command);
+		if (isOfMarket(command)) return marketCandidates(context, kind, before, command);
 		if (isOfAttest(command)) return attestCandidates(context, kind, before);
 		return hilCandidates(context, kind, before);
 	}

@@ -10,7 +10,7 @@ import { createTerminal, type Ran } from '../test-terminal.ts';
 type Run = (as: 'admin' | 'red' | 'blue', ...argv: readonly string[]) => Promise<Ran>;
 
 /** Red's node1 to node3 in a market, and a terminal with profiles for an administrator, red and blue. */
-async function start(t: ExecutionContext): Promise<{ market: HttpMarket; run: Run }> {
+async function start(t: ExecutionContext): Promise<{ market: HttpMarket; home: string; run: Run }> {
 	const market = await startMarket(t);
 	const home = await mkdtemp(path.join(tmpdir(), 'bimetal-market-cli-'));
 	t.teardown(() => rm(home, { recursive: true }));
@@ -27,7 +27,7 @@ async function start(t: ExecutionContext): Promise<{ market: HttpMarket; run: Ru
 		await market.ok('PUT', `/v1/servers/${name}`, { owner: 'red', properties: { model: 'R640' } }, 'root');
 	const run: Run = (as, ...argv) =>
 		createTerminal({ cwd: home, env: { BIMETAL_HOME: home } }).run(...argv, '--as', as);
-	return { market, run };
+	return { market, home, run };
 }
 
 /** Ids are random. */
@@ -116,6 +116,41 @@ test('what is leased is offered on, as far as its offer lets it', async t => {
 	t.regex((await run('blue', ...let1, '--server', 'node1', '--to', 'red')).err, /may not go to red/);
 	t.snapshot(plain((await run('blue', ...let1, '--server', 'node1')).out), 'leased on');
 	t.regex((await run('blue', ...let1, '--server', 'node1', '--where', 'model=R640')).err, /which servers/);
+});
+
+test('Tab completes ids of offers, bids and leases, and names of servers, as far as one may see them', async t => {
+	const { home, run } = await start(t);
+	const complete = async (as: 'red' | 'blue', ...words: readonly string[]) => {
+		const last = words.at(-2)?.startsWith('--') ? -2 : -1;
+		const all = [...words.slice(0, last), '--as', as, ...words.slice(last)];
+		const { out } = await createTerminal({ cwd: home, env: { BIMETAL_HOME: home } }).run(
+			'__complete',
+			'--',
+			...all,
+		);
+		return out.split('\n').filter(Boolean);
+	};
+	const completeValue = (as: 'red' | 'blue', option: string) => complete(as, 'bid', 'place', option, '');
+	await run('admin', 'credits', 'grant', 'blue', '100');
+	const terms = ['--until', '+7d', '--price', '278', '--server', 'node1', '--to', 'blue', '--json'];
+	const { id: offer } = jsonOf(await run('red', 'offer', 'make', ...terms));
+	t.deepEqual(await complete('blue', 'offer', 'show', ''), [offer]);
+	t.deepEqual(await completeValue('blue', '--server'), ['node1', 'node2', 'node3']);
+	t.deepEqual(await complete('blue', 'calendar', 'node1', ''), []);
+	t.deepEqual(await complete('blue', 'calendar', ''), ['node1', 'node2', 'node3']);
+	const wish = ['--length', '2h', '--latest', '+1d', '--price', '300'];
+	await run('blue', 'bid', 'place', ...wish, '--quantity', '2', '--wait-until', '+1h');
+	const [bid] = jsonOf(await run('blue', 'bid', 'list', '--json')).bids as { id: string }[];
+	t.deepEqual(await complete('blue', 'bid', 'withdraw', ''), [bid?.id]);
+	t.deepEqual(await complete('red', 'bid', 'withdraw', ''), []);
+	const placed = jsonOf(await run('blue', 'bid', 'place', ...wish, '--earliest', '+1h', '--json'));
+	const { id: lease } = placed.lease as { id: string };
+	t.deepEqual(await complete('blue', 'lease', 'extend', ''), [lease]);
+	t.deepEqual(await complete('red', 'lease', 'recall', lease.slice(0, 8)), [lease]);
+	t.is((await run('blue', 'lease', 'cancel', lease)).code, 0);
+	t.deepEqual(await complete('blue', 'lease', 'show', ''), []);
+	t.deepEqual(await completeValue('blue', '--same-as'), [lease]);
+	t.deepEqual(await complete('blue', 'credits', 'transfer', ''), ['red']);
 });
 
 test('what is not understood or refused is said, with what to do next', async t => {

@@ -17,7 +17,7 @@ export interface DemoSite {
 	readonly operators: readonly DemoOperator[];
 	readonly pdu: { readonly identity: Identity; readonly password: string };
 	/** Passwords of the MQTT clients. */
-	readonly events: Readonly<Record<'proxy' | 'pdu', string>>;
+	readonly events: Readonly<Record<'proxy' | 'pdu' | 'market', string>>;
 }
 
 /**
@@ -51,7 +51,11 @@ export async function openDemoSite(
 		proxy,
 		operators,
 		pdu: { identity: pdu, password: await secret('pdu') },
-		events: { proxy: await secret('events-proxy'), pdu: await secret('events-pdu') },
+		events: {
+			proxy: await secret('events-proxy'),
+			pdu: await secret('events-pdu'),
+			market: await secret('events-market'),
+		},
 	};
 }
 
@@ -236,6 +240,8 @@ export const upLine = z.strictObject({
 			boots: z.boolean(),
 		})
 		.optional(),
+	/** Absent where hil is. */
+	market: z.strictObject({ url: z.string(), ops: z.string() }).optional(),
 	ca: z.string(),
 	state: z.string(),
 });

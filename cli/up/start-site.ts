@@ -10,6 +10,7 @@ import { startProxy } from '../../proxy/main.ts';
 import { readSite } from '../../proxy/site.ts';
 import { usageError } from '../failure.ts';
 import { type DemoHil, openHilAccount, startDemoHil } from './demo-hil.ts';
+import { type DemoMarket, startDemoMarket } from './demo-market.ts';
 import { openSignedPolicies } from './demo-policies.ts';
 import { type DemoProvisioner, startDemoProvisioner } from './demo-provisioner.ts';
 import { type DemoSite, openDemoSite, type UpLine, writeSiteFile } from './demo-site.ts';
@@ -26,6 +27,8 @@ export interface SiteOptions {
 	readonly hilPort?: number | undefined;
 	/** Start the provisioner too, where hil is: as `hilPort`. */
 	readonly provisionerPort?: number | undefined;
+	/** Start the market too, where hil is: as `hilPort`. */
+	readonly marketPort?: number | undefined;
 	/** Folder of the policies. */
 	readonly policies: string;
 	/** Take a copy of them that both parties sign, and from then on only what is signed. */
@@ -43,7 +46,7 @@ export interface RunningSite {
 	close(): Promise<void>;
 }
 
-/** Starts a site on embedded defaults in this process: broker, machines, proxy, hil, provisioner. All or nothing. */
+/** Starts a site on embedded defaults in this process: broker, machines, proxy, hil, provisioner, market. All or nothing. */
 export async function startSite(options: SiteOptions, room: MachineRoom): Promise<RunningSite> {
 	const { logger, progress, host, port } = options;
 	const clock = systemClock;
@@ -74,6 +77,12 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 					password: site.events.proxy,
 					publish: ['bimetal/proxy/#'],
 					subscribe: ['bimetal/pdu/#'],
+				},
+				{
+					name: 'market',
+					password: site.events.market,
+					publish: ['bimetal/market/#'],
+					subscribe: [],
 				},
 			],
 			logger: logger.child({ part: 'broker' }),
@@ -134,6 +143,16 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 			});
 			opened.push(provisioner.close);
 		}
+		let market: DemoMarket | undefined;
+		if (hil && options.marketPort !== undefined) {
+			progress('market');
+			market = await startDemoMarket({
+				...{ site, hil, clock, events: broker.url },
+				listen: { host, port: await freeOr(host, port === 0 ? 0 : options.marketPort) },
+				logger: logger.child({ part: 'market' }),
+			});
+			opened.push(market.close);
+		}
 		progress('first readings');
 		const missing = await proxy.warmUp();
 		if (missing.length > 0)
@@ -148,6 +167,7 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 					events: broker.url,
 					...(hil && { hil: hil.url }),
 					...(provisioner && { provisioner: provisioner.url }),
+					...(market && { market: market.url }),
 				},
 				bmcs: machines.bmcs.map(({ name, url }) => ({
 					name,
@@ -167,6 +187,7 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 						boots: provisioner.boots,
 					},
 				}),
+				...(market && { market: { url: market.url, ops: market.ops } }),
 				ca: site.caFile,
 				state: options.state,
 			},

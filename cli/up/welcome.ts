@@ -51,12 +51,12 @@ for n in ${spare.join(' ')}; do ${post('$n', reset, '{"ResetType":"ForceOff"}', 
 
 for p in hso cp; do ${bimetal} get Systems/system/LogServices/EventLog/Entries --bmc ${first} --as $p -t; ${bimetal} get Chassis/chassis --bmc ${first} --as $p | grep -A2 Certificates; done
 
-${imageLine(line, bimetal)}${paint('dim', 'Ctrl-C ends it; the next start finds the same state in')} ${line.state}
+${imageLine(line, bimetal)}${marketLine(line, bimetal)}${paint('dim', 'Ctrl-C ends it; the next start finds the same state in')} ${line.state}
 `;
 }
 
 /** Where everything is. */
-function placesOf({ proxy, bmcs, hil, provisioner, ca }: UpLine): string[] {
+function placesOf({ proxy, bmcs, hil, provisioner, market, ca }: UpLine): string[] {
 	const { missing = [], missingForBoot = [] } = provisioner ?? {};
 	// What brings the one to work is best installed with what the other one takes.
 	const install = `apt-get install ${[...new Set([...missing, ...missingForBoot])].join(' ')}`;
@@ -68,6 +68,7 @@ function placesOf({ proxy, bmcs, hil, provisioner, ca }: UpLine): string[] {
 		['proxy', proxy.url, `(one BMC: ${bmcs[0]?.url}/redfish/v1)`],
 		...(hil ? [['hil', hil.url, '(gives servers to projects, connects their networks)']] : []),
 		...(provisioner ? [['provisioner', provisioner.url, `(${images})`]] : []),
+		...(market ? [['market', market.url, '(projects lease servers from each other, for credits)']] : []),
 		['CA', ca, ''],
 	];
 	return places.map(([name = '', url = '', what = '']) =>
@@ -91,6 +92,19 @@ ${bimetal} image build debian --as red && ${bimetal} node take red ${bmcs[0]?.na
 truncate -s 64M /tmp/blank.img; ${bimetal} image import /tmp/blank.img --as red && ${bimetal} disk create scratch blank --as red && ${bimetal} usage --as red
 
 `;
+
+/** A server that no other line takes, if there is one. */
+const marketLine = ({ market, provisioner, bmcs }: UpLine, bimetal: string): string => {
+	const server = (bmcs[4] ?? bmcs[1] ?? bmcs[0])?.name ?? 'node1';
+	const number = !provisioner || provisioner.missing.length > 0 ? 5 : 6;
+	return market
+		? ` ${number}  Red offers one of its servers for a credit an hour and may recall it; blue leases it for two hours, and hil hands it over
+
+${bimetal} offer make --server ${server} --until +1d --price 278 --recall 5m --as red && ${bimetal} bid place --server ${server} --length 2h --price 300 --as blue; ${bimetal} credits show --as blue
+
+`
+		: '';
+};
 
 /** The policies that ship count servers that are up: at least six of them. */
 const fewServers = (count: number): string =>

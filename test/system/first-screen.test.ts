@@ -53,14 +53,17 @@ test('npm start prints lines to paste, and they do what is said of them', async 
 		await rm(home, { recursive: true, force: true });
 	});
 	const lines = screen.split('\n').filter(line => /^(?:for |npx |bimetal |truncate )/.test(line));
-	// The last one needs programs for images; where they are not, it says what to install.
-	t.is(lines.length, screen.includes('images and disks need: apt-get install') ? 4 : 5, screen);
+	// The last but one needs programs for images; where they are not, it says what to install.
+	const hasImages = !screen.includes('images and disks need: apt-get install');
+	t.is(lines.length, hasImages ? 6 : 5, screen);
 	const paste = (line: string) => {
 		const shellEnv = { ...env, BIMETAL_HOME: path.join(home, 'cli') };
 		return runProgram('bash', ['-c', `cd '${root}'; ${line}`], { env: shellEnv });
 	};
 
-	const [one = '', hil = '', two = '', three = '', images] = lines;
+	const [one = '', hil = '', two = '', three = '', ...rest] = lines;
+	const images = hasImages ? rest[0] : undefined;
+	const market = rest.at(-1) ?? '';
 	const restarted = await paste(one);
 	t.is(restarted.code, 0, restarted.stderr);
 	// A server in its self-test is not up yet; whoever reads the second line first does not notice.
@@ -96,6 +99,15 @@ test('npm start prints lines to paste, and they do what is said of them', async 
 		t.is(cloned.code, 0, cloned.stderr);
 		t.regex(cloned.stdout, /^ {2}red\/scratch +67 MB /m);
 	}
+
+	const leased = await paste(market);
+	t.is(leased.code, 0, leased.stdout + leased.stderr);
+	t.regex(leased.stdout, /held +2\.0016 for bids and leases/);
+	const handedOver = await until(
+		() => paste(`'${process.execPath}' cli/main.ts node list --as blue`),
+		({ stdout }) => /^node5 +blue /m.test(stdout),
+	);
+	t.is(handedOver.code, 0);
 
 	signal('SIGINT');
 	await ended;
