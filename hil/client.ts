@@ -25,6 +25,7 @@ export type DepartureView = z.output<typeof v1.departure>;
 export type ChangeView = z.output<typeof v1.change>;
 export type ChangeState = z.output<typeof v1.changeState>;
 export type TopologyView = z.output<typeof v1.topology>;
+export type PendingView = z.output<typeof v1.pending>['pending'];
 export type FoundNodes = z.output<typeof v1.foundNodes>;
 /** One step of a change, as docs/hil.md has them. */
 export type ChangeStep = { readonly do: string } & Readonly<Record<string, string>>;
@@ -54,6 +55,8 @@ export interface HilClient {
 		after?: string;
 	}): Promise<FoundNodes>;
 	node(name: string): Promise<NodeView>;
+	/** What was asked of a node and has not ended, the oldest first. */
+	pending(node: string): Promise<PendingView>;
 	/** How the own nodes are connected; `after` is the `next` of the answer before. */
 	topology(query?: {
 		project?: string;
@@ -125,6 +128,7 @@ export function createHilClient(
 		searchNodes: (query = {}) => call(v1.foundNodes, 'GET', withQuery('/v1/nodes', query)),
 		topology: (query = {}) => call(v1.topology, 'GET', withQuery('/v1/topology', query)),
 		node: name => call(v0.node, 'GET', at`/v0/node/${name}`),
+		pending: async name => (await call(v1.pending, 'GET', at`/v1/node/${name}/pending`)).pending,
 		change: (steps, { dryRun = false } = {}) =>
 			call(v1.change, 'POST', '/v1/changes', { steps, ...(dryRun && { dry_run: true }) }),
 		changeState: (id, wait = 0) => call(v1.changeState, 'GET', waiting(at`/v1/change/${id}`, wait)),

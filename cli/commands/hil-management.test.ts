@@ -25,6 +25,9 @@ test('power and boot device are set at once, or wait for who is named', async t 
 	const json = await run('node', 'boot', 'n1', 'pxe', '--as', 'red', '--json');
 	t.is(json.code, 4);
 	t.like(JSON.parse(json.out), { status: 'PENDING', message: 'boot_device of n1 waits for CP.' });
+	const shown = (await run('node', 'show', 'n1', '--as', 'red')).out;
+	t.regex(shown, /^pending +power_off, waits for CP \(\S+\)$/m);
+	t.regex(shown, /^pending +boot_device, waits for CP \(\S+\)$/m);
 
 	for (const [isApproved, code, text] of [
 		[true, 0, /^n1 is powered off\.$/m],

@@ -1,4 +1,4 @@
-import type { FoundNodes, NodeView } from '../../hil/client.ts';
+import type { FoundNodes, NodeView, PendingView } from '../../hil/client.ts';
 import type { CliContext } from '../context.ts';
 import { type HilOptions, withHil } from '../hil/hil-connection.ts';
 import { dateText, painter, printFields, printJson, printLine, printTable, short } from '../output.ts';
@@ -105,8 +105,9 @@ export const showNode = (context: CliContext, name: string, options: HilOptions)
 		const project = node.project === null ? undefined : await client.project(node.project);
 		const lease = project?.leases[name];
 		const isManaged = project?.managed.includes(name) ?? false;
+		const pending = project ? await client.pending(name) : [];
 		if (options.json) {
-			printJson(context, { ...node, metadata, managed: isManaged, lease: lease ?? null });
+			printJson(context, { ...node, metadata, managed: isManaged, lease: lease ?? null, pending });
 			return 0;
 		}
 		const paint = painter(context);
@@ -117,6 +118,7 @@ export const showNode = (context: CliContext, name: string, options: HilOptions)
 				? [['managed', isManaged ? 'yes' : 'no: its management is off, or it is leaving'] as const]
 				: []),
 			...(lease === undefined ? [] : [['released', `on ${dateText(lease)}`] as const]),
+			...pending.map(each => ['pending', visible(pendingText(each))] as const),
 			...Object.entries(metadata).map(
 				([label, value]) => [visible(label), visible(valueText(value))] as const,
 			),
@@ -126,6 +128,13 @@ export const showNode = (context: CliContext, name: string, options: HilOptions)
 		await printNics(context, node.nics);
 		return 0;
 	});
+
+/** `modify_port eth0 inner, no answer within 10000 ms (3f2a…)`: by the id it is looked up. */
+function pendingText({ id, type, nic, network, waits_for, error }: PendingView[number]): string {
+	const what = [type, nic, network].filter(each => each !== null).join(' ');
+	const waits = waits_for === null ? '' : `, waits for ${waits_for}`;
+	return `${what}${waits}${error === null ? '' : `, ${error}`} (${id})`;
+}
 
 async function printNics(context: CliContext, nics: NodeView['nics']): Promise<void> {
 	const isTold = nics.some(nic => nic.switch !== undefined);

@@ -99,6 +99,7 @@ export const rules = {
 	'change.make': 'any',
 	'change.show': 'change',
 	'node.release': 'project',
+	'node.list-pending': 'node',
 	'node.set-lease': 'admin',
 	'project.show': 'project',
 	'project.set-quota': 'admin',

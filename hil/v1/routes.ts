@@ -3,12 +3,15 @@ import { showErrors } from '../core/actions.ts';
 import { releaseNode, showDeparture } from '../core/departures.ts';
 import { listPorts } from '../core/drift.ts';
 import { setLease } from '../core/leases.ts';
+import { openFor } from '../core/obm-actions.ts';
+import { listPending } from '../core/pending.ts';
 import { setQuota, showProject } from '../core/quotas.ts';
 import { searchNodes } from '../core/search.ts';
 import { listSwitchHealth, showSwitchHealth } from '../core/switch-health.ts';
 import { changeSwitch } from '../core/switch-settings.ts';
 import { reference } from '../model/label.ts';
 import { withDescription } from '../v0/describe-api.ts';
+import { refreshObm } from '../v0/obm-calls.ts';
 import { changes, type HilRoute, reads } from '../v0/route.ts';
 import { queued } from '../v0/views.ts';
 import { onceEnded, waitFor } from './await-ending.ts';
@@ -121,6 +124,21 @@ export function v1Routes(): readonly HilRoute[] {
 			summary: 'How many nodes, and networks of its own, a project may have; null: as many as there are',
 			body: { nodes: quota, networks: quota },
 			verb: setQuota,
+		}),
+		reads({
+			path: '/node/{node}/pending',
+			action: 'node.list-pending',
+			summary: 'What was asked of a node and has not ended: changes of ports, management, its leaving',
+			answer: views.pending,
+			verb: async (tx, of: { node: string }) => ({
+				shown: await listPending(tx, of),
+				waiting: (await openFor(tx, of.node)).filter(({ document }) => document.request !== null),
+			}),
+			// What waited may have been decided on since anybody looked; while nobody can tell, it is what it was.
+			after: async ({ shown, waiting }, deps, of) => {
+				for (const { id, document } of waiting) await refreshObm(deps, id, document).catch(() => undefined);
+				return waiting.length === 0 ? shown : deps.store.read(tx => listPending(tx, of));
+			},
 		}),
 		changes('PUT', {
 			path: '/node/{node}/lease',

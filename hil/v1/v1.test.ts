@@ -1,5 +1,6 @@
 import test from 'ava';
 import { type HilBench, startHil } from '../hil.fixture.ts';
+import { createMemoryObm } from '../obm/memory-obm.fixture.ts';
 import { v1Routes } from './routes.ts';
 import * as views from './views.ts';
 
@@ -272,6 +273,60 @@ test('who waits for an action is answered when it ends, or when the time is up',
 	t.like(await inTime, { status: 'DONE' });
 	t.is((await hil.call('GET', `${path}?wait=40000`)).status, 400);
 	t.like(await hil.ok('GET', `${path}?wait=30000`), { status: 'DONE' }, 'already');
+});
+
+test('what is pending for a node is told to those who may manage it, and gone when it is over', async t => {
+	const obm = createMemoryObm();
+	const hil = await startHil(t, { obm });
+	await furnish(hil, 1);
+	const look = async (who = 'alice') =>
+		views.pending.parse(await hil.ok('GET', '/v1/node/n1/pending', undefined, who)).pending;
+	await hil.ok('POST', '/v0/project/red/connect_node', { node: 'n1' }, 'alice');
+	t.deepEqual(await look(), []);
+	t.is((await hil.call('GET', '/v1/node/n1/pending', undefined, 'bob')).status, 401);
+	t.is((await hil.call('GET', '/v1/node/none/pending')).status, 404);
+
+	const machine = obm.at('https://p/bmc/n');
+	machine.mustWait = true;
+	await hil.ok('PUT', '/v0/node/n1/obm', { enabled: true }, 'alice');
+	const { status_id: power } = (await hil.ok('POST', '/v0/node/n1/power_off', undefined, 'alice')) as {
+		status_id: string;
+	};
+	hil.clock.advance(1000);
+	hil.mocks.at('tor').trouble = { kind: 'away' };
+	await hil.ok('PUT', '/v0/network/inner', { owner: 'red', access: 'red', net_id: '' }, 'alice');
+	const path = '/v0/node/n1/nic/eth0/connect_network';
+	const { status_id: port } = (await hil.ok('POST', path, { network: 'inner' }, 'alice')) as {
+		status_id: string;
+	};
+	await hil.workers.idle();
+	const none = { nic: null, network: null, waits_for: null, attempts: 0, error: null };
+	const later = { asked_at: new Date(hil.clock.now()).toISOString() };
+	const changed = { id: port, type: 'modify_port', nic: 'eth0', network: 'inner', ...later };
+	const [first, second] = await look();
+	const asked = { asked_at: new Date(hil.clock.now() - 1000).toISOString() };
+	t.deepEqual(first, { ...none, id: power, type: 'power_off', waits_for: 'CP', ...asked });
+	t.deepEqual(second, { ...none, ...changed, attempts: 1, error: 'the mock switch is away' });
+
+	// Decided on at the proxy: nobody has looked since.
+	obm.decide([...obm.requests.keys()][0] ?? '', true);
+	t.deepEqual(
+		(await look()).map(({ id }) => id),
+		[port],
+	);
+	hil.mocks.at('tor').trouble = undefined;
+	hil.clock.advance(1000);
+	await hil.workers.idle();
+	t.deepEqual(await look(), []);
+	machine.power = 'on';
+	const { status_id: release } = (await hil.ok(
+		'POST',
+		'/v1/project/red/release_node',
+		{ node: 'n1' },
+		'alice',
+	)) as { status_id: string };
+	await hil.departures.idle();
+	t.like(await look(), [{ id: release, type: 'release', waits_for: 'CP' }]);
 });
 
 test('what goes beyond HIL describes itself as well', async t => {

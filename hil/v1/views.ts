@@ -16,6 +16,21 @@ export const foundNodes = z.strictObject({
 	next: z.string().nullable(),
 });
 
+export const pending = z.strictObject({
+	pending: z.array(
+		z.strictObject({
+			id: z.string(),
+			type: z.string(),
+			nic: z.string().nullable(),
+			network: z.string().nullable(),
+			waits_for: z.string().nullable(),
+			attempts: z.int(),
+			error: z.string().nullable(),
+			asked_at: z.string(),
+		}),
+	),
+});
+
 const carried = {
 	networks: z.array(z.strictObject({ network: z.string(), channel: z.string(), vlan: z.int() })),
 	pending: z.boolean(),
