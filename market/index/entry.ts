@@ -45,7 +45,7 @@ export interface Block {
 	slots: Slot[];
 	/** For each day, how long one of them is free: see lane.ts. Undefined: not worked out since the last change. */
 	touching: Float64Array | undefined;
-	/** For days that were asked for: which slots are free in each of their hours, see free-hours.ts. */
+	/** For parts of the calendar that were asked for: which slots are free in each of their hours, see free-hours.ts. */
 	hours: Map<number, Uint32Array> | undefined;
 }
 

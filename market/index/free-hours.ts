@@ -2,8 +2,9 @@ import type { Interval } from '../calendar/interval.ts';
 import type { Block, Slot } from './entry.ts';
 
 const hour = 3600;
-const hoursOfDay = 24;
-const day = hour * hoursOfDay;
+/** Hours for which it is worked out at once: of a slot that takes one look-up, and a pass over few leases. */
+const hoursOfPart = 8 * 24;
+const part = hour * hoursOfPart;
 /** Words of 32 slots each: a block has no more than so many. */
 const words = 4;
 /** Hours in which a start is looked for this way, and that are looked at from it on: longer ones say little more. */
@@ -51,8 +52,8 @@ export function couldFit(block: Block, { earliest, latest, length }: Stretch, ma
 	const count = starts - 1 + run;
 	for (let n = 0; n < count; n++) {
 		const at = first + n;
-		const row = freeOn(block, Math.floor(at / hoursOfDay));
-		const from = (at % hoursOfDay) * words;
+		const row = freeOn(block, Math.floor(at / hoursOfPart));
+		const from = (at % hoursOfPart) * words;
 		for (let word = 0; word < words; word++) runs[n * words + word] = row[from + word] as number;
 	}
 	// Each row is of those free for `done` hours from it on: twice as many each time.
@@ -69,13 +70,13 @@ export function couldFit(block: Block, { earliest, latest, length }: Stretch, ma
 	return mask.some(bits => bits !== 0);
 }
 
-/** The hours of a day, each a row of bits: the slots that are offered and not leased in all of it. */
+/** The hours of a part of the calendar, each a row of bits: the slots that are offered and not leased in all of it. */
 function freeOn(block: Block, number: number): Uint32Array {
 	block.hours ??= new Map();
 	const known = block.hours.get(number);
 	if (known) return known;
-	const rows = new Uint32Array(hoursOfDay * words);
-	const within = { start: number * day, end: (number + 1) * day };
+	const rows = new Uint32Array(hoursOfPart * words);
+	const within = { start: number * part, end: (number + 1) * part };
 	for (const [n, slot] of block.slots.entries()) {
 		eachFreeIn(slot, within, (start, end) => {
 			const last = Math.floor((end - within.start) / hour);
@@ -97,8 +98,8 @@ function eachFreeIn(
 	for (const { start, end } of offer.document.intervals) {
 		if (end <= within.start) continue;
 		if (start >= within.end) return;
-		const part = { start: Math.max(start, within.start), end: Math.min(end, within.end) };
-		leased.eachFree(part, (from, to) => {
+		const both = { start: Math.max(start, within.start), end: Math.min(end, within.end) };
+		leased.eachFree(both, (from, to) => {
 			visit(from, to);
 			return true;
 		});
@@ -108,7 +109,7 @@ function eachFreeIn(
 /** Something of a block's slots is leased, or not any more, within an interval. */
 export function forgetHours({ hours }: Block, { start, end }: Interval): void {
 	if (!hours) return;
-	const [first, last] = [Math.floor(start / day), Math.floor((end - 1) / day)];
+	const [first, last] = [Math.floor(start / part), Math.floor((end - 1) / part)];
 	if (last - first < hours.size) for (let at = first; at <= last; at++) hours.delete(at);
 	else for (const at of [...hours.keys()]) if (first <= at && at <= last) hours.delete(at);
 }

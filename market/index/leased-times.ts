@@ -31,6 +31,15 @@ export class LeasedTimes {
 		return { start, end, by };
 	}
 
+	/** Calls `visit` for each lease that has some of the interval, in order. */
+	eachLeased(within: Interval, visit: (start: number, end: number) => void): void {
+		for (let at = this.#firstEndingAfter(within.start); at < this.#ends.length; at++) {
+			const start = this.#starts[at] as number;
+			if (start >= within.end) return;
+			visit(start, this.#ends[at] as number);
+		}
+	}
+
 	isFree(start: number, end: number): boolean {
 		const at = this.#firstEndingAfter(start);
 		return at === this.#ends.length || (this.#starts[at] as number) >= end;

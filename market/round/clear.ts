@@ -1,5 +1,6 @@
 import { curveBound } from './bound.ts';
-import { askOf, awardGreedily } from './greedy.ts';
+import { askOf } from './greedy.ts';
+import type { HandClearing } from './hand-clearing.ts';
 import { modelOf } from './model.ts';
 import { type Award, gainOf, limitOf, type Pool } from './pool.ts';
 import type { Solver } from './solver.ts';
@@ -28,12 +29,21 @@ const exactLimits = { bids: 40, slots: 400, prices: 24 } as const;
  */
 export async function clearPool(
 	pool: Pool,
-	{ solver, patience }: { readonly solver: Solver; readonly patience: number },
+	{
+		solver,
+		patience,
+		hand,
+	}: {
+		readonly solver: Solver;
+		readonly patience: number;
+		readonly hand: Pick<HandClearing, 'clear'>;
+	},
 ): Promise<Cleared> {
-	const greedy = awardGreedily(pool);
+	const byHand = await hand.clear(pool);
+	const greedy = byHand.awards;
 	let best = greedy;
 	let by: Cleared['by'] = 'greedy';
-	let bound = curveBound(pool);
+	let { bound } = byHand;
 	if (isSmall(pool)) {
 		const relaxed = modelOf(pool);
 		if (relaxed && relaxed.choices.length > 0) {

@@ -1,6 +1,6 @@
 import type { Interval } from '../calendar/interval.ts';
 import { limitAt } from '../clearing/schedule.ts';
-import type { Wish } from '../clearing/walk.ts';
+import { isOpenTo, type Wish } from '../clearing/walk.ts';
 import type { ServerKind, Slot } from '../index/entry.ts';
 
 /** A bid of a round. */
@@ -13,6 +13,12 @@ export interface RoundBid {
 	readonly kinds: readonly ServerKind[];
 	/** Whether it may have a server of one of those kinds. */
 	accepts(slot: Slot): boolean;
+}
+
+/** Which servers of the right kinds a bid may have. */
+export function acceptorOf(wish: Wish): RoundBid['accepts'] {
+	const named = 'names' in wish.servers ? new Set(wish.servers.names) : undefined;
+	return ({ offer, server }) => isOpenTo(offer, wish) && (named?.has(server.name) ?? true);
 }
 
 /** Bids and servers that have nothing to do with others: no bid of another pool would take one of these servers. */

@@ -1,30 +1,35 @@
-import type { ReadTransaction } from '../../common/store/store.ts';
+import type { Store } from '../../common/store/store.ts';
 import { wishOf } from '../clearing/bids.ts';
-import { isOfKind, isOpenTo, lastStart, type Wish } from '../clearing/walk.ts';
+import { isOfKind, lastStart, type Wish } from '../clearing/walk.ts';
 import type { ServerKind } from '../index/entry.ts';
 import type { MarketIndex } from '../index/market-index.ts';
-import type { RoundBid } from './pool.ts';
+import { acceptorOf, type RoundBid } from './pool.ts';
+
+/** Bids that are looked at in one go: others get their turn between two of these. */
+const sliceSize = 1000;
 
 /** The bids of a round: those that wait and could still begin, dearest first, then the oldest. `now` in seconds. */
-export async function bidsOfRound(tx: ReadTransaction, index: MarketIndex, now: number): Promise<RoundBid[]> {
+export async function bidsOfRound(
+	store: Pick<Store, 'read'>,
+	index: MarketIndex,
+	now: number,
+): Promise<RoundBid[]> {
 	const kindsOf = kindsFinder(index);
 	const found: RoundBid[] = [];
-	for (const { id, document } of index.waiting) {
-		// These have what is left: see rounds.ts.
-		if (document.terms.pieces) continue;
-		const wish = await wishOf(tx, document, now);
-		const last = lastStart(wish);
-		const kinds = kindsOf(wish);
-		if (last < wish.earliest || kinds.length === 0) continue;
-		const named = 'names' in wish.servers ? new Set(wish.servers.names) : undefined;
-		found.push({
-			id,
-			wish,
-			first: wish.earliest,
-			last,
-			kinds,
-			accepts: ({ offer, server }) => isOpenTo(offer, wish) && (named?.has(server.name) ?? true),
+	const waiting = await store.read(async () => [...index.waiting]);
+	for (let from = 0; from < waiting.length; from += sliceSize) {
+		await store.read(async tx => {
+			for (const { id, document } of waiting.slice(from, from + sliceSize)) {
+				// These have what is left: see rounds.ts.
+				if (document.terms.pieces) continue;
+				const wish = await wishOf(tx, document, now);
+				const last = lastStart(wish);
+				const kinds = kindsOf(wish);
+				if (last < wish.earliest || kinds.length === 0) continue;
+				found.push({ id, wish, first: wish.earliest, last, kinds, accepts: acceptorOf(wish) });
+			}
 		});
+		await new Promise(resolve => setImmediate(resolve));
 	}
 	return found;
 }

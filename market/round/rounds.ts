@@ -6,6 +6,7 @@ import { leaseTo, retryBid } from '../clearing/bids.ts';
 import type { ServerKind } from '../index/entry.ts';
 import type { MarketIndex } from '../index/market-index.ts';
 import { type Cleared, clearPool } from './clear.ts';
+import { createHandClearing } from './hand-clearing.ts';
 import { type RoundLoss, recordLosses } from './losses.ts';
 import { type Award, type Pool, poolsOf } from './pool.ts';
 import { type Round, roundId, rounds } from './round.ts';
@@ -42,6 +43,7 @@ const mostKept = 1000;
 /** Clears the bids that wait, all together, at every full so many seconds. */
 export function createRounds(deps: RoundsDeps): Rounds {
 	const { store, index, newId, solver, every, patience, clock, logger, onLease, onChange } = deps;
+	const hand = createHandClearing();
 	let running: Promise<void> | undefined;
 	let isClosed = false;
 	let cancelTimer: () => void = () => undefined;
@@ -61,10 +63,10 @@ export function createRounds(deps: RoundsDeps): Rounds {
 	async function run(): Promise<void> {
 		try {
 			const at = second();
-			const pools = await store.read(async tx => poolsOf(await bidsOfRound(tx, index, at + lead)));
+			const pools = poolsOf(await bidsOfRound(store, index, at + lead));
 			const cleared: [Pool, Cleared][] = [];
 			for (const pool of pools) {
-				cleared.push([pool, await clearPool(pool, { solver, patience })]);
+				cleared.push([pool, await clearPool(pool, { solver, patience, hand })]);
 				await new Promise(resolve => setImmediate(resolve));
 			}
 			let overtaken = 0;
@@ -76,7 +78,11 @@ export function createRounds(deps: RoundsDeps): Rounds {
 			await record({ at, pools: cleared.map(([pool, each]) => viewOf(pool, each)), overtaken }, cleared);
 			onChange();
 		} catch (fault) {
+			if (isClosed) return;
 			logger.warn({ err: fault }, 'a round came to nothing; its bids wait for the next one');
+		} finally {
+			// What it took of memory is of no use until the next one.
+			await hand.close();
 		}
 	}
 
@@ -157,6 +163,7 @@ export function createRounds(deps: RoundsDeps): Rounds {
 			isClosed = true;
 			cancelTimer();
 			await solver.close();
+			await hand.close();
 			await idle();
 		},
 	};
