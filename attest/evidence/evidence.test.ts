@@ -7,7 +7,10 @@ import { trustOf } from '../agent.fixture.ts';
 import type { AttestBench } from '../attest.fixture.ts';
 import { blobs } from '../model/blob.ts';
 import { records } from '../model/evidence-record.ts';
+import { passages } from '../model/passage.ts';
 import { goodPolicy, startNode } from '../node.fixture.ts';
+import { nextPassage } from '../passage/journal.ts';
+import { somePassage } from '../passage/passage.fixture.ts';
 import { createRetention, thin } from '../verifier/retention.ts';
 import { readEvidence } from './evidence-file.ts';
 import { verifyEvidence } from './verify-evidence.ts';
@@ -104,13 +107,23 @@ test('plain rounds are thinned out, and what is over is forgotten with what noth
 	const retention = createRetention({ store, clock, logger: silentLogger, keep: 1000 });
 	t.teardown(() => retention.close());
 	await bench.ok('POST', `/verifier/v1/admissions/${id}/end`, {}, 'alice');
+	await store.transact(async tx => {
+		const over = nextPassage(somePassage(), { kind: 'left' }, clock.now());
+		await tx.insert(passages, 'over', over);
+		await tx.insert(passages, 'open', somePassage());
+	});
 	retention.wake();
 	await retention.idle();
+	t.is(await store.read(tx => tx.count(passages)), 2);
 	t.is(await store.read(tx => tx.count(records)), 1001);
 	clock.advance(1001);
 	retention.wake();
 	await retention.idle();
 	t.is(await store.read(tx => tx.count(records)), 0);
+	t.deepEqual(
+		(await store.read(tx => tx.list(passages))).map(one => one.id),
+		['open'],
+	);
 	t.is((await bench.call('GET', `/verifier/v1/admissions/${id}`, undefined, 'alice')).status, 404);
 	const left = await store.read(tx => tx.list(blobs));
 	const policy = createHash('sha256').update(JSON.stringify(goodPolicy)).digest('hex');

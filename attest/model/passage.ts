@@ -54,9 +54,9 @@ const base = {
 	askedAt: moment,
 	askedBy: z.string(),
 	admission: z.string().nullable(),
-	/** What others are doing for it now, by hil's ids: a change of ports, a party's approval. */
+	/** What others do for it now: hil's change of ports, a party's approval that hil has asked for, the provisioner's operation. */
 	waits: z
-		.strictObject({ kind: z.enum(['change', 'approval']), id: z.string(), note: z.string() })
+		.strictObject({ kind: z.enum(['change', 'approval', 'operation']), id: z.string(), note: z.string() })
 		.nullable(),
 	/** Of the provisioner, while it has something for this passage. */
 	operation: z.string().nullable(),

@@ -75,7 +75,8 @@ test('refused, its disk is gone; cancelled before it has come to that, nothing m
 	network.targets.serve = async () => undefined;
 	const second = await bench.ask({ node: 'n2' });
 	await bench.until(at('provision'), second.id);
-	await bench.until(() => network.entries.size > 0, second.id);
+	await bench.until(({ waits }) => /login|dhcp|script/.test(waits ?? ''), second.id);
+	t.is(network.entries.size, 1);
 	await bench.attest.ok('POST', `/verifier/v1/passages/${second.id}/cancel`, {}, 'alice');
 	t.like(await bench.until(at('returned'), second.id), { code: 'Cancelled' });
 	await bench.done(second.id);

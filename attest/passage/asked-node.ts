@@ -1,6 +1,6 @@
 import { type Actor, isMember } from '../authorize/actor.ts';
 import { attestErrors } from '../errors.ts';
-import type { NodeAtHil } from './node-at-hil.ts';
+import { isCode, type NodeAtHil } from './node-at-hil.ts';
 import type { FoundNode, NewPassage } from './passages.ts';
 import type { AirlockSettings } from './settings.ts';
 
@@ -17,7 +17,10 @@ export async function askedNode(
 ): Promise<FoundNode> {
 	if (project === settings.project || project === settings.rejected)
 		throw attestErrors.Forbidden(`Project ${project} is the airlock's own: nodes pass into others.`);
-	const found = await hil.look(node);
+	const found = await hil.look(node).catch((fault: unknown) => {
+		// This service's account is no member of the project that has it.
+		if (!isCode(fault, 'AuthorizationError')) throw fault;
+	});
 	const origin = found?.project ?? null;
 	const isWaiting = origin === null || origin === settings.project;
 	if (!found || (!isWaiting && origin !== settings.rejected && !isMember(actor, origin)))

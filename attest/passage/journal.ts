@@ -39,7 +39,7 @@ const ends = { cutting: 'cut', rejecting: 'rejected', returning: 'returned' } as
  * never turned round.
  * @param now milliseconds since the epoch
  */
-function nextPassage(passage: Passage, event: PassageEvent, now: number): Passage {
+export function nextPassage(passage: Passage, event: PassageEvent, now: number): Passage {
 	const { state } = passage;
 	if (isOver(passage)) return passage;
 	const base: Base & Partial<Record<'stage' | 'since' | 'cause', unknown>> = { ...passage };

@@ -163,7 +163,8 @@ export function createMover(deps: MoverDeps): Mover {
 		const attempts = passage.attempts + 1;
 		const isLeaving = passage.state === 'cutting' || passage.state === 'rejecting';
 		logger.warn({ passage: id, node: passage.node, err: fault, attempts }, 'a passage met a fault');
-		if (isLeaving) stuck.set(id, `node ${passage.node} cannot be taken off its networks: ${reason}`);
+		if (isLeaving)
+			stuck.set(id, `node ${passage.node} is not off its networks, or not put away yet: ${reason}`);
 		try {
 			await store.transact(async tx => {
 				if (passage.state === 'passing' && isFinal(fault, attempts))
@@ -231,6 +232,7 @@ const codeOf = (fault: unknown): string => (fault instanceof BimetalError ? faul
 /** Whether trying again would come to the same. */
 function isFinal(fault: unknown, attempts: number): boolean {
 	if (isCode(fault, 'ChangeUndone', 'NotApproved', 'BootFailed')) return true;
+	if (isCode(fault, 'BadArgumentError', 'ProjectMismatchError')) return true;
 	const isRefusal = fault instanceof BimetalError && fault.status >= 400 && fault.status < 500;
 	return isRefusal && attempts >= mostRefusals;
 }

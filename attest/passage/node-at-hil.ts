@@ -164,8 +164,13 @@ export function createNodeAtHil(hil: HilClient): NodeAtHil {
 			if (await mayAdminister()) await hil.administration.setLease(node, until);
 		},
 		async admits(project, network) {
-			const { access } = await hil.network(network);
-			return access === null || access.includes(project);
+			try {
+				const { access } = await hil.network(network);
+				return access === null || access.includes(project);
+			} catch (fault) {
+				if (isCode(fault, 'AuthorizationError')) return false;
+				throw fault;
+			}
 		},
 		async roomOf(project) {
 			const { quota, nodes } = await hil.project(project);

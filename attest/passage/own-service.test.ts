@@ -95,6 +95,15 @@ test('a tenant brings nodes in with a service, an airlock and an account of its 
 		}
 		throw new Error(`it stays ${JSON.stringify(await verifier.passage(id))}`);
 	};
+	await hil.ok('PUT', '/v0/project/blue');
+	await hil.ok('PUT', '/v0/network/blue', { owner: 'blue', access: 'blue', net_id: '' });
+	await hil.ok('PUT', '/v0/node/n3', { obmd: { uri: 'https://p/bmc/n3', admin_token: '' } });
+	await hil.ok('POST', '/v0/project/blue/connect_node', { node: 'n3' });
+	await t.throwsAsync(verifier.pass({ node: 'n3', project: 'red', networks: [] }), { code: 'NotThere' });
+	const foreign = [{ nic: 'eth0', network: 'blue' }];
+	await t.throwsAsync(verifier.pass({ node: 'n1', project: 'red', networks: foreign }), {
+		code: 'Forbidden',
+	});
 	t.like(await bring('n1', true), { state: 'inside', project: 'red' });
 	const ports = hil.mocks.at('tor').ports;
 	t.deepEqual(ports.get('gi1/1'), { native: 100, tagged: [] });

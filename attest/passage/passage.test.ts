@@ -170,14 +170,18 @@ test('what cannot come to pass is told before the node boots, and what nobody ma
 	await bench.hil.ok('POST', '/v0/project/blue/connect_node', { node: 'n2' });
 	t.like(await ask({ node: 'n2' }), { status: 404, body: { code: 'NotThere' } });
 	await bench.hil.ok('PUT', '/v1/project/red/quota', { nodes: 1, networks: null });
-	const wrong = await bench.ask({ networks: [{ nic: 'eth0', network: 'rednet', channel: 'vlan/7' }] });
+	const first = await bench.ask();
 	t.like(await ask({}), { status: 409, body: { code: 'NodeBusy' } });
 	await bench.hil.ok('PUT', '/v0/node/n3', { obmd: { uri: 'https://p/bmc/n3', admin_token: '' } });
 	await bench.hil.ok('PUT', '/v0/node/n3/nic/eth0', { macaddr: '' });
 	t.like(await ask({ node: 'n3' }), { status: 429, body: { code: 'TooMany' } });
+	await bench.attest.ok('POST', `/verifier/v1/passages/${first.id}/cancel`, {}, 'alice');
+	await bench.until(at('returned'), first.id);
+	machineOf(bench).done.length = 0;
+	machineOf(bench).power = 'on';
+	const wrong = await bench.ask({ networks: [{ nic: 'eth0', network: 'rednet', channel: 'vlan/7' }] });
 	const over = await bench.until(at('returned'), wrong.id);
 	t.regex(over.reason ?? '', /can be on vlan\/native or vlan\/101/);
-	t.deepEqual(machineOf(bench).done.slice(0, 1), ['off'], 'it was not booted');
 	t.false(machineOf(bench).done.includes('on'));
 });
 
@@ -255,7 +259,7 @@ test('with a payload it is let in when it was given that; hil away keeps nothing
 	bench.away(true);
 	await bench.judge(admission, refused);
 	t.regex((await bench.until(({ trouble }) => trouble !== null, id)).trouble ?? '', /does not answer/);
-	t.throws(() => bench.mover.check(), { message: /node n1 cannot be taken off its networks/ });
+	t.throws(() => bench.mover.check(), { message: /node n1 is not off its networks/ });
 	t.deepEqual(bench.carried(), { native: bench.vlans.rednet, tagged: [] });
 	for (let passed = 0; passed < 60; passed++) {
 		bench.attest.clock.advance(1000);
@@ -266,4 +270,18 @@ test('with a payload it is let in when it was given that; hil away keeps nothing
 	await bench.until(at('cut'), id);
 	t.notThrows(() => bench.mover.check());
 	t.deepEqual(bench.carried(), nothing);
+});
+
+test('a refused node whose BMC is away is on no network and in the rejected pool; that is told all the same', async t => {
+	const bench = await startAirlock(t);
+	const { id } = await bench.ask();
+	const { admission } = await bench.until(at('evidence'), id);
+	machineOf(bench).isAway = true;
+	await bench.judge(admission, refused);
+	await bench.until(({ trouble }) => /BMC/.test(trouble ?? ''), id);
+	t.deepEqual(bench.carried(), nothing);
+	t.is(await bench.projectOf(), 'rejected');
+	t.like(await bench.until(at('rejected'), id), { code: 'PcrNotAllowed' });
+	await bench.done(id);
+	t.like(bench.attest.published.at(-1), { payload: { kind: 'rejected' } });
 });

@@ -29,12 +29,14 @@ export type Next =
 
 type Of<S extends Passage['state']> = Extract<Passage, { state: S }>;
 /** One that is on its way out of where it is. */
-export type Leaving = Of<'cutting' | 'rejecting' | 'returning'>;
+type Leaving = Of<'cutting' | 'rejecting' | 'returning'>;
 
 /** Milliseconds between two looks: at ports, at evidence, at what people or machines take their time for. */
 const pace = { ports: 50, evidence: 250, others: 1000 };
 /** Milliseconds after which a machine that was told to be off, and is not, is told again. */
 const tellAgain = 30_000;
+/** Faults after which a refused node that is on no network is left as it is, on or off. */
+const mostPowerTries = 8;
 /** Milliseconds for which a node must still be attested when it is let in. */
 const margin = 1000;
 
@@ -121,10 +123,12 @@ export function createSteps({ store, clock, hil, settings }: StepDeps) {
 	async function provision(id: string, passage: Of<'passing'>): Promise<Next> {
 		if (boot.by !== 'provisioner') return after(passage);
 		const { operation, disk, node, nic } = passage;
-		if (operation === null && disk === null)
-			return { kind: 'note', notes: await boot.image.boot({ id, node, nic }) };
-		const stage = operation === null ? null : await boot.image.stageOf(operation);
-		return stage === null ? after(passage) : wait(pace.others);
+		const booted =
+			operation === null && disk === null ? await boot.image.boot({ id, node, nic }) : { operation, disk };
+		const begun = booted.operation;
+		const waits = begun === null ? null : { kind: 'operation' as const, id: begun, note: 'the provisioner' };
+		if (disk === null || waits) return { kind: 'note', notes: { ...booted, waits } };
+		return after(passage);
 	}
 
 	async function evidence(passage: Of<'passing'>): Promise<Next> {
@@ -194,6 +198,8 @@ export function createSteps({ store, clock, hil, settings }: StepDeps) {
 		const isOurs =
 			now && (now.project === project || (state !== 'cutting' && now.project === settings.project));
 		if (state === 'rejecting' && now?.project === settings.rejected) {
+			// Nobody may put it on a network any more: whoever waits to hear of it need not wait for its BMC for ever.
+			if (passage.attempts >= mostPowerTries) return off;
 			const powering = await powerOff(node);
 			if (powering) return powering;
 			if (boot.by !== 'hand') await hil.endManagement(node);
@@ -207,10 +213,13 @@ export function createSteps({ store, clock, hil, settings }: StepDeps) {
 			case 'cutting':
 				return off;
 			case 'rejecting':
+				// In vain where the provisioner is away; hil gives nothing away that it puts on a network again.
+				if (boot.by === 'provisioner' && operation !== null)
+					await boot.image.cancel(operation).catch(() => undefined);
 				return changing(await hil.handOver(node, { from: now.project, to: settings.rejected }));
 			case 'returning': {
 				if (boot.by === 'provisioner' && operation !== null) await boot.image.cancel(operation);
-				if (now.project === origin) return off;
+				if (now.project === origin) return (origin === settings.project && (await powerOff(node))) || off;
 				if (origin !== null) return changing(await hil.handOver(node, { from: now.project, to: origin }));
 				// Also off, and its boot device reset, before anybody else has it.
 				await hil.release(now.project ?? settings.project, node);
@@ -221,10 +230,20 @@ export function createSteps({ store, clock, hil, settings }: StepDeps) {
 		}
 	}
 
+	/** The provisioner's operation; who is on the way out waits for it no longer. */
+	async function operating(passage: Passage, waits: NonNullable<Passage['waits']>): Promise<Next> {
+		if (passage.state !== 'passing' || boot.by !== 'provisioner')
+			return { kind: 'note', notes: { waits: null } };
+		const note = await boot.image.stageOf(waits.id);
+		if (note === null) return after(passage);
+		return note === waits.note ? wait(pace.others) : { kind: 'note', notes: { waits: { ...waits, note } } };
+	}
+
 	/** What others do for it; undefined when that is over. */
 	async function waited(passage: Passage): Promise<Next | undefined> {
 		const { waits } = passage;
 		if (waits === null) return undefined;
+		if (waits.kind === 'operation') return operating(passage, waits);
 		if (waits.kind === 'change')
 			return (await hil.isChanged(waits.id)) ? { kind: 'note', notes: { waits: null } } : wait(pace.ports);
 		const isApproved = await hil.isApproved(waits.id).catch((fault: unknown) => {
@@ -240,9 +259,6 @@ export function createSteps({ store, clock, hil, settings }: StepDeps) {
 
 	return {
 		async take(id: string, passage: Passage): Promise<Next | undefined> {
-			if (passage.state === 'rejecting' && passage.operation !== null && boot.by === 'provisioner')
-				// In vain where the provisioner is away: the ports are what counts.
-				await boot.image.cancel(passage.operation).catch(() => undefined);
 			const others = await waited(passage);
 			if (others) return others;
 			switch (passage.state) {

@@ -4,6 +4,7 @@ import type { Store, Transaction } from '../../common/store/store.ts';
 import { createWoken, type Woken } from '../../common/woken.ts';
 import { admissions } from '../model/admission.ts';
 import { type EvidenceRecord, isPlain, listRecords, records } from '../model/evidence-record.ts';
+import { isOver, passages } from '../model/passage.ts';
 import { forgetUnused } from './unused-blobs.ts';
 
 /** Rounds of one admission of which all are kept: of 10 s each, the last three hours. */
@@ -34,7 +35,7 @@ export interface RetentionDeps {
 	readonly keep: number;
 }
 
-/** Forgets admissions that ended long ago, with their evidence and what nothing else refers to; looks every hour. */
+/** Forgets admissions and passages that ended long ago, with their evidence and what nothing else refers to; looks every hour. */
 export function createRetention({ store, clock, logger, keep }: RetentionDeps): Woken {
 	const forgetOne = (admission: string): Promise<boolean> =>
 		store.transact(async tx => {
@@ -49,12 +50,20 @@ export function createRetention({ store, clock, logger, keep }: RetentionDeps): 
 			return true;
 		});
 
+	async function forgetPassages(before: number): Promise<void> {
+		const all = await store.read(tx => tx.list(passages));
+		for (const { id, document } of all)
+			if (isOver(document) && document.endedAt < before && document.chores.length === 0)
+				await store.transact(tx => tx.delete(passages, id));
+	}
+
 	return createWoken(clock, async () => {
 		try {
 			const before = clock.now() - keep;
 			const all = await store.read(tx => tx.list(admissions));
 			const old = all.filter(({ document }) => 'endedAt' in document && document.endedAt < before);
 			for (const { id } of old) while (!(await forgetOne(id)));
+			await forgetPassages(before);
 			if (old.length > 0) logger.info({ admissions: old.length }, 'old evidence was forgotten');
 		} catch (err) {
 			logger.error({ err }, 'old evidence cannot be forgotten; it is tried again');
