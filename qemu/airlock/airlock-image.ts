@@ -13,7 +13,7 @@ import { type AirlockServices, airlockRoot } from './airlock-root.ts';
 const suite = 'trixie';
 const packages = [
 	...['linux-image-amd64', 'busybox-static', ...tpmPackages],
-	...['cryptsetup-bin', 'dmsetup', 'kexec-tools'],
+	...['cryptsetup-bin', 'dmsetup', 'kexec-tools', 'e2fsprogs'],
 	...['syslinux', 'syslinux-common', 'systemd-boot-efi'],
 ];
 const sources = ['.', '../guest', '../image', '../../attest/agent'].map(
@@ -116,9 +116,14 @@ async function unpackAll(debs: readonly string[], root: string): Promise<void> {
 	const parts = ['drivers', 'fs', 'lib', 'crypto', 'arch', 'net'];
 	const modules = parts.map(part => `./usr/lib/modules/*/kernel/${part}/*`);
 	await unpackPackages(of('linux-image-6', 'linux-image-7'), root, ['./boot/vmlinuz-*', ...modules]);
-	const ours = ['busybox-static', ...tpmPackages, 'cryptsetup-bin', 'dmsetup', 'kexec-tools'].map(
-		name => `${name}_`,
-	);
+	const ours = [
+		'busybox-static',
+		...tpmPackages,
+		'cryptsetup-bin',
+		'dmsetup',
+		'kexec-tools',
+		'e2fsprogs',
+	].map(name => `${name}_`);
 	const whole = [...ours, 'syslinux', 'systemd-boot-efi_'];
 	await unpackPackages(of(...whole), root);
 	// Of the others only what programs may need to run.

@@ -14,6 +14,8 @@ const groups: Readonly<Record<string, readonly string[]>> = {
 	base: ['virtio_net', 'virtio_rng'],
 	intel: ['e1000e', 'igb', 'ixgbe'],
 	broadcom: ['tg3'],
+	// For boot entries that somebody has left.
+	uefi: ['efivarfs'],
 	// For a tenant's disk, which nothing looks at before the node is attested.
 	...diskModules,
 };
@@ -49,8 +51,8 @@ export async function airlockRoot(root: string, services: AirlockServices): Prom
 		...(await tpmPrograms(root)),
 	};
 	for (const folder of ['proc', 'sys', 'run', 'tmp', 'mnt']) entries[folder] = { kind: 'folder' };
-	const forDisks = ['usr/sbin/cryptsetup', 'usr/sbin/dmsetup', 'usr/sbin/kexec'];
-	for (const [name, content] of await withLibraries(root, forDisks)) entries[name] = programOf(content);
+	const programs = ['usr/bin/chattr', ...['cryptsetup', 'dmsetup', 'kexec'].map(name => `usr/sbin/${name}`)];
+	for (const [name, content] of await withLibraries(root, programs)) entries[name] = programOf(content);
 	const order = await openModules(path.join(root, 'usr/lib/modules'));
 	for (const [name, modules] of Object.entries(groups)) {
 		const ordered = await order(...modules);

@@ -1,6 +1,6 @@
 // A server's TPM as its last tenant leaves it, and as the airlock hands it on: by a TPM that we did not write.
 import { execFile } from 'node:child_process';
-import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
@@ -19,14 +19,17 @@ async function startServer(t: ExecutionContext, { isOpen = false } = {}) {
 	await closePlatform();
 	const ppi = path.join(tpm.folder, 'ppi');
 	const order = (name: string) => readFile(path.join(ppi, name), 'utf8');
+	const variables = path.join(tpm.folder, 'efivars');
 	const restarted = path.join(tpm.folder, 'restarted');
 	return {
 		tpm,
+		variables,
 		/** Firmware that takes orders, and what became of the last one. */
-		async takesOrders(response: string) {
+		async takesOrders(response: string, confirmation = '4: User not required') {
 			await mkdir(ppi, { recursive: true });
 			await writeFile(path.join(ppi, 'request'), '0\n');
 			await writeFile(path.join(ppi, 'response'), `${response}\n`);
+			await writeFile(path.join(ppi, 'tcg_operations'), `4 0: Not implemented\n5 ${confirmation}\n`);
 		},
 		order,
 		hasRestarted: () =>
@@ -36,7 +39,7 @@ async function startServer(t: ExecutionContext, { isOpen = false } = {}) {
 			),
 		async erase(): Promise<{ code: number; out: string }> {
 			await rm(restarted, { force: true });
-			const env = { ...tpm.env, ppi, restart: `touch ${restarted}` };
+			const env = { ...tpm.env, ppi, variables, restart: `touch ${restarted}` };
 			const ended = await new Promise<{ code: number; out: string }>(resolve => {
 				execFile('sh', [program], { env, cwd: tpm.folder, timeout: 60_000 }, (fault, out, err) =>
 					resolve({ code: fault ? 1 : 0, out: out + err }),
@@ -105,10 +108,12 @@ test('a TPM with a password is cleared by order of the firmware, which is asked 
 		await takesOrders(response);
 		const ordered = await erase();
 		t.is(ordered.code, 1);
-		t.regex(ordered.out, /the firmware is to clear it, and starts anew/);
+		t.regex(ordered.out, /the firmware is to clear it, and starts anew\n$/);
 		t.is(await order('request'), '5\n');
 		t.true(await hasRestarted());
 	}
+	await takesOrders('0: No Recent Request', '3: User required');
+	t.regex((await erase()).out, /asks at the console whether it may/);
 	for (const response of ['5 0xFFFFFFF0: User Abort', '5 0xFFFFFFF1: BIOS Failure']) {
 		await takesOrders(response);
 		const failed = await erase();
@@ -118,4 +123,40 @@ test('a TPM with a password is cleared by order of the firmware, which is asked 
 		t.false(await hasRestarted(), 'nobody starts it again and again');
 	}
 	await tpm.tool('tpm2_readpublic', '-c', owned.key);
+});
+
+test('boot entries and what else systems keep in the firmware’s variables is removed, and the firmware’s own is not', async t => {
+	const { variables, erase } = await startServer(t);
+	const global = '8be4df61-93ca-11d2-aa0d-00e098032b8c';
+	const loader = '4a67b082-0a4c-41cf-b6c7-440b29bb8c4f';
+	const crash = 'cfc8fc79-be2e-4ddc-97f0-9f98bfe298a0';
+	const others = 'd719b2cb-3d3a-4596-a3bc-dad00e67656f';
+	const systems = [
+		...['Boot0000', 'Boot00FA', 'BootOrder', 'BootNext', 'Driver0001', 'DriverOrder', 'SysPrep0003'].map(
+			name => `${name}-${global}`,
+		),
+		...[`Key0000-${global}`, `LoaderSystemToken-${loader}`, `LoaderEntryDefault-${loader}`],
+		...[`dump-type0-11-1-1700000000-C-${crash}`, `* a name; $(touch restarted)-${crash}`],
+	];
+	const firmware = [
+		...['BootCurrent', 'BootOptionSupport', 'SecureBoot', 'Lang', 'Boot00fa', 'BootOrderly'].map(
+			name => `${name}-${global}`,
+		),
+		...[`db-${others}`, `Setup-${loader}`, `Boot0000-${others}`],
+	];
+	/** Non-volatile, for boot services and the runtime; and one of this boot only. */
+	const [stays, passes] = [7, 6];
+	const write = (name: string, attributes: number) =>
+		writeFile(path.join(variables, name), Buffer.of(attributes, 0, 0, 0, 1, 0));
+	await mkdir(variables);
+	for (const name of [...systems, ...firmware]) await write(name, stays);
+	await write(`LoaderInfo-${loader}`, passes);
+	const { code, out } = await erase();
+	t.is(code, 0, out);
+	t.true(
+		out.includes(`airlock: ${systems.length} boot entries and other variables of systems are removed\n`),
+		out,
+	);
+	t.deepEqual((await readdir(variables)).sort(), [...firmware, `LoaderInfo-${loader}`].sort());
+	t.regex((await erase()).out, /airlock: 0 boot entries/);
 });
