@@ -4,7 +4,7 @@ import { programOf } from './system-files.ts';
 
 /** tpm2-tools are one program, which goes by its name. */
 const tpmTools = [
-	...['clear', 'clearcontrol', 'nvread', 'createek', 'createak', 'quote'],
+	...['clear', 'clearcontrol', 'pcrevent', 'nvread', 'createek', 'createak', 'quote'],
 	...['startauthsession', 'policysecret', 'activatecredential', 'flushcontext'],
 ];
 /** What talks to the kernel's TPM; tpm2-tools load it when they run. */

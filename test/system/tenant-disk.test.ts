@@ -4,6 +4,7 @@ import { createHash, randomBytes, X509Certificate } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { type AirlockPayload, airlockPayload, preparePayload } from '../../attest/client.ts';
 import { readEvidence } from '../../attest/evidence/evidence-file.ts';
+import { pause, systemClock } from '../../common/clock.ts';
 import { buildAirlockImage } from '../../qemu/airlock/airlock-image.ts';
 import { buildDebianImage } from '../../qemu/image/debian-image.ts';
 import { encryptImage } from '../../qemu/image/encrypted-image.ts';
@@ -58,16 +59,25 @@ test('an attested node opens its tenant’s disk, starts what is in it, and is r
 	const digests = [...(await fileDigests(image.file))].map(([file, digest]) => [file, `sha256:${digest}`]);
 	const ima = { files: Object.fromEntries(digests), exclude: ['/var/**'], kexec: true };
 	const pcrs = await quotedPcrs(site, reference.id);
-	await verifier.setPolicy('red', 'default', { version: 1, bank: 'sha256', pcrs, ima });
+	const policy = { version: 1, bank: 'sha256', pcrs, ima };
+	await verifier.setPolicy('red', 'default', policy);
+	await verifier.setPolicy('red', 'untouched', { ...policy, erased: true });
 
 	// A payload for another kernel than the disk has: nothing of it is started, and the node stays what it is.
 	const of = { node: 'node1', project: 'red', interval: 3, lease: 600 };
-	const wary = await verifier.admit(of);
+	const wary = await verifier.admit({ ...of, policy: 'untouched' });
 	await says(/airlock: attested\r?\n/);
 	const kernel = createHash('sha256').update('another kernel').digest('hex');
 	await release(site, wary.id, { luksKey, boot: { ...boot, kernel } });
 	const [refusal] = await says(/airlock: \/boot\/vmlinuz is [^\r\n]*\r?\n/);
 	t.true(refusal.includes(`another one than the payload says: sha256 ${boot.kernel}`), refusal);
+	// But the node's TPM tells from now on, and until it is reset, that it has touched what a tenant sent.
+	const touched = async () =>
+		readEvidence(await verifier.evidence(wary.id)).records.map(
+			record => !Buffer.from(record.pcrs, 'base64').subarray(-32).equals(Buffer.alloc(32)),
+		);
+	while (!(await touched()).at(-1)) await pause(systemClock, 500);
+	t.false((await touched())[0]);
 	t.is((await verifier.admission(wary.id)).state, 'attested');
 	await verifier.end(wary.id);
 	await says(/airlock: registered as/);
