@@ -13,6 +13,12 @@ export const marketErrorTable = {
 		status: 409,
 		meaning: 'A leased server is another project’s in hil: its owner has to release it there.',
 	},
+	NodeNotBooted: {
+		status: 502,
+		meaning:
+			'A leased server does not boot from the image that was bid for; the lease says what is in the way.',
+		expose: true,
+	},
 	AmountRefused: {
 		status: 400,
 		meaning: 'It is no amount of credits: more than nothing, at most 10^12, with up to six decimals.',

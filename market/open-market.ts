@@ -13,10 +13,12 @@ import { openStore } from '../common/store/open-store.ts';
 import { readVersion } from '../common/version.ts';
 import { askHil } from '../hil/client/ask-who.ts';
 import { createHilClient } from '../hil/client.ts';
+import { createProvisionerClient, type ProvisionerClient } from '../provisioner/client.ts';
 import { createMarket } from './app.ts';
 import { marketErrors } from './errors.ts';
 import { createHilFulfilment } from './lease/hil-fulfilment.ts';
 import { leases } from './lease/lease.ts';
+import { createProvisionedFulfilment } from './lease/provisioned-fulfilment.ts';
 import { runMarket } from './run-market.ts';
 import type { MarketSite } from './site.ts';
 
@@ -44,11 +46,19 @@ export async function openMarket(
 		const own = { username, password: readFileSync(password, 'utf8').trim() };
 		const hil = createHilClient({ url, ca, ...own });
 		opened.push(() => hil.close());
+		const provisioner = site.provisioner && provisionerOf(site.provisioner, own);
+		if (provisioner) opened.push(() => provisioner.close());
 		const bus = site.events && connectBus(site.events, logger);
 		const running = await runMarket({
 			store,
 			bus,
-			fulfil: check => createHilFulfilment({ hil, clock, check }),
+			fulfil: check => {
+				const inner = createHilFulfilment({ hil, clock, check });
+				return provisioner
+					? createProvisionedFulfilment({ inner, provisioner, clock, logger, check })
+					: inner;
+			},
+			canBoot: provisioner !== undefined,
 			authenticator: createAuthenticator({ ask: askHil({ url, ca }, marketErrors.HilAway), clock }),
 			patience: site.deliverWithin,
 			rounds: site.rounds,
@@ -95,6 +105,11 @@ export async function openMarket(
 		throw fault;
 	}
 }
+
+const provisionerOf = (
+	{ url, ca }: NonNullable<MarketSite['provisioner']>,
+	own: { readonly username: string; readonly password: string },
+): ProvisionerClient => createProvisionerClient({ url, ca: ca && readFileSync(ca, 'utf8'), ...own });
 
 function connectBus(
 	{ url, ca, username, password }: NonNullable<MarketSite['events']>,

@@ -18,6 +18,8 @@ export interface MarketParts {
 	/** Who hands servers over; `check` throws unless it is for this process to do so. */
 	readonly fulfil: (check: () => void) => Fulfilment;
 	readonly authenticator: Authenticator<Actor>;
+	/** Whether that has servers boot from images that are bid for. */
+	readonly canBoot?: boolean;
 	/** Seconds that a lease's delivery is tried for. */
 	readonly patience: number;
 	/** Seconds between two rounds; without it each bid is matched as it comes. */
@@ -90,7 +92,14 @@ export async function runMarket(parts: MarketParts): Promise<RunningParts> {
 			driver: { wake: id => timed?.lease(id) },
 			offered: servers => timed?.offered(servers),
 			deadlines: { offer: id => timed?.offer(id), bid: id => timed?.bid(id) },
-			world: actor => ({ actor, now: now(), newId, index, inRounds: rounds !== undefined }),
+			world: actor => ({
+				actor,
+				now: now(),
+				newId,
+				index,
+				inRounds: rounds !== undefined,
+				canBoot: parts.canBoot ?? false,
+			}),
 		},
 		idle: async () => timed?.idle(),
 		async close() {

@@ -33,6 +33,8 @@ const siteSchema = (folder: string) => {
 				username: z.string().min(1),
 				password: secretFile(folder),
 			}),
+			/** The provisioner, which saves the disks of nodes that go back, and has leased ones boot from images: with hil's account. */
+			provisioner: z.strictObject({ url: hilUrl, ca: existingFile(folder).optional() }).optional(),
 			/** Seconds after a lease's start until which its servers can come; then it has failed. */
 			deliverWithin: z.int().min(1).max(86_400).default(900),
 			/** Seconds between two rounds in which bids are cleared together; without it each is matched as it comes. */

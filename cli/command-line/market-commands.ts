@@ -125,12 +125,18 @@ function addBids(program: Command, { context, run }: Registration): void {
 		.option('--zone <name>', 'whose clock those hours go by: Europe/Berlin; UTC when absent')
 		.option('--fewer', 'fewer servers are better than none')
 		.option('--wait-until <time>', 'wait for servers until then, the credits held', moment)
+		.option(
+			'--image <image>',
+			'have them boot from it, each from a disk of its own: NAME of yours, or PROJECT/NAME',
+		)
+		.option('--ssh-key <file>', 'public SSH keys that may log in then (repeatable)', collect)
 		.option('--once <key>', 'the same key again is the same bid')
 		.action(run(async (options: BidOptions) => (await load()).placeBid(context, options)));
 	withExamples(withMarket(place, forProject), [
 		`${bimetal} bid place --quantity 4 --where model=R640 --length 12h --price 300`,
 		`${bimetal} bid place --length 2d --price 200 --earliest +1d --latest +5d --wait-until +4d`,
 		`${bimetal} bid place --length 8h --price 300 --latest +3d --lower +1d=200 --lower 'sat,sun 00:00-00:00=100'`,
+		`${bimetal} bid place --length 12h --price 300 --image debian --ssh-key ~/.ssh/id_ed25519.pub`,
 		`${bimetal} bid place --quantity 10 --length 24h --pieces 2h --price 150 --latest +7d --deadline +8d`,
 	]);
 	const list = bid

@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type { BidTerms, BidView, PlacedView, WhyView } from '../../market/client.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { usageError } from '../failure.ts';
 import { type MarketOptions, projectOf, withMarket } from '../market/market-connection.ts';
 import type { Moment, ScheduleMoment } from '../market/parse.ts';
 import { durationText, hourlyText, secondText } from '../market/text.ts';
 import { painter, printFields, printJson, printLine, printTable } from '../output.ts';
+import { keysIn } from '../provisioner/boot-options.ts';
 import { visible } from '../visible.ts';
 import { printLease } from './leases.ts';
 import { someOf } from './offers.ts';
@@ -27,6 +29,9 @@ export interface BidOptions extends MarketOptions {
 	readonly fewer?: boolean;
 	readonly waitUntil?: Moment;
 	readonly once?: string;
+	readonly image?: string;
+	/** Files of public SSH keys. */
+	readonly sshKey?: readonly string[];
 }
 
 /** `bimetal bid place`: 0 leased, 4 it waits, 10 it lost. */
@@ -35,6 +40,7 @@ export const placeBid = (context: CliContext, options: BidOptions): Promise<numb
 		const now = Math.floor(context.clock.now() / 1000);
 		const { quantity, server, where, sameAs, attests, length, price, pieces, lower, zone, fewer, once } =
 			options;
+		const boot = await bootOf(context, options);
 		const earliest = options.earliest(now);
 		const placed = await client.placeBid({
 			project: await projectOf(client, options),
@@ -51,6 +57,7 @@ export const placeBid = (context: CliContext, options: BidOptions): Promise<numb
 			...(lower && { schedule: lower.map(rule => rule(now, zone ?? 'UTC')) }),
 			allOrNothing: !fewer,
 			waitUntil: options.waitUntil?.(now) ?? null,
+			...(boot && { boot }),
 			key: once ?? randomUUID(),
 		});
 		if (options.json) printJson(context, placed);
@@ -58,6 +65,18 @@ export const placeBid = (context: CliContext, options: BidOptions): Promise<numb
 		if (placed.outcome === 'leased') return 0;
 		return placed.outcome === 'waiting' ? exitCodes.waiting.code : exitCodes.found.code;
 	});
+
+async function bootOf(
+	context: CliContext,
+	{ image, sshKey = [] }: BidOptions,
+): Promise<BidTerms['boot'] | undefined> {
+	if (image !== undefined) {
+		const keys = await Promise.all(sshKey.map(file => keysIn(context, file)));
+		return { image, ...(keys.length > 0 && { keys: keys.flat() }) };
+	}
+	if (sshKey.length > 0) throw usageError('keys go into what an image boots', '--image NAME');
+	return undefined;
+}
 
 /** `bimetal bid list` */
 export const listBids = (context: CliContext, options: MarketOptions & { all?: boolean }): Promise<number> =>
@@ -200,6 +219,7 @@ function printBid(context: CliContext, bid: BidView): void {
 		['up to', `${highest} microcredits a second, ${hourlyText(highest)}`],
 		...(bid.schedule ?? []).map(rule => ['', ruleText(rule)] as const),
 		['waits', bid.waitUntil === null ? 'no' : `until ${secondText(bid.waitUntil)}`],
+		...(bid.boot ? [['boots from', visible(bid.boot.image)] as const] : []),
 		['state', bid.lease === null ? bid.state : visible(`lease ${(bid.leases ?? [bid.lease]).join(', ')}`)],
 	]);
 }

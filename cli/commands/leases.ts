@@ -87,7 +87,11 @@ export function printLease(context: CliContext, lease: LeaseView): void {
 		],
 		['time', `${secondText(start)} to ${secondText(end)}: ${durationText(end - start)}`],
 		['cost', `${cost} credits`],
+		...(lease.boot ? [['boots from', visible(lease.boot.image)] as const] : []),
 		['state', state],
+		...(lease.delays ?? []).map(
+			({ by, seconds }) => ['late', visible(`${durationText(seconds)}, by ${by}`)] as const,
+		),
 		...(deliveredAt === null ? [] : [['delivered', secondText(deliveredAt)] as const]),
 		...(problem === null ? [] : [['problem', paint('yellow', visible(problem))] as const]),
 	]);

@@ -32,13 +32,15 @@ const allowance = '100';
 export async function startDemoMarket(options: {
 	readonly site: DemoSite;
 	readonly hil: DemoHil;
+	/** Where servers boot from its disks. */
+	readonly provisioner: string | undefined;
 	/** The broker's. */
 	readonly events: string;
 	readonly listen: { readonly host: string; readonly port: number };
 	readonly clock: Clock;
 	readonly logger: Logger;
 }): Promise<DemoMarket> {
-	const { site, hil, events, listen, clock, logger } = options;
+	const { site, hil, provisioner, events, listen, clock, logger } = options;
 	await hil.openAccount(account);
 	const path = join(site.folder, 'market.yaml');
 	const content = {
@@ -46,6 +48,7 @@ export async function startDemoMarket(options: {
 		listen,
 		tls: await openServiceCertificate(site, 'market', clock),
 		hil: { url: hil.url, ca: 'ca/site.crt.pem', username: account, password: `secrets/hil-${account}` },
+		...(provisioner && { provisioner: { url: provisioner, ca: 'ca/site.crt.pem' } }),
 		events: { url: events, username: 'market', password: 'secrets/events-market' },
 		log: { level: 'warn' },
 	};

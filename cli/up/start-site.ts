@@ -148,6 +148,7 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 			progress('market');
 			market = await startDemoMarket({
 				...{ site, hil, clock, events: broker.url },
+				provisioner: provisioner?.boots ? provisioner.url : undefined,
 				listen: { host, port: await freeOr(host, port === 0 ? 0 : options.marketPort) },
 				logger: logger.child({ part: 'market' }),
 			});

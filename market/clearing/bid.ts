@@ -6,6 +6,15 @@ import { priceText } from '../calendar/price.ts';
 import { projectName } from '../ledger/account.ts';
 import { scheduleRule, step } from './schedule.ts';
 
+/** What leased servers boot from, each from a disk of its own: an image of the provisioner's. */
+export const boot = z.strictObject({
+	/** `[project/]name[@version]`; without a project, one of the bidder's own. */
+	image: z.string().min(1).max(256),
+	/** Public SSH keys, as OpenSSH writes them. */
+	keys: z.array(z.string().min(1).max(8192)).max(16).optional(),
+});
+export type Boot = z.output<typeof boot>;
+
 /** What a project asks for when it bids: servers for `length` seconds on end, all from the same second on. */
 export const bidTerms = z.strictObject({
 	project: projectName,
@@ -34,6 +43,8 @@ export const bidTerms = z.strictObject({
 	allOrNothing: z.boolean(),
 	/** It waits for servers until then, its credits held; null: now or never. */
 	waitUntil: second.nullable(),
+	/** What they boot from when they are handed over; off and as they are when absent. */
+	boot: boot.optional(),
 });
 export type BidTerms = z.output<typeof bidTerms>;
 

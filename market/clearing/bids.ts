@@ -39,6 +39,8 @@ export interface World {
 	readonly index: MarketIndex;
 	/** Bids wait for the next round, instead of being matched on arrival. */
 	readonly inRounds?: boolean;
+	/** There is a provisioner, from whose images servers boot. */
+	readonly canBoot?: boolean;
 }
 
 /**
@@ -57,6 +59,8 @@ export async function placeBid(
 	const before = await findPlaced(tx, key, terms);
 	if (before) return before;
 	checkTimes(terms, now);
+	if (terms.boot && !world.canBoot)
+		throw marketErrors.BidRefused('Servers boot from no images here: bid without one.');
 	const steps = stepsFor(terms, now);
 	const wish = await wishOf(tx, { terms, steps }, now);
 	if (world.inRounds && terms.waitUntil === null)
@@ -66,13 +70,14 @@ export async function placeBid(
 	const kept = { terms, key, placedAt: now, ...(steps && { steps }) };
 	const id = newId();
 	if (match) {
-		const made = await reserve(tx, { bid: id, project: terms.project, match, length: terms.length }, world);
+		const { project, length, boot } = terms;
+		const made = await reserve(tx, { bid: id, project, match, length, boot }, world);
 		await tx.insert(bids, id, { ...kept, state: 'leased', hold: null, lease: made.id });
 		await tellLease(tx, made, now);
 		return { outcome: 'leased', bid: id, ...made };
 	}
 	if (pieces.length > 0) {
-		const made = await reservePieces(tx, { bid: id, project: terms.project, pieces }, world);
+		const made = await reservePieces(tx, { bid: id, terms, pieces }, world);
 		await tx.insert(bids, id, { ...kept, state: 'leased', hold: null, ...namesOf(made) });
 		return { outcome: 'leased', bid: id, ...made };
 	}
@@ -105,12 +110,12 @@ const namesOf = ({ id, more = [] }: Made): Pick<Bid, 'lease' | 'leases'> => ({
 /** A lease for each piece. */
 async function reservePieces(
 	tx: Transaction,
-	{ bid, project, pieces }: { bid: string; project: string; pieces: readonly Piece[] },
+	{ bid, terms: { project, boot }, pieces }: { bid: string; terms: BidTerms; pieces: readonly Piece[] },
 	world: Pick<World, 'now' | 'newId'>,
 ): Promise<Made> {
 	const made: { id: string; lease: Lease }[] = [];
 	for (const { match, length } of pieces) {
-		const each = await reserve(tx, { bid, project, match, length }, world);
+		const each = await reserve(tx, { bid, project, match, length, boot }, world);
 		await tellLease(tx, each, world.now);
 		made.push(each);
 	}
@@ -139,7 +144,7 @@ export async function retryBid(
 	// Each lease has a hold of its own, out of what was held for all.
 	const cause = { kind: 'bid', of: id, note: '' } as const;
 	await releaseHold(tx, { key: `bid/${id}/met`, hold: found.hold, cause }, world.now * 1000);
-	const made = await reservePieces(tx, { bid: id, project: found.terms.project, pieces }, world);
+	const made = await reservePieces(tx, { bid: id, terms: found.terms, pieces }, world);
 	const { lease, leases: names = [] } = namesOf(made);
 	await tx.put(bids, id, { ...found, state: 'leased', hold: null, lease, leases: names });
 	return names;
@@ -154,7 +159,8 @@ export async function leaseTo(
 	const { terms, hold } = bid;
 	if (hold === null) throw new Error(`bid ${id} waits and nothing is held for it`);
 	const held = { hold, amount: mostCost(terms) };
-	const of = { bid: id, project: terms.project, match, length: terms.length, held };
+	const { project, length, boot } = terms;
+	const of = { bid: id, project, match, length, boot, held };
 	const made = await reserve(tx, { ...of, ...(price !== undefined && { price }) }, world);
 	await tx.put(bids, id, { ...bid, state: 'leased', hold: null, lease: made.id });
 	await tellLease(tx, made, world.now);

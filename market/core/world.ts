@@ -11,4 +11,6 @@ export interface World {
 	readonly index: MarketIndex;
 	/** Bids wait for the next round, instead of being matched on arrival. */
 	readonly inRounds: boolean;
+	/** There is a provisioner, from whose images servers boot. */
+	readonly canBoot: boolean;
 }

@@ -76,10 +76,22 @@ export function createLeaseDriver(deps: LeaseDriverDeps): LeaseDriver {
 		}
 	}
 
-	function retry(id: string): void {
+	/** Work that is told to end at a second, or when nothing is to begin any more. */
+	async function within(until: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+		const over = new AbortController();
+		const cancel = clock.after(Math.max(0, until * 1000 - clock.now()), () => over.abort());
+		try {
+			await work(AbortSignal.any([signal, over.signal]));
+		} finally {
+			cancel();
+		}
+	}
+
+	/** `until`: the second at which it is looked at in any case. */
+	function retry(id: string, until = Number.MAX_SAFE_INTEGER): void {
 		const failed = (failures.get(id) ?? 0) + 1;
 		failures.set(id, failed);
-		agenda.set(id, clock.now() + backOff(failed, random));
+		agenda.set(id, Math.min(clock.now() + backOff(failed, random), until * 1000));
 	}
 
 	/** One step on; what is to come after it: at once, at a time (milliseconds), or nothing. */
@@ -109,9 +121,9 @@ export function createLeaseDriver(deps: LeaseDriverDeps): LeaseDriver {
 					return stuck(id, obstacle.why, obstacle.by);
 				}
 				blocked.delete(id);
-				return attempt({ id, lease }, handOver(fulfilment, { id, lease }, signal), tx =>
-					deliverLease(tx, id, second()),
-				);
+				const until = Math.min(lease.end, lease.start + patience);
+				const handedOver = within(until, own => handOver(fulfilment, { id, lease }, own));
+				return attempt({ id, lease }, handedOver, tx => deliverLease(tx, id, second()));
 			}
 			case 'active': {
 				if (now >= lease.end) {
@@ -184,15 +196,16 @@ export function createLeaseDriver(deps: LeaseDriverDeps): LeaseDriver {
 	async function stuck(id: string, why: string, by: string | null): Promise<undefined> {
 		const problem = why.slice(0, 500);
 		logger.warn({ lease: id, problem }, 'a lease does not get on; it is tried again');
-		await store.transact(async tx => {
+		const until = await store.transact(async tx => {
 			const found = await mustFindLease(tx, id);
 			const now = second();
 			const seen = found.state === 'starting' ? withObstacle(found, by, now) : found;
 			if (found.problem !== problem) await change(tx, id, { ...seen, problem }, now, 'lease.problem');
 			else if (seen !== found) await tx.put(leases, id, seen);
+			return found.state === 'starting' ? Math.min(found.end, found.start + patience) : undefined;
 		});
 		onChange();
-		retry(id);
+		retry(id, until);
 	}
 
 	const idle = async (): Promise<void> => {

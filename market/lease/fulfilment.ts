@@ -1,8 +1,12 @@
+import type { Boot } from '../clearing/bid.ts';
+
 /** Some servers of a lease, and whose they are to be. */
 export interface Handover {
 	readonly lease: string;
 	readonly project: string;
 	readonly servers: readonly string[];
+	/** What they are to boot from. */
+	readonly boot?: Boot | undefined;
 }
 
 /** Something is in the way of a delivery, and it is known whose doing that is. */

@@ -46,9 +46,9 @@ export function createHilFulfilment({
 	/** Whose doing it is that hil has refused to hand free nodes over. */
 	const whose = async (fault: unknown, handover: Handover): Promise<unknown> => {
 		if (!isRefusal(fault, 'NotFoundError') && !isRefusal(fault, 'BlockedError')) return fault;
-		await checkedOwners(handover);
-		// The nodes are there and free: there is no such project, or it may not have so many.
-		return new DeliveryRefused('project', fault);
+		const owners = [...(await checkedOwners(handover)).values()];
+		// Some are there and free: there is no such project, or it may not have so many.
+		return owners.includes(null) ? new DeliveryRefused('project', fault) : fault;
 	};
 
 	return {

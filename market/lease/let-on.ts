@@ -49,7 +49,8 @@ export async function handOver(
 ): Promise<void> {
 	const servers = lease.servers.filter(({ isBack }) => !isBack);
 	for (const upper of handoversAbove(servers)) await fulfilment.takeBack(upper, signal);
-	await fulfilment.deliver({ lease: id, project: lease.project, servers: namesOf(servers) }, signal);
+	const { project, boot } = lease;
+	await fulfilment.deliver({ lease: id, project, servers: namesOf(servers), boot }, signal);
 }
 
 /**

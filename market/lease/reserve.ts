@@ -1,6 +1,7 @@
 import type { Transaction } from '../../common/store/store.ts';
 import { placeOf } from '../calendar/place.ts';
 import { leasedSpans, takeSpan } from '../calendar/span.ts';
+import type { Boot } from '../clearing/bid.ts';
 import type { Match } from '../clearing/match.ts';
 import { holdCredits, releaseHold } from '../ledger/escrow.ts';
 import { recordTrades } from '../price/history.ts';
@@ -12,6 +13,8 @@ export interface Reservation {
 	readonly project: string;
 	readonly match: Match;
 	readonly length: number;
+	/** What its servers boot from. */
+	readonly boot?: Boot | undefined;
 	/** What a server costs, in microcredits for a second; each its offer's price when absent. */
 	readonly price?: number;
 	/** What is held for the bid already, and how much of it: at least what the lease costs. */
@@ -24,7 +27,7 @@ export interface Reservation {
  */
 export async function reserve(
 	tx: Transaction,
-	{ bid, project, match: { start, taken }, length, price, held }: Reservation,
+	{ bid, project, match: { start, taken }, length, boot, price, held }: Reservation,
 	{ now, newId }: { readonly now: number; readonly newId: () => string },
 ): Promise<{ readonly id: string; readonly lease: Lease }> {
 	const id = newId();
@@ -58,6 +61,7 @@ export async function reserve(
 		})),
 		start,
 		end,
+		...(boot && { boot }),
 		hold,
 		cost: cost.toString(),
 		madeAt: now,
