@@ -30,7 +30,14 @@ const airlockSchema = (folder: string) =>
 	z.strictObject({
 		hil: account(folder),
 		project: z.string().min(1),
-		network: z.string().min(1),
+		/** One that nodes share, or several, each for one node at a time. */
+		network: z.union([
+			z
+				.string()
+				.min(1)
+				.transform(one => [one]),
+			z.array(z.string().min(1)).min(2),
+		]),
 		/** The NIC that is put on it; the first that is to be on a network of the tenant's, or the first there is. */
 		nic: z.string().min(1).optional(),
 		rejected: z.string().min(1),

@@ -48,6 +48,8 @@ const base = {
 	awaitsPayload: z.boolean(),
 	/** The NIC that is on the airlock's network. */
 	nic: hilName,
+	/** The airlock's network that it was put on. */
+	airlock: hilName.nullable().default(null),
 	/** Whose the node was, null: free; and until when (ISO 8601). */
 	origin: hilName.nullable(),
 	leaseEnd: z.string().nullable(),
@@ -101,5 +103,10 @@ export const passages = defineCollection('passages', passage, {
 	admission: document => (isOver(document) ? undefined : (document.admission ?? undefined)),
 	open: document => (isOver(document) ? undefined : 'yes'),
 	active: document => (isActive(document) ? 'yes' : undefined),
+	/** Which of the airlock's networks it may be on. */
+	airlock: document =>
+		isOver(document) || document.state === 'inside' || document.state === 'cutting'
+			? undefined
+			: (document.airlock ?? undefined),
 	state: document => document.state,
 });

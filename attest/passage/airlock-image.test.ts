@@ -35,7 +35,7 @@ async function start(t: ExecutionContext) {
 	await provisioner.image('airlock', 'airlock');
 	const client = createProvisionerClient({ url: provisioner.url, username: 'root', password: 'root' });
 	t.teardown(() => client.close());
-	image = createAirlockImage(client, { project: 'airlock', network: 'airlock', image: 'airlock/airlock' });
+	image = createAirlockImage(client, { project: 'airlock', image: 'airlock/airlock' });
 	const moving = setInterval(() => {
 		provisioner.clock.advance(500);
 		clock.advance(500);

@@ -12,6 +12,8 @@ interface OfPassage {
 	readonly id: string;
 	readonly node: string;
 	readonly nic: string;
+	/** The airlock's that it is on. */
+	readonly network: string;
 }
 
 /** How the provisioner boots nodes into the airlock. Each call can be repeated. */
@@ -27,15 +29,14 @@ export interface AirlockImage {
 }
 
 interface Settings {
-	/** The airlock's, and its network. */
+	/** The airlock's. */
 	readonly project: string;
-	readonly network: string;
 	/** As the provisioner names it: `project/name`. */
 	readonly image: string;
 }
 
 export function createAirlockImage(client: ProvisionerClient, settings: Settings): AirlockImage {
-	const { project, network, image } = settings;
+	const { project, image } = settings;
 	const nameFor = (passage: string): string => `airlock-${passage.slice(0, 8)}`;
 	const isOpen = ({ status }: OperationView): boolean => status === 'PENDING' || status === 'UNDOING';
 	const absent = (fault: unknown): undefined => {
@@ -62,7 +63,7 @@ export function createAirlockImage(client: ProvisionerClient, settings: Settings
 	}
 
 	return {
-		async boot({ id, node, nic }) {
+		async boot({ id, node, nic, network }) {
 			try {
 				const wanted = { project, image, disk: nameFor(id), nic, network };
 				const { id: operation, disk } = await client.nodes.provision(node, wanted);

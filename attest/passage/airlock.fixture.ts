@@ -62,7 +62,11 @@ const [tick, mostTicks] = [100, 3000];
 /** Projects red (alice) and blue (bob), airlock and rejected; nodes n1 and n2 are free. */
 export async function startAirlock(
 	t: ExecutionContext,
-	{ boot = { by: 'device', device: 'pxe' }, nic }: { boot?: Boot; nic?: string } = {},
+	{
+		boot = { by: 'device', device: 'pxe' },
+		nic,
+		networks = ['airlock'],
+	}: { boot?: Boot; nic?: string; networks?: readonly string[] } = {},
 ): Promise<AirlockBench> {
 	const obm = createMemoryObm();
 	const hil = await startHil(t, { obm });
@@ -104,7 +108,7 @@ export async function startAirlock(
 			},
 		}),
 	);
-	const settings = { project: 'airlock', network: 'airlock', nic, rejected: 'rejected', boot };
+	const settings = { project: 'airlock', networks, nic, rejected: 'rejected', boot };
 	let mover: Mover | undefined;
 	const attest = await startAttest(t, {
 		push: ['127.0.0.0/8'],

@@ -36,7 +36,7 @@ export async function askedNode(
 			`Node ${node} has no NIC${absent === undefined ? '' : ` ${absent}`} that hil knows.`,
 		);
 	for (const { network } of networks) {
-		if (network !== settings.network && (await hil.admits(project, network))) continue;
+		if (!settings.networks.includes(network) && (await hil.admits(project, network))) continue;
 		throw attestErrors.Forbidden(`Project ${project} has no use of network ${network}.`);
 	}
 	const leaseEnd = origin === null ? null : await hil.leaseOf(origin, node);

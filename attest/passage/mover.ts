@@ -8,7 +8,7 @@ import { type Passage, passages } from '../model/passage.ts';
 import type { createChores } from './chores.ts';
 import { moveOn, noteOf } from './journal.ts';
 import { isCode, type NodeAtHil } from './node-at-hil.ts';
-import { admit, endAdmissionOf, giveUp } from './passages.ts';
+import { admit, endAdmissionOf, giveUp, reserveNetwork } from './passages.ts';
 import { type AirlockSettings, stageAfter } from './settings.ts';
 import type { createSteps, Next } from './steps.ts';
 
@@ -38,6 +38,7 @@ const [pace, ownersEvery] = [500, 10_000];
 const [patience, impatience] = [10_000, 2000];
 /** Refusals of hil's, one after another, after which a passage comes to nothing. */
 const mostRefusals = 6;
+const allTaken = 'every network of the airlock has a node: it waits for one';
 
 /**
  * Carries passages out, step by step; all that is known of one stands in the store. It looks there by itself: an admission
@@ -108,6 +109,7 @@ export function createMover(deps: MoverDeps): Mover {
 		const next = await steps.take(id, passage);
 		if (!next) return doChores(id, passage);
 		if (next.kind === 'wait') return next.ms;
+		if (next.kind === 'reserve') return reserve(id, passage);
 		await store.transact(async tx => {
 			const now = clock.now();
 			switch (next.kind) {
@@ -135,7 +137,21 @@ export function createMover(deps: MoverDeps): Mover {
 		return 0;
 	}
 
-	function tell(id: string, { node, project, ...of }: Passage, next: Exclude<Next, { kind: 'wait' }>): void {
+	async function reserve(id: string, passage: Passage): Promise<number> {
+		const isFree = await store.transact(async tx => {
+			if (await reserveNetwork(tx, id, settings.networks)) return true;
+			if (passage.trouble !== allTaken) await noteOf(tx, id, passage, { trouble: allTaken, attempts: 1 });
+			return false;
+		});
+		onChange(id);
+		return isFree ? 0 : 1000;
+	}
+
+	function tell(
+		id: string,
+		{ node, project, ...of }: Passage,
+		next: Exclude<Next, { kind: 'wait' | 'reserve' }>,
+	): void {
 		onChange(id);
 		const told = { passage: id, node, project };
 		if (next.kind === 'event' && next.event.kind !== 'stage')

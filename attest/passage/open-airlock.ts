@@ -50,8 +50,8 @@ export function openAirlock(
 	const client = createHilClient({ ...accountOf(site.hil), timeout });
 	opened.push(() => client.close());
 	const hil = createNodeAtHil(client);
-	const { project, network, nic, rejected } = site;
-	const settings: AirlockSettings = { project, network, nic, rejected, boot: bootOf(site, opened) };
+	const { project, network: networks, nic, rejected } = site;
+	const settings: AirlockSettings = { project, networks, nic, rejected, boot: bootOf(site, opened) };
 	const endings = createEndings(clock);
 	/** Where this process leads. */
 	let mover: Mover | undefined;
@@ -92,12 +92,12 @@ export function openAirlock(
 	};
 }
 
-function bootOf({ boot, project, network }: Site, opened: (() => unknown)[]): Boot {
+function bootOf({ boot, project }: Site, opened: (() => unknown)[]): Boot {
 	if (boot === 'by hand') return { by: 'hand' };
 	if ('device' in boot) return { by: 'device', device: boot.device };
 	const client = createProvisionerClient({ ...accountOf(boot.provisioner), timeout });
 	opened.push(() => client.close());
-	return { by: 'provisioner', image: createAirlockImage(client, { project, network, image: boot.image }) };
+	return { by: 'provisioner', image: createAirlockImage(client, { project, image: boot.image }) };
 }
 
 const accountOf = ({ url, ca, username, password }: Site['hil']) => ({

@@ -7,6 +7,15 @@ export const somePassage = (of: Partial<Passage> = {}): Passage =>
 		networks: [{ nic: 'eth0', network: 'rednet', channel: 'vlan/native' }],
 		...{ policy: null, interval: null, lease: null, within: null, awaitsPayload: false, nic: 'eth0' },
 		...{ origin: null, leaseEnd: null, askedAt: 1, askedBy: 'alice', admission: null, waits: null },
-		...{ operation: null, disk: null, trouble: null, attempts: 0, chores: [], history: [], revision: 0 },
+		...{
+			operation: null,
+			disk: null,
+			airlock: null,
+			trouble: null,
+			attempts: 0,
+			chores: [],
+			history: [],
+			revision: 0,
+		},
 		...of,
 	}) as Passage;

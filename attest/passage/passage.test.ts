@@ -285,3 +285,26 @@ test('a refused node whose BMC is away is on no network and in the rejected pool
 	await bench.done(id);
 	t.like(bench.attest.published.at(-1), { payload: { kind: 'rejected' } });
 });
+
+test('with several networks each node in the airlock has one of its own; a third node waits for one', async t => {
+	const bench = await startAirlock(t, { networks: ['airlock', 'second'] });
+	await bench.hil.ok('PUT', '/v0/network/second', { owner: 'admin', access: 'airlock', net_id: '200' });
+	await bench.hil.ok('PUT', '/v0/node/n3', { obmd: { uri: 'https://p/bmc/n3', admin_token: '' } });
+	await bench.hil.ok('PUT', '/v0/node/n3/nic/eth0', { macaddr: '' });
+	await bench.hil.ok('PUT', '/v0/switch/tor/port/gi3/0');
+	await bench.hil.ok('POST', '/v0/switch/tor/port/gi3/0/connect_nic', { node: 'n3', nic: 'eth0' });
+	const ids = [];
+	for (const node of ['n1', 'n2', 'n3']) ids.push((await bench.ask({ node })).id);
+	const [first = '', second = '', third = ''] = ids;
+	await bench.until(at('evidence'), first);
+	await bench.until(at('evidence'), second);
+	const natives = ['gi1/0', 'gi2/0'].map(port => bench.carried(port).native).sort();
+	t.deepEqual(natives, [bench.vlans.airlock, 200]);
+	await bench.until(({ trouble }) => /waits for one/.test(trouble ?? ''), third);
+	t.deepEqual(bench.carried('gi3/0'), nothing);
+	await bench.judge((await bench.show(first)).admission);
+	await bench.until(at('evidence'), third);
+	t.like(bench.carried('gi3/0'), { tagged: [] });
+	t.true([bench.vlans.airlock, 200].includes(bench.carried('gi3/0').native ?? 0));
+	t.is((await bench.show(first)).state, 'inside');
+});

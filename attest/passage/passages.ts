@@ -71,6 +71,7 @@ export async function beginPassage(
 		awaitsPayload: attestation === 'verifier' && wanted.payload === true,
 		...{ nic: found.nic, origin: found.origin, leaseEnd: found.leaseEnd },
 		...{ askedAt: now, askedBy: actor.name, admission: null, waits: null, operation: null, disk: null },
+		airlock: null,
 		...{ trouble: null, attempts: 0, chores: [], history: [{ at: now, what: 'take' }], revision: 0 },
 	};
 	await tx.insert(passages, id, passage);
@@ -93,6 +94,24 @@ async function assertRoom(tx: ReadTransaction, project: string, room: number): P
 async function openPassage(tx: ReadTransaction, node: string) {
 	const [found] = await tx.list(passages, { where: { index: 'node', equals: node }, limit: 1 });
 	return found;
+}
+
+/** Keeps one of the airlock's networks for a node: the only one, which they share, or one that no other node is on. False: none is free. */
+export async function reserveNetwork(
+	tx: Transaction,
+	id: string,
+	networks: readonly string[],
+): Promise<boolean> {
+	const passage = await tx.get(passages, id);
+	if (passage?.state !== 'passing') return true;
+	for (const airlock of networks) {
+		const isTaken = (await tx.count(passages, { index: 'airlock', equals: airlock })) > 0;
+		if (isTaken && networks.length > 1) continue;
+		const fresh = { airlock, trouble: null, attempts: 0, revision: passage.revision + 1 };
+		await tx.put(passages, id, { ...passage, ...fresh });
+		return true;
+	}
+	return false;
 }
 
 /** The node is in the airlock: it has from now on to prove itself. */

@@ -12,7 +12,8 @@ export type Boot =
 /** The airlock, by hil's names. */
 export interface AirlockSettings {
 	readonly project: string;
-	readonly network: string;
+	/** One that nodes share, or several, each for one node at a time: then they do not see each other. */
+	readonly networks: readonly string[];
 	/** The NIC that is on it; the node's first when undefined. */
 	readonly nic: string | undefined;
 	/** Whose nodes are out of use. */

@@ -21,6 +21,8 @@ export type Next =
 	| { readonly kind: 'event'; readonly event: PassageEvent }
 	/** It comes to nothing, and nobody's evidence is to blame. */
 	| { readonly kind: 'give-up'; readonly cause: PassageCause }
+	/** It is to be on a network of the airlock's: one is kept for it. */
+	| { readonly kind: 'reserve' }
 	/** The node is where it can prove itself: an admission is asked for. */
 	| { readonly kind: 'admit' }
 	| { readonly kind: 'note'; readonly notes: Notes }
@@ -111,8 +113,9 @@ export function createSteps({ store, clock, hil, settings }: StepDeps) {
 	}
 
 	async function enterAirlock(passage: Of<'passing'>, now: NodeNow): Promise<Next> {
-		const { node, nic } = passage;
-		const wanted = { nic, network: settings.network, channel: 'vlan/native' };
+		const { node, nic, airlock: network } = passage;
+		if (network === null) return { kind: 'reserve' };
+		const wanted = { nic, network, channel: 'vlan/native' };
 		if (now.isPending) return wait(pace.ports);
 		if (now.networks.length === 0) return changing(await hil.putOn(node, [wanted]));
 		const [only] = now.networks;
@@ -122,9 +125,12 @@ export function createSteps({ store, clock, hil, settings }: StepDeps) {
 
 	async function provision(id: string, passage: Of<'passing'>): Promise<Next> {
 		if (boot.by !== 'provisioner') return after(passage);
-		const { operation, disk, node, nic } = passage;
+		const { operation, disk, node, nic, airlock } = passage;
+		const network = airlock ?? '';
 		const booted =
-			operation === null && disk === null ? await boot.image.boot({ id, node, nic }) : { operation, disk };
+			operation === null && disk === null
+				? await boot.image.boot({ id, node, nic, network })
+				: { operation, disk };
 		const begun = booted.operation;
 		const waits = begun === null ? null : { kind: 'operation' as const, id: begun, note: 'the provisioner' };
 		if (disk === null || waits) return { kind: 'note', notes: { ...booted, waits } };
