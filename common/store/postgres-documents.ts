@@ -38,26 +38,37 @@ const countWhere = statement(
 	counted,
 	'SELECT count(*) AS n FROM index_entries WHERE collection = $1 AND name = $2 AND value = $3',
 );
+/** Each call is one statement: what a transaction costs is mostly the way there and back. Parts of WITH see what was before it. */
 const put = statement(
 	'put',
 	nothing,
-	`INSERT INTO documents (collection, id, document) VALUES ($1, $2, $3)
-		ON CONFLICT (collection, id) DO UPDATE SET document = excluded.document`,
+	`WITH document AS (
+			INSERT INTO documents (collection, id, document) VALUES ($1, $2, $3)
+				ON CONFLICT (collection, id) DO UPDATE SET document = excluded.document
+		), gone AS (
+			DELETE FROM index_entries WHERE collection = $1 AND id = $2
+				AND (name, value) NOT IN (SELECT name, value FROM unnest($4::text[], $5::bytea[]) AS entries (name, value))
+		)
+		INSERT INTO index_entries (collection, id, name, value)
+		SELECT $1, $2, name, value FROM unnest($4::text[], $5::bytea[]) AS entries (name, value) ON CONFLICT DO NOTHING`,
 );
 const insert = statement(
 	'insert',
 	nothing,
-	`INSERT INTO documents (collection, id, document) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING 1`,
+	`WITH document AS (
+			INSERT INTO documents (collection, id, document) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING 1
+		), made AS (
+			INSERT INTO index_entries (collection, id, name, value)
+			SELECT $1, $2, name, value FROM unnest($4::text[], $5::bytea[]) AS entries (name, value)
+			WHERE EXISTS (SELECT FROM document)
+		)
+		SELECT FROM document`,
 );
 const remove = statement(
 	'remove',
 	nothing,
-	'DELETE FROM documents WHERE collection = $1 AND id = $2 RETURNING 1',
-);
-const removeEntries = statement(
-	'remove-entries',
-	nothing,
-	'DELETE FROM index_entries WHERE collection = $1 AND id = $2',
+	`WITH gone AS (DELETE FROM index_entries WHERE collection = $1 AND id = $2)
+		DELETE FROM documents WHERE collection = $1 AND id = $2 RETURNING 1`,
 );
 const addEntries = statement(
 	'add-entries',
@@ -96,11 +107,12 @@ export function createDocuments(connection: Connection) {
 		return rows.map(row => ({ id: toText(row.id), text: row.document }));
 	}
 
-	async function enter<T>(collection: Collection<T>, id: string, values: [string, string][]): Promise<void> {
-		if (values.length === 0) return;
+	/** The arguments of what changes a document and its entries. */
+	function rowOf<T>(collection: Collection<T>, id: string, text: string): readonly unknown[] {
+		const values = indexValues(collection, id, text);
 		const names = values.map(([name]) => name);
 		const digests = values.map(([, value]) => digest(value));
-		await connection.rows(addEntries, [collection.name, toBytes(id), names, digests]);
+		return [collection.name, toBytes(id), text, names, digests];
 	}
 
 	return {
@@ -116,24 +128,14 @@ export function createDocuments(connection: Connection) {
 			return found?.n ?? 0;
 		},
 		async put<T>(collection: Collection<T>, id: string, text: string): Promise<void> {
-			const values = indexValues(collection, id, text);
-			const key = [collection.name, toBytes(id)];
-			await connection.rows(put, [...key, text]);
-			await connection.rows(removeEntries, key);
-			await enter(collection, id, values);
+			await connection.rows(put, rowOf(collection, id, text));
 		},
 		/** False when the id is taken: then nothing is changed. */
 		async insert<T>(collection: Collection<T>, id: string, text: string): Promise<boolean> {
-			const values = indexValues(collection, id, text);
-			const made = await connection.rows(insert, [collection.name, toBytes(id), text]);
-			if (made.length === 0) return false;
-			await enter(collection, id, values);
-			return true;
+			return (await connection.rows(insert, rowOf(collection, id, text))).length > 0;
 		},
 		async delete(collection: string, id: string): Promise<boolean> {
-			const key = [collection, toBytes(id)];
-			await connection.rows(removeEntries, key);
-			return (await connection.rows(remove, key)).length > 0;
+			return (await connection.rows(remove, [collection, toBytes(id)])).length > 0;
 		},
 		/** Whether the entries were made by these indexes. Goes by the functions' texts: what they call is not looked at. */
 		async hasIndexes<T>(collection: Collection<T>): Promise<boolean> {
@@ -145,7 +147,10 @@ export function createDocuments(connection: Connection) {
 			await connection.rows(forget, [collection.name]);
 			for (let after = ''; ; ) {
 				const page = await listTexts(collection.name, { after, limit: pageSize });
-				for (const { id, text } of page) await enter(collection, id, indexValues(collection, id, text));
+				for (const { id, text } of page) {
+					const [name, key, , names, digests] = rowOf(collection, id, text);
+					await connection.rows(addEntries, [name, key, names, digests]);
+				}
 				const last = page.at(-1);
 				if (!last || page.length < pageSize) break;
 				after = last.id;

@@ -62,6 +62,8 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 	const indexed = new Map<string, object>();
 	let indexedInGroup = new Map<string, object>();
 	let hasWritten = false;
+	/** The group's transaction has a savepoint. */
+	let isSaved = false;
 	let writtenInGroup = new WrittenIds();
 	/** Ends the group, as the server has ended its transaction. */
 	let lost: { reason: unknown } | undefined;
@@ -115,6 +117,7 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 		async begin() {
 			lost = undefined;
 			hasWritten = false;
+			isSaved = false;
 			// LOCK takes no snapshot: what the transaction sees is what there is when its turn has come.
 			await beginBy(`BEGIN ISOLATION LEVEL SERIALIZABLE; LOCK TABLE turns IN EXCLUSIVE MODE;
 				SELECT generation::text FROM head`);
@@ -126,10 +129,11 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 			const known = new Map(indexedInGroup);
 			const calls = inTurn();
 			try {
-				await connection.run('SAVEPOINT attempt');
+				// The one before is released on the way.
+				await connection.run(isSaved ? 'RELEASE attempt; SAVEPOINT attempt' : 'SAVEPOINT attempt');
+				isSaved = true;
 				const result = await whileOpen(createWriter(documents, calls, known), work);
 				await calls.ended();
-				await connection.run('RELEASE attempt');
 				indexedInGroup = known;
 				hasWritten ||= calls.haveWritten();
 				writtenInGroup.addAll(calls.written);
@@ -139,7 +143,7 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 				const fault = calls.fault() ?? error;
 				if (connection.isLost || isConflict(fault)) lost = { reason: fault };
 				else {
-					await connection.run('ROLLBACK TO attempt; RELEASE attempt').catch(reason => {
+					await connection.run('ROLLBACK TO attempt').catch(reason => {
 						lost = { reason };
 					});
 				}
