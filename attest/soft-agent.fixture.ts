@@ -25,7 +25,8 @@ export const answersPath = '/verifier/v1/agent/answers';
 const [rsaEvery, rsaKeys] = [10, 32];
 /** Entries of the recorded IMA list that its PCR 10 accounts for. */
 const entries = 22;
-const nodeKey = generateKeyPairSync('rsa', { modulusLength: 2048 })
+/** SubjectPublicKeyInfo in DER, in base64: one for all. */
+export const softNodeKey = generateKeyPairSync('rsa', { modulusLength: 2048 })
 	.publicKey.export({ type: 'spki', format: 'der' })
 	.toString('base64');
 const bootLog = recorded.bootLog.toString('base64');
@@ -42,7 +43,7 @@ export function createSoftAgents(count: number): SoftAgent[] {
 
 function createAgent(index: number, tpm: SoftTpm): SoftAgent {
 	const node = `n${index}`;
-	const asking = JSON.stringify({ node, registration: `r${index}`, nodeKey });
+	const asking = JSON.stringify({ node, registration: `r${index}`, nodeKey: softNodeKey });
 	/** Milliseconds that the TPM has been on. */
 	let clock = 1_000_000;
 	const agent: SoftAgent = {

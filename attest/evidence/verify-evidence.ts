@@ -99,8 +99,8 @@ function jobOf({ blobs }: EvidenceFile, record: EvidenceRecord, keys: Keys, befo
 		asked: {
 			nonce: Buffer.from(record.nonce, 'hex'),
 			nodeKey: bytesOf(keys.nodeKey),
-			ek: bytesOf(keys.ek),
-			ak: bytesOf(keys.ak),
+			ek: keys.ek,
+			ak: keys.ak,
 			before,
 		},
 		policy: digest === null ? null : { digest, text: blobs.get(digest)?.toString('utf8') ?? '' },

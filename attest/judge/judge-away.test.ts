@@ -7,8 +7,8 @@ const job = (ima: string): Job => ({
 	asked: {
 		nonce: Buffer.alloc(32),
 		nodeKey: Buffer.alloc(1),
-		ek: Buffer.alloc(2),
-		ak: Buffer.alloc(2),
+		ek: 'AAA=',
+		ak: 'AAA=',
 		before: undefined,
 	},
 	policy: null,

@@ -47,7 +47,7 @@ const IMA_PCR = 10;
 
 /** What a quote must carry: it binds the node's key to the nonce, so that nobody can put another key in its place. */
 export const qualifyingData = (nonce: Buffer, nodeKey: Buffer): Buffer =>
-	hash('sha256', Buffer.concat([nonce, nodeKey]), 'buffer');
+	Buffer.from(hash('sha256', Buffer.concat([nonce, nodeKey]), 'hex'), 'hex');
 
 /** Keys of a node as they are judged by. */
 export interface ReadKeys {
@@ -63,13 +63,15 @@ export function readKeys(ekBytes: Buffer, akBytes: Buffer): Outcome<ReadKeys> {
 	return ak.ok ? accept({ ak: ak.value, signer: qualifiedName(ek.value, ak.value) }) : ak;
 }
 
-/**
- * All checks, in the order of docs/attestation.md.
- * @param keysOf for who has read the keys before: reading takes longer than all the rest of a round
- */
-export function judge(asked: Asked, evidence: Evidence, keysOf = readKeys): Judgement {
-	const keys = keysOf(asked.ek, asked.ak);
-	const proven = keys.ok ? proveQuote(asked, evidence, keys.value) : keys;
+/** All checks, in the order of docs/attestation.md. */
+export function judge(asked: Asked, evidence: Evidence): Judgement {
+	const keys = readKeys(asked.ek, asked.ak);
+	return keys.ok ? judgeBy(keys.value, asked, evidence) : { ...keys, signed: false };
+}
+
+/** The same for who has read the keys before: reading them takes longer than all the rest of a round. */
+export function judgeBy(keys: ReadKeys, asked: Omit<Asked, 'ek' | 'ak'>, evidence: Evidence): Judgement {
+	const proven = proveQuote(asked, evidence, keys);
 	if (!proven.ok) return { ok: false, refusal: proven.refusal, signed: false };
 	const judged = judgeProven(asked, evidence, proven.value);
 	return judged.ok
@@ -84,7 +86,7 @@ interface Proven {
 }
 
 function proveQuote(
-	{ nonce, nodeKey, policy, before }: Asked,
+	{ nonce, nodeKey, policy, before }: Omit<Asked, 'ek' | 'ak'>,
 	evidence: Evidence,
 	{ ak, signer }: ReadKeys,
 ): Outcome<Proven> {
@@ -117,7 +119,7 @@ function valuesOf({ selection, bank }: Policy, bytes: Buffer): PcrValues {
 	};
 }
 
-function judgeProven(asked: Asked, evidence: Evidence, proven: Proven): Outcome<Baseline> {
+function judgeProven(asked: Omit<Asked, 'ek' | 'ak'>, evidence: Evidence, proven: Proven): Outcome<Baseline> {
 	const { policy, before } = asked;
 	const { pcrs } = proven;
 	if (!proven.continues.ok) return proven.continues;

@@ -1,11 +1,16 @@
+import { bytesOf } from '../model/names.ts';
 import type { Outcome } from '../outcome.ts';
 import { accept, refuse } from '../outcome.ts';
 import { type Policy, parsePolicy } from '../policy/policy.ts';
-import { type Asked, type Evidence, type Judgement, judge, type ReadKeys, readKeys } from './judge.ts';
+import { type Asked, type Evidence, type Judgement, judgeBy, type ReadKeys, readKeys } from './judge.ts';
 
 /** Evidence to be judged, as plain data that can cross to another thread. */
 export interface Job {
-	readonly asked: Omit<Asked, 'policy'>;
+	readonly asked: Omit<Asked, 'policy' | 'ek' | 'ak'> & {
+		/** TPM2B_PUBLIC, in base64. */
+		readonly ek: string;
+		readonly ak: string;
+	};
 	/** Its digest, and its text as it is kept; null: a reference boot. */
 	readonly policy: { readonly digest: string; readonly text: string } | null;
 	readonly evidence: Evidence;
@@ -58,11 +63,11 @@ export function createJudge(): (job: Job) => Judgement {
 		return read;
 	};
 	const nodes = new Map<string, ReadKeys>();
-	const keysOf: typeof readKeys = (ek, ak) => {
-		const id = `${buffer(ek).toString('latin1')} ${buffer(ak).toString('latin1')}`;
+	const keysOf = (ek: string, ak: string): Outcome<ReadKeys> => {
+		const id = `${ek} ${ak}`;
 		const kept = nodes.get(id);
 		if (kept) return accept(kept);
-		const read = readKeys(ek, ak);
+		const read = readKeys(bytesOf(ek), bytesOf(ak));
 		if (!read.ok) return read;
 		if (nodes.size >= mostNodes) nodes.clear();
 		nodes.set(id, read.value);
@@ -70,13 +75,17 @@ export function createJudge(): (job: Job) => Judgement {
 	};
 	return ({ asked, policy, evidence }) => {
 		const found = find(policy);
-		if (!found.ok) return { ok: false, refusal: found.refusal, signed: false };
-		return judge({ ...asked, policy: found.value }, plain(evidence), keysOf);
+		if (!found.ok) return { ...found, signed: false };
+		const { ek, ak, nonce, nodeKey, before } = asked;
+		const keys = keysOf(ek, ak);
+		if (!keys.ok) return { ...keys, signed: false };
+		return judgeBy(keys.value, { nonce, nodeKey, before, policy: found.value }, plain(evidence));
 	};
 }
 
 /** Buffers become plain arrays of bytes on their way to another thread. */
-const buffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const buffer = (bytes: Uint8Array): Buffer =>
+	Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const plain = ({ message, signature, pcrs, bootLog, ima }: Evidence): Evidence => ({
 	message: buffer(message),
 	signature: buffer(signature),

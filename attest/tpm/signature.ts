@@ -25,7 +25,7 @@ function parseSignature(bytes: Uint8Array): Outcome<Signature> {
 const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_AUTO };
 
 /** Ecdsa-Sig-Value (RFC 3279 section 2.2.3) of r and s: node:crypto takes it in two thirds of the time that it takes both plain. */
-const ecdsaDer = (parts: readonly Buffer[]): Buffer => {
+export const ecdsaDer = (parts: readonly Buffer[]): Buffer => {
 	const numbers = parts.flatMap(part => {
 		const first = part.findIndex(byte => byte !== 0);
 		const digits = first < 0 ? Buffer.of(0) : part.subarray(first);

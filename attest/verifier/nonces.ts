@@ -1,12 +1,12 @@
-import { createHmac, createSecretKey, hash, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { base64, hilName, moment } from '../model/names.ts';
 
 const asked = z.strictObject({
 	admission: z.string(),
 	node: hilName,
-	registration: z.string(),
-	nodeKey: base64(2048),
+	/** That it is asked with; null: those that it was admitted with. */
+	keys: z.strictObject({ registration: z.string(), nodeKey: base64(2048) }).nullable(),
 	until: moment,
 	/** What its TPM's clock was in the last good quote; null: there was none. Once there is a later one, this nonce is over. */
 	after: z.string().nullable(),
@@ -25,27 +25,30 @@ export interface Nonces {
 
 /**
  * Nonces that are kept by nobody until a TPM has answered them: the token says what they are for, and only who has the
- * key can make one. So whoever asks for many takes no place in the store, and pushes nobody else's out.
+ * key can make one. So whoever asks for many takes no place in the store, and pushes nobody else's out. A nonce is the token's own
+ * MAC, HMAC-SHA-256: no two tokens have the same, and nobody knows it before the token is made.
  * @param key 32 bytes that every process of this verifier has
  */
 export function createNonces(key: Uint8Array, random: (size: number) => Buffer): Nonces {
 	// As bytes it would be made a key of anew each time, which takes three times as long as the rest.
 	const macKey = createSecretKey(createHmac('sha256', key).update('nonces').digest());
 	const macOf = (text: string): Buffer => createHmac('sha256', macKey).update(text).digest();
-	const nonceOf = (token: string): Buffer => hash('sha256', token, 'buffer');
 	return {
 		make(of) {
-			const text = JSON.stringify({ ...of, salt: random(16).toString('base64url') } satisfies Asked);
-			const token = `${Buffer.from(text).toString('base64url')}.${macOf(text).toString('base64url')}`;
-			return { token, nonce: nonceOf(token) };
+			const { admission, node, keys, until, after } = of;
+			const salt = random(16).toString('base64url');
+			const text = JSON.stringify({ admission, node, keys, until, after, salt } satisfies Asked);
+			const encoded = Buffer.from(text).toString('base64url');
+			const nonce = macOf(encoded);
+			return { token: `${encoded}.${nonce.toString('base64url')}`, nonce };
 		},
 		read(token) {
-			const [text, mac] = token.split('.').map(part => Buffer.from(part, 'base64url'));
-			const expected = text && macOf(text.toString('utf8'));
-			if (!expected || mac?.length !== expected.length || !timingSafeEqual(mac, expected)) return undefined;
+			const [encoded = '', shown = '', ...more] = token.split('.');
+			const [nonce, mac] = [macOf(encoded), Buffer.from(shown, 'base64url')];
+			if (more.length > 0 || mac.length !== nonce.length || !timingSafeEqual(mac, nonce)) return undefined;
 			// One that an earlier version of this program has made may have other members.
-			const parsed = asked.safeParse(JSON.parse(text.toString('utf8')));
-			return parsed.success ? { asked: parsed.data, nonce: nonceOf(token) } : undefined;
+			const parsed = asked.safeParse(JSON.parse(Buffer.from(encoded, 'base64url').toString('utf8')));
+			return parsed.success ? { asked: parsed.data, nonce } : undefined;
 		},
 	};
 }

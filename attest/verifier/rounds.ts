@@ -4,7 +4,7 @@ import type { Store, Transaction } from '../../common/store/store.ts';
 import { attestErrors } from '../errors.ts';
 import { type Judgement, qualifyingData } from '../judge/judge.ts';
 import type { AwayJudge } from '../judge/judge-away.ts';
-import { type Job, readPolicy, referencePolicy } from '../judge/stored-policies.ts';
+import { readPolicy, referencePolicy } from '../judge/stored-policies.ts';
 import { type Admission, admissions, isOpen, type Keys, type OpenAdmission } from '../model/admission.ts';
 import { digestOf, findBlob, keepBlob } from '../model/blob.ts';
 import { recordId, records } from '../model/evidence-record.ts';
@@ -14,10 +14,11 @@ import type { Policy } from '../policy/policy.ts';
 import { selectionText } from '../tpm/pcr-selection.ts';
 import { apply, openAdmission } from './admissions.ts';
 import { activeKeys, type KeysOfNodes } from './keys-of-nodes.ts';
-import { type AdmissionEvent, straysKept } from './next-state.ts';
+import { straysKept } from './next-state.ts';
 import type { Asked, Nonces } from './nonces.ts';
 import { type DeliveredPayload, deliverPayload, forNode } from './payloads.ts';
 import { thin, thinEvery } from './retention.ts';
+import { eventOf, jobOf, type ShownEvidence } from './shown-evidence.ts';
 
 export interface RoundsDeps {
 	readonly store: Store;
@@ -59,18 +60,6 @@ export interface Rounds {
 	ask(of: { node: string; registration: string; nodeKey: string }): Promise<Question>;
 	/** @throws NonceOver, KeysDiffer, RegistrarAway, JudgeAway */
 	take(answer: ShownEvidence): Promise<Round>;
-}
-
-/** What a node answers, in base64. */
-export interface ShownEvidence {
-	readonly token: string;
-	readonly message: string;
-	readonly signature: string;
-	readonly pcrs: string;
-	readonly bootLog?: string | undefined;
-	readonly ima?: string | undefined;
-	/** Whether the answer is to bring what the tenant has released. */
-	readonly wantsPayload?: boolean | undefined;
 }
 
 /** What became of it. */
@@ -142,8 +131,8 @@ export function createRounds(deps: RoundsDeps): Rounds {
 				document.policy === null ? referencePolicy : (await policyOf(document.policy)).policy;
 			const until = now + answerWithin;
 			const { token, nonce } = nonces.make({
-				...{ admission: id, node, registration, nodeKey, until },
-				after: clockOf(document),
+				...{ admission: id, node, until, after: clockOf(document) },
+				keys: document.state === 'attested' ? null : { registration, nodeKey },
 			});
 			const before = document.state === 'attested' ? document.baseline : undefined;
 			const isReference = document.policy === null;
@@ -165,7 +154,10 @@ export function createRounds(deps: RoundsDeps): Rounds {
 			const document = await askedAbout(read.asked);
 			if (!document || document.until <= now) throw nothing(node);
 			if (clockOf(document) !== read.asked.after) throw nonceOver();
-			const keys = await keysFor({ node, document }, read.asked);
+			const { keys: shown } = read.asked;
+			const keys =
+				document.state === 'attested' ? document.keys : shown && (await keysFor({ node, document }, shown));
+			if (!keys) throw nonceOver();
 			const before = document.state === 'attested' ? document.baseline : undefined;
 			const { policy: digest } = document;
 			const policy = digest === null ? null : { digest, text: (await policyOf(digest)).text };
@@ -205,34 +197,6 @@ const clockOf = (document: OpenAdmission): string | null =>
 const nothing = (node: string) =>
 	attestErrors.NothingToAttest(`Nobody has asked for node ${node} to be admitted.`, { retryAfterSeconds: 5 });
 const nonceOver = () => attestErrors.NonceOver('The nonce no longer counts: ask for another.');
-
-function jobOf(
-	policy: Job['policy'],
-	keys: Keys,
-	nonce: Buffer,
-	before: Job['asked']['before'],
-	answer: ShownEvidence,
-): Job {
-	const { bootLog, ima } = answer;
-	return {
-		asked: { nonce, nodeKey: bytesOf(keys.nodeKey), ek: bytesOf(keys.ek), ak: bytesOf(keys.ak), before },
-		policy,
-		evidence: {
-			message: bytesOf(answer.message),
-			signature: bytesOf(answer.signature),
-			pcrs: bytesOf(answer.pcrs),
-			bootLog: bootLog === undefined ? undefined : bytesOf(bootLog),
-			ima: ima === undefined ? undefined : bytesOf(ima).toString('utf8'),
-		},
-	};
-}
-
-function eventOf({ policy }: OpenAdmission, keys: Keys, judgement: Judgement): AdmissionEvent {
-	if (judgement.ok)
-		return policy === null ? { kind: 'learnt', keys } : { kind: 'good', keys, baseline: judgement.baseline };
-	const { refusal: cause, signed } = judgement;
-	return signed ? { kind: 'bad', keys, cause } : { kind: 'stray', cause };
-}
 
 /** Keeps the answer as it came; of what no TPM of this node has signed, not what was sent besides. */
 async function keepRecord(

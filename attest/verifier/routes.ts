@@ -13,6 +13,7 @@ import { listSubscriptions, subscribe, unsubscribe } from './notices.ts';
 import { releasePayload, showPayload } from './payloads.ts';
 import { deletePolicy, listPolicies, setPolicy, showPolicy } from './policies.ts';
 import type { Rounds } from './rounds.ts';
+import { shownEvidence } from './shown-evidence.ts';
 import * as views from './views.ts';
 
 export interface VerifierDeps extends RouteDeps {
@@ -31,7 +32,6 @@ export interface VerifierDeps extends RouteDeps {
 
 const seconds = (most: number) => z.number().min(0.1).max(most).optional();
 const day = 24 * 3600;
-const logBytes = 12 * 1024 * 1024;
 
 /** Everything that the verifier does for those who ask over HTTP. */
 export function verifierRoutes(deps: VerifierDeps): readonly AttestRoute[] {
@@ -193,15 +193,7 @@ export function verifierRoutes(deps: VerifierDeps): readonly AttestRoute[] {
 			path: '/agent/answers',
 			action: 'round.take',
 			summary: 'An agent’s quote, with logs and lists that were asked for',
-			body: {
-				token: z.string().min(1).max(8192),
-				message: base64(4096),
-				signature: base64(4096),
-				pcrs: base64(4096),
-				bootLog: base64(logBytes).optional(),
-				ima: base64(logBytes).optional(),
-				wantsPayload: z.boolean().optional(),
-			},
+			body: shownEvidence,
 			answer: views.round,
 			async work(args) {
 				const { id, admission, refusal, next, payload } = await rounds.take(args);

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import type { Judgement } from '../judge/judge.ts';
+import type { Job } from '../judge/stored-policies.ts';
+import type { Keys, OpenAdmission } from '../model/admission.ts';
+import { base64, bytesOf } from '../model/names.ts';
+import type { AdmissionEvent } from './next-state.ts';
+
+const logBytes = 12 * 1024 * 1024;
+
+/** What a node answers; bytes in base64. */
+export const shownEvidence = {
+	token: z.string().min(1).max(8192),
+	message: base64(4096),
+	signature: base64(4096),
+	pcrs: base64(4096),
+	bootLog: base64(logBytes).optional(),
+	ima: base64(logBytes).optional(),
+	/** Whether the answer is to bring what the tenant has released. */
+	wantsPayload: z.boolean().optional(),
+};
+const whole = z.strictObject(shownEvidence);
+export type ShownEvidence = z.output<typeof whole>;
+
+/** What is to be judged. */
+export function jobOf(
+	policy: Job['policy'],
+	keys: Keys,
+	nonce: Buffer,
+	before: Job['asked']['before'],
+	answer: ShownEvidence,
+): Job {
+	const { bootLog, ima } = answer;
+	return {
+		asked: { nonce, nodeKey: bytesOf(keys.nodeKey), ek: keys.ek, ak: keys.ak, before },
+		policy,
+		evidence: {
+			message: bytesOf(answer.message),
+			signature: bytesOf(answer.signature),
+			pcrs: bytesOf(answer.pcrs),
+			bootLog: bootLog === undefined ? undefined : bytesOf(bootLog),
+			ima: ima === undefined ? undefined : bytesOf(ima).toString('utf8'),
+		},
+	};
+}
+
+/** What a judgement means for the admission. */
+export function eventOf({ policy }: OpenAdmission, keys: Keys, judgement: Judgement): AdmissionEvent {
+	if (judgement.ok)
+		return policy === null ? { kind: 'learnt', keys } : { kind: 'good', keys, baseline: judgement.baseline };
+	const { refusal: cause, signed } = judgement;
+	return signed ? { kind: 'bad', keys, cause } : { kind: 'stray', cause };
+}
