@@ -19,6 +19,7 @@ const areas: Readonly<Record<string, () => Promise<{ area: BenchArea }>>> = {
 	growth: () => import('./growth.ts'),
 	hil: () => import('./hil.ts'),
 	market: () => import('./market.ts'),
+	attest: () => import('./attest.ts'),
 	provisioner: () => import('./provisioner.ts'),
 };
 
