@@ -21,6 +21,7 @@ const areas: Readonly<Record<string, () => Promise<{ area: BenchArea }>>> = {
 	market: () => import('./market.ts'),
 	attest: () => import('./attest.ts'),
 	provisioner: () => import('./provisioner.ts'),
+	airlock: () => import('./airlock.ts'),
 };
 
 const charts = { growth: drawGrowth, stages: drawStages };

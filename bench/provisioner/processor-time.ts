@@ -10,14 +10,19 @@ export async function processorTime(run: string): Promise<number> {
 	let seconds = (user + system) / 1e6;
 	for (const { pid } of await findChildren(run)) {
 		try {
-			const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-			const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-			seconds += (Number(fields[11]) + Number(fields[12])) / ticks;
+			seconds += childTime(pid);
 		} catch {
 			// It has ended meanwhile.
 		}
 	}
 	return seconds;
+}
+
+/** The same of one process. Throws when it has ended. */
+export function childTime(pid: number): number {
+	const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+	const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+	return (Number(fields[11]) + Number(fields[12])) / ticks;
 }
 
 /** Seconds for which the machine's processors have worked since its start, for whomever: `cpu` of /proc/stat (proc(5)). */

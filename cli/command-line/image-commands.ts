@@ -3,6 +3,7 @@ import type { AllowlistOptions } from '../commands/image-allowlist.ts';
 import type { BuildImageOptions, Recipe } from '../commands/image-build.ts';
 import type { EncryptImageOptions } from '../commands/image-encrypt.ts';
 import type { ImportOptions } from '../commands/image-import.ts';
+import type { PcrsOptions } from '../commands/image-pcrs.ts';
 import type { ExportOptions, ShareOptions } from '../commands/images.ts';
 import { commandName } from '../context.ts';
 import type { ProvisionerOptions } from '../provisioner/provisioner-connection.ts';
@@ -143,6 +144,26 @@ function addImages(program: Command, { context, run }: Registration): void {
 		);
 	withExamples(withJson(allowlist), [
 		`${bimetal} image allowlist debian.qcow2 --under /usr --out files.yaml`,
+	]);
+
+	const pcrs = image
+		.command('pcrs')
+		.summary('Work out what UEFI measures of an EFI program, for a policy of attestation')
+		.description(
+			'Computes PCRs 4, 9 and 11 of a boot from a program of kernel, initrd and command line, as image build airlock ' +
+				'--out FILE.efi makes one, without booting it. They are the same on any firmware that boots it from a boot option ' +
+				'and starts nothing else before (PCR 4: with Secure Boot and without); the other PCRs are the firmware’s own: attest learn shows those.',
+		)
+		.argument('<file>', 'the EFI program')
+		.option('--rules', 'the digest of each event instead, for the rules of a policy')
+		.action(
+			run(async (file: string, o: PcrsOptions) =>
+				(await import('../commands/image-pcrs.ts')).imagePcrs(context, file, o),
+			),
+		);
+	withExamples(withJson(pcrs), [
+		`${bimetal} image pcrs airlock.efi`,
+		`${bimetal} image pcrs airlock.efi --rules`,
 	]);
 
 	const give = image

@@ -94,6 +94,8 @@ test('an image is built to trust authorities alone', async t => {
 	t.regex(unsigned.err, /a key and its certificate/);
 	const signed = await run('image', 'build', 'debian', '--out', 'image', '--sign-key', 'db.key');
 	t.regex(signed.err, /go with airlock/);
+	const odd = await run('image', 'pcrs', 'server.pem');
+	t.regex(odd.err, /no program for UEFI/);
 	const other = await run('image', 'build', 'debian', '--out', 'image', ...registrar);
 	t.regex(other.err, /go with airlock/);
 });

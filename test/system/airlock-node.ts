@@ -2,14 +2,13 @@ import { X509Certificate } from 'node:crypto';
 import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { ExecutionContext } from 'ava';
 import { keyFingerprint } from '../../attest/certificates/fingerprint.ts';
 import { runSoftwareTpm, type SoftwareTpm } from '../../attest/tpm/software-tpm.fixture.ts';
 import { systemClock } from '../../common/clock.ts';
 import { createConsoleLog } from '../../qemu/machine/console-log.ts';
 import { type Qemu, startQemu } from '../../qemu/machine/start-qemu.ts';
 import { openTpm } from '../../qemu/server/tpm.ts';
-import { type Attestation, startAttestation } from './attestation.ts';
+import { type Attestation, startAttestation, type Teardown } from './attestation.ts';
 
 /** Debian's packages that a node in the airlock takes; `ovmf` as well where it boots by UEFI. */
 export const airlockParts = [
@@ -53,7 +52,7 @@ export interface BootedAirlock {
 }
 
 /** Registrar and verifier as `bimetal attest` runs them, for the nodes of project red, and a node with a TPM that is made for it. */
-export async function startAirlockSite(t: ExecutionContext): Promise<AirlockSite> {
+export async function startAirlockSite(t: Teardown): Promise<AirlockSite> {
 	const folder = await mkdtemp(path.join(tmpdir(), 'bimetal-airlock-'));
 	t.teardown(() => rm(folder, { recursive: true, force: true }));
 	const at = (file: string): string => path.join(folder, file);

@@ -11,6 +11,7 @@ import { judgeBoot } from '../../attest/policy/boot-rules.ts';
 import { parsePolicy } from '../../attest/policy/policy.ts';
 import { buildAirlockImage } from '../../qemu/airlock/airlock-image.ts';
 import { makeDiskImage } from '../../qemu/guest/disk-image.ts';
+import { measureProgram } from '../../qemu/guest/measured-program.ts';
 import { signProgram } from '../../qemu/guest/signed-program.ts';
 import { testNeeding } from '../debian/test-needing.ts';
 import { type AirlockSite, airlockParts, startAirlockSite, uefiVariables } from './airlock-node.ts';
@@ -73,6 +74,22 @@ test('a policy learnt from a UEFI boot admits that boot, and finds out another c
 	await first.says(/airlock: attested\r?\n/);
 	t.like(await verifier.admission(good.id), { state: 'attested', node: 'node1', strays: 0 });
 	await verifier.end(good.id);
+	// It has noticed.
+	await first.says(/airlock: registered as/);
+
+	// What is worked out from the program alone stands in the PCRs: who has built it needs no boot of it to know them.
+	const [shown] = readEvidence(await verifier.evidence(reference.id)).records;
+	const values = Buffer.from(shown?.pcrs ?? '', 'base64');
+	const firmware = [0, 1, 2, 3, 5, 6, 7].map(pcr => [pcr, values.toString('hex', pcr * 32, pcr * 32 + 32)]);
+	const { pcrs } = measureProgram(await readFile(program));
+	await verifier.setPolicy('red', 'built', {
+		version: 1,
+		pcrs: { ...Object.fromEntries(firmware), ...pcrs },
+	});
+	const built = await verifier.admit({ node: 'node1', project: 'red', policy: 'built' });
+	await first.says(/airlock: attested\r?\n/);
+	t.like(await verifier.admission(built.id), { state: 'attested', strays: 0 });
+	await verifier.end(built.id);
 
 	/** Boots what must be refused: why it was, and what its firmware has logged. */
 	const refused = async (disk: string, variables: string) => {

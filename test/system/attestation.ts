@@ -21,9 +21,12 @@ export interface Attestation {
 	readonly authorities: string;
 }
 
+/** What ends things: a test, or a benchmark. */
+export type Teardown = Pick<ExecutionContext, 'teardown'>;
+
 /** As `bimetal attest` runs them. `roots`: files of certificates of TPMs' makers, the root first; `address`: where nodes find it. */
 export async function startAttestation(
-	t: ExecutionContext,
+	t: Teardown,
 	{ folder, roots, address }: { folder: string; roots: readonly string[]; address: string },
 ): Promise<Attestation> {
 	const site = await createAuthority({ name: 'site', clock: systemClock });
