@@ -119,5 +119,6 @@ export { assertFits, preparePayload } from './client/prepare-payload.ts';
 export { watchAdmission } from './client/watch-admission.ts';
 /** For who relies on a node: it is trusted for as long as the verifier vouches for it, and no longer. */
 export { type AirlockPayload, airlockPayload, bootSettings } from './payload/airlock-payload.ts';
+export { type NetworkNode, networkKeys } from './payload/pair-keys.ts';
 
 export type VerifierClient = ReturnType<typeof createVerifierClient>;

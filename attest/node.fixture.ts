@@ -35,6 +35,7 @@ export interface AnswerChanges {
 	readonly pcrs?: readonly number[];
 	readonly qualifying?: Buffer;
 	readonly wantsPayload?: boolean;
+	readonly peers?: string;
 }
 
 export interface TestNode {
@@ -96,6 +97,7 @@ export async function startNode(
 				...(bootLog === true && { bootLog: recorded.bootLog.toString('base64') }),
 				...(Number(imaFrom) >= 0 && { ima: changes.ima ?? ima }),
 				...(changes.wantsPayload && { wantsPayload: true }),
+				...(changes.peers !== undefined && { peers: changes.peers }),
 				...('bootLog' in changes && { bootLog: changes.bootLog }),
 			};
 		},

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { NetworkKeys } from './pair-keys.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in hexadecimal');
 
@@ -22,6 +23,8 @@ export type BootSettings = z.output<typeof bootSettings>;
 export interface AirlockPayload {
 	readonly luksKey: Uint8Array;
 	readonly boot: BootSettings;
+	/** For what goes between the tenant's nodes; in the clear, when absent. */
+	readonly network?: NetworkKeys | undefined;
 }
 
 /** As a shell reads it: a name and a value on each line. */
@@ -31,8 +34,16 @@ const bootText = (boot: BootSettings): string =>
 		.join('');
 
 /** A tar that qemu/airlock/system/admitted takes: plain files of known names, nobody's in particular. The same in gives the same out. */
-export function airlockPayload({ luksKey, boot }: AirlockPayload): Buffer {
-	return tar({ 'boot.conf': Buffer.from(bootText(boot)), 'luks.key': luksKey });
+export function airlockPayload({ luksKey, boot, network }: AirlockPayload): Buffer {
+	const lines = network?.peers.map(({ name, address, key }) => `${name} ${address} ${key}\n`).join('');
+	return tar({
+		'boot.conf': Buffer.from(bootText(boot)),
+		'luks.key': luksKey,
+		...(network && {
+			'ipsec/self': Buffer.from(`${network.self.name} ${network.self.address}\n`),
+			'ipsec/peers': Buffer.from(lines ?? ''),
+		}),
+	});
 }
 
 /** Bytes. */

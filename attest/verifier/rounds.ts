@@ -1,6 +1,6 @@
 import type { Clock } from '../../common/clock.ts';
 import type { SecretBox } from '../../common/identity/secret-box.ts';
-import type { Store, Transaction } from '../../common/store/store.ts';
+import type { ReadTransaction, Store, Transaction } from '../../common/store/store.ts';
 import { attestErrors } from '../errors.ts';
 import { type Judgement, qualifyingData } from '../judge/judge.ts';
 import type { AwayJudge } from '../judge/judge-away.ts';
@@ -72,6 +72,8 @@ export interface Round {
 	readonly next: number | null;
 	/** Of a good round of a node that is attested, when it was asked for and is there. */
 	readonly payload: DeliveredPayload | undefined;
+	/** Those of the peers asked about that are attested now; of a good round of a node that is attested, when it has asked. */
+	readonly peers: readonly string[] | undefined;
 }
 
 export function createRounds(deps: RoundsDeps): Rounds {
@@ -163,7 +165,7 @@ export function createRounds(deps: RoundsDeps): Rounds {
 			const policy = digest === null ? null : { digest, text: (await policyOf(digest)).text };
 			const judgement = await deps.judge(jobOf(policy, keys, read.nonce, before, answer));
 			const event = eventOf(document, keys, judgement);
-			const { after, released } = await store.transact(async tx => {
+			const { after, released, peers } = await store.transact(async tx => {
 				const current = await tx.get(admissions, id);
 				if (!current || !isOpen(current)) throw nothing(node);
 				// Another answer was faster: this one was judged by what no longer holds.
@@ -175,8 +177,15 @@ export function createRounds(deps: RoundsDeps): Rounds {
 				}
 				const after = await apply(tx, id, event, now, current);
 				// Not for the state alone: an attested node stays so when others' evidence is refused, and they get the answer.
-				const isDue = event.kind === 'good' && after.state === 'attested' && answer.wantsPayload;
-				return { after, released: isDue ? await deliverPayload(tx, id, clock.now()) : undefined };
+				const isGood = event.kind === 'good' && after.state === 'attested';
+				return {
+					after,
+					released: isGood && answer.wantsPayload ? await deliverPayload(tx, id, now) : undefined,
+					peers:
+						isGood && answer.peers !== undefined
+							? await attestedAmong(tx, answer.peers, { project: after.project, now })
+							: undefined,
+				};
 			});
 			if (after.state === 'revoked') deps.onRevoked();
 			return {
@@ -185,9 +194,24 @@ export function createRounds(deps: RoundsDeps): Rounds {
 				refusal: judgement.ok ? null : `${judgement.refusal.code}: ${judgement.refusal.reason}`,
 				next: isOpen(after) ? Math.round(after.interval * (0.9 + 0.2 * deps.random())) : null,
 				payload: released && forNode(released, { id, admission: after, box: deps.box }),
+				peers,
 			};
 		},
 	};
+}
+
+/** Nothing is said of another project's nodes, nor whether there are such. */
+async function attestedAmong(
+	tx: ReadTransaction,
+	names: string,
+	{ project, now }: { readonly project: string; readonly now: number },
+): Promise<string[]> {
+	const found: string[] = [];
+	for (const name of new Set(names.split(' '))) {
+		const document = (await openAdmission(tx, name, now))?.document;
+		if (document?.state === 'attested' && document.project === project) found.push(name);
+	}
+	return found;
 }
 
 /** What the TPM's clock was in the last good quote: it only rises, so it tells one from all before and after. */

@@ -196,13 +196,14 @@ export function verifierRoutes(deps: VerifierDeps): readonly AttestRoute[] {
 			body: shownEvidence,
 			answer: views.round,
 			async work(args) {
-				const { id, admission, refusal, next, payload } = await rounds.take(args);
+				const { id, admission, refusal, next, payload, peers } = await rounds.take(args);
 				return {
 					...{ state: admission.state, refusal, next: next === null ? null : next / 1000, admission: id },
 					payloadT: payload?.t ?? null,
 					payloadU: payload?.u ?? null,
 					payloadV: payload?.v ?? null,
 					payload: payload?.payload ?? null,
+					peers: peers?.join(' ') ?? null,
 				};
 			},
 		}),

@@ -17,6 +17,12 @@ export const shownEvidence = {
 	ima: base64(logBytes).optional(),
 	/** Whether the answer is to bring what the tenant has released. */
 	wantsPayload: z.boolean().optional(),
+	/** Nodes of which it wants to know whether they are attested, for the same project: names with blanks between. */
+	peers: z
+		.string()
+		.max(16_384)
+		.regex(/^\S{1,128}( \S{1,128}){0,255}$/, 'expected up to 256 names with single blanks between')
+		.optional(),
 };
 const whole = z.strictObject(shownEvidence);
 export type ShownEvidence = z.output<typeof whole>;

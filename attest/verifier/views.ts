@@ -78,4 +78,6 @@ export const round = z.strictObject({
 	payloadU: z.string().nullable(),
 	payloadV: z.string().nullable(),
 	payload: z.string().nullable(),
+	/** Of the peers that it has asked about, those that are attested now: names with blanks between. */
+	peers: z.string().nullable(),
 });

@@ -160,6 +160,12 @@ function addAdmissions(attest: Command, { context, run }: Registration): void {
 		)
 		.option('--luks-key <file>', 'the key that image encrypt was given')
 		.option('--boot <file>', 'what image encrypt has written beside the disk')
+		.option(
+			'--ipsec-key <file>',
+			'the secret of a network of yours, which stays here: keys for pairs are made of it',
+		)
+		.option('--node <name=address>', 'with --ipsec-key: this node, and its IPv4 address there')
+		.option('--peer <name=address>', 'with --ipsec-key: another of your nodes (repeatable)', collect)
 		.option('-o, --out <file>', 'a file that is not there yet')
 		.action(
 			run(async (o: PayloadOptions) =>
@@ -168,7 +174,7 @@ function addAdmissions(attest: Command, { context, run }: Registration): void {
 		);
 	withExamples(withJson(payload), [
 		`${bimetal} attest payload --luks-key luks.key --boot web.qcow2.boot.json --out n1.payload`,
-		`${bimetal} attest admit n1 --payload n1.payload --roots manufacturers.pem`,
+		`${bimetal} attest payload --luks-key luks.key --boot web.qcow2.boot.json --ipsec-key net.key --node n1=10.1.0.1 --peer n2=10.1.0.2 --out n1.payload`,
 	]);
 	const release = attest
 		.command('release')

@@ -1,6 +1,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
 import path from 'node:path';
-import { type AirlockPayload, airlockPayload, assertFits, bootSettings } from '../../attest/client.ts';
+import {
+	type AirlockPayload,
+	airlockPayload,
+	assertFits,
+	bootSettings,
+	type NetworkNode,
+	networkKeys,
+} from '../../attest/client.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { usageError } from '../failure.ts';
 import { printJson, printLine } from '../output.ts';
@@ -9,6 +17,9 @@ import { visible } from '../visible.ts';
 export interface PayloadOptions {
 	readonly luksKey?: string;
 	readonly boot?: string;
+	readonly ipsecKey?: string;
+	readonly node?: string;
+	readonly peer?: readonly string[];
 	readonly out?: string;
 	readonly json?: boolean;
 }
@@ -25,6 +36,7 @@ export async function writePayload(context: CliContext, options: PayloadOptions)
 	const payload = airlockPayload({
 		luksKey: await fileOf(context, luksKey),
 		boot: settingsOf(boot, await fileOf(context, boot)),
+		network: await networkOf(context, options),
 	});
 	assertFits(payload);
 	const file = path.resolve(context.cwd, out);
@@ -47,6 +59,37 @@ export async function writePayload(context: CliContext, options: PayloadOptions)
 		);
 	}
 	return 0;
+}
+
+/** Of a secret that stays here, what this node shares with each of the others. */
+async function networkOf(
+	context: CliContext,
+	{ ipsecKey, node, peer }: PayloadOptions,
+): Promise<AirlockPayload['network']> {
+	if (ipsecKey === undefined && node === undefined && peer === undefined) return undefined;
+	if (ipsecKey === undefined || node === undefined || peer === undefined)
+		throw usageError(
+			'IPsec takes a key, this node, and the others',
+			'--ipsec-key FILE --node n1=10.1.0.1 --peer n2=10.1.0.2',
+		);
+	const secret = await fileOf(context, ipsecKey);
+	if (secret.length < 32)
+		throw usageError(
+			`${visible(ipsecKey)} has ${secret.length} bytes: it could be guessed`,
+			'head -c 64 /dev/urandom > FILE',
+		);
+	const [self, ...peers] = [node, ...peer].map(placeOf);
+	const names = [node, ...peer].map(text => placeOf(text).name);
+	if (new Set(names).size < names.length)
+		throw usageError('a node stands there twice', '--peer once for each');
+	return self && networkKeys(secret, self, peers);
+}
+
+/** What charon takes for an identity, and a shell for a word. */
+function placeOf(text: string): NetworkNode {
+	const [, name, address = ''] = /^([A-Za-z0-9][A-Za-z0-9._-]{0,127})=([0-9.]+)$/.exec(text) ?? [];
+	if (name !== undefined && isIPv4(address)) return { name, address };
+	throw usageError(`${visible(text)} is no node with its address`, 'n1=10.1.0.1');
 }
 
 async function fileOf({ cwd }: CliContext, file: string): Promise<Buffer> {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { RootEntry } from '../guest/cpio-archive.ts';
+import { ipsecPrograms } from './ipsec-programs.ts';
 import { ownPrograms, programOf, systemFile, textOf } from './system-files.ts';
 import { tpmPrograms } from './tpm-programs.ts';
 
@@ -16,7 +17,7 @@ export async function attestedEntries(
 		'etc/bimetal/agent': programOf(await readFile(agent)),
 	};
 	// Debian with systemd has them as packages.
-	if (!isFull) return { ...programs, ...(await tpmPrograms(root)) };
+	if (!isFull) return { ...programs, ...(await tpmPrograms(root)), ...(await ipsecPrograms(root)) };
 	const units = 'etc/systemd/system';
 	return {
 		...programs,

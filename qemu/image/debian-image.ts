@@ -9,6 +9,7 @@ import { unifiedKernel } from '../guest/unified-kernel.ts';
 import { attestedEntries, bootEntries } from './attested-system.ts';
 import { fullEntries, fullPackages, fullSize, fullSystem } from './full-system.ts';
 import { initialRoot } from './initial-root.ts';
+import { ipsecPackages } from './ipsec-programs.ts';
 import { moveWhole, nameOfBuild } from './kept-build.ts';
 import { smallSystem } from './small-system.ts';
 import { textOf } from './system-files.ts';
@@ -68,7 +69,8 @@ export async function buildDebianImage(options: BuildOptions = {}): Promise<Buil
 	const attested = isAttested ? tpmPackages : [];
 	const forTpm = isAttested && options.isFull ? ['libtss2-tcti-device0t64'] : [];
 	const more = options.isFull ? [...fullPackages, ...attested, ...forTpm, ...(options.packages ?? [])] : [];
-	const wanted = [...new Set([...packages, ...attested, ...more])];
+	const network = isAttested && !options.isFull ? ipsecPackages : [];
+	const wanted = [...new Set([...packages, ...attested, ...network, ...more])];
 	const fetched = await fetchPackages({ suite, architecture: 'amd64', packages: wanted, cache, onProgress });
 	const debs = [...fetched].sort();
 	const kept = path.join(
@@ -141,6 +143,7 @@ async function unpackAll(debs: readonly string[], root: string): Promise<void> {
 		'busybox-static_',
 		'open-iscsi_',
 		...['wget', 'dropbear-bin', 'tpm2-tools', 'openssl'].map(name => `${name}_`),
+		...ipsecPackages.map(name => `${name}_`),
 		'dmsetup_',
 		'syslinux',
 		'systemd-boot-efi_',

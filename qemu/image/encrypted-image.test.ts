@@ -104,10 +104,11 @@ test('a payload is made of what an airlock understands, or not at all', async t 
 		initrd: digest,
 		arguments: 'quiet',
 	};
-	const make = async (settings: unknown) => {
+	const make = async (settings: unknown, ...more: string[]) => {
 		await writeFile(at('boot.json'), typeof settings === 'string' ? settings : JSON.stringify(settings));
 		return createTerminal({ cwd: folder }).run(
 			...['attest', 'payload', '--luks-key', 'luks.key', '--boot', 'boot.json', '--out', 'n1.payload'],
+			...more,
 		);
 	};
 	for (const wrong of [
@@ -121,7 +122,26 @@ test('a payload is made of what an airlock understands, or not at all', async t 
 		t.is(code, 2, JSON.stringify(wrong));
 		t.regex(err, /boot\.json/);
 	}
+	await writeFile(at('net.key'), Buffer.alloc(64, 3));
+	await writeFile(at('short.key'), 'password');
+	const network = (key: string, node: string, ...peers: string[]) => [
+		...['--ipsec-key', key, '--node', node],
+		...peers.flatMap(peer => ['--peer', peer]),
+	];
+	for (const wrong of [
+		network('short.key', 'n1=10.1.0.1', 'n2=10.1.0.2'),
+		network('net.key', 'n1=10.1.0.1'),
+		network('net.key', 'n1', 'n2=10.1.0.2'),
+		network('net.key', 'n1=10.1.0.1', 'n2=10.1.0.256'),
+		network('net.key', 'n1=10.1.0.1', 'n2=10.1.0.2', 'n1=10.1.0.3'),
+		network('net.key', 'n1=10.1.0.1', 'n2 n3=10.1.0.2'),
+	])
+		t.is((await make(good, ...wrong)).code, 2, wrong.join(' '));
 	t.false((await readdir(folder)).includes('n1.payload'));
-	t.is((await make(good)).code, 0);
+	const made = await make(good, ...network('net.key', 'n1=10.1.0.1', 'n2=10.1.0.2', 'n3=10.1.0.3'));
+	t.is(made.code, 0, made.err);
+	const tar = (file: string) => execFileSync('tar', ['-x', '-O', '-f', at('n1.payload'), file]).toString();
+	t.is(tar('ipsec/self'), 'n1 10.1.0.1\n');
+	t.regex(tar('ipsec/peers'), /^n2 10\.1\.0\.2 [0-9a-f]{64}\nn3 10\.1\.0\.3 [0-9a-f]{64}\n$/);
 	t.is((await make(good)).code, 2, 'nothing is written over');
 });

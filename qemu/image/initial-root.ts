@@ -14,6 +14,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
 	broadcom: ['tg3'],
 	...diskModules,
 	iscsi: ['iscsi_tcp', 'iscsi_ibft'],
+	ipsec: ['xfrm_user', 'esp4', 'gcm', 'ghash_generic', 'seqiv', 'echainiv'],
 	multipath: ['dm_multipath', 'dm_round_robin'],
 };
 
