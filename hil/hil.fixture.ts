@@ -62,6 +62,7 @@ export async function startHil(
 		obmUrls?: readonly string[];
 		showsPortsToProjects?: boolean;
 		detachReleases?: boolean;
+		marksUncleaned?: boolean;
 		hypervisor?: Hypervisor;
 		images?: readonly string[];
 		/** In memory when absent. */
@@ -121,6 +122,7 @@ export async function startHil(
 		images: options.images ?? [],
 		maintenance: undefined,
 		detachReleases: options.detachReleases,
+		marksUncleaned: options.marksUncleaned,
 		obmUrls: options.obmUrls ?? [],
 		showsPortsToProjects: options.showsPortsToProjects,
 	});

@@ -109,6 +109,7 @@ export async function openHil(
 			images: site.headnodes.images,
 			maintenance: maintenance?.project,
 			detachReleases: site.detach === 'releases',
+			marksUncleaned: site.uncleaned === 'marked',
 			obmUrls: site.obm.map(({ proxy }) => proxy),
 			showsPortsToProjects: site.topology === 'projects',
 		});

@@ -89,6 +89,8 @@ const siteSchema = (folder: string) => {
 				.optional(),
 			/** What becomes of a node that a member of its project detaches: free at once as in HIL, or released. */
 			detach: z.enum(['frees', 'releases']).default('frees'),
+			/** Whether nodes that have left a project are marked `uncleaned`, until somebody takes the mark away. */
+			uncleaned: z.enum(['unmarked', 'marked']).default('unmarked'),
 			/** Who is told which switch and port a node is plugged into: administrators, or its project as well. */
 			topology: z.enum(['administrators', 'projects']).default('administrators'),
 			headnodes: z.strictObject({ images: z.array(z.string().min(1)) }).default({ images: [] }),

@@ -66,10 +66,18 @@ export async function startAirlock(
 		boot = { by: 'device', device: 'pxe' },
 		nic,
 		networks = ['airlock'],
-	}: { boot?: Boot; nic?: string; networks?: readonly string[] } = {},
+		marksUncleaned = false,
+		policy = 'a policy',
+	}: {
+		boot?: Boot;
+		nic?: string;
+		networks?: readonly string[];
+		marksUncleaned?: boolean;
+		policy?: string;
+	} = {},
 ): Promise<AirlockBench> {
 	const obm = createMemoryObm();
-	const hil = await startHil(t, { obm });
+	const hil = await startHil(t, { obm, marksUncleaned });
 	await hil.ok('PUT', '/v0/switch/tor', { type, hostname: 'tor', username: 'u', password: 'p' });
 	for (const project of ['airlock', 'rejected', 'red', 'blue']) await hil.ok('PUT', `/v0/project/${project}`);
 	const vlans = { airlock: 100, rednet: 101, bluenet: 102 };
@@ -132,7 +140,7 @@ export async function startAirlock(
 	if (!started) throw new Error('there is no mover');
 	t.teardown(() => started.close());
 	await attest.store.transact(async tx => {
-		const digest = await keepBlob(tx, 'a policy');
+		const digest = await keepBlob(tx, policy);
 		const record = { project: 'red', name: 'default', digest, setAt: 1, setBy: 'alice' };
 		await tx.put(policies, policyId('red', 'default'), record);
 	});

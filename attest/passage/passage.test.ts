@@ -46,6 +46,22 @@ test('a node boots in the airlock, is attested, and is then on the networks of i
 	t.is(((await bench.hil.ok('GET', '/v1/nodes?where=attested')) as { nodes: object[] }).nodes.length, 1);
 });
 
+test('a node is marked as uncleaned until it is attested by a policy that wants it erased', async t => {
+	const file = { version: 1, pcrs: { 0: 'ab'.repeat(32) }, unchecked: {} as Record<string, string> };
+	for (let pcr = 1; pcr < 8; pcr++) file.unchecked[pcr] = 'not the question here';
+	for (const erased of [false, true]) {
+		const policy = JSON.stringify({ ...file, erased });
+		const bench = await startAirlock(t, { marksUncleaned: true, policy });
+		const { id } = await bench.ask();
+		const { admission } = await bench.until(at('evidence'), id);
+		await bench.judge(admission);
+		await bench.until(at('inside'), id);
+		await bench.done(id);
+		// It has left the airlock's project, of which hil knows no more than of any other.
+		t.deepEqual(await bench.properties(), { attested: true, ...(!erased && { uncleaned: true }) });
+	}
+});
+
 test('a node that is refused goes to the rejected pool, off, on no network, with the reason; out of it by an administrator', async t => {
 	const bench = await startAirlock(t);
 	const { id } = await bench.ask();

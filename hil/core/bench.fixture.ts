@@ -46,9 +46,9 @@ export interface Bench {
 }
 
 export async function createBench(
-	options: { pool?: readonly number[]; maintenance?: string; store?: Store } = {},
+	options: { pool?: readonly number[]; maintenance?: string; marksUncleaned?: boolean; store?: Store } = {},
 ): Promise<Bench> {
-	const { pool = [100, 101, 102], maintenance, store = createMemoryStore() } = options;
+	const { pool = [100, 101, 102], maintenance, marksUncleaned, store = createMemoryStore() } = options;
 	await store.transact(tx => setVlanPool(tx, new Set(pool)));
 	const world = (who: Actor = root): World => ({
 		actor: who,
@@ -61,6 +61,7 @@ export async function createBench(
 		seal: text => `sealed:${Buffer.from(text).toString('base64')}`,
 		images: ['debian'],
 		maintenance,
+		marksUncleaned,
 		obmUrls: ['https://proxy.example'],
 	});
 	const bench: Bench = {

@@ -7,7 +7,7 @@ import { openSqliteStore } from '../../common/store/sqlite-store.ts';
 import { nodes } from '../model/node.ts';
 import { actor, alice, bob, codeOf, createBench, root, withNetworks } from './bench.fixture.ts';
 import { announcements } from './maintenance.ts';
-import { setMetadata } from './metadata.ts';
+import { deleteMetadata, setMetadata } from './metadata.ts';
 import * as node from './nodes.ts';
 import * as project from './projects.ts';
 import { searchNodes } from './search.ts';
@@ -93,6 +93,32 @@ test('that a node is attested is forgotten when it leaves a project; what the po
 	t.deepEqual(await found(), ['n1']);
 	await move('detach', 'red');
 	t.deepEqual(await found(), []);
+});
+
+test('where the site wants it, a node is marked when it leaves a project, and not when it leaves the pool', async t => {
+	const furnish = async (options: object) => {
+		const bench = await createBench(options);
+		await bench.furnish({ projects: ['red', 'care'], nodes: ['n1'] });
+		const move = (verb: 'attach' | 'detach', of: string) =>
+			verb === 'detach'
+				? bench.do('project.detach-node', project.detachNode, { project: of, node: 'n1' })
+				: bench.do('project.connect-node', project.connectNode, { project: of, node: 'n1' });
+		const found = async () =>
+			(await bench.see('node.search', searchNodes, { where: 'uncleaned' })).nodes.map(({ name }) => name);
+		return { bench, move, found };
+	};
+	const plain = await furnish({});
+	await plain.move('attach', 'red');
+	await plain.move('detach', 'red');
+	t.deepEqual(await plain.found(), []);
+	const { bench, move, found } = await furnish({ marksUncleaned: true, maintenance: 'care' });
+	await move('attach', 'red');
+	t.deepEqual(await found(), []);
+	await move('detach', 'red');
+	t.deepEqual(await found(), ['n1']);
+	await bench.do('node.delete-metadata', deleteMetadata, { node: 'n1', label: 'uncleaned' });
+	await move('detach', 'care');
+	t.deepEqual(await found(), [], 'nobody has had it since');
 });
 
 test('with a maintenance pool a node goes there, and that is to be told; from there it is free', async t => {

@@ -4,7 +4,7 @@ import { actions } from '../model/action.ts';
 import { headnodes } from '../model/headnode.ts';
 import { checkLabel } from '../model/label.ts';
 import { attachments, networks } from '../model/network.ts';
-import { attestedLabel, metadata, metadatumId, nodes } from '../model/node.ts';
+import { attestedLabel, metadata, metadatumId, nodes, uncleanedLabel } from '../model/node.ts';
 import { obmActions } from '../model/obm-action.ts';
 import { projects, users } from '../model/project.ts';
 import { assertAbsent, assertNone, mustFind } from './find.ts';
@@ -120,7 +120,13 @@ export async function leaveProject(
 ): Promise<void> {
 	const found = await mustFind(tx, nodes, node, `node ${node}`);
 	const pool = world.maintenance;
-	if (pool !== project) await tx.delete(metadata, metadatumId(node, attestedLabel));
+	if (pool !== project) {
+		await tx.delete(metadata, metadatumId(node, attestedLabel));
+		if (world.marksUncleaned) {
+			const mark = { node, label: uncleanedLabel, value: 'true' };
+			await tx.put(metadata, metadatumId(node, uncleanedLabel), mark);
+		}
+	}
 	if (pool === undefined || pool === project) {
 		await tx.put(nodes, node, { ...found, project: null, leaseEnd: null });
 		return;

@@ -17,6 +17,8 @@ export interface World {
 	readonly maintenance: string | undefined;
 	/** Whether a node that its project detaches is released: switched off and cleared before it is free. */
 	readonly detachReleases?: boolean | undefined;
+	/** Whether a node that leaves a project is marked until somebody has seen that it was cleared of it. */
+	readonly marksUncleaned?: boolean | undefined;
 	/** Where management controllers are reached: one of these begins each node's address. */
 	readonly obmUrls: readonly string[];
 	/** Whether members of a project are told which switch and port their nodes are plugged into. */

@@ -54,4 +54,6 @@ export const metadata = defineCollection('metadata', metadatum, {
 });
 /** Says that a node's evidence was found good in the project that has it; goes when it leaves that. */
 export const attestedLabel = 'attested';
+/** Says that a project has had the node, and nobody has seen yet that it was cleared of that. */
+export const uncleanedLabel = 'uncleaned';
 export const metadatumId = (nodeLabel: string, name: string): string => `${nodeLabel}/${name}`;
