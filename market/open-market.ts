@@ -53,7 +53,7 @@ export async function openMarket(
 			store,
 			bus,
 			fulfil: check => {
-				const inner = createHilFulfilment({ hil, clock, check });
+				const inner = createHilFulfilment({ hil, clock, airlock: site.hil.airlock, check });
 				return provisioner
 					? createProvisionedFulfilment({ inner, provisioner, clock, logger, check })
 					: inner;

@@ -32,6 +32,8 @@ const siteSchema = (folder: string) => {
 				ca: existingFile(folder).optional(),
 				username: z.string().min(1),
 				password: secretFile(folder),
+				/** The airlock's project (attest.yaml), if there is one and it is not the pool of what leaves projects. */
+				airlock: z.string().min(1).optional(),
 			}),
 			/** The provisioner, which saves the disks of nodes that go back, and has leased ones boot from images: with hil's account. */
 			provisioner: z.strictObject({ url: hilUrl, ca: existingFile(folder).optional() }).optional(),

@@ -4,6 +4,7 @@ import { systemClock } from '../../common/clock.ts';
 import { createHilClient } from '../../hil/client.ts';
 import { startHil } from '../../hil/hil.fixture.ts';
 import { createMemoryObm } from '../../hil/obm/memory-obm.fixture.ts';
+import { codeOf } from '../store.fixture.ts';
 import { DeliveryRefused } from './fulfilment.ts';
 import { createHilFulfilment } from './hil-fulfilment.ts';
 
@@ -13,13 +14,18 @@ test('all nodes join the project or none; they leave it; either can be asked aga
 	const obm = createMemoryObm();
 	const bench = await startHil(t, { obm });
 	const { ok } = bench;
-	for (const project of ['blue', 'green']) await ok('PUT', `/v0/project/${project}`);
+	for (const project of ['blue', 'green', 'airlock']) await ok('PUT', `/v0/project/${project}`);
 	for (const node of ['n1', 'n2', 'n3'])
 		await ok('PUT', `/v0/node/${node}`, { obmd: { uri: `https://p/bmc/${node}`, admin_token: '' } });
 	await ok('POST', '/v0/project/green/connect_node', { node: 'n3' });
 	const hil = createHilClient({ url: bench.url, username: 'root', password: 'root' });
 	t.teardown(() => hil.close());
-	const fulfilment = createHilFulfilment({ hil, clock: systemClock, check: () => undefined });
+	const fulfilment = createHilFulfilment({
+		hil,
+		airlock: 'airlock',
+		clock: systemClock,
+		check: () => undefined,
+	});
 	const owners = () => Promise.all(['n1', 'n2', 'n3'].map(async node => (await hil.node(node)).project));
 
 	const refused = async (project: string, ...servers: string[]) => {
@@ -51,6 +57,10 @@ test('all nodes join the project or none; they leave it; either can be asked aga
 	await fulfilment.takeBack(lease, signal);
 	await fulfilment.takeBack({ lease: 'l', project: 'blue', servers: ['n3'] }, signal);
 	t.deepEqual(await owners(), [null, null, 'green'], "another project's is not touched");
+
+	// One that is in the airlock would come out into the project again.
+	await ok('POST', '/v0/project/airlock/connect_node', { node: 'n1' });
+	t.is(await codeOf(fulfilment.takeBack(lease, signal)), 'NodeTaken');
 });
 
 test('who is not to hand servers over any more changes nothing', async t => {

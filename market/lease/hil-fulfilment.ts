@@ -15,10 +15,13 @@ const patience = 120_000;
 export function createHilFulfilment({
 	hil,
 	clock,
+	airlock,
 	check,
 }: {
 	readonly hil: Pick<HilClient, 'node' | 'project' | 'change' | 'changeDone' | 'release'>;
 	readonly clock: Clock;
+	/** The project that nodes are in while they pass through the airlock of attestation: they may come out into any other one. */
+	readonly airlock?: string | undefined;
 	/** Throws unless it is this process that hands over: see leadership.ts. Called right before each change. */
 	readonly check: () => void;
 }): Fulfilment {
@@ -67,6 +70,9 @@ export function createHilFulfilment({
 		async takeBack(handover, signal) {
 			const { project } = handover;
 			for (const [node, owner] of await ownersOf(handover)) {
+				// It would be the project's again when it comes out: it is taken back then.
+				if (owner !== null && owner === airlock && owner !== project)
+					throw marketErrors.NodeTaken(`Node ${node} is on its way through the airlock, project ${airlock}.`);
 				if (owner !== project) continue;
 				check();
 				await letGo(project, node);

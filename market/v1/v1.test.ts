@@ -1,7 +1,17 @@
 import test from 'ava';
+import type { Collection } from '../../common/store/store.ts';
 import { rules } from '../authorize/table.ts';
+import { offers } from '../calendar/offer.ts';
+import { servers } from '../calendar/server.ts';
+import { leasedSpans, offeredSpans } from '../calendar/span.ts';
+import { bids } from '../clearing/bid.ts';
 import { type HttpMarket, startMarket } from '../http-market.fixture.ts';
+import { leases } from '../lease/lease.ts';
+import { accounts } from '../ledger/account.ts';
 import { checkBook } from '../ledger/check-book.ts';
+import { claims } from '../ledger/claim.ts';
+import { holds } from '../ledger/escrow.ts';
+import { counters, transfers } from '../ledger/transfer.ts';
 import { bidTerms, now, offerTerms } from '../market.fixture.ts';
 import { marketRoutes } from './routes.ts';
 
@@ -106,13 +116,29 @@ test('what is over is closed to the second: offers, and bids that waited', async
 	t.deepEqual((await ok('GET', '/v1/offers')).offers, []);
 });
 
-test('bad input is a clear error, and the book is as before', async t => {
+/** Every record of the market, as it is kept. */
+const wholeBook = (store: HttpMarket['store']): Promise<string> =>
+	store.read(async tx => {
+		const ledger = [accounts, transfers, holds, claims, counters];
+		const calendar = [servers, offers, offeredSpans, leasedSpans, bids, leases];
+		const all: unknown[] = [];
+		for (const collection of [...ledger, ...calendar])
+			all.push(await tx.list(collection as Collection<unknown>));
+		return JSON.stringify(all);
+	});
+
+test('bad input is a clear error, and the book is as before, byte for byte', async t => {
 	const market = await startMarket(t);
 	const { call, ok, store } = market;
 	await furnish(market);
 	await ok('PUT', '/v1/servers/b1', { owner: 'blue', properties: {} }, 'root');
 	await ok('POST', '/v1/offers', { ...offerTerms, servers: { names: ['r1'] } });
-	const before = await ok('GET', '/v1/credits/blue', undefined, 'bob');
+	const before = await wholeBook(store);
+	const ofSecond = { ...offerTerms, servers: { names: ['r2'] } };
+	const once = (...all: [number, number][]) => ({
+		type: 'once',
+		intervals: all.map(([start, end]) => ({ start: now + start, end: now + end })),
+	});
 	const weekly = {
 		type: 'weekly',
 		zone: 'Europe/Berlin',
@@ -135,6 +161,35 @@ test('bad input is a clear error, and the book is as before', async t => {
 		['/v1/offers', { ...offerTerms, price: '-1' }, 'alice', 400],
 		['/v1/offers', { ...offerTerms, price: '99999999999999999999' }, 'alice', 400],
 		['/v1/offers', { ...offerTerms, colour: 'red' }, 'alice', 400],
+		['/v1/offers', { ...offerTerms, price: '0' }, 'alice', 400],
+		['/v1/offers', { ...offerTerms, price: '1.5' }, 'alice', 400],
+		['/v1/offers', { ...offerTerms, servers: { names: ['none'] } }, 'alice', 404, 'NoSuchServer'],
+		['/v1/offers', { ...ofSecond, times: once([0, 50], [49, 90]) }, 'alice', 400, 'TimesRefused'],
+		['/v1/offers', { ...ofSecond, times: once([50, 50]) }, 'alice', 400],
+		['/v1/offers', { ...ofSecond, times: once([50, 40]) }, 'alice', 400],
+		['/v1/offers', { ...ofSecond, times: once([-500, -400]) }, 'alice', 400, 'TimesRefused'],
+		['/v1/offers', { ...ofSecond, shortest: 2000, longest: 3000 }, 'alice', 400, 'OfferRefused'],
+		['/v1/offers', { ...ofSecond, shortest: -1 }, 'alice', 400],
+		['/v1/offers', { ...ofSecond, under: 'none' }, 'alice', 404, 'NoSuchLease'],
+		[
+			'/v1/offers',
+			{ ...ofSecond, times: { ...weekly, zone: 'Europe/Nowhere', from: '08:00', until: '09:00' } },
+			'alice',
+			400,
+			'TimesRefused',
+		],
+		['/v1/bids', { ...bid, quantity: 10_001 }, 'bob', 400],
+		['/v1/bids', { ...bid, length: 0 }, 'bob', 400],
+		['/v1/bids', { ...bid, length: 315_360_001 }, 'bob', 400],
+		['/v1/bids', { ...bid, highest: '-1' }, 'bob', 400],
+		['/v1/bids', { ...bid, latest: now + 5, earliest: now + 6 }, 'bob', 400, 'BidRefused'],
+		['/v1/bids', { ...bid, servers: { sameAs: 'none' } }, 'bob', 404, 'NoSuchLease'],
+		['/v1/bids', { ...bid, boot: { image: 'debian' } }, 'bob', 400, 'BidRefused'],
+		['/v1/bids', bid, 'alice', 403, 'Forbidden'],
+		['/v1/credits/blue/grant', { amount: '1000000000001', key: 'k' }, 'root', 400, 'AmountRefused'],
+		['/v1/credits/blue/grant', { amount: '0', key: 'k' }, 'root', 400, 'AmountRefused'],
+		['/v1/credits/blue/grant', { amount: '0.0000001', key: 'k' }, 'root', 400, 'AmountRefused'],
+		['/v1/credits/blue/transfer', { to: 'a/b', amount: '1', key: 'k' }, 'bob', 400],
 		['/v1/bids', { ...bid, quantity: -1 }, 'bob', 400],
 		['/v1/bids', { ...bid, waitUntil: now + 5, highest: '99999999999' }, 'bob', 409, 'CreditsShort'],
 		['/v1/bids', { ...bid, latest: now - 1 }, 'bob', 400, 'BidRefused'],
@@ -152,7 +207,7 @@ test('bad input is a clear error, and the book is as before', async t => {
 		if (code !== undefined) t.is(answer.body.code, code, said);
 	}
 	t.is((await call('GET', '/v1/me', undefined, null)).status, 401);
-	t.deepEqual(await ok('GET', '/v1/credits/blue', undefined, 'bob'), before);
+	t.deepEqual(await wholeBook(store), before, 'nothing is written for what is refused');
 	t.deepEqual(await store.read(checkBook), []);
 });
 
