@@ -116,6 +116,40 @@ test('what is over is closed to the second: offers, and bids that waited', async
 	t.deepEqual((await ok('GET', '/v1/offers')).offers, []);
 });
 
+test('a server is leased on, does not come, and who owes whom is told to those whom it concerns', async t => {
+	const market = await startMarket(t);
+	const { ok, call, pass, fulfilment } = market;
+	await furnish(market);
+	await ok('POST', '/v1/credits/red/grant', { amount: '0.000001', key: 'first' }, 'root');
+	await ok('POST', '/v1/offers', { ...offerTerms, servers: { names: ['r1'] }, sublease: { to: null } });
+	const placed = await ok('POST', '/v1/bids', { ...bid, quantity: 1 }, 'bob');
+	const { id } = placed.lease as { id: string };
+	const times = { type: 'once', intervals: [{ start: now + 20, end: now + 100 }] };
+	const out = { ...offerTerms, project: 'blue', under: id, servers: { where: [] }, times, price: '30' };
+	t.like(await ok('POST', '/v1/offers', out, 'bob'), { under: id, chain: ['red'], servers: ['r1'] });
+	t.is((await call('POST', '/v1/offers', { ...out, project: 'red' })).body.code, 'NoSuchLease');
+	t.is((await call('POST', `/v1/leases/${id}/recall`, { project: 'red' })).body.code, 'RecallRefused');
+	fulfilment.broken = 'r1';
+	await pass(80);
+	t.like(await ok('GET', `/v1/leases/${id}`), { state: 'failed', delays: [{ by: 'red', seconds: 100 }] });
+	const { claims: owed } = await ok('GET', '/v1/credits/blue/claims', undefined, 'bob');
+	t.like((owed as object[])[0], {
+		debtor: 'red',
+		creditor: 'blue',
+		amount: '0.0001',
+		left: '0.000099',
+		of: id,
+	});
+	t.deepEqual((await ok('GET', '/v1/credits/red/claims')).claims, owed);
+	t.like(await ok('GET', '/v1/credits/red'), { balance: '0', owes: '0.000099', isOwed: '0' });
+	t.is((await call('GET', '/v1/credits/red/claims', undefined, 'eve')).status, 403);
+	await ok('POST', '/v1/credits/red/grant', { amount: '1', key: 'second' }, 'root');
+	t.deepEqual((await ok('GET', '/v1/credits/blue/claims', undefined, 'bob')).claims, []);
+	const all = await ok('GET', '/v1/credits/blue/claims?all=true', undefined, 'bob');
+	t.like((all.claims as object[])[0], { left: '0' });
+	t.like(await ok('GET', '/v1/credits/blue', undefined, 'bob'), { balance: '1.0001' });
+});
+
 /** Every record of the market, as it is kept. */
 const wholeBook = (store: HttpMarket['store']): Promise<string> =>
 	store.read(async tx => {
