@@ -309,13 +309,13 @@ test('with several networks each node in the airlock has one of its own; a third
 	await bench.hil.ok('PUT', '/v0/node/n3/nic/eth0', { macaddr: '' });
 	await bench.hil.ok('PUT', '/v0/switch/tor/port/gi3/0');
 	await bench.hil.ok('POST', '/v0/switch/tor/port/gi3/0/connect_nic', { node: 'n3', nic: 'eth0' });
-	const ids = [];
-	for (const node of ['n1', 'n2', 'n3']) ids.push((await bench.ask({ node })).id);
-	const [first = '', second = '', third = ''] = ids;
+	const { id: first } = await bench.ask();
+	const { id: second } = await bench.ask({ node: 'n2' });
 	await bench.until(at('evidence'), first);
 	await bench.until(at('evidence'), second);
 	const natives = ['gi1/0', 'gi2/0'].map(port => bench.carried(port).native).sort();
 	t.deepEqual(natives, [bench.vlans.airlock, 200]);
+	const { id: third } = await bench.ask({ node: 'n3' });
 	await bench.until(({ trouble }) => /waits for one/.test(trouble ?? ''), third);
 	t.deepEqual(bench.carried('gi3/0'), nothing);
 	await bench.judge((await bench.show(first)).admission);
