@@ -25,6 +25,12 @@ test('each size is a point at its value, in the order of the sizes', t => {
 	for (const label of ['>25<', '>50<', '>100<', '>800<', '>BMCs<']) t.true(svg.includes(label), label);
 });
 
+test('long sizes are written short, so that they stand beside each other', t => {
+	const many = { ...result('1000 BMCs', 4), ours: '1000000 BMCs' };
+	const svg = drawGrowth([many, { ...many, peer: '100000 BMCs' }]);
+	for (const label of ['>1K<', '>100K<', '>1M<']) t.true(svg.includes(label), label);
+});
+
 test('what has no size, and nothing at all, is refused', t => {
 	t.throws(() => drawGrowth([]), { message: /nothing/ });
 	t.throws(() => drawGrowth([result('many BMCs', 1)]), { message: /size/ });

@@ -86,7 +86,8 @@ function drawPanel(results: readonly BenchResult[], x0: number): string {
 			text(
 				x(size),
 				bottom + 16,
-				size.toLocaleString('en'),
+				// Long numbers would run into each other.
+				size.toLocaleString('en', largest >= 100_000 ? { notation: 'compact' } : {}),
 				`text-anchor="${size === largest ? 'end' : 'middle'}"`,
 			),
 		]),

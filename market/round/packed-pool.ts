@@ -27,7 +27,12 @@ export type PoolPart =
 type PackedOffer = Pick<IndexedOffer, 'id' | 'price'> & {
 	readonly terms: Pick<Offer, 'project' | 'to' | 'chain' | 'shortest' | 'longest' | 'intervals' | 'madeAt'>;
 };
-type PackedBid = Pick<RoundBid, 'id' | 'wish' | 'first' | 'last'> & { readonly kinds: readonly number[] };
+/** What its servers have to be like has been looked at: what is left are names. */
+type PackedBid = Pick<RoundBid, 'id' | 'first' | 'last'> & {
+	readonly wish: Pick<Wish, 'project' | 'quantity' | 'length' | 'highest' | 'allOrNothing' | 'steps'>;
+	readonly names: readonly string[] | undefined;
+	readonly kinds: readonly number[];
+};
 
 const partSize = 1000;
 
@@ -58,10 +63,15 @@ export function* packPool({ bids, lanes }: Pool): Iterable<PoolPart> {
 		const some = bids.slice(from, from + partSize);
 		yield {
 			type: 'bids',
-			bids: some.map(({ id, wish, first, last, kinds: own }) => ({
-				...{ id, wish, first, last },
-				kinds: own.map(kind => kinds.get(kind) ?? 0),
-			})),
+			bids: some.map(({ id, wish, first, last, kinds: own }) => {
+				const { project, quantity, length, highest, allOrNothing, steps, servers } = wish;
+				return {
+					...{ id, first, last },
+					wish: { project, quantity, length, highest, allOrNothing, steps },
+					names: 'names' in servers ? servers.names : undefined,
+					kinds: own.map(kind => kinds.get(kind) ?? 0),
+				};
+			}),
 		};
 	}
 }
@@ -120,10 +130,7 @@ export class PackedPool {
 				this.#takeSlots(part);
 				return;
 			case 'bids':
-				for (const { id, wish, first, last, kinds } of part.bids) {
-					const own = kinds.map(n => this.#kind(n));
-					this.#bids.push({ id, wish: wish as Wish, first, last, kinds: own, accepts: acceptorOf(wish) });
-				}
+				for (const bid of part.bids) this.#bids.push(this.#unpackBid(bid));
 				return;
 			default:
 				part satisfies never;
@@ -132,6 +139,19 @@ export class PackedPool {
 
 	pool(): Pool {
 		return { bids: this.#bids, lanes: this.#lanes };
+	}
+
+	#unpackBid({ id, first, last, wish: packed, names, kinds }: PackedBid): RoundBid {
+		const wish: Wish = {
+			...packed,
+			servers: names ? { names: [...names] } : { where: [] },
+			attestations: [],
+			earliest: first,
+			latest: last,
+			deadline: null,
+			pieces: undefined,
+		};
+		return { id, wish, first, last, kinds: kinds.map(n => this.#kind(n)), accepts: acceptorOf(wish) };
 	}
 
 	#kind(n: number): ServerKind {
