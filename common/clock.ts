@@ -63,7 +63,9 @@ export class FakeClock implements Clock {
 	advance(ms: number): void {
 		const end = this.#elapsed + ms;
 		for (;;) {
-			const due = this.#timers.filter(t => t.at <= end).sort((a, b) => a.at - b.at)[0];
+			// Of those that are due at the same time, the one that was set first.
+			let due: { at: number; fn: () => void } | undefined;
+			for (const timer of this.#timers) if (timer.at <= end && (!due || timer.at < due.at)) due = timer;
 			if (!due) break;
 			this.#timers = this.#timers.filter(t => t !== due);
 			this.#elapsed = due.at;

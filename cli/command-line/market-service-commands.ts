@@ -29,11 +29,12 @@ export function addMarketService(program: Command, { context, run }: Registratio
 		.summary('Play a year of a market through in a minute')
 		.description(
 			'Plays a scenario through three times, with the same demand: without sharing, first come first served, and on the ' +
-				'market. Writes report.html and report.json. The same seed makes the same report.',
+				'market. Writes report.html and report.json. The same seed makes the same report; several show what is chance.',
 		)
 		.argument('<scenario>', "'slides', which ships, or a file")
 		.option('--out <folder>', 'where the report goes', 'market-report')
 		.option('--seed <text>', 'what chance goes by', '1')
+		.option('--seeds <n>', 'play it with so many seeds: the report has means and ranges', positiveInteger, 1)
 		.option('--days <n>', 'only so many of its days', positiveInteger)
 		.action(
 			run(async (name: string, options: SimulateOptions) =>
@@ -41,7 +42,7 @@ export function addMarketService(program: Command, { context, run }: Registratio
 			),
 		);
 	withExamples(withJson(simulate), [
-		`${bimetal} market simulate slides`,
+		`${bimetal} market simulate slides --seeds 5`,
 		`${bimetal} market simulate my-site.yaml --seed 7 --out report --json`,
 	]);
 }

@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { simulate } from '../../market/simulate/simulate.ts';
+import type { Spread } from '../../market/simulate/summary.ts';
 import type { CliContext } from '../context.ts';
 import { painter, printJson, printLine, printTable } from '../output.ts';
 import { progressLine } from '../progress.ts';
@@ -11,6 +11,8 @@ import { visible } from '../visible.ts';
 export interface SimulateOptions {
 	readonly out: string;
 	readonly seed: string;
+	/** How many. */
+	readonly seeds: number;
 	readonly days?: number;
 	readonly json?: boolean;
 }
@@ -19,20 +21,29 @@ export interface SimulateOptions {
 export async function simulateMarket(
 	context: CliContext,
 	name: string,
-	{ out, seed, days, json }: SimulateOptions,
+	{ out, seed, seeds: count, days, json }: SimulateOptions,
 ): Promise<number> {
+	const begun = context.clock.now();
 	const progress = progressLine(context);
 	const signal = context.interruption();
 	const scenario = name.includes('/') || name.includes('.') ? resolve(context.cwd, name) : name;
+	const seeds = Array.from({ length: count }, (_, n) => (n === 0 ? seed : `${seed}-${n + 1}`));
+	let tenths = -1;
 	const { summary, page, problems } = await simulate(scenario, {
-		seed,
+		seeds,
 		days,
-		async onDay(regime, day, all) {
-			if (day % 10 === 0 || day === all) progress.show(`${regime}: day ${day} of ${all}`);
-			await setImmediate();
-			if (signal.aborted) throw new BimetalError('Interrupted', 'interrupted');
+		signal,
+		onDay(played, all) {
+			const part = Math.floor((played * 10) / all);
+			if (part === tenths && !context.stderr.isTTY) return;
+			tenths = part;
+			progress.show(`day ${played} of ${all}`);
 		},
-	}).finally(() => progress.end());
+	})
+		.catch(fault => {
+			throw signal.aborted ? new BimetalError('Interrupted', 'interrupted') : fault;
+		})
+		.finally(() => progress.end());
 	const folder = resolve(context.cwd, out);
 	await mkdir(folder, { recursive: true });
 	await writeFile(join(folder, 'report.html'), page);
@@ -52,12 +63,20 @@ export async function simulateMarket(
 		['', 'WORTH', 'AT WORK', 'LEASES', 'JOBS LOST'],
 		summary.regimes.map(({ regime, value, utilisation, leases, participants }) => [
 			regime,
-			Math.round(value).toLocaleString('en'),
-			`${(utilisation * 100).toFixed(1)} %`,
-			String(leases),
-			String(participants.reduce((sum, { jobs }) => sum + (jobs?.lost ?? 0), 0)),
+			rangeText(value, each => Math.round(each).toLocaleString('en')),
+			rangeText(utilisation, each => `${(each * 100).toFixed(1)} %`),
+			rangeText(leases, each => String(Math.round(each))),
+			String(Math.round(participants.reduce((sum, { jobs }) => sum + (jobs?.lost.mean ?? 0), 0))),
 		]),
 	);
-	printLine(context, `\nWorth in credits; more, with plots, in ${visible(join(folder, 'report.html'))}`);
+	const seconds = Math.round((context.clock.now() - begun) / 1000);
+	if (count > 1) printLine(context, `\nMeans over ${count} seeds, with the least and the most.`);
+	printLine(
+		context,
+		`${count > 1 ? '' : '\n'}Worth in credits; more, with plots, in ${visible(join(folder, 'report.html'))} (${seconds} s)`,
+	);
 	return 0;
 }
+
+const rangeText = ({ mean, least, most }: Spread, text: (value: number) => string): string =>
+	text(least) === text(most) ? text(mean) : `${text(mean)} (${text(least)} to ${text(most)})`;

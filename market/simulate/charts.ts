@@ -4,6 +4,8 @@ export interface Line {
 	readonly name: string;
 	/** One for each day; a gap where there is none. */
 	readonly values: readonly (number | undefined)[];
+	/** Where it was at least and at most, over several runs. */
+	readonly band?: { readonly low: Line['values']; readonly high: Line['values'] } | undefined;
 	/** Which of the page's colours, from 0. */
 	readonly colour: number;
 }
@@ -11,7 +13,10 @@ export interface Line {
 /** Lines over the days of a simulation, as an SVG that takes its colours from the page. `unit` is said at the upper end. */
 export function lineChart(lines: readonly Line[], { start, unit }: { start: string; unit: string }): string {
 	const days = Math.max(...lines.map(({ values }) => values.length));
-	const highest = Math.max(...lines.flatMap(({ values }) => values.map(value => value ?? 0)), 1e-9);
+	const highest = Math.max(
+		...lines.flatMap(({ values, band }) => (band?.high ?? values).map(value => value ?? 0)),
+		1e-9,
+	);
 	const step = niceStep(highest / 4);
 	const top = step * Math.ceil(highest / step);
 	const x = (n: number): number => frame.left + ((n + 0.5) / days) * (frame.width - frame.left - frame.right);
@@ -27,6 +32,9 @@ export function lineChart(lines: readonly Line[], { start, unit }: { start: stri
 			);
 		}),
 		...months(start, days).map(({ name, day }) => text(x(day), frame.height - 8, name, 'start')),
+		...lines.flatMap(({ band, colour }) =>
+			band ? [`<path class="c${colour} band" d="${bandOf(band, x, y)}"/>`] : [],
+		),
 		...lines.map(
 			({ values, colour, name }) =>
 				`<path class="c${colour} line" d="${pathOf(values, x, y)}"><title>${escapeHtml(name)}</title></path>`,
@@ -38,6 +46,8 @@ export interface Bars {
 	readonly name: string;
 	/** One for each regime; undefined where it means nothing. */
 	readonly values: readonly (number | undefined)[];
+	/** From the least to the most, over several runs. */
+	readonly ranges?: readonly (readonly [number, number] | undefined)[];
 	/** What is written at their ends. */
 	readonly labels: readonly string[];
 }
@@ -46,19 +56,37 @@ export interface Bars {
 export function barChart(groups: readonly Bars[]): string {
 	const bar = 16;
 	const left = 110;
-	const labels = 170;
-	const highest = Math.max(...groups.flatMap(({ values }) => values.map(value => value ?? 0)), 1e-9);
+	const labels = 190;
+	const highest = Math.max(
+		...groups.flatMap(({ values, ranges = [] }) => [
+			...values.map(value => value ?? 0),
+			...ranges.map(range => range?.[1] ?? 0),
+		]),
+		1e-9,
+	);
+	const scaled = (value: number): number => round((value / highest) * (frame.width - left - labels));
 	let y = 4;
 	const parts: string[] = [];
-	for (const { name, values, labels: said } of groups) {
+	for (const { name, values, ranges, labels: said } of groups) {
 		parts.push(text(left - 8, y + (values.length * bar) / 2 + 4, name, 'end'));
 		for (const [n, value] of values.entries()) {
 			if (value === undefined) continue;
-			const width = round((value / highest) * (frame.width - left - labels));
+			const width = scaled(value);
+			const range = ranges?.[n];
+			const middle = y + n * bar + (bar - 3) / 2;
 			parts.push(
 				`<rect class="c${n} bar" x="${left}" y="${y + n * bar}" width="${Math.max(1, width)}" height="${bar - 3}"/>`,
-				text(left + width + 6, y + n * bar + bar - 5, said[n] ?? '', 'start'),
+				text(
+					left + Math.max(width, range ? scaled(range[1]) : 0) + 6,
+					y + n * bar + bar - 5,
+					said[n] ?? '',
+					'start',
+				),
 			);
+			if (range && range[0] < range[1])
+				parts.push(
+					`<path class="range" d="M${left + scaled(range[0])} ${middle}H${left + scaled(range[1])}"/>`,
+				);
 		}
 		y += values.length * bar + 12;
 	}
@@ -79,6 +107,28 @@ function pathOf(
 		if (value !== undefined) path += `${isDown ? 'L' : 'M'}${round(x(n))} ${round(y(value))}`;
 		isDown = value !== undefined;
 	}
+	return path;
+}
+
+function bandOf(
+	{ low, high }: NonNullable<Line['band']>,
+	x: (n: number) => number,
+	y: (value: number) => number,
+): string {
+	// One area for each stretch without a gap: there along the upper edge, and back along the lower one.
+	let path = '';
+	let stretch: number[] = [];
+	const end = (): void => {
+		const there = stretch.map(n => `${round(x(n))} ${round(y(high[n] ?? 0))}`);
+		const back = stretch.toReversed().map(n => `${round(x(n))} ${round(y(low[n] ?? 0))}`);
+		if (stretch.length > 0) path += `M${[...there, ...back].join('L')}Z`;
+		stretch = [];
+	};
+	for (const n of high.keys()) {
+		if (high[n] === undefined || low[n] === undefined) end();
+		else stretch.push(n);
+	}
+	end();
 	return path;
 }
 

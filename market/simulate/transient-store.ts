@@ -6,13 +6,19 @@ import type {
 	Store,
 	Transaction,
 } from '../../common/store/store.ts';
+import { SortedIds } from './sorted-ids.ts';
 
-/** A collection's documents, with its ids and those of each index's values in order. */
+/** A collection's documents, with its ids, and those of each value of each index, in order. */
 interface Shelf {
 	readonly documents: Map<string, unknown>;
-	readonly ids: string[];
-	readonly byIndex: Map<string, string[]>;
+	readonly ids: SortedIds;
+	readonly indexes: readonly {
+		readonly of: (document: never) => Values;
+		readonly lists: Map<string, SortedIds>;
+	}[];
+	readonly byName: ReadonlyMap<string, Map<string, SortedIds>>;
 }
+type Values = string | readonly string[] | undefined;
 
 /**
  * A store in memory for markets that are played through: nothing is copied or kept, so that millions of records come and go in
@@ -23,63 +29,66 @@ export function createTransientStore(): Store {
 	const shelves = new Map<string, Shelf>();
 	let last: Promise<unknown> = Promise.resolve();
 
-	const shelfOf = ({ name }: { readonly name: string }): Shelf => {
-		const found = shelves.get(name) ?? { documents: new Map(), ids: [], byIndex: new Map() };
-		shelves.set(name, found);
-		return found;
-	};
-
-	function set<T>(collection: Collection<T>, id: string, document: T | undefined): void {
-		const { documents, ids, byIndex } = shelfOf(collection);
-		const before = documents.get(id) as T | undefined;
-		if (before !== undefined)
-			for (const key of keysOf(collection, before)) {
-				const list = byIndex.get(key) ?? [];
-				takeOut(list, id);
-				if (list.length === 0) byIndex.delete(key);
-			}
-		if (document === undefined) {
-			if (documents.delete(id)) takeOut(ids, id);
-			return;
-		}
-		if (before === undefined) putIn(ids, id);
-		documents.set(id, document);
-		for (const key of keysOf(collection, document)) {
-			const list = byIndex.get(key);
-			if (list) putIn(list, id);
-			else byIndex.set(key, [id]);
-		}
+	function shelfOf({ name, indexes }: Collection<never>): Shelf {
+		const found = shelves.get(name);
+		if (found) return found;
+		const all = Object.entries(indexes).map(([index, of]) => ({ index, of, lists: new Map() }));
+		const byName = new Map(all.map(({ index, lists }) => [index, lists]));
+		const made: Shelf = { documents: new Map(), ids: new SortedIds(), indexes: all, byName };
+		shelves.set(name, made);
+		return made;
 	}
 
-	const select = <T>(collection: Collection<T>, where: ListOptions['where']): readonly string[] => {
-		const shelf = shelfOf(collection);
-		return where ? (shelf.byIndex.get(keyOf(where.index, where.equals)) ?? []) : shelf.ids;
-	};
+	function set(shelf: Shelf, id: string, document: unknown): void {
+		const { documents, ids, indexes } = shelf;
+		const before = documents.get(id);
+		for (const { of, lists } of indexes) {
+			const [had, has] = [before, document].map(each => (each === undefined ? undefined : of(each as never)));
+			if (had === has) continue;
+			for (const value of allOf(had)) {
+				const list = lists.get(value);
+				list?.delete(id);
+				if (list?.size === 0) lists.delete(value);
+			}
+			for (const value of allOf(has)) {
+				const list = lists.get(value) ?? new SortedIds();
+				list.add(id);
+				lists.set(value, list);
+			}
+		}
+		if (document === undefined) {
+			if (documents.delete(id)) ids.delete(id);
+			return;
+		}
+		if (before === undefined) ids.add(id);
+		documents.set(id, document);
+	}
+
+	const select = (shelf: Shelf, where: ListOptions['where']): SortedIds =>
+		where ? (shelf.byName.get(where.index)?.get(where.equals) ?? none) : shelf.ids;
 	const reading: ReadTransaction = {
 		get: async <T>(collection: Collection<T>, id: string) =>
-			shelfOf(collection).documents.get(id) as T | undefined,
+			shelfOf(collection as never).documents.get(id) as T | undefined,
 		async list<T>(collection: Collection<T>, { where, after, limit }: ListOptions = {}) {
-			const ids = select(collection, where);
-			const from = after === undefined ? 0 : placeAfter(ids, after);
-			const { documents } = shelfOf(collection);
-			return ids
-				.slice(from, limit === undefined ? undefined : from + limit)
-				.map(id => ({ id, document: documents.get(id) as T }));
+			const shelf = shelfOf(collection as never);
+			const ids = select(shelf, where).list(after, limit);
+			return ids.map(id => ({ id, document: shelf.documents.get(id) as T }));
 		},
-		count: async (collection, where) => select(collection, where).length,
+		count: async (collection, where) => select(shelfOf(collection as never), where).size,
 	};
 	const writing = (undo: (() => void)[]): Transaction => {
 		function change<T>(collection: Collection<T>, id: string, document: T | undefined): boolean {
-			const before = shelfOf(collection).documents.get(id) as T | undefined;
-			undo.push(() => set(collection, id, before));
-			set(collection, id, document);
+			const shelf = shelfOf(collection as never);
+			const before = shelf.documents.get(id);
+			undo.push(() => set(shelf, id, before));
+			set(shelf, id, document);
 			return before !== undefined;
 		}
 		return {
 			...reading,
 			put: async (collection, id, document) => void change(collection, id, document),
 			async insert(collection, id, document) {
-				if (shelfOf(collection).documents.has(id))
+				if (shelfOf(collection as never).documents.has(id))
 					throw new BimetalError('StoreConflict', `${collection.name} ${id} is there already`, {
 						status: 409,
 					});
@@ -110,33 +119,7 @@ export function createTransientStore(): Store {
 	};
 }
 
-const keyOf = (index: string, value: string): string => `${index}\n${value}`;
+const none = new SortedIds();
 
-const keysOf = <T>({ indexes }: Collection<T>, document: T): string[] =>
-	Object.entries(indexes).flatMap(([index, of]) => {
-		const values = of(document);
-		if (values === undefined) return [];
-		return typeof values === 'string'
-			? [keyOf(index, values)]
-			: [...new Set(values)].map(value => keyOf(index, value));
-	});
-
-/** Where the first id after `id` stands; ids go by code unit. */
-function placeAfter(ids: readonly string[], id: string): number {
-	// Numbered records come at the end, most of the time.
-	if ((ids.at(-1) ?? '') <= id) return ids.length;
-	let low = 0;
-	for (let high = ids.length; low < high; ) {
-		const middle = (low + high) >>> 1;
-		if ((ids[middle] as string) <= id) low = middle + 1;
-		else high = middle;
-	}
-	return low;
-}
-
-const putIn = (ids: string[], id: string): void => void ids.splice(placeAfter(ids, id), 0, id);
-
-function takeOut(ids: string[], id: string): void {
-	const at = placeAfter(ids, id) - 1;
-	if (ids[at] === id) ids.splice(at, 1);
-}
+const allOf = (values: Values): readonly string[] =>
+	values === undefined ? [] : typeof values === 'string' ? [values] : values;

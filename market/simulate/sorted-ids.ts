@@ -1,0 +1,80 @@
+/** Ids in the order of their code units, in short pieces: to put one in or take one out moves few others, however many there are. */
+export class SortedIds {
+	readonly #pieces: string[][] = [];
+	#size = 0;
+
+	get size(): number {
+		return this.#size;
+	}
+
+	/** Does nothing when it is there. */
+	add(id: string): void {
+		const n = this.#pieceOf(id);
+		const piece = this.#pieces[n];
+		if (!piece) {
+			this.#pieces.push([id]);
+			this.#size++;
+			return;
+		}
+		const at = placeIn(piece, id);
+		if (piece[at] === id) return;
+		piece.splice(at, 0, id);
+		this.#size++;
+		if (piece.length > longest) this.#pieces.splice(n + 1, 0, piece.splice(longest / 2));
+	}
+
+	/** Does nothing when it is not there. */
+	delete(id: string): void {
+		const n = this.#pieceOf(id);
+		const piece = this.#pieces[n];
+		if (!piece) return;
+		const at = placeIn(piece, id);
+		if (piece[at] !== id) return;
+		piece.splice(at, 1);
+		this.#size--;
+		if (piece.length === 0) this.#pieces.splice(n, 1);
+	}
+
+	/** Those after `after` (all when it is absent), `limit` of them at most. */
+	list(after: string | undefined, limit = Number.POSITIVE_INFINITY): string[] {
+		const found: string[] = [];
+		let n = after === undefined ? 0 : this.#pieceOf(after);
+		let from = 0;
+		const first = this.#pieces[n];
+		if (after !== undefined && first) {
+			from = placeIn(first, after);
+			if (first[from] === after) from++;
+		}
+		for (; n < this.#pieces.length && found.length < limit; n++) {
+			const piece = this.#pieces[n] as string[];
+			for (let at = from; at < piece.length && found.length < limit; at++) found.push(piece[at] as string);
+			from = 0;
+		}
+		return found;
+	}
+
+	/** The piece in which it is, or would be. */
+	#pieceOf(id: string): number {
+		let low = 0;
+		let high = this.#pieces.length - 1;
+		while (low < high) {
+			const middle = (low + high) >>> 1;
+			if (((this.#pieces[middle] as string[]).at(-1) as string) < id) low = middle + 1;
+			else high = middle;
+		}
+		return low;
+	}
+}
+
+const longest = 512;
+
+/** Where the first id that is not before `id` stands. */
+function placeIn(ids: readonly string[], id: string): number {
+	let low = 0;
+	for (let high = ids.length; low < high; ) {
+		const middle = (low + high) >>> 1;
+		if ((ids[middle] as string) < id) low = middle + 1;
+		else high = middle;
+	}
+	return low;
+}
