@@ -3,12 +3,26 @@ import type { MarketClient } from '../client.ts';
 /** What an agent may call of the market; createMarketClient has it over HTTP. */
 export type AgentMarket = Pick<
 	MarketClient,
-	'makeOffer' | 'withdrawOffer' | 'placeBid' | 'bid' | 'leases' | 'lease' | 'recall' | 'credits' | 'calendar'
+	| 'offers'
+	| 'makeOffer'
+	| 'withdrawOffer'
+	| 'bids'
+	| 'placeBid'
+	| 'bid'
+	| 'leases'
+	| 'lease'
+	| 'recall'
+	| 'credits'
+	| 'calendar'
+	| 'guides'
 >;
 
 /** Works for one project on a market. */
 export interface Agent {
-	/** Looks at what there is to do, and does it; to be called again and again. `now` in seconds since the epoch. */
+	/**
+	 * Looks at what there is to do, and does it; to be called again and again. `now` in seconds since the epoch. What the market
+	 * refuses is thrown. After that, as at the first call, it begins with what the market has of it: offers, bids, leases.
+	 */
 	act(now: number): Promise<void>;
 	/** Servers at work for the project at that second, its own and leased ones. */
 	busy(now: number): number;
@@ -21,7 +35,10 @@ export interface AgentSettings {
 	readonly servers: readonly string[];
 	/** How many servers are in one offer. */
 	readonly block: number;
-	/** Microcredits for a second of a server that it asks for at least. */
+	/** Seconds that they are leased for at least. */
+	readonly shortest: number;
+	/** Microcredits for a second of a server that it asks for to begin with, and at least: what it costs to have others use it. */
+	readonly opening: number;
 	readonly floor: number;
 	/** What such a second is worth to it: it bids no more. */
 	readonly worth: number;

@@ -1,22 +1,30 @@
 import type { AgentMarket, AgentSettings } from './agent.ts';
 
 const day = 86_400;
+/** The price is right when so much of what is offered is leased: the rest is for who comes next. */
+const aim = 0.75;
+/** How much it moves in a day when nothing of it is leased, or all. */
+const largestMove = 0.1;
 
 /**
- * What to ask for, from what everybody can see: once a day a tenth more when over four fifths of the servers on the market are
- * leased for the next day, a tenth less when under a half are; never below the floor.
+ * What to ask for, from what everybody can see: once a day up to a tenth more or less, in proportion to how far what is leased for
+ * the next day is from three quarters of what is offered. It begins at `opening` and is never below `floor`: what servers cost anyway
+ * is no reason to let them idle.
  */
-export function createAskingPrice(market: AgentMarket, { floor, isPriced }: AgentSettings) {
-	let price = floor;
+export function createAskingPrice(market: AgentMarket, { opening, floor, isPriced }: AgentSettings) {
+	let price = Math.max(opening, floor);
 	let next = 0;
 	return async (now: number): Promise<number> => {
-		if (!isPriced || now < next) return price;
-		next = now + day;
-		const [today] = await market.calendar({ from: now, step: day, parts: 1 });
-		if (!today || today.offered === 0) return price;
-		const share = today.leased / today.offered;
-		if (share > 0.8) price = Math.ceil(price * 1.1);
-		else if (share < 0.5) price = Math.max(floor, Math.floor(price * 0.9));
-		return price;
+		if (!isPriced) return floor;
+		if (now >= next) {
+			const [today] = await market.calendar({ from: now, step: day, parts: 1 });
+			next = now + day;
+			if (today && today.offered > 0) {
+				const share = today.leased / today.offered;
+				const move = share > aim ? (share - aim) / (1 - aim) : (share - aim) / aim;
+				price = Math.max(floor, price * (1 + largestMove * move));
+			}
+		}
+		return Math.round(price);
 	};
 }

@@ -1,3 +1,4 @@
+import type { BidView } from '../client.ts';
 import type { Agent, AgentMarket, AgentSettings, Job, JobQueue } from './agent.ts';
 import { createAskingPrice } from './asking-price.ts';
 import { createOwnServers } from './own-servers.ts';
@@ -35,6 +36,9 @@ export function createJobAgent(market: AgentMarket, settings: JobAgentSettings):
 	const own = createOwnServers(market, settings);
 	const ask = createAskingPrice(market, settings);
 	const bookings = new Map<string, Booking>();
+	/** Bids by their jobs, when some may be there that are in no booking. */
+	let placed: ReadonlyMap<string, BidView> | undefined;
+	let isKnown = false;
 	const endOf = ({ job, start }: Booking): number => start + job.length;
 
 	/** Takes a bid's place in the bookings; a job that lost its servers is given up. */
@@ -65,7 +69,22 @@ export function createJobAgent(market: AgentMarket, settings: JobAgentSettings):
 			servers.length,
 		);
 
+	/** Bids are placed under the ids of their jobs: a job has no more than one. */
+	async function takeOver(): Promise<void> {
+		const all = await market.bids({ project, all: true });
+		placed = new Map(all.map(each => [each.key, each]));
+	}
+
 	async function book(job: Job, now: number): Promise<void> {
+		const before = placed?.get(job.id);
+		if (before) {
+			const { id, quantity, lease } = before;
+			const own = job.servers - quantity;
+			const taken = { job, own, bid: id, lease: lease ?? undefined, start: job.latest };
+			const booking: Booking = { ...taken, isRunning: false, leased: [] };
+			bookings.set(job.id, booking);
+			return follow(booking, now);
+		}
 		const from = Math.max(now, job.earliest);
 		const free = Math.max(0, ownFree(from, Math.max(from, job.latest) + job.length));
 		const ours = Math.min(job.servers, free);
@@ -85,7 +104,7 @@ export function createJobAgent(market: AgentMarket, settings: JobAgentSettings):
 		const highest = isPriced ? Math.min(worth, affordable) : floor;
 		// It may earn what it needs until then.
 		if (highest < 1) return;
-		const placed = await market.placeBid({
+		const outcome = await market.placeBid({
 			key: job.id,
 			project,
 			quantity,
@@ -99,12 +118,12 @@ export function createJobAgent(market: AgentMarket, settings: JobAgentSettings):
 			allOrNothing: true,
 			waitUntil: job.latest > now ? job.latest : null,
 		});
-		if (placed.outcome === 'leased') {
-			booking.lease = placed.lease.id;
-			booking.start = placed.lease.start;
-			booking.leased = placed.lease.servers.map(({ until }) => until);
-		} else if (placed.outcome === 'waiting') {
-			booking.bid = placed.bid;
+		if (outcome.outcome === 'leased') {
+			booking.lease = outcome.lease.id;
+			booking.start = outcome.lease.start;
+			booking.leased = outcome.lease.servers.map(({ until }) => until);
+		} else if (outcome.outcome === 'waiting') {
+			booking.bid = outcome.bid;
 			booking.start = job.latest;
 		} else return;
 		bookings.set(job.id, booking);
@@ -139,6 +158,8 @@ export function createJobAgent(market: AgentMarket, settings: JobAgentSettings):
 			return Math.min(ours, own.inHand(now)) + others;
 		},
 		async act(now) {
+			if (!isKnown) await takeOver();
+			isKnown = false;
 			for (const each of bookings.values()) {
 				if (endOf(each) <= now) drop(each, now);
 				else await follow(each, now);
@@ -155,6 +176,8 @@ export function createJobAgent(market: AgentMarket, settings: JobAgentSettings):
 			);
 			await own.keep(Math.min(servers.length, Math.max(needed, reserve)), now, await ask(now));
 			beginDue(now);
+			isKnown = true;
+			placed = undefined;
 		},
 	};
 }

@@ -5,8 +5,8 @@ export interface LeasedServers {
 	count(now: number): number;
 	/** Looks at the market. */
 	refresh(now: number): Promise<void>;
-	/** Leases up to so many from now on, as far as credits go, and returns how many. */
-	lease(wanted: Wanted, now: number): Promise<number>;
+	/** Leases up to so many from now on, as far as credits go; how many, and what they cost in microcredits. */
+	lease(wanted: Wanted, now: number): Promise<{ readonly count: number; readonly cost: number }>;
 }
 
 export interface Wanted {
@@ -16,9 +16,13 @@ export interface Wanted {
 	/** The most that a second of a server may cost, and what it probably does. */
 	readonly price: number;
 	readonly likely: number;
-	/** How much of the credits at hand it may cost, from 0 to 1. */
-	readonly share: number;
+	/** Microcredits that they may cost together, probably; all that there are when absent. */
+	readonly budget?: number;
 }
+
+const nothing = { count: 0, cost: 0 };
+/** Seconds. */
+const grace = 60;
 
 /** Servers that a project leases from one moment to the next, as many as it can get. */
 export function createLeasedServers(market: AgentMarket, { project }: AgentSettings): LeasedServers {
@@ -34,12 +38,12 @@ export function createLeasedServers(market: AgentMarket, { project }: AgentSetti
 					servers.filter(({ isBack }) => !isBack).map(({ until }) => ({ start, until })),
 				);
 		},
-		async lease({ servers, length, price, likely, share }, now) {
+		async lease({ servers, length, price, likely, budget = Number.POSITIVE_INFINITY }, now) {
 			const { available } = await market.credits(project);
 			const credits = Number(available) * 1e6;
-			const affordable = Math.min((credits * share) / likely, credits / price) / length;
+			const affordable = Math.min(budget / likely, credits / price) / length;
 			const quantity = Math.min(servers, Math.floor(affordable));
-			if (quantity < 1) return 0;
+			if (quantity < 1) return nothing;
 			const placed = await market.placeBid({
 				key: `${now}-${++bids}`,
 				project,
@@ -47,17 +51,18 @@ export function createLeasedServers(market: AgentMarket, { project }: AgentSetti
 				servers: { where: [] },
 				attestations: [],
 				earliest: now,
-				latest: now,
+				// The clock goes on while calls are under way.
+				latest: now + grace,
 				length,
 				deadline: null,
 				highest: String(price),
 				allOrNothing: false,
 				waitUntil: null,
 			});
-			if (placed.outcome !== 'leased') return 0;
+			if (placed.outcome !== 'leased') return nothing;
 			const got = placed.lease.servers.map(({ until }) => ({ start: now, until }));
 			leased = [...leased, ...got];
-			return got.length;
+			return { count: got.length, cost: Number(placed.lease.cost) * 1e6 };
 		},
 	};
 }

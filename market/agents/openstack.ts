@@ -50,7 +50,7 @@ export function createOpenStackAgent(
 			const missing = needed - own.inHand(now) - leased.count(now);
 			if (missing <= 0) return;
 			const most = isPriced ? worth : floor;
-			await leased.lease({ servers: missing, length: ahead, price: most, likely: most, share: 1 }, now);
+			await leased.lease({ servers: missing, length: ahead, price: most, likely: most }, now);
 		},
 	};
 }

@@ -38,7 +38,7 @@ test('an owner offers what it does not need, and has it back after the notice, a
 			createLocalTransport(running.deps, { name, isAdmin: name === 'root', projects: new Set([name]) }),
 		);
 	await as('root').moveCredits('blue', 'grant', { amount: '1000', key: 'k', note: '' });
-	const common = { floor: 10, worth: 20, isPriced: true, notice: 2 * hour };
+	const common = { opening: 10, floor: 10, worth: 20, isPriced: true, shortest: hour, notice: 2 * hour };
 	const own = createOwnServers(as('red'), { ...common, project: 'red', servers, block: 1 });
 	const leased = createLeasedServers(as('blue'), { ...common, project: 'blue', servers: [], block: 1 });
 	const pass = async (hours: number): Promise<void> => {
@@ -49,11 +49,11 @@ test('an owner offers what it does not need, and has it back after the notice, a
 	await own.keep(1, second(), 15);
 	t.is(own.inHand(second()), 1);
 	t.is(
-		await leased.lease({ servers: 9, length: 24 * hour, price: 14, likely: 14, share: 1 }, second()),
+		(await leased.lease({ servers: 9, length: 24 * hour, price: 14, likely: 14 }, second())).count,
 		0,
 		'too dear',
 	);
-	t.is(await leased.lease({ servers: 2, length: 24 * hour, price: 20, likely: 20, share: 1 }, second()), 2);
+	t.is((await leased.lease({ servers: 2, length: 24 * hour, price: 20, likely: 20 }, second())).count, 2);
 	await running.idle();
 	t.is(holdings.gained('blue'), 2);
 	// One is free and back at once; of the leased ones one lease gives back both.
@@ -70,7 +70,7 @@ test('an owner offers what it does not need, and has it back after the notice, a
 	// What is with others is not offered anew as if it were here; all can go out again.
 	await own.keep(0, second(), 15);
 	t.is(own.inHand(second()), 0);
-	t.is(await leased.lease({ servers: 9, length: hour, price: 20, likely: 20, share: 1 }, second()), 4);
+	t.is((await leased.lease({ servers: 9, length: hour, price: 20, likely: 20 }, second())).count, 4);
 });
 
 test('no more is leased than credits go for', async t => {
@@ -82,8 +82,21 @@ test('no more is leased than credits go for', async t => {
 			return { outcome: 'lost' };
 		},
 	};
-	const settings = { project: 'p', servers: [], block: 1, floor: 1, worth: 1, isPriced: true, notice: 0 };
+	const settings = {
+		project: 'p',
+		servers: [],
+		block: 1,
+		opening: 1,
+		floor: 1,
+		worth: 1,
+		isPriced: true,
+		shortest: 1,
+		notice: 0,
+	};
 	const leased = createLeasedServers(market as never, settings);
-	t.is(await leased.lease({ servers: 9, length: 1000, price: 100, likely: 100, share: 1 }, 0), 0);
-	t.is(await leased.lease({ servers: 9, length: 1000, price: 501, likely: 501, share: 1 / 1000 }, 0), 0);
+	t.is((await leased.lease({ servers: 9, length: 1000, price: 100, likely: 100 }, 0)).count, 0);
+	t.is(
+		(await leased.lease({ servers: 9, length: 1000, price: 501, likely: 501, budget: 501_000 }, 0)).count,
+		0,
+	);
 });

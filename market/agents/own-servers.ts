@@ -17,12 +17,16 @@ export interface OwnServers {
 const day = 86_400;
 /** How far ahead servers are offered: leases can be reserved for that long. */
 const horizon = 14 * day;
-const step = 3600;
 
-/** Offers a project's servers in blocks, each an offer of its own, and takes them back: first those that nobody has leased. */
+/**
+ * Offers a project's servers in blocks, each an offer of its own, and takes them back: first those that nobody has leased. What the
+ * project offers of them already is taken over where it is one of these blocks, and withdrawn where it is not.
+ */
 export function createOwnServers(market: AgentMarket, settings: AgentSettings): OwnServers {
-	const { project, servers, block, notice } = settings;
+	const { project, servers, block, shortest, notice } = settings;
 	const blocks: Block[] = [];
+	/** False at first, and when a call may have done more than its answer said. */
+	let isKnown = false;
 	for (let from = 0; from < servers.length; from += block)
 		blocks.push({ names: servers.slice(from, from + block), offer: undefined, away: [] });
 
@@ -38,7 +42,7 @@ export function createOwnServers(market: AgentMarket, settings: AgentSettings): 
 			servers: { names: [...each.names] },
 			times: { type: 'once', intervals: [{ start: now, end: until }] },
 			price: String(price),
-			shortest: step,
+			shortest,
 			longest: horizon,
 			to: null,
 			recallNotice: notice,
@@ -64,6 +68,26 @@ export function createOwnServers(market: AgentMarket, settings: AgentSettings): 
 			}
 		}
 		return found;
+	}
+
+	/** What has become of the blocks: before this process began, or in calls that nobody knows the answers of. */
+	async function takeOver(now: number): Promise<void> {
+		for (const each of blocks) each.offer = undefined;
+		const all = new Set(servers);
+		for (const { id, state, under, servers: offered, intervals, price } of await market.offers({ project })) {
+			if (state !== 'open' || under !== undefined || !offered.some(name => all.has(name))) continue;
+			const same = blocks.find(
+				({ names, offer: has }) => !has && new Set([...names, ...offered]).size === names.length,
+			);
+			if (same && same.names.length === offered.length)
+				same.offer = { id, until: intervals.at(-1)?.end ?? now, price: Number(price) };
+			else await market.withdrawOffer(id);
+		}
+		const leased = await lent(now);
+		for (const each of blocks)
+			each.away = each.names
+				.flatMap(name => leased.get(name) ?? [])
+				.map(({ start, until }) => ({ start, end: until }));
 	}
 
 	async function takeBack(count: number, now: number): Promise<void> {
@@ -101,27 +125,34 @@ export function createOwnServers(market: AgentMarket, settings: AgentSettings): 
 	return {
 		inHand,
 		async keep(count, now, price) {
+			if (!isKnown) await takeOver(now);
+			isKnown = false;
 			for (const each of blocks) {
 				if (!each.offer || each.offer.until > now) continue;
 				each.offer = undefined;
 			}
 			// What comes back soon will be in hand, and is not asked for again.
-			let coming = blocks.reduce((sum, { offer: of, names }) => sum + (of ? 0 : names.length), 0);
+			const coming = blocks.reduce((sum, { offer: of, names }) => sum + (of ? 0 : names.length), 0);
 			if (coming < count) await takeBack(count - coming, now);
-			if (price === undefined) return;
-			for (const each of blocks) {
-				if (!isInHand(each, now) || coming - each.names.length < count) continue;
-				await offer(each, now, price);
-				coming -= each.names.length;
-			}
-			// Offers that ask for something else by now, or soon end, are made anew; leases under them go on.
-			for (const each of blocks) {
-				if (!each.offer) continue;
-				const isOld = each.offer.until - now < horizon / 2;
-				if (!isOld && Math.abs(each.offer.price - price) <= each.offer.price / 10) continue;
-				await withdraw(each);
-				await offer(each, now, price);
-			}
+			if (price !== undefined) await offerOut(count, coming, now, price);
+			isKnown = true;
 		},
 	};
+
+	async function offerOut(count: number, had: number, now: number, price: number): Promise<void> {
+		let coming = had;
+		for (const each of blocks) {
+			if (!isInHand(each, now) || coming - each.names.length < count) continue;
+			await offer(each, now, price);
+			coming -= each.names.length;
+		}
+		// Offers that ask for something else by now, or soon end, are made anew; leases under them go on.
+		for (const each of blocks) {
+			if (!each.offer) continue;
+			const isOld = each.offer.until - now < horizon / 2;
+			if (!isOld && Math.abs(each.offer.price - price) <= each.offer.price / 10) continue;
+			await withdraw(each);
+			await offer(each, now, price);
+		}
+	}
 }

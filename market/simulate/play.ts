@@ -147,7 +147,7 @@ const namesOf = ({ project, servers }: Participant): string[] =>
 async function openMarket(
 	members: readonly Participant[],
 	{
-		scenario: { floor },
+		scenario: { price },
 		regime,
 		clock,
 		from,
@@ -191,11 +191,11 @@ async function openMarket(
 				projects: new Set([participant.project]),
 			}),
 		})),
-		/** Credits for so many days of as many servers as each owns, at the floor. */
+		/** Credits for so many days of as many servers as each owns, at the price that the market opens at. */
 		async grant(ownDays: number, key: string): Promise<void> {
 			for (const { project, servers } of members) {
 				// Credits are no matter where all goes to who comes first.
-				const amount = regime === 'market' ? (servers * ownDays * day * floor) / 1e6 : 1e9;
+				const amount = regime === 'market' ? (servers * ownDays * day * price) / 1e6 : 1e9;
 				await root.moveCredits(project, 'grant', { amount: amount.toFixed(6), key, note: '' });
 			}
 		},
@@ -233,6 +233,8 @@ function createPlayer(
 		project,
 		servers: namesOf(participant),
 		block: Math.max(10, Math.ceil(servers / 20)),
+		shortest: 3600,
+		opening: scenario.price,
 		floor: isPriced ? scenario.floor : 1,
 		worth,
 		isPriced,

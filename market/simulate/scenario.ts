@@ -84,6 +84,7 @@ const scenario = z
 		/** Seconds from one look of the agents to the next; everything begins and ends at such a moment. */
 		step: z.int().min(900).max(86_400),
 		notice: z.int().min(0).max(604_800),
+		price,
 		floor: price,
 		grant: z.number().positive().max(10_000),
 		/** The same, at the beginning of each later month. */
