@@ -1,8 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { simulate } from '../../market/simulate/simulate.ts';
-import type { Spread } from '../../market/simulate/summary.ts';
+import { type Spread, simulate } from '../../market/simulate/simulate.ts';
 import type { CliContext } from '../context.ts';
 import { painter, printJson, printLine, printTable } from '../output.ts';
 import { progressLine } from '../progress.ts';

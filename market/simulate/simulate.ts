@@ -4,6 +4,8 @@ import { reportPage } from './report.ts';
 import { readScenario } from './scenario.ts';
 import { type Summary, summarise } from './summary.ts';
 
+export type { Spread } from './summary.ts';
+
 export interface Simulation {
 	readonly summary: Summary;
 	/** The report as a page of HTML. */
