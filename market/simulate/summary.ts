@@ -98,7 +98,7 @@ const jobSummary = (runs: readonly Jobs[]): JobSummary => ({
 	}),
 });
 
-export function spreadOf<T>(runs: readonly T[], of: (run: T) => number): Spread {
+function spreadOf<T>(runs: readonly T[], of: (run: T) => number): Spread {
 	const values = runs.map(of);
 	return { mean: sum(values) / values.length, least: Math.min(...values), most: Math.max(...values) };
 }
