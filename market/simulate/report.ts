@@ -145,7 +145,7 @@ const style = `:root{color-scheme:light dark;--ink:#222;--paper:#fff;--rule:#ddd
 body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.45 system-ui,sans-serif}
 main{max-width:760px;margin:0 auto;padding:24px 20px 60px}h1{font-size:24px}h2{font-size:17px;margin:32px 0 2px}
 p{margin:4px 0 8px}section p{color:var(--quiet)}table{border-collapse:collapse;margin:14px 0}
-th,td{text-align:right;padding:4px 14px 4px 0;border-bottom:1px solid var(--rule)}th:first-child,td:first-child{text-align:left}
+th,td{text-align:right;padding:4px 14px 4px 0;border-bottom:1px solid var(--rule)}th:first-child,td:first-child{text-align:left;white-space:nowrap}
 svg{width:100%;height:auto;display:block}text{font-size:11px;fill:var(--quiet)}.grid{stroke:var(--rule)}
 .band{fill:var(--c);opacity:.18}.range{stroke:var(--ink);stroke-width:1.2;fill:none}
 .line{fill:none;stroke:var(--c);stroke-width:1.7;stroke-linejoin:round}.bar,i{fill:var(--c)}
