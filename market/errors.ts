@@ -19,6 +19,11 @@ export const marketErrorTable = {
 			'A leased server does not boot from the image that was bid for; the lease says what is in the way.',
 		expose: true,
 	},
+	NodeNotAttested: {
+		status: 502,
+		meaning: 'A leased server did not come through the airlock; the lease says what is in the way.',
+		expose: true,
+	},
 	AmountRefused: {
 		status: 400,
 		meaning: 'It is no amount of credits: more than nothing, at most 10^12, with up to six decimals.',

@@ -1,5 +1,5 @@
 // The service as `bimetal market` runs it, with a real hil that knows its users.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -120,6 +120,41 @@ test('passwords never cross a network in the clear; misspelt keys are told', asy
 	const error = t.throws(() => readMarketSite(open));
 	t.regex(error?.message ?? '', /would cross the network/);
 	t.regex(error?.message ?? '', /storrage/);
+});
+
+test('where there is a service that attests, bids can ask for that; the airlock has to be named', async t => {
+	const hil = await startHil(t);
+	const attest = `attest: { url: "http://127.0.0.1:9", username: market, password: hil.password }`;
+	const unnamed = await siteFile(t, hil.url, attest);
+	t.throws(() => readMarketSite(unnamed), { message: /name the airlock's project/ });
+	const file = await siteFile(t, hil.url, attest);
+	const text = await readFile(file, 'utf8');
+	await writeFile(
+		file,
+		text.replace('password: hil.password }\n', 'password: hil.password, airlock: air }\n'),
+	);
+	const running = await openMarket(readMarketSite(file), { logger: silentLogger });
+	t.teardown(() => running.close());
+	const send = async (method: string, at: string, body: object) => {
+		const headers = { authorization: basic('root'), 'content-type': 'application/json' };
+		const answer = await fetch(running.url + at, { method, headers, body: JSON.stringify(body) });
+		return (await answer.json()) as Record<string, unknown>;
+	};
+	const start = Math.floor(Date.now() / 1000) + 3600;
+	const times = { type: 'once', intervals: [{ start, end: start + 7200 }] };
+	await send('PUT', '/v1/servers/n1', { owner: 'red', properties: {} });
+	await send('POST', '/v1/credits/blue/grant', { amount: '1', key: 'k' });
+	await send('POST', '/v1/offers', {
+		...{ project: 'red', servers: { names: ['n1'] }, times, price: '1', shortest: 60, longest: 7200 },
+		...{ to: null, recallNotice: null },
+	});
+	const attestation = { by: 'provider', networks: [{ nic: 'eth0', network: 'inner' }] };
+	const bid = await send('POST', '/v1/bids', {
+		...{ project: 'blue', quantity: 1, servers: { where: [] }, attestations: [], length: 600 },
+		...{ earliest: start, latest: start + 60, deadline: null, highest: '1', allOrNothing: true },
+		...{ waitUntil: null, attestation, key: 'k' },
+	});
+	t.like(bid, { outcome: 'leased', lease: { state: 'reserved', attestation } });
 });
 
 test('a database on another machine is reached over TLS only; a store is one thing or the other', async t => {

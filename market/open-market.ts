@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import { createVerifierClient, type VerifierClient } from '../attest/client.ts';
 import { systemClock } from '../common/clock.ts';
 import { closeAll } from '../common/close-all.ts';
 import { connectEvents, type EventBus } from '../common/events/bus.ts';
@@ -16,6 +17,7 @@ import { createHilClient } from '../hil/client.ts';
 import { createProvisionerClient, type ProvisionerClient } from '../provisioner/client.ts';
 import { createMarket } from './app.ts';
 import { marketErrors } from './errors.ts';
+import { createAttestedFulfilment } from './lease/attested-fulfilment.ts';
 import { createHilFulfilment } from './lease/hil-fulfilment.ts';
 import { leases } from './lease/lease.ts';
 import { createProvisionedFulfilment } from './lease/provisioned-fulfilment.ts';
@@ -48,17 +50,27 @@ export async function openMarket(
 		opened.push(() => hil.close());
 		const provisioner = site.provisioner && provisionerOf(site.provisioner, own);
 		if (provisioner) opened.push(() => provisioner.close());
+		const verifier = site.attest && verifierOf(site.attest);
+		if (verifier) opened.push(() => verifier.close());
+		const { airlock } = site.hil;
 		const bus = site.events && connectBus(site.events, logger);
 		const running = await runMarket({
 			store,
 			bus,
 			fulfil: check => {
-				const inner = createHilFulfilment({ hil, clock, airlock: site.hil.airlock, check });
+				const shared = { hil, clock, check };
+				// Who asks the service that attests knows better what a node does in the airlock.
+				const byHil = createHilFulfilment({ ...shared, airlock: verifier ? undefined : airlock });
+				const inner =
+					verifier && airlock !== undefined
+						? createAttestedFulfilment({ inner: byHil, verifier, airlock, logger, ...shared })
+						: byHil;
 				return provisioner
 					? createProvisionedFulfilment({ inner, provisioner, clock, logger, check })
 					: inner;
 			},
 			canBoot: provisioner !== undefined,
+			canAttest: verifier !== undefined,
 			authenticator: createAuthenticator({ ask: askHil({ url, ca }, marketErrors.HilAway), clock }),
 			patience: site.deliverWithin,
 			rounds: site.rounds,
@@ -110,6 +122,13 @@ const provisionerOf = (
 	{ url, ca }: NonNullable<MarketSite['provisioner']>,
 	own: { readonly username: string; readonly password: string },
 ): ProvisionerClient => createProvisionerClient({ url, ca: ca && readFileSync(ca, 'utf8'), ...own });
+
+const verifierOf = ({ url, ca, username, password }: NonNullable<MarketSite['attest']>): VerifierClient =>
+	createVerifierClient({
+		url,
+		ca: ca && readFileSync(ca, 'utf8'),
+		credential: { username, password: readFileSync(password, 'utf8').trim() },
+	});
 
 function connectBus(
 	{ url, ca, username, password }: NonNullable<MarketSite['events']>,

@@ -20,6 +20,8 @@ export interface MarketParts {
 	readonly authenticator: Authenticator<Actor>;
 	/** Whether that has servers boot from images that are bid for. */
 	readonly canBoot?: boolean;
+	/** Whether that has servers attested before they are handed over. */
+	readonly canAttest?: boolean;
 	/** Seconds that a lease's delivery is tried for. */
 	readonly patience: number;
 	/** Seconds between two rounds; without it each bid is matched as it comes. */
@@ -99,6 +101,7 @@ export async function runMarket(parts: MarketParts): Promise<RunningParts> {
 				index,
 				inRounds: rounds !== undefined,
 				canBoot: parts.canBoot ?? false,
+				canAttest: parts.canAttest ?? false,
 			}),
 		},
 		idle: async () => timed?.idle(),

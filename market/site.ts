@@ -32,11 +32,20 @@ const siteSchema = (folder: string) => {
 				ca: existingFile(folder).optional(),
 				username: z.string().min(1),
 				password: secretFile(folder),
-				/** The airlock's project (attest.yaml), if there is one and it is not the pool of what leaves projects. */
+				/** The airlock's project (attest.yaml), if there is one; without `attest`, one that is not the pool of what leaves projects. */
 				airlock: z.string().min(1).optional(),
 			}),
 			/** The provisioner, which saves the disks of nodes that go back, and has leased ones boot from images: with hil's account. */
 			provisioner: z.strictObject({ url: hilUrl, ca: existingFile(folder).optional() }).optional(),
+			/** The service that attests servers before they are handed over, and the market's account there: an administrator. */
+			attest: z
+				.strictObject({
+					url: hilUrl,
+					ca: existingFile(folder).optional(),
+					username: z.string().min(1),
+					password: secretFile(folder),
+				})
+				.optional(),
 			/** Seconds after a lease's start until which its servers can come; then it has failed. */
 			deliverWithin: z.int().min(1).max(86_400).default(900),
 			/** Seconds between two rounds in which bids are cleared together; without it each is matched as it comes. */
@@ -54,7 +63,14 @@ const siteSchema = (folder: string) => {
 				.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
 				.default({ level: 'info' }),
 		})
-		.superRefine(({ listen: { host }, tls }, context) => {
+		.superRefine(({ listen: { host }, tls, hil, attest }, context) => {
+			if (attest && hil.airlock === undefined)
+				context.addIssue({
+					code: 'custom',
+					path: ['attest'],
+					message:
+						"name the airlock's project in hil.airlock, as attest.yaml has it: servers that are in it are nobody else's",
+				});
 			if (tls || isLoopback(host)) return;
 			const message =
 				'other machines reach this address: passwords would cross the network. Give tls as well';

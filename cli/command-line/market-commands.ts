@@ -130,6 +130,18 @@ function addBids(program: Command, { context, run }: Registration): void {
 			'have them boot from it, each from a disk of its own: NAME of yours, or PROJECT/NAME',
 		)
 		.option('--ssh-key <file>', 'public SSH keys that may log in then (repeatable)', collect)
+		.addOption(
+			new Option(
+				'--attestation <by>',
+				'who attests them: the provider, in its airlock, before they are yours; or your own service after that',
+			).choices(['none', 'provider', 'own']),
+		)
+		.option('--policy <name>', "your project's policy that the provider attests them by")
+		.option(
+			'--network <nic:network>',
+			'and what it puts them on then: NIC:NETWORK, or NIC:NETWORK:VLAN when tagged (repeatable)',
+			collect,
+		)
 		.option('--once <key>', 'the same key again is the same bid')
 		.action(run(async (options: BidOptions) => (await load()).placeBid(context, options)));
 	withExamples(withMarket(place, forProject), [
@@ -137,6 +149,7 @@ function addBids(program: Command, { context, run }: Registration): void {
 		`${bimetal} bid place --length 2d --price 200 --earliest +1d --latest +5d --wait-until +4d`,
 		`${bimetal} bid place --length 8h --price 300 --latest +3d --lower +1d=200 --lower 'sat,sun 00:00-00:00=100'`,
 		`${bimetal} bid place --length 12h --price 300 --image debian --ssh-key ~/.ssh/id_ed25519.pub`,
+		`${bimetal} bid place --length 12h --price 300 --attestation provider --network eth0:inner`,
 		`${bimetal} bid place --quantity 10 --length 24h --pieces 2h --price 150 --latest +7d --deadline +8d`,
 	]);
 	const list = bid

@@ -3,6 +3,7 @@ import type { BidTerms, BidView, PlacedView, WhyView } from '../../market/client
 import { type CliContext, commandName } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { usageError } from '../failure.ts';
+import { nicNetwork } from '../hil/nic-network.ts';
 import { type MarketOptions, projectOf, withMarket } from '../market/market-connection.ts';
 import type { Moment, ScheduleMoment } from '../market/parse.ts';
 import { durationText, hourlyText, secondText } from '../market/text.ts';
@@ -32,6 +33,10 @@ export interface BidOptions extends MarketOptions {
 	readonly image?: string;
 	/** Files of public SSH keys. */
 	readonly sshKey?: readonly string[];
+	readonly attestation?: 'none' | 'provider' | 'own';
+	readonly policy?: string;
+	/** NIC:NETWORK or NIC:NETWORK:VLAN. */
+	readonly network?: readonly string[];
 }
 
 /** `bimetal bid place`: 0 leased, 4 it waits, 10 it lost. */
@@ -41,6 +46,7 @@ export const placeBid = (context: CliContext, options: BidOptions): Promise<numb
 		const { quantity, server, where, sameAs, attests, length, price, pieces, lower, zone, fewer, once } =
 			options;
 		const boot = await bootOf(context, options);
+		const attestation = attestationOf(options);
 		const earliest = options.earliest(now);
 		const placed = await client.placeBid({
 			project: await projectOf(client, options),
@@ -58,6 +64,7 @@ export const placeBid = (context: CliContext, options: BidOptions): Promise<numb
 			allOrNothing: !fewer,
 			waitUntil: options.waitUntil?.(now) ?? null,
 			...(boot && { boot }),
+			...(attestation && { attestation }),
 			key: once ?? randomUUID(),
 		});
 		if (options.json) printJson(context, placed);
@@ -76,6 +83,17 @@ async function bootOf(
 	}
 	if (sshKey.length > 0) throw usageError('keys go into what an image boots', '--image NAME');
 	return undefined;
+}
+
+function attestationOf({ attestation: by, policy, network = [] }: BidOptions): BidTerms['attestation'] {
+	if (by === 'provider') {
+		if (network.length === 0)
+			throw usageError('attested servers go on proving themselves from a network', '--network NIC:NETWORK');
+		return { by, networks: network.map(nicNetwork), ...(policy !== undefined && { policy }) };
+	}
+	if (policy !== undefined || network.length > 0)
+		throw usageError('it is the provider who needs them', '--attestation provider');
+	return by && { by };
 }
 
 /** `bimetal bid list` */

@@ -163,6 +163,13 @@ test('what is not understood or refused is said, with what to do next', async t 
 	t.regex(await said('offer', 'make', '--until', 'tomorrow', '--price', '1'), /2026-12-01/);
 	t.regex(await said('offer', 'make', '--until', '+1d', '--price', '1'), /--where/);
 	t.regex(await said('offer', 'make', '--where', 'model~R', '--until', '+1d', '--price', '1'), /NAME=VALUE/);
+	const attested = ['bid', 'place', '--length', '12h', '--price', '9', '--attestation', 'provider'];
+	t.regex(await said(...attested), /--network NIC:NETWORK/);
+	t.regex(
+		await said('bid', 'place', '--length', '12h', '--price', '9', '--policy', 'p'),
+		/--attestation provider/,
+	);
+	t.regex(await said(...attested, '--network', 'eth0:inner'), /Nobody attests servers here/);
 	t.regex(await said('bid', 'why', 'none'), /no bid none.*\n.*bid list --all/);
 	t.regex(await said('credits', 'show'), /credits grant/);
 	t.is((await run('blue', 'credits', 'show', '--project', 'red')).code, 3);

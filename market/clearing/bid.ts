@@ -15,6 +15,29 @@ export const boot = z.strictObject({
 });
 export type Boot = z.output<typeof boot>;
 
+/** hil's names. */
+const name = z.string().min(1).max(128);
+
+/** How leased servers prove what they have booted, before their project has them. */
+export const attestation = z.discriminatedUnion('by', [
+	/** Not at all. */
+	z.strictObject({ by: z.literal('none') }),
+	/** By a service of the lessee's, after they are handed over. */
+	z.strictObject({ by: z.literal('own') }),
+	/** Each comes through the airlock of the provider's service. */
+	z.strictObject({
+		by: z.literal('provider'),
+		/** The project's policy of this name; absent, the node's own or the project's default. */
+		policy: name.optional(),
+		/** Networks of the project's that each is put on then: it goes on proving itself from there. */
+		networks: z
+			.array(z.strictObject({ nic: name, network: name, channel: z.string().min(1).max(32).optional() }))
+			.min(1)
+			.max(64),
+	}),
+]);
+export type Attestation = z.output<typeof attestation>;
+
 /** What a project asks for when it bids: servers for `length` seconds on end, all from the same second on. */
 export const bidTerms = z.strictObject({
 	project: projectName,
@@ -45,6 +68,8 @@ export const bidTerms = z.strictObject({
 	waitUntil: second.nullable(),
 	/** What they boot from when they are handed over; off and as they are when absent. */
 	boot: boot.optional(),
+	/** By nobody when absent. */
+	attestation: attestation.optional(),
 });
 export type BidTerms = z.output<typeof bidTerms>;
 

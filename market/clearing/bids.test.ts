@@ -11,6 +11,7 @@ import { holds } from '../ledger/escrow.ts';
 import { now, type SomeMarket, someMarket, bidTerms as wish } from '../market.fixture.ts';
 import { codeOf } from '../store.fixture.ts';
 import { type BidTerms, bids, bidTerms } from './bid.ts';
+import { placeBid } from './bids.ts';
 
 const recordsOf = ({ store }: SomeMarket) =>
 	store.read(async tx => [
@@ -46,6 +47,30 @@ test('a bid that is met pays what the offers ask, from escrow, and is one lease 
 	t.deepEqual(again.outcome === 'leased' && again.lease.servers.map(({ server }) => server), ['r1', 'r2']);
 	t.is(await codeOf(bid('k4', { project: 'green', servers: { sameAs: first.id } })), 'NoSuchLease');
 	t.deepEqual(await store.read(checkBook), []);
+});
+
+test('a lease keeps how its servers are attested, whichever way it came about; a booted image rules it out', async t => {
+	const { offer, store, world, retry } = await someMarket();
+	await offer();
+	const attestation = {
+		by: 'provider' as const,
+		policy: 'strict',
+		networks: [{ nic: 'eth0', network: 'inner' }],
+	};
+	const place = (key: string, wanted: Partial<BidTerms>, canAttest = true) => {
+		const terms = { ...wish, quantity: 1, latest: now, attestation, ...wanted };
+		return store.transact(tx => placeBid(tx, { key, bid: terms }, { ...world(), canBoot: true, canAttest }));
+	};
+	t.is(await codeOf(place('k1', {}, false)), 'BidRefused');
+	t.is(await codeOf(place('k1', { boot: { image: 'debian' } })), 'BidRefused');
+	t.like(await place('k1', {}), { outcome: 'leased', lease: { attestation } });
+	t.like(await place('k2', { pieces: { shortest: 50 } }), { outcome: 'leased', lease: { attestation } });
+	const late = { earliest: now + 900, latest: now + 1200, waitUntil: now + 1200, length: 200 };
+	const waiting = await place('k3', late);
+	if (waiting.outcome !== 'waiting') throw new Error(waiting.outcome);
+	await offer({ times: { type: 'once', intervals: [{ start: now + 1000, end: now + 2000 }] } });
+	const [made = ''] = await retry(waiting.bid);
+	t.like(await store.read(tx => tx.get(leases, made)), { attestation });
 });
 
 test('a bid that loses is told why, and changes nothing', async t => {

@@ -41,6 +41,8 @@ export interface World {
 	readonly inRounds?: boolean;
 	/** There is a provisioner, from whose images servers boot. */
 	readonly canBoot?: boolean;
+	/** There is a service that attests servers before they are handed over. */
+	readonly canAttest?: boolean;
 }
 
 /**
@@ -61,6 +63,7 @@ export async function placeBid(
 	checkTimes(terms, now);
 	if (terms.boot && !world.canBoot)
 		throw marketErrors.BidRefused('Servers boot from no images here: bid without one.');
+	checkAttestation(terms, world);
 	const steps = stepsFor(terms, now);
 	const wish = await wishOf(tx, { terms, steps }, now);
 	if (world.inRounds && terms.waitUntil === null)
@@ -70,8 +73,8 @@ export async function placeBid(
 	const kept = { terms, key, placedAt: now, ...(steps && { steps }) };
 	const id = newId();
 	if (match) {
-		const { project, length, boot } = terms;
-		const made = await reserve(tx, { bid: id, project, match, length, boot }, world);
+		const { project, length, boot, attestation } = terms;
+		const made = await reserve(tx, { bid: id, project, match, length, boot, attestation }, world);
 		await tx.insert(bids, id, { ...kept, state: 'leased', hold: null, lease: made.id });
 		await tellLease(tx, made, now);
 		return { outcome: 'leased', bid: id, ...made };
@@ -88,6 +91,18 @@ export async function placeBid(
 	await tx.insert(bids, id, { ...kept, state: 'waiting', hold, lease: null });
 	await tell(tx, { kind: 'bid.waiting', of: id, projects: [terms.project] }, now);
 	return { outcome: 'waiting', bid: id };
+}
+
+/** @throws BidRefused */
+function checkAttestation({ attestation, boot }: BidTerms, { canAttest }: World): void {
+	if (attestation?.by !== 'provider') return;
+	if (!canAttest)
+		throw marketErrors.BidRefused('Nobody attests servers here: bid with attestation by "none" or "own".');
+	// Booted anew, it would be attested no longer, and be cut off.
+	if (boot)
+		throw marketErrors.BidRefused(
+			'A server that the provider attests runs what was attested: leave the image out, and have the airlock start your system.',
+		);
 }
 
 /** What its schedule means; undefined without one. @throws BidRefused, TimesRefused */
@@ -110,12 +125,16 @@ const namesOf = ({ id, more = [] }: Made): Pick<Bid, 'lease' | 'leases'> => ({
 /** A lease for each piece. */
 async function reservePieces(
 	tx: Transaction,
-	{ bid, terms: { project, boot }, pieces }: { bid: string; terms: BidTerms; pieces: readonly Piece[] },
+	{
+		bid,
+		terms: { project, boot, attestation },
+		pieces,
+	}: { bid: string; terms: BidTerms; pieces: readonly Piece[] },
 	world: Pick<World, 'now' | 'newId'>,
 ): Promise<Made> {
 	const made: { id: string; lease: Lease }[] = [];
 	for (const { match, length } of pieces) {
-		const each = await reserve(tx, { bid, project, match, length, boot }, world);
+		const each = await reserve(tx, { bid, project, match, length, boot, attestation }, world);
 		await tellLease(tx, each, world.now);
 		made.push(each);
 	}
@@ -159,8 +178,8 @@ export async function leaseTo(
 	const { terms, hold } = bid;
 	if (hold === null) throw new Error(`bid ${id} waits and nothing is held for it`);
 	const held = { hold, amount: mostCost(terms) };
-	const { project, length, boot } = terms;
-	const of = { bid: id, project, match, length, boot, held };
+	const { project, length, boot, attestation } = terms;
+	const of = { bid: id, project, match, length, boot, attestation, held };
 	const made = await reserve(tx, { ...of, ...(price !== undefined && { price }) }, world);
 	await tx.put(bids, id, { ...bid, state: 'leased', hold: null, lease: made.id });
 	await tellLease(tx, made, world.now);

@@ -13,4 +13,6 @@ export interface World {
 	readonly inRounds: boolean;
 	/** There is a provisioner, from whose images servers boot. */
 	readonly canBoot: boolean;
+	/** There is a service that attests servers before they are handed over. */
+	readonly canAttest: boolean;
 }

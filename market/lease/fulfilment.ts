@@ -1,4 +1,4 @@
-import type { Boot } from '../clearing/bid.ts';
+import type { Attestation, Boot } from '../clearing/bid.ts';
 
 /** Some servers of a lease, and whose they are to be. */
 export interface Handover {
@@ -7,6 +7,8 @@ export interface Handover {
 	readonly servers: readonly string[];
 	/** What they are to boot from. */
 	readonly boot?: Boot | undefined;
+	/** How they are to prove what they have booted; not at all when absent. */
+	readonly attestation?: Attestation | undefined;
 }
 
 /** Something is in the way of a delivery, and it is known whose doing that is. */

@@ -3,7 +3,7 @@ import { defineCollection } from '../../common/store/store.ts';
 import { second } from '../calendar/interval.ts';
 import { priceText } from '../calendar/price.ts';
 import { serverName } from '../calendar/server.ts';
-import { boot } from '../clearing/bid.ts';
+import { attestation, boot } from '../clearing/bid.ts';
 import { projectName } from '../ledger/account.ts';
 import { amountText, balanceText } from '../ledger/money.ts';
 
@@ -53,6 +53,8 @@ const lease = z.strictObject({
 	end: second,
 	/** What its servers boot from, if its bid said so. */
 	boot: boot.optional(),
+	/** How its servers prove what they have booted; not at all when absent. */
+	attestation: attestation.optional(),
 	/** Where the credits for it are held, and how many of them: each server's price times the seconds. */
 	hold: z.string(),
 	cost: amountText,

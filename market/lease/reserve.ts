@@ -1,7 +1,7 @@
 import type { Transaction } from '../../common/store/store.ts';
 import { placeOf } from '../calendar/place.ts';
 import { leasedSpans, takeSpan } from '../calendar/span.ts';
-import type { Boot } from '../clearing/bid.ts';
+import type { Attestation, Boot } from '../clearing/bid.ts';
 import type { Match } from '../clearing/match.ts';
 import { holdCredits, releaseHold } from '../ledger/escrow.ts';
 import { recordTrades } from '../price/history.ts';
@@ -15,6 +15,8 @@ export interface Reservation {
 	readonly length: number;
 	/** What its servers boot from. */
 	readonly boot?: Boot | undefined;
+	/** How they prove what they have booted. */
+	readonly attestation?: Attestation | undefined;
 	/** What a server costs, in microcredits for a second; each its offer's price when absent. */
 	readonly price?: number;
 	/** What is held for the bid already, and how much of it: at least what the lease costs. */
@@ -27,7 +29,7 @@ export interface Reservation {
  */
 export async function reserve(
 	tx: Transaction,
-	{ bid, project, match: { start, taken }, length, boot, price, held }: Reservation,
+	{ bid, project, match: { start, taken }, length, boot, attestation, price, held }: Reservation,
 	{ now, newId }: { readonly now: number; readonly newId: () => string },
 ): Promise<{ readonly id: string; readonly lease: Lease }> {
 	const id = newId();
@@ -62,6 +64,7 @@ export async function reserve(
 		start,
 		end,
 		...(boot && { boot }),
+		...(attestation && { attestation }),
 		hold,
 		cost: cost.toString(),
 		madeAt: now,

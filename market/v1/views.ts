@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { priceText } from '../calendar/price.ts';
-import { bidTerms, boot } from '../clearing/bid.ts';
+import { attestation, bidTerms, boot } from '../clearing/bid.ts';
 import { leaseState } from '../lease/lease.ts';
 import { roundLoss } from '../round/losses.ts';
 import { round } from '../round/round.ts';
@@ -84,6 +84,8 @@ export const lease = z.strictObject({
 	deliveredAt: second.nullable(),
 	/** What its servers boot from. */
 	boot: boot.optional(),
+	/** How its servers prove what they have booted; not at all when absent. */
+	attestation: attestation.optional(),
 	/** Whose doing it was that it came late, and for how many seconds. */
 	delays: z.array(z.strictObject({ by: z.string(), seconds: z.int() })).optional(),
 	problem: z.string().nullable(),
