@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type Accelerator, findAccelerator } from '../../qemu/machine/accelerator.ts';
 import { type ConsoleLog, createConsoleLog } from '../../qemu/machine/console-log.ts';
+import { emulatedProcessor } from '../../qemu/machine/emulated-processor.ts';
 import { type Qemu, startQemu } from '../../qemu/machine/start-qemu.ts';
 import type { Wire } from './wire.ts';
 
@@ -43,7 +44,7 @@ export async function openMachines(options: { folder: string; run: string; wire:
 	const processor =
 		accelerator === 'kvm'
 			? ['-accel', 'kvm', '-cpu', 'host']
-			: ['-accel', 'tcg,tb-size=32', '-cpu', 'qemu64,+rdrand'];
+			: ['-accel', 'tcg,tb-size=32', '-cpu', emulatedProcessor];
 	return {
 		accelerator,
 		async powerOn(node, { boot, args = [] }) {

@@ -1,4 +1,5 @@
 // The guest itself, in machines of its own: what it says, and what it obeys.
+
 import { execFileSync } from 'node:child_process';
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,6 +8,7 @@ import type { ExecutionContext } from 'ava';
 import type { QmpEvent } from '../../common/processes/qmp.ts';
 import { testNeeding } from '../../test/debian/test-needing.ts';
 import { createConsoleLog } from '../machine/console-log.ts';
+import { emulatedProcessor } from '../machine/emulated-processor.ts';
 import { startQemu } from '../machine/start-qemu.ts';
 import { buildGuest, type Guest } from './guest.ts';
 
@@ -53,7 +55,7 @@ async function boot(t: ExecutionContext, folder: string, args: readonly string[]
 		binary: 'qemu-system-x86_64',
 		name: 'node1',
 		args: [
-			...['-M', 'q35', '-accel', 'tcg,tb-size=32', '-cpu', 'qemu64', '-m', '96', '-nodefaults'],
+			...['-M', 'q35', '-accel', 'tcg,tb-size=32', '-cpu', emulatedProcessor, '-m', '96', '-nodefaults'],
 			...['-smbios', `type=1,serial=SN-1,uuid=${uuid}`, '-smbios', 'type=3,asset=node1'],
 			...['-netdev', `user,id=n${network}`, '-device', `virtio-net-pci,netdev=n,mac=${mac}`],
 			...['-device', 'i6300esb', '-device', 'pvpanic-pci', '-action', 'panic=none'],

@@ -1,4 +1,5 @@
 // The image in machines of its own: from a disk and over iSCSI, by BIOS and by UEFI.
+
 import { execFileSync } from 'node:child_process';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -10,6 +11,7 @@ import { silentLogger } from '../../common/log/logger.ts';
 import { startTgtTargets } from '../../provisioner/target/tgt-targets.ts';
 import { testNeeding } from '../../test/debian/test-needing.ts';
 import { createConsoleLog } from '../machine/console-log.ts';
+import { emulatedProcessor } from '../machine/emulated-processor.ts';
 import { startQemu } from '../machine/start-qemu.ts';
 import { type BuiltImage, buildDebianImage } from './debian-image.ts';
 
@@ -41,7 +43,7 @@ async function boot(t: ExecutionContext, folder: string, args: readonly string[]
 		binary: 'qemu-system-x86_64',
 		name: 'node1',
 		args: [
-			...['-M', 'q35', '-accel', 'tcg,tb-size=32', '-cpu', 'qemu64', '-m', '320', '-nodefaults'],
+			...['-M', 'q35', '-accel', 'tcg,tb-size=32', '-cpu', emulatedProcessor, '-m', '320', '-nodefaults'],
 			...['-smbios', 'type=3,asset=node1'],
 			...['-netdev', `user,id=n${network}`, '-device', 'virtio-net-pci,netdev=n,mac=52:54:00:12:34:56'],
 			...args,

@@ -1,4 +1,5 @@
 import type { BootMode, Identity } from '../bmc/host.ts';
+import { emulatedProcessor } from '../machine/emulated-processor.ts';
 import { type BootDevice, type BootPlan, bootIndexes } from './boot-plan.ts';
 import type { Nic, ServerOptions } from './server-options.ts';
 
@@ -57,7 +58,7 @@ export function machineArguments(
 		...['-M', 'q35,graphics=off'],
 		// 32 MiB of translated code: without a limit it is an eighth of the host's memory, for each server.
 		...['-accel', options.accelerator === 'kvm' ? 'kvm' : 'tcg,tb-size=32'],
-		...['-cpu', options.accelerator === 'kvm' ? 'host' : 'qemu64,+rdrand'],
+		...['-cpu', options.accelerator === 'kvm' ? 'host' : emulatedProcessor],
 		...['-smp', `cpus=${cpus},sockets=1,cores=${cpus},threads=1`],
 		...['-m', `${options.memoryMiB ?? DEFAULT_MEMORY_MIB}M`],
 		...['-nodefaults', '-S'],

@@ -6,6 +6,7 @@ import { keyFingerprint } from '../../attest/certificates/fingerprint.ts';
 import { runSoftwareTpm, type SoftwareTpm } from '../../attest/tpm/software-tpm.fixture.ts';
 import { systemClock } from '../../common/clock.ts';
 import { createConsoleLog } from '../../qemu/machine/console-log.ts';
+import { emulatedProcessor } from '../../qemu/machine/emulated-processor.ts';
 import { type Qemu, startQemu } from '../../qemu/machine/start-qemu.ts';
 import { openTpm } from '../../qemu/server/tpm.ts';
 import { type Attestation, startAttestation, type Teardown } from './attestation.ts';
@@ -94,7 +95,7 @@ export async function startAirlockSite(t: Teardown): Promise<AirlockSite> {
 				binary: 'qemu-system-x86_64',
 				name,
 				args: [
-					...['-M', 'q35,graphics=off', '-accel', 'tcg,tb-size=64', '-cpu', 'qemu64,+rdrand', '-m', '512'],
+					...['-M', 'q35,graphics=off', '-accel', 'tcg,tb-size=64', '-cpu', emulatedProcessor, '-m', '512'],
 					...['-nodefaults', '-smbios', `type=3,asset=${name}`, '-device', 'virtio-rng-pci'],
 					...(variables === undefined ? [] : firmware),
 					...['-chardev', 'socket,id=tpm,path=tpm.sock', '-tpmdev', 'emulator,id=tpm,chardev=tpm'],

@@ -1,4 +1,5 @@
 // What goes between a tenant's nodes: only ciphertext, only between those that are attested, and nothing for whoever is not.
+
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,6 +12,7 @@ import { cpioArchive } from '../../qemu/guest/cpio-archive.ts';
 import { buildDebianImage } from '../../qemu/image/debian-image.ts';
 import { findFileSystem, rawOf } from '../../qemu/image/largest-file-system.ts';
 import { createConsoleLog } from '../../qemu/machine/console-log.ts';
+import { emulatedProcessor } from '../../qemu/machine/emulated-processor.ts';
 import { startQemu } from '../../qemu/machine/start-qemu.ts';
 import { testNeeding } from '../debian/test-needing.ts';
 import { arpAnswer, echoRequest, type FrameHub, ipv4Of, openFrameHub } from './frame-hub.ts';
@@ -78,7 +80,7 @@ async function start(
 		binary: 'qemu-system-x86_64',
 		name,
 		args: [
-			...['-M', 'q35,graphics=off', '-accel', 'tcg,tb-size=64', '-cpu', 'qemu64,+rdrand', '-m', '320'],
+			...['-M', 'q35,graphics=off', '-accel', 'tcg,tb-size=64', '-cpu', emulatedProcessor, '-m', '320'],
 			...['-nodefaults', '-smbios', `type=3,asset=${name}`, '-device', 'virtio-rng-pci'],
 			...[
 				'-kernel',
