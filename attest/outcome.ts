@@ -1,5 +1,5 @@
 /**
- * Why evidence is refused: each code, and what it means. docs/attestation.md lists them, and a test compares.
+ * Why evidence is refused: each code, and what it means. docs/attestation-policies.md lists them, and a test compares.
  * A code is for programs and never changes its meaning; the reason beside it is for people.
  */
 export const refusalMeanings = {

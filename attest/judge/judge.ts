@@ -63,7 +63,7 @@ export function readKeys(ekBytes: Buffer, akBytes: Buffer): Outcome<ReadKeys> {
 	return ak.ok ? accept({ ak: ak.value, signer: qualifiedName(ek.value, ak.value) }) : ak;
 }
 
-/** All checks, in the order of docs/attestation.md. */
+/** All checks, in the order of docs/attestation-policies.md. */
 export function judge(asked: Asked, evidence: Evidence): Judgement {
 	const keys = readKeys(asked.ek, asked.ak);
 	return keys.ok ? judgeBy(keys.value, asked, evidence) : { ...keys, signed: false };

@@ -1,4 +1,4 @@
-// A tenant that runs all of it by itself, by the site file of docs/attestation.md: of the provider there is hil, and nothing else.
+// A tenant that runs all of it by itself, by the site file of docs/airlock.md: of the provider there is hil, and nothing else.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -21,7 +21,7 @@ const type = 'http://schema.massopencloud.org/haas/v0/switches/mock';
 
 /** The site file of the page, at addresses of this machine. */
 async function documentedSite(hil: string): Promise<string> {
-	const page = await readFile(new URL('../../docs/attestation.md', import.meta.url), 'utf8');
+	const page = await readFile(new URL('../../docs/airlock.md', import.meta.url), 'utf8');
 	const [, text = ''] = /```yaml\n(# attest\.yaml of tenant red\n.*?)```/s.exec(page) ?? [];
 	const changed = text
 		.replace('host: 10.66.0.1, port: 5003', 'host: 127.0.0.1, port: 0')

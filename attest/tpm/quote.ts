@@ -50,7 +50,7 @@ export interface Quote {
 	readonly pcrs: PcrValues;
 }
 
-/** Whether this TPM's key signed these values of exactly these PCRs for this request. The order is docs/attestation.md's. */
+/** Whether this TPM's key signed these values of exactly these PCRs for this request. The order is docs/attestation-policies.md's. */
 export function verifyQuote(ak: PublicArea, request: QuoteRequest, evidence: QuoteEvidence): Outcome<Quote> {
 	if (!request.selection.some(bank => bank.pcrs.length > 0))
 		return refuse('PolicyEmpty', 'no PCR was asked for');
