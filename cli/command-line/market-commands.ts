@@ -21,6 +21,10 @@ export function addMarketCommands(program: Command, registration: Registration):
 	addCalendar(program, registration);
 }
 
+/** A moment; now when absent. */
+const fromNow = (flags: string, about: string): Option =>
+	new Option(flags, about).argParser(moment).default(moment('now'), 'now');
+
 /** Which market, and as which user of hil. */
 function withMarket(command: Command, about: string): Command {
 	return withHilConnection(command.option('--project <name>', about)).addOption(
@@ -57,7 +61,7 @@ function addOffers(program: Command, { context, run }: Registration): void {
 			'the least for a second of a server; 278 is a credit an hour',
 			price,
 		)
-		.option('--from <time>', 'now, +2h, 2026-12-01, 2026-12-01T18:00Z', moment, moment('now'))
+		.addOption(fromNow('--from <time>', 'now, +2h, 2026-12-01, 2026-12-01T18:00Z'))
 		.requiredOption('--until <time>', 'as --from', moment)
 		.option('--weekly <hours>', "between those days only: 'sat,sun 08:00-20:00'")
 		.option('--zone <name>', 'whose clock --weekly goes by: Europe/Berlin; UTC when absent')
@@ -103,7 +107,7 @@ function addBids(program: Command, { context, run }: Registration): void {
 		.option('--where <condition>', 'those with model=R640, memoryGib>=384, … (repeatable)', condition)
 		.option('--same-as <lease>', 'the very servers of an earlier lease')
 		.option('--attests <name>', 'each can give this attestation (repeatable)', collect)
-		.option('--earliest <time>', 'begin: now, +2h, 2026-12-01, 2026-12-01T18:00Z', moment, moment('now'))
+		.addOption(fromNow('--earliest <time>', 'begin: now, +2h, 2026-12-01, 2026-12-01T18:00Z'))
 		.option('--latest <time>', 'begin then at the latest (5 minutes after --earliest, when absent)', moment)
 		.option('--deadline <time>', 'be over by then', moment)
 		.requiredOption('--length <time>', 'for how long: 90s, 30m, 12h, 7d, 2w', duration)
@@ -274,7 +278,7 @@ function addCalendar(program: Command, { context, run }: Registration): void {
 		.command('calendar')
 		.description('Draw how full the market is, day by day, or when one server is leased')
 		.argument('[server]', 'this one')
-		.option('--from <time>', 'the first day', moment, moment('now'))
+		.addOption(fromNow('--from <time>', 'the first day'))
 		.option('--days <n>', 'how many', positiveInteger, 14)
 		.action(
 			run(async (server: string | undefined, options: CalendarOptions) =>

@@ -12,6 +12,7 @@ import { learnFromEvidence } from '../../attest/evidence/learn-from-evidence.ts'
 import { pause } from '../../common/clock.ts';
 import { parseYaml } from '../../common/config/yaml-document.ts';
 import { type AttestOptions, attestAccount } from '../attest/attest-connection.ts';
+import { withAttestHints } from '../attest/hints.ts';
 import { readNamedFile } from '../connection.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -31,7 +32,7 @@ export async function withVerifier<R>(
 ): Promise<R> {
 	const client = createVerifierClient(await attestAccount(context, options));
 	try {
-		return await work(client);
+		return await withAttestHints(context, () => work(client));
 	} finally {
 		await client.close();
 	}

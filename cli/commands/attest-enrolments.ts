@@ -5,6 +5,7 @@ import { keyFingerprint } from '../../attest/certificates/fingerprint.ts';
 import { trimDer } from '../../attest/certificates/trim-der.ts';
 import { createRegistrarClient } from '../../attest/client.ts';
 import { type AttestOptions, attestAccount } from '../attest/attest-connection.ts';
+import { withAttestHints } from '../attest/hints.ts';
 import type { CliContext } from '../context.ts';
 import { usageError } from '../failure.ts';
 import { dateText, printJson, printLine, printTable } from '../output.ts';
@@ -17,7 +18,7 @@ async function withRegistrar<R>(
 ): Promise<R> {
 	const client = createRegistrarClient(await attestAccount(context, options));
 	try {
-		return await work(client);
+		return await withAttestHints(context, () => work(client));
 	} finally {
 		await client.close();
 	}
@@ -42,7 +43,12 @@ export const enrolNode = (context: CliContext, node: string, options: EnrolOptio
 	});
 
 async function certificateFingerprint(context: CliContext, file: string): Promise<string> {
-	const bytes = await readFile(path.resolve(context.cwd, file));
+	const bytes = await readFile(path.resolve(context.cwd, file)).catch((cause: NodeJS.ErrnoException) => {
+		throw usageError(
+			`cannot read the certificate file ${file}: ${cause.code ?? 'unreadable'}`,
+			'check the name and its permissions',
+		);
+	});
 	// As it is read from a TPM, DER is often padded.
 	const der = bytes[0] === 0x30 ? trimDer(bytes, file) : undefined;
 	try {

@@ -41,7 +41,7 @@ export interface BidOptions extends MarketOptions {
 
 /** `bimetal bid place`: 0 leased, 4 it waits, 10 it lost. */
 export const placeBid = (context: CliContext, options: BidOptions): Promise<number> =>
-	withMarket(context, options, async client => {
+	withMarket(context, options, async (client, suffix) => {
 		const now = Math.floor(context.clock.now() / 1000);
 		const { quantity, server, where, sameAs, attests, length, price, pieces, lower, zone, fewer, once } =
 			options;
@@ -68,7 +68,7 @@ export const placeBid = (context: CliContext, options: BidOptions): Promise<numb
 			key: once ?? randomUUID(),
 		});
 		if (options.json) printJson(context, placed);
-		else printPlaced(context, placed);
+		else printPlaced(context, placed, suffix);
 		if (placed.outcome === 'leased') return 0;
 		return placed.outcome === 'waiting' ? exitCodes.waiting.code : exitCodes.found.code;
 	});
@@ -147,7 +147,7 @@ export const withdrawBid = (context: CliContext, id: string, options: MarketOpti
 		return 0;
 	});
 
-function printPlaced(context: CliContext, placed: PlacedView): void {
+function printPlaced(context: CliContext, placed: PlacedView, suffix: string): void {
 	switch (placed.outcome) {
 		case 'leased':
 			printLine(context, `Leased, as bid ${visible(placed.bid)}:\n`);
@@ -159,7 +159,10 @@ function printPlaced(context: CliContext, placed: PlacedView): void {
 			return;
 		case 'waiting':
 			printLine(context, `Bid ${visible(placed.bid)} waits; the most that it could cost is held.`);
-			printLine(context, `  what is in its way: ${commandName(context)} bid why ${visible(placed.bid)}`);
+			printLine(
+				context,
+				`  what is in its way: ${commandName(context)} bid why ${visible(placed.bid)}${suffix}`,
+			);
 			return;
 		case 'withdrawn':
 		case 'lapsed':

@@ -49,11 +49,13 @@ export const listOffers = (context: CliContext, options: MarketOptions): Promise
 
 /** `bimetal offer show OFFER` */
 export const showOffer = (context: CliContext, id: string, options: MarketOptions): Promise<number> =>
-	withMarket(context, options, async client => print(context, await client.offer(id), options));
+	withMarket(context, options, async (client, suffix) =>
+		print(context, await client.offer(id), options, suffix),
+	);
 
 /** `bimetal offer make` */
 export const makeOffer = (context: CliContext, options: OfferOptions): Promise<number> =>
-	withMarket(context, options, async client => {
+	withMarket(context, options, async (client, suffix) => {
 		const { server, where, price, shortest, longest, to, recall, lease, sublease } = options;
 		// Out of a lease, all of its servers.
 		if (server && where ? true : !server && !where && lease === undefined)
@@ -72,7 +74,7 @@ export const makeOffer = (context: CliContext, options: OfferOptions): Promise<n
 			sublease: sublease === undefined ? null : { to: sublease === true ? null : sublease.split(',') },
 			...(lease !== undefined && { under: lease }),
 		});
-		return print(context, offer, options);
+		return print(context, offer, options, suffix);
 	});
 
 /** `bimetal offer withdraw OFFER` */
@@ -99,7 +101,7 @@ function timesOf({ from, until, weekly, zone = 'UTC' }: OfferOptions, now: numbe
 	return { type: 'weekly', zone, days: chosen, from: begin, until: end, ...span };
 }
 
-function print(context: CliContext, offer: OfferView, { json }: MarketOptions): number {
+function print(context: CliContext, offer: OfferView, { json }: MarketOptions, suffix: string): number {
 	if (json) {
 		printJson(context, offer);
 		return 0;
@@ -126,7 +128,7 @@ function print(context: CliContext, offer: OfferView, { json }: MarketOptions): 
 		['state', state],
 	]);
 	if (state === 'open')
-		printLine(context, `\nTake it back: ${commandName(context)} offer withdraw ${visible(id)}`);
+		printLine(context, `\nTake it back: ${commandName(context)} offer withdraw ${visible(id)}${suffix}`);
 	return 0;
 }
 

@@ -9,6 +9,8 @@ export const marketHints: Readonly<Record<string, (bimetal: string) => string>> 
 	OffersOverlap: bimetal =>
 		`${bimetal} offer list — and '${bimetal} offer withdraw OFFER' for the one in the way`,
 	NoServerMatches: bimetal => `${bimetal} calendar SERVER, or other --where`,
+	NoSuchServer: bimetal => `${bimetal} offer list — what is offered`,
+	BidRefused: bimetal => `${bimetal} bid place --help — what a bid can say`,
 	NoSuchOffer: bimetal => `${bimetal} offer list`,
 	NoSuchBid: bimetal => `${bimetal} bid list --all`,
 	NoSuchLease: bimetal => `${bimetal} lease list --all`,

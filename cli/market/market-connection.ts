@@ -11,13 +11,16 @@ export interface MarketOptions extends HilOptions {
 	readonly project?: string;
 }
 
-/** Runs `work` with a client of the market that options, environment or profile name (in this order), and closes it. */
+/**
+ * Runs `work` with a client of the market that options, environment or profile name (in this order), and closes it. `suffix` is what
+ * to add to a line for it to act as the same user: ` --as red`, or nothing.
+ */
 export async function withMarket<R>(
 	context: CliContext,
 	options: MarketOptions,
-	work: (client: MarketClient) => Promise<R>,
+	work: (client: MarketClient, suffix: string) => Promise<R>,
 ): Promise<R> {
-	const { credential, ca, market } = await chooseHil(context, options);
+	const { credential, ca, profile, market } = await chooseHil(context, options);
 	const bimetal = commandName(context);
 	const url = options.market ?? context.env.BIMETAL_MARKET_URL ?? market;
 	if (url === undefined)
@@ -36,12 +39,14 @@ export async function withMarket<R>(
 		ca,
 		signal: context.interruption(),
 	});
+	const named = profile !== undefined && profile !== 'default' && !context.env.BIMETAL_HIL_PROFILE;
+	const suffix = named ? ` --as ${profile}` : '';
 	try {
-		return await work(client);
+		return await work(client, suffix);
 	} catch (error) {
 		const isInterrupted = error instanceof BimetalError && error.code === 'Interrupted';
 		if (isInterrupted && !('tryNext' in error))
-			throw hinted(error, `${bimetal} bid list, ${bimetal} lease list`);
+			throw hinted(error, `${bimetal} bid list${suffix}, ${bimetal} lease list${suffix}`);
 		throw error;
 	} finally {
 		await client.close();
