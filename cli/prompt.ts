@@ -4,13 +4,14 @@ import { BimetalError } from '../common/errors/bimetal-error.ts';
 import type { CliContext } from './context.ts';
 import { hinted, usageError } from './failure.ts';
 
-/** Asks for a secret on the terminal; what is typed is not shown. */
-export async function askSecret(context: CliContext, question: string): Promise<string> {
+/** Asks for a secret on the terminal; what is typed is not shown. `instead`: the options that say it where there is none. */
+export async function askSecret(
+	context: CliContext,
+	question: string,
+	instead = '--password-file FILE',
+): Promise<string> {
 	if (!context.stdin.isTTY) {
-		throw usageError(
-			'there is no terminal to ask for the password',
-			'--password-stdin or --password-file FILE',
-		);
+		throw usageError('there is no terminal to ask for it', instead);
 	}
 	const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
 	context.stderr.write(question);

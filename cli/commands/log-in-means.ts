@@ -29,7 +29,11 @@ export async function choosePassword(
 	if (options.passwordFile) return readPasswordFile(context, options.passwordFile);
 	const password = options.passwordStdin
 		? ((await readStandardInput(context)).split(/\r?\n/, 1)[0] ?? '')
-		: await askSecret(context, `Password of ${options.user} at ${origin}: `);
+		: await askSecret(
+				context,
+				`Password of ${options.user} at ${origin}: `,
+				'--password-stdin or --password-file FILE',
+			);
 	if (!password) throw usageError('the password is empty', 'type it, or give --password-file FILE');
 	return password;
 }

@@ -73,7 +73,7 @@ async function newPassphrase(
 ): Promise<string | undefined> {
 	if (passphraseFile !== undefined) return readPasswordFile(context, passphraseFile);
 	if (!encrypt) return undefined;
-	const passphrase = await askSecret(context, 'Passphrase of the new key: ');
+	const passphrase = await askSecret(context, 'Passphrase of the new key: ', '--passphrase-file FILE');
 	if (passphrase === '' || (await askSecret(context, 'Again: ')) !== passphrase) {
 		throw usageError(
 			'the passphrases differ, or are empty',
@@ -124,7 +124,7 @@ async function unlock(context: CliContext, file: string, options: SigningOptions
 	const passphrase =
 		options.passphraseFile !== undefined
 			? await readPasswordFile(context, options.passphraseFile)
-			: await askSecret(context, `Passphrase of ${file}: `);
+			: await askSecret(context, `Passphrase of ${file}: `, '--passphrase-file FILE');
 	try {
 		return createPrivateKey({ key: text, passphrase }).export({ type: 'pkcs8', format: 'pem' }).toString();
 	} catch {

@@ -89,7 +89,7 @@ export async function extendLease(
 		servers.push({ ...each, until });
 	}
 	const cost = BigInt(found.cost) + more;
-	const cause = { kind: 'bid', of: id, note: 'extended' } as const;
+	const cause = { kind: 'lease', of: id, note: 'extended' } as const;
 	const at = now * 1000;
 	await releaseHold(tx, { key: `lease/${id}/until/${until}/back`, hold: found.hold, cause }, at);
 	const held = { key: `lease/${id}/until/${until}/hold`, project: found.project, amount: cost, cause };

@@ -93,7 +93,7 @@ async function heldFor(
 	{ id, project, cost, held }: { id: string; project: string; cost: bigint; held: Reservation['held'] },
 	now: number,
 ): Promise<string> {
-	const cause = { kind: 'bid', of: id, note: '' } as const;
+	const cause = { kind: 'lease', of: id, note: '' } as const;
 	const at = now * 1000;
 	// Not the bidder's key: it could be chosen to be in the way of what the market itself pays later.
 	if (!held) return (await holdCredits(tx, { key: `lease/${id}/hold`, project, amount: cost, cause }, at)).id;
