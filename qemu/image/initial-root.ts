@@ -9,7 +9,8 @@ import { busyboxLinks, ownPrograms, programOf, systemFile } from './system-files
 
 /** The modules that find-root loads, in groups that it knows: some are for cards that not every server has. */
 const groups: Readonly<Record<string, readonly string[]>> = {
-	base: ['virtio_net'],
+	// Networks that hil has put on a NIC as a tagged channel are devices of this.
+	base: ['virtio_net', '8021q'],
 	intel: ['e1000e', 'igb', 'ixgbe'],
 	broadcom: ['tg3'],
 	...diskModules,
