@@ -3,7 +3,6 @@
 import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +13,6 @@ import { readEvidence } from '../../attest/evidence/evidence-file.ts';
 import { learnFromEvidence } from '../../attest/evidence/learn-from-evidence.ts';
 import { parseEventLog } from '../../attest/log/event-log.ts';
 import { accepted } from '../../attest/outcome.fixture.ts';
-import { listenInNetwork } from '../../common/network/listen-in-network.ts';
 import { startChild } from '../../common/processes/children.ts';
 import { buildAirlockImage } from '../../qemu/airlock/airlock-image.ts';
 import { buildDebianImage } from '../../qemu/image/debian-image.ts';
@@ -23,6 +21,7 @@ import { testNeeding } from '../debian/test-needing.ts';
 import { until } from '../visitor.ts';
 import { airlockParts } from './airlock-node.ts';
 import { startAttestation } from './attestation.ts';
+import { forward } from './forward.ts';
 import { guestConsole } from './guest-console.ts';
 import { type ProvisionedRack, rackParts, startProvisionedRack } from './provisioned-rack.ts';
 import { type Stranger, stranger } from './stranger.ts';
@@ -31,8 +30,6 @@ const test = testNeeding(...new Set([...rackParts, ...airlockParts, 'e2fsprogs']
 /** Seconds; a loaded machine takes ten times as long as an idle one. */
 const patience = 500;
 const services = '10.64.0.200';
-/** Milliseconds. */
-const lifetime = 1_200_000;
 /** What the provisioner has on the network, the port of registrar and verifier, and what finds neighbours. */
 const allowed =
 	/^(?:arp .*|udp 255\.255\.255\.255 67|udp 10\.64\.0\.1 \d+|tcp 10\.64\.0\.1 80|tcp 10\.64\.0\.[12] 3260|tcp 10\.64\.0\.200 5003|ip 2 224\.0\.0\.\d+|ip6 \d+ ff02:.*|ip6 58 fe80:.*)$/;
@@ -66,20 +63,6 @@ async function heard({ network, device }: Stranger): Promise<number> {
 	return JSON.parse(stdout)[0].stats64.rx.packets;
 }
 
-/** Has a port of a machine's lead to one of this machine's loopback. */
-async function forward(t: ExecutionContext, { network }: Stranger, host: string, port: number) {
-	const server = createServer(socket => {
-		const onward = connect(port, '127.0.0.1');
-		for (const [from, to] of [
-			[socket, onward],
-			[onward, socket],
-		] as const)
-			from.pipe(to).on('error', () => from.destroy());
-	});
-	const listening = await listenInNetwork(server, { network, host, port: 5003, lifetime });
-	t.teardown(() => listening.close());
-}
-
 test('a node that boots the airlock from its network is admitted by what was measured, and gets nowhere else', async t => {
 	t.timeout(1_500_000);
 	const folder = await mkdtemp(path.join(tmpdir(), 'bimetal-airlock-'));
@@ -102,10 +85,10 @@ test('a node that boots the airlock from its network is admitted by what was mea
 	});
 	const near = await stranger(t, rack, vlan);
 	await near.become(services);
-	await forward(t, near, services, port);
+	await forward(t, near, { host: services, port: 5003, to: port });
 	const far = await stranger(t, rack, tenant);
 	await far.become('10.65.0.7');
-	await forward(t, far, '10.65.0.7', port);
+	await forward(t, far, { host: '10.65.0.7', port: 5003, to: port });
 
 	const url = `https://${services}:5003`;
 	const airlock = await buildAirlockImage({ registrar: url, verifier: url, authorities, to: folder });

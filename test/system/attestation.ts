@@ -24,10 +24,18 @@ export interface Attestation {
 /** What ends things: a test, or a benchmark. */
 export type Teardown = Pick<ExecutionContext, 'teardown'>;
 
-/** As `bimetal attest` runs them. `roots`: files of certificates of TPMs' makers, the root first; `address`: where nodes find it. */
+/**
+ * As `bimetal attest` runs them. `roots`: files of certificates of TPMs' makers, the root first; `address`: where nodes find it;
+ * `airlock`: what attest.yaml says of that.
+ */
 export async function startAttestation(
 	t: Teardown,
-	{ folder, roots, address }: { folder: string; roots: readonly string[]; address: string },
+	{
+		folder,
+		roots,
+		address,
+		airlock,
+	}: { folder: string; roots: readonly string[]; address: string; airlock?: object },
 ): Promise<Attestation> {
 	const site = await createAuthority({ name: 'site', clock: systemClock });
 	const names = { names: ['attest'], addresses: [address, '127.0.0.1'] };
@@ -42,6 +50,7 @@ export async function startAttestation(
 		...{ store: { file: 'attest.db' }, listen: { port: 0 }, users: { accounts: 'accounts.yaml' } },
 		...{ tls: { certificate: 'tls.pem', key: 'tls.key' }, verifier: {} },
 		registrar: { roots: [roots[0]], intermediates: roots.slice(1) },
+		...(airlock && { airlock }),
 	};
 	await writeFile(at('attest.yaml'), stringify(file));
 	const running = await openAttest(readAttestSite(at('attest.yaml')), { logger: silentLogger });

@@ -44,6 +44,7 @@ export interface ProvisionedRack {
 
 /**
  * @param server what each of them is, as in rack.yaml, without its disk
+ * @param disk the image that each has a disk of its own of, besides; none when absent
  * @param networks provisioning networks: a NIC of each node, eth0 and so on, is plugged in for each, and on none
  */
 export async function startProvisionedRack(
@@ -51,12 +52,20 @@ export async function startProvisionedRack(
 	{
 		count,
 		server,
+		disk = 'none',
 		networks = ['boot'],
-	}: { readonly count: number; readonly server: string; readonly networks?: readonly string[] },
+	}: {
+		readonly count: number;
+		readonly server: string;
+		readonly disk?: string;
+		readonly networks?: readonly string[];
+	},
 ): Promise<ProvisionedRack> {
 	const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'bm-netboot-')));
 	t.teardown(() => rm(folder, { recursive: true, force: true }));
-	const { rack, network } = await startRack(t, folder, count, `${server}, nics: ${networks.length}`);
+	const { rack, network } = await startRack(t, folder, {
+		...{ count, server: `${server}, nics: ${networks.length}, disk: ${JSON.stringify(disk)}` },
+	});
 	const { nodes } = rack;
 	const bmcOf = ({ bmc, credential }: VirtualNode) => ({
 		...{ url: bmc.url, password: credential.password, ca: rack.caFile },
@@ -125,15 +134,14 @@ const provisionerYaml = (hil: string, devices: readonly (readonly [string, strin
 async function startRack(
 	t: ExecutionContext,
 	folder: string,
-	count: number,
-	server: string,
+	{ count, server }: { readonly count: number; readonly server: string },
 ): Promise<{ rack: VirtualRack; network: Switch }> {
 	const folders = rackFolders('lab', {
 		state: path.join(folder, 'rack'),
 		cwd: folder,
 		env: { XDG_RUNTIME_DIR: folder },
 	});
-	const file = `name: lab\nnodes: ${count}\nserver: { ${server}, disk: none }\n`;
+	const file = `name: lab\nnodes: ${count}\nserver: { ${server} }\n`;
 	const plan = planRack(readRackFile(path.join(folder, 'rack.yaml'), file));
 	const rack = await startVirtualRack({ plan, folders });
 	t.teardown(async () => {

@@ -15,8 +15,8 @@ export interface ProvisionerProgram {
 	/** An operation when it has ended; throws when it came to nothing. */
 	// biome-ignore lint/suspicious/noExplicitAny: as above
 	ended(id: string): Promise<any>;
-	/** Makes a qcow2 file an image of project red. */
-	upload(name: string, file: string): Promise<void>;
+	/** Makes a qcow2 file an image of a project, which is red when absent; the next version where there is one of that name. */
+	upload(name: string, file: string, project?: string): Promise<void>;
 	/** Where it listens, since it was started last. */
 	url(): string;
 	/** Of its process. */
@@ -108,10 +108,10 @@ export async function startProvisionerProgram(
 					body: JSON.stringify(body),
 				})
 			).body,
-		async upload(name, file) {
+		async upload(name, file, project = 'red') {
 			const bytes = await readFile(file);
 			const tus = { 'tus-resumable': '1.0.0' };
-			const metadata = Object.entries({ project: 'red', name, format: 'qcow2' })
+			const metadata = Object.entries({ project, name, format: 'qcow2' })
 				.map(([key, value]) => `${key} ${Buffer.from(value).toString('base64')}`)
 				.join(',');
 			const made = await ask('POST', '/v1/uploads', {

@@ -1,0 +1,12 @@
+"""Prints who sends what a network card is given: python3 senders.py DEVICE. A line for each frame: `SECONDS MAC`."""
+import socket
+import sys
+import time
+
+every_protocol = 3
+frames = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(every_protocol))
+frames.bind((sys.argv[1], every_protocol))
+print("listening", flush=True)
+while True:
+    frame = frames.recv(65535)
+    print(f"{time.time():.3f} {frame[6:12].hex(':')}", flush=True)
