@@ -50,6 +50,7 @@ export async function keepDaemon<T extends Started>(options: KeepOptions<T>): Pr
 	let trouble: string | undefined;
 	let startedAt = 0;
 	let failures = 0;
+	let news: (() => void) | undefined;
 	let reviving: Promise<void> | undefined;
 	let turn: Promise<unknown> = Promise.resolve();
 
@@ -70,7 +71,8 @@ export async function keepDaemon<T extends Started>(options: KeepOptions<T>): Pr
 			current = undefined;
 			const said = started.child.errorLines().slice(-3).join('; ');
 			trouble = `${name} has ended (${signal ?? code})${said && `: ${said}`}. It is started again.`;
-			logger.error({ code, signal, said }, `${name} has ended; it is started again`);
+			// Ctrl-C at a terminal reaches it as it does us: by the first pause we know whether all of this ends.
+			news = () => logger.error({ code, signal, said }, `${name} has ended; it is started again`);
 			if (clock.elapsed() - startedAt > steady) failures = 0;
 			revive();
 		});
@@ -97,6 +99,8 @@ export async function keepDaemon<T extends Started>(options: KeepOptions<T>): Pr
 				),
 				closing.signal,
 			);
+			if (!closing.signal.aborted) news?.();
+			news = undefined;
 			try {
 				await inTurn(async () => {
 					if (!current && !closing.signal.aborted) await begin();
