@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { z } from 'zod';
 import { curveBound } from './bound.ts';
+import { endProcess } from './end-process.ts';
 import { awardGreedily } from './greedy.ts';
 import { type PoolPart, packPool, unpackAwards } from './packed-pool.ts';
 import type { Award, Pool } from './pool.ts';
@@ -88,10 +89,7 @@ export function createHandClearing(here = mostHere): HandClearing {
 		async close() {
 			const ended = child;
 			child = undefined;
-			if (!ended || ended.exitCode !== null || ended.signalCode !== null) return;
-			const gone = new Promise(resolve => ended.once('exit', resolve));
-			ended.kill('SIGKILL');
-			await gone;
+			if (ended) await endProcess(ended);
 		},
 	};
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { z } from 'zod';
+import { endProcess } from './end-process.ts';
 
 /** An integer program's answer: `optimal`, or nothing that can be relied on. */
 export const solution = z.discriminatedUnion('status', [
@@ -74,10 +75,7 @@ export function createSolver(): Solver {
 		async close() {
 			const ended = child;
 			child = undefined;
-			if (!ended || ended.exitCode !== null || ended.signalCode !== null) return;
-			const gone = new Promise(resolve => ended.once('exit', resolve));
-			ended.kill('SIGKILL');
-			await gone;
+			if (ended) await endProcess(ended);
 		},
 	};
 }

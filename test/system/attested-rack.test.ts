@@ -1,12 +1,10 @@
 // Four servers with TPMs on their way into a tenant's network. One is good, and starts its tenant's encrypted disk; the others were
 // changed, or deceive: each is refused for its own reason, and no frame of theirs is ever on that network. The good one is cut
 // off when it runs what its tenant does not know. All parts are the real ones.
-import { execFile } from 'node:child_process';
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import { keyFingerprint } from '../../attest/certificates/fingerprint.ts';
 import {
@@ -34,7 +32,8 @@ import { startAttestation } from './attestation.ts';
 import { installBadAgents } from './bad-agents.ts';
 import { forward } from './forward.ts';
 import { guestConsole } from './guest-console.ts';
-import { type ProvisionedRack, rackParts, startProvisionedRack } from './provisioned-rack.ts';
+import { packets } from './packets.ts';
+import { rackParts, startProvisionedRack } from './provisioned-rack.ts';
 import { type Stranger, stranger } from './stranger.ts';
 import { watchVlan } from './vlan-watch.ts';
 
@@ -61,14 +60,6 @@ function halfOf(log: Buffer): number {
 	for (let bytes = Math.floor(log.length / 2); bytes > 0; bytes--)
 		if (parseEventLog(log.subarray(0, bytes)).ok) return bytes;
 	throw new Error('no part of this log is one');
-}
-
-/** Frames that a node has sent. */
-async function sent({ network }: ProvisionedRack, { name }: VirtualNode): Promise<number> {
-	const port = (await network.ports()).find(each => each.name === `${name}.0`);
-	const show = ['ip', '-json', '-stats', 'link', 'show', 'dev', port?.tap ?? ''];
-	const { stdout } = await promisify(execFile)('nsenter', [`--net=${network.network}`, '--', ...show]);
-	return JSON.parse(stdout)[0].stats64.rx.packets;
 }
 
 /** Gives tenants' nodes addresses. */
@@ -287,14 +278,14 @@ test('none but the node that has proven itself is ever on its tenant’s network
 	);
 	// It reaches for the tenant's network: by its addresses, and in frames with its VLAN's tag.
 	const tagged = `eth0.${inner}`;
-	const sentBefore = await sent(rack, deceiver);
+	const { fromNode: sentBefore } = await packets(rack, deceiver);
 	await shell.run(
 		`ip link add link eth0 name ${tagged} type vlan id ${inner}; ip link set ${tagged} up; ` +
 			`ip address add 10.64.0.77/24 dev ${tagged}; ping -c 3 -I ${tagged} 10.64.0.50; ip link delete ${tagged}; ` +
 			'ping -c 3 10.64.0.50',
 		patience,
 	);
-	t.true((await sent(rack, deceiver)) >= sentBefore + 4, 'it has tried');
+	t.true((await packets(rack, deceiver)).fromNode >= sentBefore + 4, 'it has tried');
 	const log = await shell.run('base64 /sys/kernel/security/tpm0/binary_bios_measurements', patience);
 	// As an airlock does: only what the log tells is wrong then.
 	await shell.run('TPM2TOOLS_TCTI=device:/dev/tpmrm0 tpm2_clear -c l', patience);

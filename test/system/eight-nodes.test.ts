@@ -1,14 +1,13 @@
 // Eight servers without disks boot at once from clones of one image, keep what they write, and carry it to another server; none of
 // them gets at the disk of another, and one on another VLAN hears of nothing. All parts are the real ones.
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import { iscsi } from '../../provisioner/target/libiscsi.fixture.ts';
 import { buildDebianImage } from '../../qemu/image/debian-image.ts';
 import type { VirtualNode } from '../../qemu/rack/virtual-node.ts';
 import { testNeeding } from '../debian/test-needing.ts';
 import { type GuestConsole, guestConsole } from './guest-console.ts';
-import { type ProvisionedRack, rackParts, startProvisionedRack } from './provisioned-rack.ts';
+import { packets } from './packets.ts';
+import { rackParts, startProvisionedRack } from './provisioned-rack.ts';
 import { stranger } from './stranger.ts';
 
 const test = testNeeding(...rackParts, 'e2fsprogs', 'libiscsi-bin');
@@ -83,15 +82,6 @@ async function triesOthers(t: ExecutionContext, { name, console }: Guest, own: S
 	}
 	const sessions = await console.run('iscsiadm -m session', patience);
 	t.false(sessions.includes(other.iqn), sessions);
-}
-
-/** Packets that the switch has passed on to a node, and that the node has sent. */
-async function packets({ network }: ProvisionedRack, { name }: VirtualNode) {
-	const port = (await network.ports()).find(each => each.name === `${name}.0`);
-	const show = ['ip', '-json', '-stats', 'link', 'show', 'dev', port?.tap ?? ''];
-	const { stdout } = await promisify(execFile)('nsenter', [`--net=${network.network}`, '--', ...show]);
-	const [{ stats64 }] = JSON.parse(stdout);
-	return { toNode: stats64.tx.packets as number, fromNode: stats64.rx.packets as number };
 }
 
 const size = ({ iqn }: Secrets, as: Parameters<typeof iscsi>[2]) =>
