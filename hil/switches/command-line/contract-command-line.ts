@@ -236,7 +236,21 @@ export function commandLineContract(test: TestFn, name: string, given: CommandLi
 				check(shut, before, wanted);
 				if (!isSameState(device.carries(shut), wanted)) throw new Error(describeState(device.carries(shut)));
 			}),
-			{ numRuns: 12, endOnFailure: true },
+			{
+				numRuns: 12,
+				endOnFailure: true,
+				examples: [
+					[
+						// Cut off when its mode is trunk and its list not set yet, a port is allowed VLANs that are not there.
+						[
+							{ state: { native: 11, tagged: [] }, at: 4, trouble: { kind: 'strays', mode: 'exec' } },
+							{ state: { native: 11, tagged: [20] }, at: 13, trouble: { kind: 'cut before' } },
+							{ state: { native: 11, tagged: [] }, at: 13, trouble: { kind: 'strays', mode: 'config' } },
+							{ state: { native: 13, tagged: [20, 10] }, at: 15, trouble: { kind: 'cut before' } },
+						],
+					],
+				],
+			},
 		);
 		t.true(faults > 10, `${faults} faults`);
 	});

@@ -28,8 +28,11 @@ export function openPortDriver<Port>(
 		const port = await dialect.read(line, name, signal);
 		const isNothing = isSameState(wanted, nothing);
 		const isRight = isSameState(carried(name, port), wanted) && isIt(dialect.carries(port), wanted);
-		if (isRight && dialect.isShut(port) === isNothing) return;
+		const isDone = isRight && dialect.isShut(port) === isNothing;
+		if (isDone && isNothing) return;
+		// Also for a port that is right: somebody may have taken a VLAN off the switch that the port is still allowed.
 		await dialect.prepare(line, port, wanted, signal);
+		if (isDone) return;
 		const inPlace = isNothing || dialect.isShut(port) ? undefined : dialect.inPlace(name, port, wanted);
 		if (inPlace) return give(line, inPlace, signal);
 		await give(line, dialect.shut(name), signal);

@@ -67,9 +67,9 @@ export function n3000Dialect(dummy: number): Dialect<TrunkPort> {
 				? undefined
 				: `VLAN ${above} cannot be on this switch: ${highestVlan} is its highest`;
 		},
-		async prepare(line, port, wanted, signal) {
+		async prepare(line, _port, wanted, signal) {
 			const vlans = [...vlansOf(wanted), ...(wanted.native === null ? [dummy] : [])];
-			const commands = (await missingVlans(line, port, vlans, signal)).flatMap(vlan => [
+			const commands = (await missingVlans(line, vlans, signal)).flatMap(vlan => [
 				{ text: `vlan ${vlan}`, leaves: /^\(config-vlan\d*\)#$/ },
 				{ text: 'exit', leaves: inConfig },
 			]);

@@ -56,6 +56,19 @@ test('the dummy VLAN is a number from 2 to 4093, also as a text', t => {
 	t.deepEqual(schema.parse(recorded), recorded);
 });
 
+test('a VLAN that somebody took off the switch is there again, also for a port that is allowed it', async t => {
+	const device = createN3000();
+	const { driver } = await openDell(t, device, 'delln3000', settings);
+	const wanted = { native: 10, tagged: [11, 12] };
+	await driver.setPort('gi1/0/1', wanted, signal);
+	for (const next of [wanted, { native: 12, tagged: [11] }]) {
+		for (const vlan of [10, 11, 12]) device.running.vlans.delete(vlan);
+		t.deepEqual(device.carries('gi1/0/1'), { native: null, tagged: [] });
+		await driver.setPort('gi1/0/1', next, signal);
+		t.deepEqual(device.carries('gi1/0/1'), next);
+	}
+});
+
 test('no port is ever in the dummy VLAN while it is up', async t => {
 	const device = createN3000();
 	const { driver, simulator } = await openDell(t, device, 'delln3000', settings);

@@ -36,8 +36,8 @@ export const powerConnect55xxDialect: Dialect<TrunkPort> = {
 	carries: port => trunkPortState(port, 'carried always'),
 	unpaged: 'terminal datadump',
 	objection: () => undefined,
-	async prepare(line, port, wanted, signal) {
-		const missing = await missingVlans(line, port, vlansOf(wanted), signal);
+	async prepare(line, _port, wanted, signal) {
+		const missing = await missingVlans(line, vlansOf(wanted), signal);
 		if (missing.length === 0) return;
 		const texts = ['vlan database', ...missing.map(vlan => `vlan ${vlan}`)];
 		await give(line, configuring(texts.map(text => ({ text, leaves: inVlans }))), signal);

@@ -32,6 +32,19 @@ driverContract(test, 'PowerConnect 55xx that does not list native VLANs', () =>
 	}),
 );
 
+test('a VLAN that somebody took off the switch is there again, also for a port that is allowed it', async t => {
+	const device = createPowerConnect55xx();
+	const { driver } = await openDell(t, device, 'powerconnect55xx');
+	const wanted = { native: 10, tagged: [11, 12] };
+	await driver.setPort('gi1/0/1', wanted, signal);
+	for (const next of [wanted, { native: 12, tagged: [11] }]) {
+		for (const vlan of [10, 11, 12]) device.running.vlans.delete(vlan);
+		t.deepEqual(device.carries('gi1/0/1'), { native: null, tagged: [] });
+		await driver.setPort('gi1/0/1', next, signal);
+		t.deepEqual(device.carries('gi1/0/1'), next);
+	}
+});
+
 test('a port in general mode is left as it is while it is up', async t => {
 	const device = createPowerConnect55xx();
 	const port = device.running.ports.get('gi1/0/3');

@@ -31,14 +31,13 @@ export const trunkDialect = (highest: number): Shared => ({
 export const vlansOf = ({ native, tagged }: PortState): number[] =>
 	(native === null ? [] : [native]).concat(tagged);
 
-/** Those of the VLANs that the switch does not have; which is asked only when some are not on the port already. */
+/** Those of the VLANs that the switch does not have. That a port is allowed one does not say that it is there. */
 export async function missingVlans(
 	line: CommandLine,
-	{ mode, allowed }: TrunkPort,
 	vlans: readonly number[],
 	signal: AbortSignal,
 ): Promise<readonly number[]> {
-	if (mode === 'trunk' && vlans.every(vlan => allowed.includes(vlan))) return [];
+	if (vlans.length === 0) return [];
 	const known = parseVlanTable(await line.run({ text: 'show vlan', leaves: /^#$/ }, signal));
 	// There is always one: a table without any is none.
 	if (known.size === 0) throw hilErrors.SwitchAway('what the switch shows as its VLANs is no table of VLANs');
