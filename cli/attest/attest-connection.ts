@@ -1,8 +1,10 @@
+import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { BasicCredential, JsonClientOptions } from '../../common/http/json-client.ts';
 import { readNamedFile, readPasswordFile } from '../connection.ts';
-import type { CliContext } from '../context.ts';
-import { usageError } from '../failure.ts';
-import { checkedUrl, chooseHil, type HilOptions } from '../hil/hil-connection.ts';
+import { type CliContext, commandName } from '../context.ts';
+import { hinted } from '../failure.ts';
+import { checkedUrl, findProfile, type HilOptions } from '../hil/hil-connection.ts';
+import { chooseService, namedUrl, whichService } from '../hil/service-connection.ts';
 
 /** The options that say which registrar and verifier, and as whom: a user of hil, or of the service's own. */
 export interface AttestOptions extends HilOptions {
@@ -11,24 +13,38 @@ export interface AttestOptions extends HilOptions {
 
 /** What a client is made with, by options, environment or hil's profile, in this order. */
 export async function attestAccount(context: CliContext, options: AttestOptions): Promise<JsonClientOptions> {
-	const { env } = context;
-	const url = options.attest ?? env.BIMETAL_ATTEST_URL;
-	if (url === undefined)
-		throw usageError('which registrar and verifier?', '--attest https://HOST:5003, or BIMETAL_ATTEST_URL');
 	const signal = context.interruption();
 	const own = await ownCredential(context, options);
-	if (own) {
-		const file = options.ca ?? env.BIMETAL_ATTEST_CA;
-		const ca = file === undefined ? undefined : await readNamedFile(context, file, 'CA certificate');
-		return { url: checkedUrl(url), credential: own, ca, signal };
-	}
-	const { credential, ca } = await chooseHil(context, options);
-	if ('certificate' in credential)
-		throw usageError(
-			'the registrar and the verifier take no client certificates',
-			'--user NAME --password-file FILE, or --token-file FILE',
-		);
-	return { url: checkedUrl(url), credential, ca, signal };
+	if (own) return { ...(await ownService(context, options)), credential: own, signal };
+	const { url, credential, ca } = await chooseService(context, options, 'attest').catch(fault => {
+		throw namesBoth(context, options, fault);
+	});
+	return { url, credential, ca, signal };
+}
+
+/** Where it is for who has an account there: nothing of hil's has to be known. */
+async function ownService(context: CliContext, options: AttestOptions) {
+	const named = namedUrl(context, options, 'attest');
+	const profile = named === undefined ? await findProfile(context, options) : undefined;
+	const url = named ?? profile?.attest;
+	if (url === undefined) throw whichService(context, 'attest');
+	const file = options.ca ?? context.env.BIMETAL_ATTEST_CA;
+	const ca = file === undefined ? profile?.ca : await readNamedFile(context, file, 'CA certificate');
+	return { url: checkedUrl(url), ca };
+}
+
+/** Of who is not logged in: the service may know hil's users, or accounts of its own. */
+function namesBoth(context: CliContext, options: AttestOptions, fault: unknown): unknown {
+	const isNobody = fault instanceof BimetalError && fault.code === 'NotLoggedIn';
+	if (!isNobody || options.profile !== undefined || options.user !== undefined) return fault;
+	const named = namedUrl(context, options, 'attest');
+	return hinted(
+		new BimetalError('NotLoggedIn', 'not logged in, to hil or to the registrar and verifier', {
+			status: 401,
+			cause: fault,
+		}),
+		`${commandName(context)} hil login URL --user NAME${named === undefined ? ' --attest URL' : ''}; or, if the service has accounts of its own, BIMETAL_ATTEST_USER and BIMETAL_ATTEST_PASSWORD_FILE`,
+	);
 }
 
 /** Of an account of the service's own, or one that needs no profile of hil's. */

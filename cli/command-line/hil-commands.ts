@@ -46,13 +46,15 @@ function addLogin(hil: Command, { context, run }: Registration): void {
 		.command('login')
 		.summary('Keep who you are at a hil')
 		.description(
-			'Sees that the password is right and keeps URL, user and trust in a profile (mode 0600). hil has no sessions: a ' +
+			'Sees that the password is right and keeps URL, user and trust in a profile (mode 0600), with the URLs of the ' +
+				'services that go by the same users; another log-in to the same hil leaves those. hil has no sessions: a ' +
 				'password that was typed is kept in a file beside the profile; one from --password-file stays where it is.',
 		)
 		.argument('<url>', 'for instance https://127.0.0.1:5000')
 		.option('--user <name>', 'user, with a password')
 		.option('--provisioner <url>', 'the provisioner of this site: images and disks')
-		.option('--market <url>', 'the market of this site: offers, bids, leases')
+		.option('--attest <url>', 'its registrar and verifier: what nodes have booted')
+		.option('--market <url>', 'its market: offers, bids, leases')
 		.option('--as, --profile <name>', "name to keep it under (default: 'default')")
 		.option('--password-stdin', 'read the password from standard input')
 		.option('--password-file <file>', 'its first line is the password; read at every call')
@@ -72,6 +74,7 @@ function addLogin(hil: Command, { context, run }: Registration): void {
 	withExamples(withJson(login), [
 		`${bimetal} hil login https://127.0.0.1:5000 --user alice --ca site-ca.pem`,
 		`${bimetal} hil login https://127.0.0.1:5000 --user root --as admin --password-file root.password`,
+		`${bimetal} hil login https://hil.example:5000 --user alice --attest https://attest.example:5002`,
 		`${bimetal} hil login https://hil.example:5000 --certificate alice.pem --key alice.key --ca site-ca.pem`,
 	]);
 

@@ -17,6 +17,7 @@ import { readNamedFile } from '../connection.ts';
 import { type CliContext, commandName } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { usageError } from '../failure.ts';
+import { soleProject } from '../hil/service-connection.ts';
 import { painter, printFields, printJson, printLine, printTable, relativeTime } from '../output.ts';
 import { progressLine } from '../progress.ts';
 import { visible } from '../visible.ts';
@@ -39,13 +40,8 @@ export async function withVerifier<R>(
 }
 
 /** The project that is named, or the only one. */
-async function projectOf(client: VerifierClient, { project }: ProjectOptions): Promise<string> {
-	if (project !== undefined) return project;
-	const projects = await client.projects();
-	const [only] = projects;
-	if (only !== undefined && projects.length === 1) return only;
-	throw usageError('for which project?', `--project ${projects.join(' or --project ') || 'PROJECT'}`);
-}
+const projectOf = (client: VerifierClient, { project }: ProjectOptions): Promise<string> =>
+	soleProject(project, () => client.projects());
 
 /** `bimetal attest set-policy NAME FILE` */
 export const setPolicy = (

@@ -119,5 +119,5 @@ test('nodes are enrolled by certificate or fingerprint, by administrators', asyn
 	t.is((await root('forget', 'n1')).code, 6);
 	const nowhere = await createTerminal({ cwd: folder }).run('attest', 'enrolments');
 	t.is(nowhere.code, 2);
-	t.regex(nowhere.err, /--attest https:\/\/HOST:5003/);
+	t.regex(nowhere.err, /--attest https:\/\/HOST:5002/);
 });

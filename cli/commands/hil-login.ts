@@ -7,7 +7,7 @@ import { type CliContext, commandName } from '../context.ts';
 import { hinted, usageError } from '../failure.ts';
 import { checkedUrl, type HilOptions, withHil } from '../hil/hil-connection.ts';
 import { type HilCredentialFiles, readHilCredential } from '../hil/hil-credential.ts';
-import { hilProfiles, keptPassword } from '../hil/hil-profile.ts';
+import { hilProfiles, keptPassword, servicesOf, siteServices } from '../hil/hil-profile.ts';
 import { painter, printFields, printJson, printLine } from '../output.ts';
 import { profileHome } from '../profile.ts';
 import { visible } from '../visible.ts';
@@ -19,6 +19,7 @@ export interface HilLoginOptions extends HilCredentialFiles {
 	readonly ca?: string;
 	readonly trust?: string;
 	readonly provisioner?: string;
+	readonly attest?: string;
 	readonly market?: string;
 	readonly json?: boolean;
 }
@@ -32,6 +33,7 @@ export async function hilLogin(context: CliContext, url: string, options: HilLog
 	const home = profileHome(context);
 	const name = options.profile ?? context.env.BIMETAL_HIL_PROFILE ?? 'default';
 	const origin = checkedUrl(url);
+	const services = await servicesBeside(home, name, origin, options);
 	const ca = origin.startsWith('https:')
 		? await chooseTrust(context, origin, {
 				ca: options.ca ?? context.env.BIMETAL_HIL_CA,
@@ -68,8 +70,7 @@ export async function hilLogin(context: CliContext, url: string, options: HilLog
 		name,
 		url: origin,
 		...(ca !== undefined && { ca }),
-		...(options.provisioner !== undefined && { provisioner: checkedUrl(options.provisioner) }),
-		...(options.market !== undefined && { market: checkedUrl(options.market) }),
+		...services,
 		user: me.name,
 	};
 	await hilProfiles.save(home, { ...about, ...Object.fromEntries(kept) });
@@ -80,6 +81,7 @@ export async function hilLogin(context: CliContext, url: string, options: HilLog
 			user: me.name,
 			isAdmin: me.is_admin,
 			projects: me.projects,
+			services,
 		});
 	else
 		printLine(
@@ -87,6 +89,17 @@ export async function hilLogin(context: CliContext, url: string, options: HilLog
 			`Logged in to ${origin} as ${visible(me.name)}, ${visible(standing(me.is_admin, me.projects))} (profile ${name}; read at each call: ${visible(kept.map(([, file]) => file).join(', '))}).`,
 		);
 	return 0;
+}
+
+/** The site's other services: those that are named, and of the others those that this profile has of the same hil. */
+async function servicesBeside(home: string, name: string, hil: string, options: HilLoginOptions) {
+	// What cannot be read any more is written anew.
+	const before = await hilProfiles.load(home, name).catch(() => undefined);
+	const named = siteServices.flatMap(service => {
+		const url = options[service];
+		return url === undefined ? [] : [[service, checkedUrl(url)] as const];
+	});
+	return { ...(before?.url === hil && servicesOf(before)), ...Object.fromEntries(named) };
 }
 
 const passwordMeans = ({ user, passwordFile, passwordStdin }: HilLoginOptions): PasswordOptions => ({
@@ -130,14 +143,15 @@ export async function hilLogout(context: CliContext, options: HilOptions): Promi
 
 /** `bimetal hil whoami` */
 export const hilWhoami = (context: CliContext, options: HilOptions): Promise<number> =>
-	withHil(context, options, async ({ client, url }) => {
+	withHil(context, options, async ({ client, url, services }) => {
 		const me = await client.me();
-		if (options.json) printJson(context, { ...me, url });
+		if (options.json) printJson(context, { ...me, url, services });
 		else
 			printFields(context, [
 				['user', painter(context)('bold', visible(me.name))],
 				['rights', visible(standing(me.is_admin, me.projects))],
 				['hil', url],
+				...Object.entries(services),
 			]);
 		return 0;
 	});

@@ -136,6 +136,38 @@ test('logging in keeps who one is; a password only where it was typed or piped',
 	t.false((wrong.err + other.err).includes('nonsense'));
 });
 
+test('one log-in keeps where all services of a site are; the next one to the same hil leaves them', async t => {
+	const { terminal, hil } = await startHilTerminal(t, 0);
+	const login = async (...more: string[]) => {
+		const as = ['--user', 'alice', '--password-file', 'alice.password', '--as', 'me'];
+		const ran = await terminal().run('hil', 'login', hil.url, ...as, ...more);
+		t.is(ran.code, 0, ran.err);
+	};
+	const kept = async () => {
+		const { out } = await terminal().run('hil', 'whoami', '--as', 'me', '--json');
+		return (JSON.parse(out) as { services: unknown }).services;
+	};
+	await login('--attest', 'https://attest.example:5002/', '--market', 'https://market.example:5003');
+	const both = { attest: 'https://attest.example:5002', market: 'https://market.example:5003' };
+	t.deepEqual(await kept(), both);
+	t.regex(
+		(await terminal().run('hil', 'whoami', '--as', 'me')).out,
+		/^attest +https:\/\/attest\.example:5002$/m,
+	);
+	await login('--provisioner', 'https://images.example:5001', '--market', 'https://other.example:5003');
+	t.deepEqual(await kept(), {
+		...both,
+		provisioner: 'https://images.example:5001',
+		market: 'https://other.example:5003',
+	});
+	const plain = await terminal().run(
+		...['hil', 'login', hil.url, '--user', 'alice', '--password-file', 'alice.password'],
+		...['--attest', 'http://attest.example:5002'],
+	);
+	t.is(plain.code, 2);
+	t.regex(plain.err, /'http:\/\/attest\.example:5002' is no address of a service: expected https/);
+});
+
 test('who takes a hil for a proxy, or one user for another, is told', async t => {
 	const { terminal, home } = await startHilTerminal(t, 0);
 	await saveProfile(home, { name: 'hso', url: 'https://127.0.0.1:1', user: 'ann', passwordFile: 'x' });

@@ -5,7 +5,7 @@ import { type CliContext, commandName } from '../context.ts';
 import { hinted, usageError } from '../failure.ts';
 import { listProfiles, profileHome } from '../profile.ts';
 import { type HilCredentialFiles, type ReadHilCredential, readHilCredential } from './hil-credential.ts';
-import { type HilProfile, hilProfiles, hilUrl } from './hil-profile.ts';
+import { type HilProfile, hilProfiles, hilUrl, type SiteService, servicesOf } from './hil-profile.ts';
 
 /** The options that say which hil, and as whom; every command that talks to one takes them. */
 export interface HilOptions extends HilCredentialFiles {
@@ -20,6 +20,8 @@ export interface HilConnection {
 	readonly url: string;
 	/** What to add to a line for it to reach the same hil as the same user: ` --as red`, or nothing. */
 	readonly suffix: string;
+	/** Where the profile, if there is one, has the other services of the site. */
+	readonly services: Partial<Record<SiteService, string>>;
 }
 
 /** Runs `work` with a client of the hil that options, environment or profile name (in this order), and closes it. */
@@ -29,11 +31,10 @@ export async function withHil<R>(
 	work: (connection: HilConnection) => Promise<R>,
 	signal?: AbortSignal,
 ): Promise<R> {
-	const { url, credential, ca, profile } = await chooseHil(context, options);
+	const { url, credential, ca, profile, suffix } = await chooseHil(context, options);
 	const client = createHilClient({ url, ...credential, ca, clock: context.clock, signal });
-	const named = profile !== undefined && profile !== 'default' && !context.env.BIMETAL_HIL_PROFILE;
 	try {
-		return await work({ client, url, suffix: named ? ` --as ${profile}` : '' });
+		return await work({ client, url, suffix, services: servicesOf(profile) });
 	} catch (error) {
 		throw await explained(context, error, client, credential);
 	} finally {
@@ -73,18 +74,21 @@ interface Chosen {
 	readonly url: string;
 	readonly credential: ReadHilCredential;
 	readonly ca: string | undefined;
-	readonly profile: string | undefined;
-	/** That of the profile. */
-	readonly provisioner: string | undefined;
-	readonly market: string | undefined;
+	/** The one whose log-in it is; undefined where options or environment name a hil. */
+	readonly profile: HilProfile | undefined;
+	/** What to add to a line for it to act as the same user: ` --as red`, or nothing. */
+	readonly suffix: string;
 }
 
-/** Which hil, and who one is there: by options, environment or profile, in this order. */
-export async function chooseHil(context: CliContext, options: HilOptions): Promise<Chosen> {
+/**
+ * Which hil, and who one is there: by options, environment or profile, in this order.
+ * @param more what to add to the line that logs in, where nobody is
+ */
+export async function chooseHil(context: CliContext, options: HilOptions, more = ''): Promise<Chosen> {
 	const { env } = context;
 	// A URL of one's own means a log-in of one's own: nothing of a profile is sent there.
 	const url = options.url ?? (options.profile ? undefined : env.BIMETAL_HIL_URL);
-	const profile = url ? undefined : await chooseProfile(context, options);
+	const profile = url ? undefined : await chooseProfile(context, options, more);
 	// Environment variables describe the hil of BIMETAL_HIL_URL; with a profile, options alone override.
 	const known: HilCredentialFiles = profile ?? {
 		user: env.BIMETAL_HIL_USER,
@@ -94,13 +98,13 @@ export async function chooseHil(context: CliContext, options: HilOptions): Promi
 		tokenFile: env.BIMETAL_HIL_TOKEN_FILE,
 	};
 	const caFile = options.ca ?? (url ? env.BIMETAL_HIL_CA : undefined);
+	const isNamed = profile !== undefined && profile.name !== 'default' && !env.BIMETAL_HIL_PROFILE;
 	return {
 		url: checkedUrl(url ?? profile?.url ?? ''),
 		credential: await readHilCredential(context, options, known),
 		ca: caFile ? await readNamedFile(context, caFile, 'CA certificate') : profile?.ca,
-		profile: profile?.name,
-		provisioner: profile?.provisioner,
-		market: profile?.market,
+		profile,
+		suffix: isNamed ? ` --as ${profile.name}` : '',
 	};
 }
 
@@ -108,17 +112,30 @@ export async function chooseHil(context: CliContext, options: HilOptions): Promi
 export function checkedUrl(text: string): string {
 	const parsed = hilUrl.safeParse(text);
 	if (parsed.success) return new URL(parsed.data).origin;
-	throw usageError(`'${text}' is no address of hil: ${parsed.error.issues[0]?.message}`, 'https://HOST:5000');
+	throw usageError(
+		`'${text}' is no address of a service: ${parsed.error.issues[0]?.message}`,
+		'https://HOST:PORT',
+	);
 }
 
-async function chooseProfile(context: CliContext, options: HilOptions): Promise<HilProfile> {
+/** The profile that is named, `default`, or the only one; undefined where that leaves none. */
+export async function findProfile(
+	context: CliContext,
+	{ profile: named }: HilOptions,
+): Promise<HilProfile | undefined> {
+	const home = profileHome(context);
+	const known = await hilProfiles.list(home);
+	const only = known.length === 1 ? known[0] : undefined;
+	const chosen = named ?? context.env.BIMETAL_HIL_PROFILE ?? (known.includes('default') ? 'default' : only);
+	return chosen === undefined ? undefined : hilProfiles.load(home, chosen);
+}
+
+async function chooseProfile(context: CliContext, options: HilOptions, more: string): Promise<HilProfile> {
+	const profile = await findProfile(context, options);
+	if (profile) return profile;
 	const home = profileHome(context);
 	const name = options.profile ?? context.env.BIMETAL_HIL_PROFILE;
 	const known = await hilProfiles.list(home);
-	const only = known.length === 1 ? known[0] : undefined;
-	const chosen = name ?? (known.includes('default') ? 'default' : only);
-	const profile = chosen === undefined ? undefined : await hilProfiles.load(home, chosen);
-	if (profile) return profile;
 	if (name === undefined && known.length)
 		throw usageError(
 			`which user of hil? there are several profiles: ${known.join(', ')}`,
@@ -134,6 +151,6 @@ async function chooseProfile(context: CliContext, options: HilOptions): Promise<
 	const bimetal = commandName(context);
 	const tryNext = known.length
 		? `--as ${known.join(' or --as ')}`
-		: `${bimetal} hil login URL --user NAME${name === undefined ? '' : ` --as ${name}`}, or '${bimetal} up' to start a site here`;
+		: `${bimetal} hil login URL --user NAME${name === undefined ? '' : ` --as ${name}`}${more}, or '${bimetal} up' to start a site here`;
 	throw hinted(new BimetalError('NotLoggedIn', message, { status: 401 }), tryNext);
 }

@@ -19,9 +19,9 @@ const hilProfile = z.strictObject({
 	/** PEM of the site CA, or of the one certificate that was trusted at log-in; absent: the system's CAs. */
 	ca: z.string().optional(),
 	user: z.string(),
-	/** The provisioner that goes by this hil's users, if one was named. */
+	/** Services that go by this hil's users, if they were named. */
 	provisioner: hilUrl.optional(),
-	/** The market, likewise. */
+	attest: hilUrl.optional(),
 	market: hilUrl.optional(),
 	/** hil knows no sessions: what one logs in with comes with every call. One of these kinds; all are names of files. */
 	passwordFile: z.string().optional(),
@@ -30,6 +30,16 @@ const hilProfile = z.strictObject({
 	tokenFile: z.string().optional(),
 });
 export type HilProfile = z.infer<typeof hilProfile>;
+
+/** Those services, by the names of their options and commands. */
+export const siteServices = ['provisioner', 'attest', 'market'] as const;
+export type SiteService = (typeof siteServices)[number];
+
+/** Where they are, of those that are known. */
+export function servicesOf(profile: HilProfile | undefined): Partial<Record<SiteService, string>> {
+	const known = siteServices.map(name => [name, profile?.[name]] as const);
+	return Object.fromEntries(known.filter(([, url]) => url !== undefined));
+}
 
 /** Beside the proxy's, in a folder of their own: an operator of the proxy is another than a user of hil. */
 export const hilProfiles = profilesOf(hilProfile, home => path.join(home, 'hil'));

@@ -1,8 +1,7 @@
-import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { createMarketClient, type MarketClient } from '../../market/client.ts';
 import { type CliContext, commandName } from '../context.ts';
-import { hinted, usageError } from '../failure.ts';
-import { checkedUrl, chooseHil, type HilOptions } from '../hil/hil-connection.ts';
+import type { HilOptions } from '../hil/hil-connection.ts';
+import { chooseService, soleProject, withClient } from '../hil/service-connection.ts';
 
 /** The options that say which market, and as which user of hil. */
 export interface MarketOptions extends HilOptions {
@@ -20,47 +19,14 @@ export async function withMarket<R>(
 	options: MarketOptions,
 	work: (client: MarketClient, suffix: string) => Promise<R>,
 ): Promise<R> {
-	const { credential, ca, profile, market } = await chooseHil(context, options);
+	const { url, credential, ca, suffix } = await chooseService(context, options, 'market');
 	const bimetal = commandName(context);
-	const url = options.market ?? context.env.BIMETAL_MARKET_URL ?? market;
-	if (url === undefined)
-		throw usageError(
-			'which market?',
-			`--market https://HOST:5003, BIMETAL_MARKET_URL, or '${bimetal} hil login … --market URL' once`,
-		);
-	if ('certificate' in credential)
-		throw usageError(
-			'the market takes no client certificates',
-			"--user NAME --password-file FILE, or --token-file FILE: hil's",
-		);
-	const client = createMarketClient({
-		url: checkedUrl(url),
-		...credential,
-		ca,
-		signal: context.interruption(),
-	});
-	const named = profile !== undefined && profile !== 'default' && !context.env.BIMETAL_HIL_PROFILE;
-	const suffix = named ? ` --as ${profile}` : '';
-	try {
-		return await work(client, suffix);
-	} catch (error) {
-		const isInterrupted = error instanceof BimetalError && error.code === 'Interrupted';
-		if (isInterrupted && !('tryNext' in error))
-			throw hinted(error, `${bimetal} bid list${suffix}, ${bimetal} lease list${suffix}`);
-		throw error;
-	} finally {
-		await client.close();
-	}
+	const client = createMarketClient({ url, ...credential, ca, signal: context.interruption() });
+	return withClient(client, `${bimetal} bid list${suffix}, ${bimetal} lease list${suffix}`, () =>
+		work(client, suffix),
+	);
 }
 
 /** The project that is named, or the only one. */
-export async function projectOf(client: MarketClient, { project }: MarketOptions): Promise<string> {
-	if (project !== undefined) return project;
-	const { projects } = await client.me();
-	const [only] = projects;
-	if (only !== undefined && projects.length === 1) return only;
-	throw usageError(
-		'for which project?',
-		projects.length > 0 ? `--project ${projects.join(' or --project ')}` : '--project PROJECT',
-	);
-}
+export const projectOf = (client: MarketClient, { project }: MarketOptions): Promise<string> =>
+	soleProject(project, async () => (await client.me()).projects);
