@@ -1,3 +1,5 @@
+import { chooseFactor, chooseSeed } from './test/properties/seed.ts';
+
 /** Tests that boot machines, start the switch, OpenStack's services or daemons of storage. */
 const machines = [
 	'qemu/{debian,firmware,guest,image,machine,openbmc,rack,server,switch}/**/*.test.ts',
@@ -19,6 +21,9 @@ export default {
 	extensions: ['ts'],
 	// Processes, not threads: Node 24 can crash when a thread that used WebAssembly (undici's HTTP parser) ends.
 	workerThreads: false,
-	timeout: '2m',
+	// One seed for all files: one that is drawn is drawn here.
+	environmentVariables: { BIMETAL_TEST_SEED: `${chooseSeed(process.env.BIMETAL_TEST_SEED)}` },
+	require: ['./test/properties/configure.ts'],
+	timeout: `${2 * chooseFactor(process.env.BIMETAL_TEST_RUNS)}m`,
 	failFast: false,
 };

@@ -134,7 +134,7 @@ testNeeding('postgresql-15')(
 					}
 				},
 			),
-			{ seed: 20261122, numRuns: 16, endOnFailure: true },
+			{ numRuns: 16, endOnFailure: true },
 		);
 		t.log(Object.fromEntries(outcomes), { crashes });
 		t.true(crashes >= 2);

@@ -4,6 +4,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { debianParts } from './debian/parts.ts';
+import { chooseSeed } from './properties/seed.ts';
 import { type CommandResult, runCommand } from './runner/command.ts';
 import { findNode20, transpileForNode20 } from './runner/node20.ts';
 import { createTapReader } from './runner/tap.ts';
@@ -19,6 +20,8 @@ const stageLimit = 70;
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 const skippedTitles: string[] = [];
+/** One for all stages, also when it is drawn. */
+let seed = process.env.BIMETAL_TEST_SEED;
 const interrupt = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
 	process.on(signal, () => interrupt.abort(signal));
@@ -70,7 +73,7 @@ async function runTests(
 	const ava = path.join(root, 'node_modules', 'ava', 'entrypoints', 'cli.js');
 	const result = await runCommand(node, ['--import', nameHangingTests, ava, '--tap', ...files], {
 		cwd,
-		env: { ...process.env, ...env },
+		env: { ...process.env, BIMETAL_TEST_SEED: seed, ...env },
 		// The test files' own output goes to standard error, so that it cannot pass for results.
 		onLine: tap.line,
 		onErrorLine: line => say(`  | ${line}`),
@@ -108,6 +111,10 @@ function describeImage(): string {
 const only = process.argv.slice(2);
 const node20 = findNode20(process.env);
 
+await stage('seed', async () => {
+	seed = `${chooseSeed(seed)}`;
+	return `${seed}; BIMETAL_TEST_SEED=N or =random for another`;
+});
 if (only.length === 0) {
 	await stage('types', () => check([['tsc', '--noEmit']]));
 	await stage('lint', () =>
@@ -133,7 +140,8 @@ if (only.length === 0) {
 if (only.length === 0 && node20) {
 	await stage('tests, Node 20', async () => {
 		const folder = path.join(root, 'node_modules', '.cache', 'bimetal-node20');
-		return runTests(node20.path, folder, transpileForNode20(root, folder));
+		// More runs need what Node 20 cannot: to put another module in a package's place.
+		return runTests(node20.path, folder, transpileForNode20(root, folder), { BIMETAL_TEST_RUNS: '' });
 	});
 }
 

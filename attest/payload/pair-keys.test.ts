@@ -24,7 +24,7 @@ test('two nodes are given the same key for each other, and no other pair has it'
 				t.is(new Set(given.values()).size, (nodes.length * (nodes.length - 1)) / 2);
 			},
 		),
-		{ seed: 8, numRuns: 50 },
+		{ numRuns: 50 },
 	);
 });
 

@@ -98,7 +98,7 @@ test('a public area that was cut or changed is refused or is another key', t => 
 			if (!parsed.ok) return /^(Malformed|Unsupported)$/.test(parsed.refusal.code);
 			return !parsed.value.name.equals(ak.name);
 		}),
-		{ seed: 8, numRuns: 1000 },
+		{ numRuns: 1000 },
 	);
 	const point = Buffer.concat([u16(3), u16(0x10), sized(Buffer.alloc(32, 1)), sized(Buffer.alloc(32, 1))]);
 	const head = Buffer.concat([

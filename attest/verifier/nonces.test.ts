@@ -19,10 +19,7 @@ test('a nonce is read by who has its key, and as it was made', t => {
 		// The last character of base64 has bits that say nothing.
 		if (read) t.is(at, one.token.length - 1);
 	}
-	fc.assert(
-		fc.property(fc.string({ maxLength: 60 }), text => nonces.read(text) === undefined),
-		{ seed: 8 },
-	);
+	fc.assert(fc.property(fc.string({ maxLength: 60 }), text => nonces.read(text) === undefined));
 });
 
 test('a verifier pushes where its site says, and nowhere else', t => {

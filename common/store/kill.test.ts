@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { chooseSeed } from '../../test/properties/seed.ts';
 import { written } from './kill-collection.fixture.ts';
 import { acknowledgedBeforeKill, random } from './killed-process.fixture.ts';
 import { openStore } from './open-store.ts';
@@ -12,7 +13,7 @@ const rounds = 4;
 
 for (const engine of ['lowdb', 'sqlite'] as const) {
 	test(`${engine}: what was acknowledged before a SIGKILL is there, whole`, async t => {
-		const seed = Math.floor(Math.random() * 2 ** 32);
+		const seed = chooseSeed(process.env.BIMETAL_TEST_SEED);
 		t.log(`seed ${seed}`);
 		const next = random(seed);
 		const folder = await mkdtemp(join(tmpdir(), 'bimetal-kill-'));

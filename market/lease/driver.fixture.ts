@@ -42,6 +42,7 @@ export async function leaseBench(t: Pick<ExecutionContext, 'teardown'>): Promise
 			onFreed: () => undefined,
 			onChange: () => undefined,
 		});
+	let booked = 0;
 	const made: LeaseBench = {
 		market,
 		fulfilment,
@@ -70,7 +71,7 @@ export async function leaseBench(t: Pick<ExecutionContext, 'teardown'>): Promise
 		},
 		async book(wanted = {}) {
 			const terms = { ...bidTerms, earliest: now + 50, latest: now + 50, ...wanted };
-			const outcome = await market.bid(`k${Math.random()}`, terms);
+			const outcome = await market.bid(`booked-${booked++}`, terms);
 			if (outcome.outcome !== 'leased') throw new Error(outcome.outcome);
 			made.driver.wake(outcome.id);
 			await made.driver.idle();

@@ -90,10 +90,11 @@ test('what is withdrawn or leased while a round is cleared is left out, and noth
 	for (const name of ['r1', 'r2', 'r3']) offers.push(await offer({ servers: { names: [name] }, price: '2' }));
 	const clock = new FakeClock(now * 1000);
 	let isDone = false;
+	let leased = 0;
 	const driver = createRounds({
 		store,
 		index,
-		newId: () => `round-lease-${Math.random()}`,
+		newId: () => `round-lease-${leased++}`,
 		solver: {
 			async solve() {
 				if (!isDone) {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { systemClock } from '../../common/clock.ts';
 import { acknowledgedBeforeKill, random } from '../../common/store/killed-process.fixture.ts';
+import { chooseSeed } from '../../test/properties/seed.ts';
 import { inFolder } from './audit-samples.fixture.ts';
 import { openSignedLog } from './signed-log.ts';
 import { parseVerifier } from './signed-note.ts';
@@ -11,7 +12,7 @@ import { verifyAudit } from './verify-audit.ts';
 const child = fileURLToPath(new URL('kill-child.fixture.ts', import.meta.url));
 
 test('after a SIGKILL chain and checkpoints are whole and have every record that was durable', async t => {
-	const seed = Math.floor(Math.random() * 2 ** 32);
+	const seed = chooseSeed(process.env.BIMETAL_TEST_SEED);
 	t.log(`seed ${seed}`);
 	const next = random(seed);
 	await inFolder(async outer => {

@@ -63,7 +63,7 @@ export function transpileForNode20(root: string, target: string): string[] {
 	}
 	writeFileSync(
 		path.join(target, 'ava.config.js'),
-		`export default { files: ['**/*.test.js'], timeout: '2m' };\n`,
+		`export default { files: ['**/*.test.js'], require: ['./test/properties/configure.js'], timeout: '2m' };\n`,
 	);
 	return ['--match', '!*sqlite*', ...tests.sort()];
 }
