@@ -6,8 +6,10 @@ export interface GroupEngine<Tx> {
 	begin(): void | Promise<void>;
 	/** Runs `work` on top of what the group has written so far; when it throws, what it wrote is undone. */
 	attempt(work: (tx: Tx) => Promise<unknown>): Promise<unknown>;
-	/** Puts on disk what the group wrote. When it rejects, nothing of the group was written. */
+	/** Puts on disk what the group wrote. When it rejects, nothing of the group was written, unless the error is fatal. */
 	commit(): Promise<void>;
+	/** What may be done when all members of a group have been answered, before the next one; does not throw. */
+	rest?(): void;
 	/** An error for which nothing can be promised any more: all later calls reject with it. */
 	isFatal(error: unknown): boolean;
 	/** A group that failed by this has met what somebody else wrote, and is run again as a whole, a few times. */
@@ -30,6 +32,8 @@ export interface GroupCommit<Tx> {
 
 /** So that one group neither grows without end nor makes its first caller wait for all who come after. */
 const largestGroup = 512;
+/** Members after which others than those of the group have their turn: who sends and receives. */
+const oneTurn = 32;
 /** How often a group is run that meets others' writes each time. */
 const mostRuns = 5;
 
@@ -65,14 +69,21 @@ export function createGroupCommit<Tx>(engine: GroupEngine<Tx>): GroupCommit<Tx> 
 			await runReads(reads.splice(0));
 			if (transactions.length === 0) continue;
 			await runGroup();
+			engine.rest?.();
 			// Callers that have just been answered get to ask again, and so to be in the next group.
 			await new Promise(resolve => setImmediate(resolve));
 		}
 	}
 
+	/** What was asked for before the store was closed is still done; after a failure nothing is. */
+	function assertSound(): void {
+		if (refusal && refusal.code !== 'StoreClosed') throw refusal;
+	}
+
 	async function runReads(batch: typeof reads): Promise<void> {
 		if (batch.length === 0) return;
 		try {
+			assertSound();
 			await engine.beginReads?.();
 		} catch (error) {
 			for (const read of batch) read.refuse(error);
@@ -110,13 +121,14 @@ export function createGroupCommit<Tx>(engine: GroupEngine<Tx>): GroupCommit<Tx> 
 		outcomes: PromiseSettledResult<unknown>[],
 	): Promise<{ reason: unknown } | undefined> {
 		try {
-			if (refusal && refusal.code !== 'StoreClosed') throw refusal;
+			assertSound();
 			await engine.begin();
 			while (outcomes.length < largestGroup) {
 				const next = members[outcomes.length] ?? transactions.shift();
 				if (!next) break;
 				members[outcomes.length] = next;
 				outcomes.push(...(await Promise.allSettled([engine.attempt(next.work)])));
+				if (outcomes.length % oneTurn === 0) await new Promise(resolve => setImmediate(resolve));
 			}
 			await engine.commit();
 			return undefined;

@@ -4,6 +4,8 @@ import { storeCorrupt, storeUnsupported } from './errors.ts';
 /** `BIMT` in the database's header, so that another program's file is not taken for ours. */
 const applicationId = 0x42494d54;
 const schemaVersion = 1;
+/** Pages in the log before they are written to their places: what is written again and again is so less often. */
+export const longLog = 4000;
 
 /**
  * Takes the exclusive lock, checks whose database it is and of which version, and creates the tables in a new one.
@@ -15,11 +17,12 @@ export function prepareDatabase(db: DatabaseSync, file: string): void {
 	// before the first table is there.
 	db.exec("PRAGMA encoding = 'UTF-16be'");
 	// Before the journal mode: so the lock is held from the first access to the last.
-	db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+	// NORMAL: commits are synced by write-ahead-log.ts, and all else by SQLite.
+	db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
 	db.exec('PRAGMA journal_size_limit = 67108864; PRAGMA trusted_schema = OFF');
 	// Kibibytes of pages in memory, where SQLite takes 2,000: what is read again and again is not fetched from the file each time.
-	// Pages in the log before they are written to their places: what is written again and again is so less often.
-	db.exec('PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000');
+	// The log is written to its places between groups, when it has been synced: in a commit that would take long.
+	db.exec('PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 0');
 	db.exec('BEGIN IMMEDIATE');
 	try {
 		checkOwner(db, file);
@@ -63,8 +66,11 @@ function createTables(db: DatabaseSync): void {
 
 /** From now on, writes that would make the database larger than `bytes` fail as on a full disk. */
 export function limitSize(db: DatabaseSync, bytes: number): void {
-	db.exec(`PRAGMA max_page_count = ${Math.floor(bytes / number(db, 'page_size'))}`);
+	db.exec(`PRAGMA max_page_count = ${Math.floor(bytes / pageSize(db))}`);
 }
+
+/** Bytes. */
+export const pageSize = (db: DatabaseSync): number => number(db, 'page_size');
 
 function number(db: DatabaseSync, pragma: 'user_version' | 'application_id' | 'page_size'): number {
 	return Number(db.prepare(`PRAGMA ${pragma}`).get()?.[pragma]);

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { chmod, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { BimetalError } from '../errors/bimetal-error.ts';
@@ -14,47 +14,81 @@ import { makeFolderDurably, syncFolder } from './durable-file.ts';
 import { storeConflict, storeCorrupt, storeFailed, storeLocked, storeUnsupported } from './errors.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { whileOpen } from './open-transaction.ts';
-import { limitSize, prepareDatabase } from './sqlite-schema.ts';
+import { limitSize, longLog, pageSize, prepareDatabase } from './sqlite-schema.ts';
 import type { Collection, ListOptions, ReadTransaction, Store, Transaction } from './store.ts';
+import { openWriteAheadLog, type SyncFile, type WriteAheadLog } from './write-ahead-log.ts';
 
 /**
- * The store of one machine: SQLite with a write-ahead log, synced at each (grouped) commit. SQLite's own exclusive
- * lock keeps other processes out; the kernel drops it when the process dies.
+ * The store of one machine: SQLite with a write-ahead log, which is synced after each (grouped) commit before anybody
+ * hears of it (decision 44). SQLite's own exclusive lock keeps other processes out; the kernel drops it when the process
+ * dies.
  *
  * @param options.largestSize bytes that the database may grow to; without it, as much as there is room for
+ * @param options.sync for tests
  * @throws BimetalError StoreLocked, StoreCorrupt, StoreUnsupported (a newer version, or a Node without node:sqlite)
  */
-export async function openSqliteStore(options: { file: string; largestSize?: number }): Promise<Store> {
-	const { file } = options;
+export async function openSqliteStore(options: {
+	file: string;
+	largestSize?: number;
+	sync?: SyncFile;
+}): Promise<Store> {
+	const { file, sync = handle => handle.datasync() } = options;
 	const sqlite = await import('node:sqlite').catch(error => {
 		throw storeUnsupported(file, 'this Node has no node:sqlite; use the lowdb engine', error);
 	});
 	await makeFolderDurably(dirname(file));
-	// SQLite gives its journal the permissions of the database.
-	const handle = await open(file, 'a', 0o600);
-	await handle.chmod(0o600).finally(() => handle.close());
+	await makeFile(file);
 	await syncFolder(dirname(file));
 	const db = new sqlite.DatabaseSync(file);
 	try {
 		prepareDatabase(db, file);
 		if (options.largestSize !== undefined) limitSize(db, options.largestSize);
+		const log = await openWriteAheadLog({ file, pageSize: pageSize(db), long: longLog, sync });
+		return storeOver(db, log, file);
 	} catch (error) {
 		db.close();
 		throw named(file, error);
 	}
-	return storeOver(db, file);
 }
 
-function storeOver(db: DatabaseSync, file: string): Store {
+/** SQLite gives its log the permissions of the database. */
+async function makeFile(file: string): Promise<void> {
+	try {
+		await (await open(file, 'wx', 0o600)).close();
+	} catch (error) {
+		if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+	}
+	// By its name: a process that closes a file loses all locks that it has on it, those of a store that is open as well.
+	await chmod(file, 0o600);
+}
+
+function storeOver(db: DatabaseSync, log: WriteAheadLog, file: string): Store {
 	const statements = prepareStatements(db);
 	/** By collection name, the definition by which its index entries on disk were made. */
 	const indexed = new Map<string, object>();
 	let indexedInGroup = new Map<string, object>();
 	/** SQLite ends a transaction by itself when the disk fails; nothing more may run in that group. */
 	let lost: { reason: unknown } | undefined;
+	/** Once a sync has failed, nobody knows what is on the disk, and a later one that succeeds says nothing of it. */
+	let failed: BimetalError | undefined;
+	/** Rows written since the database was opened: those that are on the disk, at least. */
+	let synced = statements.written();
+
+	async function sync(): Promise<void> {
+		const written = statements.written();
+		if (written === synced) return;
+		try {
+			await log.sync();
+		} catch (error) {
+			failed = storeFailed(file, true, error);
+			throw failed;
+		}
+		synced = written;
+	}
 
 	const group = createGroupCommit<Transaction>({
 		begin() {
+			if (failed) throw failed;
 			indexedInGroup = new Map(indexed);
 			lost = undefined;
 			outside(() => db.exec('BEGIN IMMEDIATE'));
@@ -95,8 +129,18 @@ function storeOver(db: DatabaseSync, file: string): Store {
 				throw named(file, error);
 			}
 			for (const [name, collection] of indexedInGroup) indexed.set(name, collection);
+			await sync();
 		},
-		isFatal: error => error instanceof BimetalError && isInputOutputError(error.cause),
+		rest() {
+			if (!log.isLong()) return;
+			try {
+				db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+			} catch (error) {
+				// Where there is no room, the log grows, and it is tried again after the next group.
+				if (isInputOutputError(error)) failed = storeFailed(file, true, error);
+			}
+		},
+		isFatal: error => error === failed || (error instanceof BimetalError && isInputOutputError(error.cause)),
 	});
 
 	function outside<R>(call: () => R): R {
@@ -131,7 +175,10 @@ function storeOver(db: DatabaseSync, file: string): Store {
 				outside(() => db.prepare('VACUUM INTO ?').run(copy));
 			}),
 		close() {
-			closing ??= group.drain().then(() => db.close());
+			closing ??= group.drain().then(() => {
+				db.close();
+				return log.close();
+			});
 			return closing;
 		},
 	};
@@ -174,6 +221,7 @@ function prepareStatements(db: DatabaseSync) {
 			ON CONFLICT (collection) DO UPDATE SET definition = excluded.definition`,
 	);
 	const forget = db.prepare('DELETE FROM index_entries WHERE collection = ?');
+	const total = db.prepare('SELECT total_changes() AS n');
 
 	/** `isNew`: there is no such document yet. */
 	function write(collection: string, id: string, text: string, values: Values, isNew: boolean): void {
@@ -212,6 +260,8 @@ function prepareStatements(db: DatabaseSync) {
 	return {
 		rebuildIndexes,
 		write,
+		/** Rows, since the database was opened. */
+		written: () => Number(total.get()?.n),
 		get: (collection: string, id: string) => text(get, 'document', collection, id),
 		has: (collection: string, id: string) => has.get(collection, id) !== undefined,
 		list: (collection: string, { where, after = '', limit = -1 }: ListOptions) =>
