@@ -1,9 +1,12 @@
 import { BimetalError } from '../common/errors/bimetal-error.ts';
+import { attestHints } from './attest/hint-table.ts';
 import { type CliContext, commandName } from './context.ts';
 import { exitCodes, exitOfError } from './exit-codes.ts';
 import { hilHints } from './hil/hints.ts';
 import { marketHints } from './market/hints.ts';
 import { provisionerHints } from './provisioner/hints.ts';
+import { proxyHints } from './proxy/hints.ts';
+import { storeHints } from './proxy/store-hints.ts';
 import { visible } from './visible.ts';
 
 /** An error that knows what the user can do next. */
@@ -21,7 +24,8 @@ export function hinted<E extends Error>(error: E, tryNext: string): E & Hinted {
 	return Object.assign(error, { tryNext });
 }
 
-const hints: Readonly<Record<string, (bimetal: string) => string>> = {
+/** What to do next, by the code of an error; those of services stand with what calls them. */
+export const hints: Readonly<Record<string, (bimetal: string) => string>> = {
 	ConfigInvalid: () => 'mend what is listed above, all of it was found at once',
 	Usage: bimetal => `${bimetal} help`,
 	BadProxyUrl: bimetal => `${bimetal} login https://127.0.0.1:8443 --user NAME`,
@@ -65,25 +69,12 @@ const hints: Readonly<Record<string, (bimetal: string) => string>> = {
 	BoardFailed: bimetal => `${bimetal} qemu firmware boot --console`,
 	DiskDiffers: () => 'the disk is kept until you delete it yourself',
 	PartMissing: bimetal => `${bimetal} qemu parts — lists what else is missing`,
-	AttestUnreachable: bimetal => `is it running? '${bimetal} attest -c attest.yaml' starts it`,
-	AttestNotTrusted: () => 'give its CA with --ca FILE, or BIMETAL_ATTEST_CA',
-	EnrolmentDiffers: bimetal => `${bimetal} attest forget NODE, when its TPM was really replaced`,
-	NodeBusy: bimetal => `${bimetal} attest list — which one; ${bimetal} attest end ID`,
-	AdmissionOver: bimetal =>
-		`${bimetal} attest show ID — why; ${bimetal} attest admit NODE asks for a new one`,
-	PolicyRefused: () => 'what the detail says, in the policy’s file',
-	NotLearnt: bimetal => `boot the node again, and ${bimetal} attest learn NODE`,
-	EvidenceUnreadable: bimetal => `a file that '${bimetal} attest evidence' wrote`,
-	EvidenceRefused: bimetal =>
-		`${bimetal} attest show ID, and ${bimetal} attest withdraw ID REASON when you do not trust it`,
-	PayloadSet: bimetal => `${bimetal} attest withdraw ID REASON, when it was not you`,
-	NotAttested: bimetal => `${bimetal} attest show ID — why; ${bimetal} attest admit NODE asks for a new one`,
-	PayloadTooLarge: () => 'a smaller file: the keys of what is large, and that elsewhere',
-	EvidenceForeign: () => 'another copy of the file: nothing of this one is to be believed',
+	...attestHints,
+	...proxyHints,
 	...hilHints,
 	...provisionerHints,
 	...marketHints,
-	StoreLocked: () => 'stop the process that has the store open, or let it give a snapshot (snapshot.sock)',
+	...storeHints,
 };
 
 const statusHints: Readonly<Record<number, (bimetal: string) => string>> = {

@@ -5,11 +5,15 @@ import { createTransport, type MarketClientOptions, type MarketTransport } from 
 import * as views from './v1/views.ts';
 
 export type { BidTerms, OfferTerms };
+export type ServerView = z.output<typeof views.server>;
 export type OfferView = z.output<typeof views.offer>;
 export type BidView = z.output<typeof views.bid>;
 export type PlacedView = z.output<typeof views.placed>;
 export type LeaseView = z.output<typeof views.lease>;
 export type WhyView = z.output<typeof views.why>;
+export type EventsView = z.output<typeof views.events>;
+export { isChosen } from './calendar/choice.ts';
+export { followEvents } from './client/follow-events.ts';
 
 type ServerProperties = Readonly<Record<string, string | number | boolean>>;
 
@@ -26,7 +30,8 @@ export interface Listed {
  */
 export interface MarketClient {
 	me(): Promise<z.output<typeof views.me>>;
-	servers(): Promise<z.output<typeof views.servers>['servers']>;
+	/** All of them, or one project's. */
+	servers(of?: { readonly project?: string | undefined }): Promise<readonly ServerView[]>;
 	/** For administrators. */
 	recordServer(
 		name: string,
@@ -72,7 +77,19 @@ export interface MarketClient {
 		server: string,
 		within: { readonly from: number; readonly to: number },
 	): Promise<z.output<typeof views.serverCalendar>>;
+	/**
+	 * What happened after `after`, the `next` or an event's id of an answer before; all that is kept when absent. With nothing to
+	 * tell yet it waits, `wait` milliseconds (30,000 at most). followEvents() goes on from there.
+	 */
+	events(of?: EventsAsked): Promise<EventsView>;
 	close(): Promise<void>;
+}
+
+export interface EventsAsked {
+	readonly after?: string | undefined;
+	/** At most so many, 1 to 1000. */
+	readonly limit?: number | undefined;
+	readonly wait?: number | undefined;
 }
 
 const at = (strings: TemplateStringsArray, ...names: readonly string[]): string =>
@@ -109,7 +126,7 @@ export function clientOver({ call, close }: MarketTransport): MarketClient {
 	}
 	return {
 		me: () => call(views.me, 'GET', '/v1/me'),
-		servers: () => all(views.servers, '/v1/servers', {}, ({ servers }) => servers),
+		servers: ({ project } = {}) => all(views.servers, '/v1/servers', { project }, ({ servers }) => servers),
 		recordServer: (name, of) => call(views.server, 'PUT', at`/v1/servers/${name}`, of),
 		offers: ({ project } = {}) => all(views.offers, '/v1/offers', { project }, ({ offers }) => offers),
 		offer: id => call(views.offer, 'GET', at`/v1/offers/${id}`),
@@ -136,6 +153,7 @@ export function clientOver({ call, close }: MarketTransport): MarketClient {
 		calendar: async of => (await call(views.calendar, 'GET', query('/v1/calendar', of))).parts,
 		serverCalendar: (server, within) =>
 			call(views.serverCalendar, 'GET', query(at`/v1/calendar/${server}`, within)),
+		events: (of = {}) => call(views.events, 'GET', query('/v1/events', of)),
 		close,
 	};
 }

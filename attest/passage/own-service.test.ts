@@ -24,7 +24,7 @@ async function documentedSite(hil: string): Promise<string> {
 	const page = await readFile(new URL('../../docs/airlock.md', import.meta.url), 'utf8');
 	const [, text = ''] = /```yaml\n(# attest\.yaml of tenant red\n.*?)```/s.exec(page) ?? [];
 	const changed = text
-		.replace('host: 10.66.0.1, port: 5003', 'host: 127.0.0.1, port: 0')
+		.replace('host: 10.66.0.1, port: 5002', 'host: 127.0.0.1, port: 0')
 		.replace('https://hil.provider.example:5000, ca: provider-ca.pem', `"${hil}"`);
 	if (!changed.includes(hil) || !changed.includes('127.0.0.1'))
 		throw new Error(`the page has changed: ${text}`);

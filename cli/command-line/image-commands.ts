@@ -102,7 +102,7 @@ function addImages(program: Command, { context, run }: Registration): void {
 		`${bimetal} image build debian --project red`,
 		`${bimetal} image build debian --full --package nginx-light --name web`,
 		`${bimetal} image build debian --out debian.qcow2 --trust authority.crt.pem`,
-		`${bimetal} image build airlock --registrar https://10.9.0.1:5003 --trust site-ca.pem`,
+		`${bimetal} image build airlock --registrar https://10.9.0.1:5002 --trust site-ca.pem`,
 	]);
 
 	const encrypt = image

@@ -5,7 +5,7 @@ import type { OfferOptions } from '../commands/offers.ts';
 import { commandName } from '../context.ts';
 import type { MarketOptions } from '../market/market-connection.ts';
 import { condition, duration, moment, price, schedule } from '../market/parse.ts';
-import { collect, group, positiveInteger, withExamples, withHilConnection } from './options.ts';
+import { collect, group, positiveInteger, withExamples, withMarket } from './options.ts';
 import type { Registration } from './registration.ts';
 
 type Of<T> = MarketOptions & T;
@@ -24,13 +24,6 @@ export function addMarketCommands(program: Command, registration: Registration):
 /** A moment; now when absent. */
 const fromNow = (flags: string, about: string): Option =>
 	new Option(flags, about).argParser(moment).default(moment('now'), 'now');
-
-/** Which market, and as which user of hil. */
-function withMarket(command: Command, about: string): Command {
-	return withHilConnection(command.option('--project <name>', about)).addOption(
-		new Option('--market <url>', 'the market (or BIMETAL_MARKET_URL)').helpGroup('hil and user:'),
-	);
-}
 
 function addOffers(program: Command, { context, run }: Registration): void {
 	const bimetal = commandName(context);

@@ -52,6 +52,12 @@ export function withHilConnection(command: Command): Command {
 	return add('--ca <file>', "certificate of the site's CA (PEM)", 'CA');
 }
 
+/** Which market, and as which user of hil; `about` says what a project is for, where there is one to say. */
+export const withMarket = (command: Command, about?: string): Command =>
+	withHilConnection(about === undefined ? command : command.option('--project <name>', about)).addOption(
+		new Option('--market <url>', 'the market (or BIMETAL_MARKET_URL)').helpGroup('hil and user:'),
+	);
+
 /** Commands that only hold others. */
 export const group = (parent: Command, name: string, description: string): Command =>
 	parent.command(name).description(description).helpCommand(false);

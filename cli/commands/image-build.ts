@@ -96,7 +96,7 @@ function airlockMaker(context: CliContext, options: BuildImageOptions): Maker {
 			'debian',
 		);
 	if (registrar === undefined || verifier === undefined)
-		throw usageError('the airlock has to know whom to ask', '--registrar https://10.9.0.1:5003');
+		throw usageError('the airlock has to know whom to ask', '--registrar https://10.9.0.1:5002');
 	if (trust === undefined)
 		throw usageError('the airlock has to know registrar and verifier by an authority', '--trust site-ca.pem');
 	const signer = signerOf(context, options);

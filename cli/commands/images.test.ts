@@ -84,7 +84,7 @@ test('an image is built to trust authorities alone', async t => {
 	t.regex(option.err, /is no name of a package/);
 	const deaf = await run('image', 'build', 'airlock', '--out', 'image', '--trust', 'server.pem');
 	t.regex(deaf.err, /has to know whom to ask/);
-	const registrar = ['--registrar', 'https://10.9.0.1:5003'];
+	const registrar = ['--registrar', 'https://10.9.0.1:5002'];
 	const credulous = await run('image', 'build', 'airlock', '--out', 'image', ...registrar);
 	t.regex(credulous.err, /by an authority/);
 	const fuller = await run('image', 'build', 'airlock', '--out', 'image', ...registrar, '--full');

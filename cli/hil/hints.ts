@@ -19,4 +19,5 @@ export const hilHints: Readonly<Record<string, (bimetal: string) => string>> = {
 	SwitchAway: bimetal => `${bimetal} switch list — whether it answers`,
 	SwitchRefused: bimetal => `${bimetal} switch show SWITCH`,
 	SwitchDeaf: bimetal => `${bimetal} switch drift SWITCH`,
+	AuthenticatorAway: () => 'the same in a minute; when it goes on, whoever runs the identity service',
 };

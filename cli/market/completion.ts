@@ -11,7 +11,7 @@ const patience = 3000;
 
 /** True for commands that talk to the market. */
 export const isOfMarket = (command: Command): boolean =>
-	['offer', 'bid', 'lease', 'credits'].some(
+	['offer', 'bid', 'lease', 'credits', 'market'].some(
 		name => command.name() === name || command.parent?.name() === name,
 	) || ['calendar', 'prices'].includes(command.name());
 
@@ -23,7 +23,9 @@ export async function marketCandidates(
 	command: Command,
 ): Promise<readonly string[]> {
 	if (kind === 'profile') return hilProfiles.list(profileHome(context));
-	const ask = kind === 'to' && command.parent?.name() === 'credits' ? asks.owner : asks[kind];
+	const isOfServers = command.name() === 'servers' && kind === 'project';
+	const isGift = command.parent?.name() === 'credits' && kind === 'to';
+	const ask = isOfServers || isGift ? asks.owner : asks[kind];
 	if (!ask) return [];
 	const signal = AbortSignal.timeout(patience);
 	return withMarket({ ...context, interruption: () => signal }, typedOptions(words), client => ask(client));
@@ -42,11 +44,16 @@ const allLeases: Ask = async client => {
 	return (await Promise.all(of)).flat().map(({ id }) => id);
 };
 
+/** What things happen to. */
+const all: Ask = async client =>
+	(await Promise.all([client.offers(), client.bids(), client.leases()])).flat().map(({ id }) => id);
+
 const asks: Readonly<Record<string, Ask>> = {
 	offer: async client => (await client.offers()).map(({ id }) => id),
 	bid: async client => (await client.bids()).map(({ id }) => id),
 	lease: leases,
 	'same-as': allLeases,
+	of: all,
 	server: async client => (await client.servers()).map(({ name }) => name),
 	project: projects,
 	to: owners,

@@ -38,6 +38,12 @@ export function price(text: string): string {
 	return text;
 }
 
+/** The number of an event as the market has it: 16 digits. */
+export function eventNumber(text: string): string {
+	if (!/^\d{1,16}$/.test(text)) throw new InvalidArgumentError('expected the number of an event: 1042');
+	return text.padStart(16, '0');
+}
+
 type ScheduleRule = NonNullable<BidTerms['schedule']>[number];
 /** A rule of a price schedule as it was typed: times count from when the command runs, hours by the clock of a zone. */
 export type ScheduleMoment = (now: number, zone: string) => ScheduleRule;

@@ -6,7 +6,7 @@ import { BimetalError } from '../errors/bimetal-error.ts';
 export type BasicCredential = { readonly username: string; readonly password: string };
 
 export interface JsonClientOptions {
-	/** The service's origin: `https://attest.example:5003`. */
+	/** The service's origin: `https://attest.example:5002`. */
 	readonly url: string;
 	/** Absent: nobody logs in. */
 	readonly credential?: BasicCredential | { readonly token: string } | undefined;

@@ -146,6 +146,7 @@ async function eventsSince(
 ): Promise<unknown> {
 	const until = clock.elapsed() + wait;
 	let next = after;
+	let gap = false;
 	for (;;) {
 		const left = until - clock.elapsed();
 		const waiting = left > 0 ? endings.wait('events', left) : undefined;
@@ -155,9 +156,10 @@ async function eventsSince(
 		);
 		const isMore = found.next !== from;
 		next = found.next;
+		gap ||= found.gap;
 		if (found.events.length > 0 || (!waiting && !isMore)) {
 			waiting?.cancel();
-			return { ...found, events: found.events.map(({ projects: _, ...event }) => event) };
+			return { next, gap, events: found.events.map(({ projects: _, ...event }) => event) };
 		}
 		// There may be more to read that is for others.
 		if (isMore) waiting?.cancel();
