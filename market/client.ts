@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { OfferTerms } from './calendar/offer.ts';
 import type { BidTerms } from './clearing/bid.ts';
+import type { EventsAsked, EventsView } from './client/follow-events.ts';
 import { createTransport, type MarketClientOptions, type MarketTransport } from './client/transport.ts';
 import * as views from './v1/views.ts';
 
@@ -11,9 +12,8 @@ export type BidView = z.output<typeof views.bid>;
 export type PlacedView = z.output<typeof views.placed>;
 export type LeaseView = z.output<typeof views.lease>;
 export type WhyView = z.output<typeof views.why>;
-export type EventsView = z.output<typeof views.events>;
 export { isChosen } from './calendar/choice.ts';
-export { followEvents } from './client/follow-events.ts';
+export { type EventsView, followEvents } from './client/follow-events.ts';
 
 type ServerProperties = Readonly<Record<string, string | number | boolean>>;
 
@@ -77,19 +77,9 @@ export interface MarketClient {
 		server: string,
 		within: { readonly from: number; readonly to: number },
 	): Promise<z.output<typeof views.serverCalendar>>;
-	/**
-	 * What happened after `after`, the `next` or an event's id of an answer before; all that is kept when absent. With nothing to
-	 * tell yet it waits, `wait` milliseconds (30,000 at most). followEvents() goes on from there.
-	 */
+	/** What happened; followEvents() goes on from there. */
 	events(of?: EventsAsked): Promise<EventsView>;
 	close(): Promise<void>;
-}
-
-export interface EventsAsked {
-	readonly after?: string | undefined;
-	/** At most so many, 1 to 1000. */
-	readonly limit?: number | undefined;
-	readonly wait?: number | undefined;
 }
 
 const at = (strings: TemplateStringsArray, ...names: readonly string[]): string =>

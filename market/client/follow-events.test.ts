@@ -2,8 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { FakeClock } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import type { EventsView } from '../client.ts';
-import { followEvents } from './follow-events.ts';
+import { type EventsView, followEvents } from './follow-events.ts';
 
 const number = (n: number): string => n.toString().padStart(16, '0');
 const event = (n: number) => ({ id: number(n), at: n, kind: 'offer.made', of: `o${n}` });

@@ -1,7 +1,19 @@
+import type { z } from 'zod';
 import { backOff } from '../../common/back-off.ts';
 import { type Clock, pause } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import type { EventsView, MarketClient } from '../client.ts';
+import type * as views from '../v1/views.ts';
+
+export type EventsView = z.output<typeof views.events>;
+
+export interface EventsAsked {
+	/** The `next`, or an event's id, of an answer before; all that is kept when absent. */
+	readonly after?: string | undefined;
+	/** At most so many, 1 to 1000. */
+	readonly limit?: number | undefined;
+	/** Milliseconds that it waits when there is nothing to tell yet: 30,000 at most. */
+	readonly wait?: number | undefined;
+}
 
 /** Milliseconds that one call waits for news, and the events that one brings at most. */
 const look = 25_000;
@@ -13,7 +25,7 @@ const most = 1000;
  * signal; throws what the client throws for everything else.
  */
 export async function* followEvents(
-	client: Pick<MarketClient, 'events'>,
+	client: { events(of: EventsAsked): Promise<EventsView> },
 	{
 		after,
 		clock,
