@@ -93,7 +93,7 @@ for (const source of hostile) {
 }
 
 test('size alone does no harm: parentheses, chains, literals', t => {
-	const started = performance.now();
+	const began = process.cpuUsage();
 	for (const source of [
 		'('.repeat(20_000),
 		`${'('.repeat(2000)}1${')'.repeat(2000)}==1`,
@@ -122,7 +122,8 @@ test('size alone does no harm: parentheses, chains, literals', t => {
 		if (result.ok) result.value.evaluate(facts());
 		else t.true(result.problem.offset <= source.length);
 	}
-	t.true(performance.now() - started < 5000);
+	// Of the processor, since others may be at work on it.
+	t.true(process.cpuUsage(began).user < 5_000_000);
 });
 
 test('an evaluation is bounded in steps, whatever the data', t => {

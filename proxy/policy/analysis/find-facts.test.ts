@@ -20,9 +20,10 @@ function outcome({ pre }: Goal, facts: (typeof world)[number]): boolean | undefi
 test('property: what is found is so, and nothing is called impossible that some facts do', t => {
 	let undecided = 0;
 	let missed = 0;
-	const runs = 200;
+	let asked = 0;
 	fc.assert(
 		fc.property(randomPolicy, randomPolicy, fc.boolean(), (first, second, holds) => {
+			asked++;
 			const goals = [goal(first), goal(second, holds)];
 			const does = (facts: (typeof world)[number]) =>
 				goals.every(each => outcome(each, facts) === each.holds);
@@ -34,11 +35,11 @@ test('property: what is found is so, and nothing is called impossible that some 
 			if (isPossible) missed++;
 			return true;
 		}),
-		{ numRuns: runs },
+		{ numRuns: 200 },
 	);
 	// Of 16,800 questions 114 were left open, and of 4 of these the world had facts.
-	t.true(missed <= 2, `${missed} of ${runs} missed`);
-	t.true(undecided <= runs * 0.05, `${undecided} of ${runs} undecided`);
+	t.true(missed <= asked * 0.01, `${missed} of ${asked} missed`);
+	t.true(undecided <= asked * 0.05, `${undecided} of ${asked} undecided`);
 });
 
 test('what contradicts itself, and what does not', t => {

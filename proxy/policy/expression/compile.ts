@@ -49,12 +49,17 @@ export interface InputFunction<Input> {
 }
 export type InputFunctions<Input> = Readonly<Record<string, InputFunction<Input>>>;
 
+interface Traced {
+	readonly tree: Tree;
+	readonly text: string;
+}
+
 export interface Compiled<Input> {
 	readonly tree: Tree;
 	/** @throws Undecided */
 	readonly evaluate: Evaluate<Input>;
 	/** Every tree whose value is kept, innermost first; its index is its place in `trace`. */
-	readonly traced: readonly { readonly tree: Tree; readonly text: string }[];
+	readonly traced: readonly Traced[];
 	/** The place in `trace` of each of them. */
 	readonly places: ReadonlyMap<Tree, number>;
 }
@@ -79,7 +84,7 @@ export function compileValue<Input>(
 	resolve: ResolveRoot<Input>,
 	functions: InputFunctions<Input> = {},
 ): Compiled<Input> {
-	const traced: { tree: Tree; text: string }[] = [];
+	const traced: Traced[] = [];
 	const evaluate = compileTree(tree, { resolve, functions, traced });
 	return { tree, evaluate, traced, places: new Map(traced.map((each, i) => [each.tree, i])) };
 }
@@ -87,14 +92,26 @@ export function compileValue<Input>(
 interface Context<Input> {
 	readonly resolve: ResolveRoot<Input>;
 	readonly functions: InputFunctions<Input>;
-	readonly traced: { tree: Tree; text: string }[];
+	readonly traced: Traced[];
+}
+
+/** Its text is made when somebody reads it: those of all parts of a deep tree are as long as its depth squared. */
+function withText(tree: Tree): Traced {
+	let text: string | undefined;
+	return {
+		tree,
+		get text() {
+			text ??= render(tree);
+			return text;
+		},
+	};
 }
 
 function compileTree<Input>(tree: Tree, context: Context<Input>): Evaluate<Input> {
 	if (tree.kind === 'literal') return () => tree.value;
 	const evaluate = compileNode(tree, context);
 	if (tree.kind === 'list') return evaluate;
-	const number = context.traced.push({ tree, text: render(tree) }) - 1;
+	const number = context.traced.push(withText(tree)) - 1;
 	return scope => {
 		spend(scope, 1);
 		const value = evaluate(scope);
@@ -125,7 +142,7 @@ function compileNode<Input>(
 		case 'call':
 			return compileCall(tree, compiled);
 		case 'member': {
-			const label = render(tree);
+			const label = () => render(tree);
 			return scope => property(first(scope), tree.name.name, label, scope);
 		}
 		case 'index':
@@ -154,20 +171,15 @@ function compileNode<Input>(
 
 function compilePath<Input>(names: readonly PathName[], resolve: ResolveRoot<Input>): Evaluate<Input> {
 	const { taken, read } = resolve(names);
-	const rest = names.slice(taken).map((part, i) => ({
-		name: part.name,
-		label: names
-			.slice(0, taken + i + 1)
-			.map(each => each.name)
-			.join('.'),
-	}));
-	const rootLabel = names
-		.slice(0, taken)
-		.map(each => each.name)
-		.join('.');
+	const label = (length: number) => () =>
+		names
+			.slice(0, length)
+			.map(({ name }) => name)
+			.join('.');
+	const rest = names.slice(taken).map(({ name }, i) => ({ name, label: label(taken + i + 1) }));
 	return scope => {
-		let value = plain(read(scope.input), rootLabel);
-		for (const { name, label } of rest) value = property(value, name, label, scope);
+		let value = plain(read(scope.input), label(taken));
+		for (const each of rest) value = property(value, each.name, each.label, scope);
 		return value;
 	};
 }
@@ -237,7 +249,7 @@ function elementOf(value: JsonValue, index: JsonValue, label: () => string): Jso
 			typeof index === 'number' && Number.isInteger(index) && index >= 0 ? value[index] : undefined;
 		if (found === undefined)
 			throw new Undecided(`no such element: ${label()}; the list has ${value.length}, counted from 0`);
-		return plain(found, label());
+		return plain(found, label);
 	}
 	if (
 		typeof value === 'object' &&
@@ -245,7 +257,7 @@ function elementOf(value: JsonValue, index: JsonValue, label: () => string): Jso
 		typeof index === 'string' &&
 		Object.hasOwn(value, index)
 	) {
-		return plain((value as Readonly<Record<string, JsonValue>>)[index], label());
+		return plain((value as Readonly<Record<string, JsonValue>>)[index], label);
 	}
 	throw new Undecided(`no such property: ${label()} with ${shown(index)}`);
 }

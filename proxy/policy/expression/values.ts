@@ -45,13 +45,13 @@ export function kindOf(value: JsonValue): string {
  * The own property `name` of an object; of a list, that of each of its elements (lists in lists are joined).
  * @throws Undecided when anything lacks it, or it is not plain data.
  */
-export function property(value: JsonValue, name: string, label: string, budget: Budget): JsonValue {
+export function property(value: JsonValue, name: string, label: () => string, budget: Budget): JsonValue {
 	if (isList(value)) {
 		spend(budget, value.length);
 		const all: JsonValue[] = [];
 		for (let i = 0; i < value.length; i++) {
 			const element = value[i] as JsonValue;
-			if (isList(element)) throw new Undecided(`${label}: element ${i + 1} is a list`);
+			if (isList(element)) throw new Undecided(`${label()}: element ${i + 1} is a list`);
 			const found = property(element, name, label, budget);
 			if (typeof found === 'object' && isList(found)) for (const each of found) all.push(each);
 			else all.push(found);
@@ -59,18 +59,20 @@ export function property(value: JsonValue, name: string, label: string, budget: 
 		return all;
 	}
 	if (typeof value !== 'object' || value === null) {
-		throw new Undecided(`${label} cannot be read: ${shown(value)} is ${kindOf(value)} and has no properties`);
+		throw new Undecided(
+			`${label()} cannot be read: ${shown(value)} is ${kindOf(value)} and has no properties`,
+		);
 	}
-	if (!Object.hasOwn(value, name)) throw new Undecided(`no such property: ${label}`);
+	if (!Object.hasOwn(value, name)) throw new Undecided(`no such property: ${label()}`);
 	return plain((value as Readonly<Record<string, JsonValue>>)[name], label);
 }
 
 /** Lets through what JSON can hold, and no number that is none. */
-export function plain(value: unknown, label: string): JsonValue {
+export function plain(value: unknown, label: () => string): JsonValue {
 	const kind = typeof value;
 	if (kind === 'string' || kind === 'boolean' || kind === 'object') return value as JsonValue;
 	if (kind === 'number' && Number.isFinite(value)) return value as number;
-	throw new Undecided(`${label} is not plain data`);
+	throw new Undecided(`${label()} is not plain data`);
 }
 
 /** Applies `apply` to two values, or to lists element by element; one value beside a list goes with each. */
