@@ -23,7 +23,7 @@ const send = (
 	text: string | string[],
 	expected = 1,
 	more: { halfClose?: boolean; methods?: string[] } = {},
-) => sendBytes(text, { port: port(), ca: site.ca, expected, patience: 3000, ...more });
+) => sendBytes(text, { port: port(), ca: site.ca, expected, ...more });
 const posts = () => site.bmcs.node1.executed.filter(({ path }) => path === reset);
 
 test.serial('row TE/CL and pipelining: nobody else’s bytes become a request', async t => {
@@ -253,7 +253,7 @@ test.serial('row SSE: an Accept header opens no stream that nobody filters', asy
 	const naive = await naiveSite(t, 'httpxy', ({ url }) => url.includes('/LogServices/'));
 	const listening = naive.send(
 		requestText('GET /redfish/v1/EventService/SSE', ['Accept: text/event-stream']),
-		{ expected: Infinity, patience: 300 },
+		{ expected: Infinity, until: /data: +"MessageId"/ },
 	);
 	while (naive.bmc.listeners() === 0) await new Promise(setImmediate);
 	naive.bmc.press('ForceOff');

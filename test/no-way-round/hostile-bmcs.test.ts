@@ -12,7 +12,7 @@ let site: TestProxy;
 let bmc: HostileBmc;
 test.before(async () => {
 	bmc = await startHostileBmc();
-	site = await startTestProxy({ bmcTimeout: 1000, target: { node1: bmc.url } });
+	site = await startTestProxy({ bmcTimeout: 2000, target: { node1: bmc.url } });
 });
 test.after.always(async () => {
 	await site?.close();

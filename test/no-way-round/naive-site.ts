@@ -16,10 +16,7 @@ export interface NaiveSite {
 	readonly clock: FakeClock;
 	/** What the BMC carried out for whoever came through the naive proxy. */
 	executed(): readonly ExecutedRequest[];
-	send(
-		text: string | readonly string[],
-		options?: { expected?: number; patience?: number },
-	): Promise<Received>;
+	send(text: string | readonly string[], options?: { expected?: number; until?: RegExp }): Promise<Received>;
 }
 
 const password = 'the-BMCs-own-password';
@@ -59,7 +56,7 @@ async function behind(
 		bmc,
 		clock,
 		executed: () => bmc.executed,
-		send: (text, more) => sendBytes(text, { port: proxy.port, patience: 2000, ...more }),
+		send: (text, more) => sendBytes(text, { port: proxy.port, ...more }),
 	};
 }
 

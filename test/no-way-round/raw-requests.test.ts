@@ -59,7 +59,6 @@ for (const raw of rawRequests) {
 			ca: site.ca,
 			expected: Math.max(raw.proxy.length, 1),
 			methods: raw.request.startsWith('HEAD') ? ['HEAD'] : [],
-			patience: 5000,
 		});
 		t.deepEqual(
 			answers.map(({ status }) => status),

@@ -23,6 +23,8 @@ export interface SendOptions {
 	readonly ca?: string;
 	/** Answers to wait for; Infinity waits for the end of the connection. */
 	readonly expected?: number;
+	/** What need not come to an end: it is enough when this has come. */
+	readonly until?: RegExp;
 	/** Methods in the order of the requests: an answer to HEAD has no body. */
 	readonly methods?: readonly string[];
 	/** Ends the own half of the connection after the last byte. */
@@ -33,13 +35,13 @@ export interface SendOptions {
 
 /**
  * Sends bytes as they are, each piece in a write of its own, and gives what came back: for requests that no
- * HTTP client would send. Ends with the answers expected, the end of the connection, or `patience`.
+ * HTTP client would send. Ends with what is expected, the end of the connection, or `patience`.
  */
 export async function sendBytes(
 	pieces: string | Buffer | readonly (string | Buffer)[],
 	options: SendOptions,
 ): Promise<Received> {
-	const { port, ca, expected = 1, methods = [], patience = 20_000 } = options;
+	const { port, ca, expected = 1, until, methods = [], patience = 20_000 } = options;
 	const host = '127.0.0.1';
 	const socket: Socket = ca
 		? connectTls({ host, port, ca, servername: 'localhost' })
@@ -55,7 +57,7 @@ export async function sendBytes(
 		};
 		socket.on('data', (bytes: Buffer) => {
 			text += bytes.toString('latin1');
-			if (splitAnswers(text, methods).length >= expected) finish();
+			if (until?.test(text) || splitAnswers(text, methods).length >= expected) finish();
 		});
 		socket.on('error', () => undefined);
 		socket.on('close', () => {

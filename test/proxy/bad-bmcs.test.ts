@@ -8,7 +8,7 @@ const reset = `${system}/Actions/ComputerSystem.Reset`;
 const body = { ResetType: 'ForceRestart' };
 
 async function start(options: Parameters<typeof startTestProxy>[0] = {}): Promise<TestProxy> {
-	const site = await startTestProxy({ bmcTimeout: 500, ...options });
+	const site = await startTestProxy({ bmcTimeout: 30_000, ...options });
 	for (const bmc of ['node1', 'node2']) await site.at('cp-operator', bmc)('GET', system); // logs in
 	return site;
 }
@@ -16,7 +16,8 @@ const posts = (site: TestProxy, name: 'node1' | 'node2' = 'node1') =>
 	site.bmcs[name].executed.filter(({ path }) => path === reset);
 
 test('a BMC that fails is answered for by what is known, on every way, and others go on', async t => {
-	const site = await start();
+	// Time enough for a BMC that answers.
+	const site = await start({ bmcTimeout: 2000 });
 	t.teardown(() => site.close());
 	for (const [fault, status, codes, wasExecuted] of [
 		[{ garbage: true }, 502, ['BmcGarbage'], 0],
@@ -65,7 +66,7 @@ test('a BMC that forgets the proxy’s session is logged in to again, once for a
 });
 
 test('a client that goes away does not take a change of its with it, nor the lane', async t => {
-	const site = await start({ bmcTimeout: 5000 });
+	const site = await start();
 	t.teardown(() => site.close());
 	site.bmcs.node1.fault({ delayMs: 1000 });
 	const cut = site.ask('cp-operator', 'POST', `${site.bmcUrls.node1}${reset}`, {

@@ -11,7 +11,7 @@ const tasks = '/redfish/v1/TaskService/Tasks';
 const monitors = '/redfish/v1/TaskService/TaskMonitors';
 
 async function start(t: { teardown(work: () => unknown): void }, options = {}): Promise<TestProxy> {
-	const site = await startTestProxy({ bmcTimeout: 500, ...options });
+	const site = await startTestProxy({ bmcTimeout: 30_000, ...options });
 	t.teardown(() => site.close());
 	return site;
 }

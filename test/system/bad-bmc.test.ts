@@ -43,7 +43,7 @@ test.before(async () => {
 		tls,
 		bmcs: { good: { url: bmcs.good.url, password }, bad: { url: bmcs.bad.url, password } },
 		policies,
-		limits: { bmcTimeout: '700ms' },
+		limits: { bmcTimeout: '3s' },
 	});
 	proxy = await startProxy(readSite(config), { logger: silentLogger });
 	const visit = (bmc: string) =>
@@ -65,7 +65,7 @@ test.after.always(async () => {
 
 const faults: readonly (readonly [string, Faults, readonly number[]])[] = [
 	['is down', { down: true }, [502, 504]],
-	['is slow', { delayMs: 3000 }, [502, 504]],
+	['is slow', { delayMs: 30_000 }, [502, 504]],
 	['answers garbage', { garbage: true }, [502]],
 	['breaks off in the middle of its answer', { dropMidAnswer: true }, [502, 504]],
 ];
@@ -84,7 +84,7 @@ for (const [what, fault, statuses] of faults) {
 			t.true(message.Message.includes('bad'), 'it says which BMC');
 			t.truthy(message.Resolution);
 		}
-		t.true(Date.now() - began < 10_000);
+		t.true(Date.now() - began < 25_000);
 	});
 }
 

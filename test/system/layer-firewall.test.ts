@@ -25,7 +25,7 @@ const knock = `
 const net = require('node:net');
 for (const target of process.argv.slice(1)) {
 	const [host, port] = target.split('-');
-	const socket = net.connect({ host, port: Number(port), timeout: 1500 });
+	const socket = net.connect({ host, port: Number(port), timeout: 4000 });
 	const say = word => { console.log(target + ' ' + word); socket.destroy(); };
 	socket.once('connect', () => say('open'));
 	socket.once('timeout', () => say('silent'));
