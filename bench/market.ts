@@ -19,10 +19,10 @@ import type { MarketIndex } from '../market/index/market-index.ts';
 import { grantCredits } from '../market/ledger/credits.ts';
 import { bidTerms, now, offerTerms } from '../market/market.fixture.ts';
 import { clearPool } from '../market/round/clear.ts';
-import { createHandClearing } from '../market/round/hand-clearing.ts';
 import { poolsOf } from '../market/round/pool.ts';
 import { indexOf } from '../market/round/round.fixture.ts';
 import { bidsOfRound } from '../market/round/round-bids.ts';
+import { inTurns } from '../market/round/turns.ts';
 import type { BenchArea, BenchCase, Side } from './harness/bench-case.ts';
 
 const hour = 3600;
@@ -47,7 +47,7 @@ export const area: BenchArea = {
 			]),
 			durableBids(),
 		],
-		close: () => hand.close(),
+		close: async () => undefined,
 	}),
 };
 
@@ -186,17 +186,15 @@ function matchSide(size: number): Side {
 	};
 }
 
-const hand = createHandClearing();
-
 function roundSide(size: number): Side {
 	let index: MarketIndex | undefined;
 	const store = createMemoryStore();
 	const none = { solve: async () => ({ status: 'none', why: '' }) as const, close: async () => undefined };
 	const clear = async () => {
 		index ??= calendar(size, 0);
-		const pools = poolsOf(await bidsOfRound(store, index, now));
+		const pools = await inTurns(poolsOf(await bidsOfRound(store, index, now)));
 		const cleared = [];
-		for (const pool of pools) cleared.push(await clearPool(pool, { solver: none, patience: 1, hand }));
+		for (const pool of pools) cleared.push(await clearPool(pool, { solver: none, patience: 1 }));
 		const gains = cleared.reduce((sum, each) => sum + Number(each.gains), 0);
 		const bound = cleared.reduce((sum, each) => sum + each.bound, 0);
 		return { met: cleared.reduce((sum, { awards }) => sum + awards.length, 0), part: (100 * gains) / bound };

@@ -214,16 +214,18 @@ export async function mustFindBid(tx: ReadTransaction, id: string): Promise<Bid>
 }
 
 /** What a bid asks for from now on. @throws NoSuchLease */
-export async function wishOf(
+export const wishOf = async (
 	tx: ReadTransaction,
-	{ terms, steps }: Pick<Bid, 'terms' | 'steps'>,
+	bid: Pick<Bid, 'terms' | 'steps'>,
 	now: number,
-): Promise<Wish> {
+): Promise<Wish> => wishFor(bid, await choiceOf(tx, bid.terms), now);
+
+/** The same, when it is known which servers those are. */
+export function wishFor({ terms, steps }: Pick<Bid, 'terms' | 'steps'>, servers: Choice, now: number): Wish {
+	const { project, quantity, attestations, earliest, latest, length, deadline, allOrNothing, pieces } = terms;
 	return {
-		...terms,
-		steps,
-		earliest: Math.max(terms.earliest, now),
-		servers: await choiceOf(tx, terms),
+		...{ project, quantity, attestations, latest, length, deadline, allOrNothing, pieces, steps, servers },
+		earliest: Math.max(earliest, now),
 		highest: Number(terms.highest),
 	};
 }

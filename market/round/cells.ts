@@ -1,105 +1,175 @@
 import type { Interval } from '../calendar/interval.ts';
-import type { Slot } from '../index/entry.ts';
-import { freeOf } from './pool.ts';
+import type { ServerKind, Slot } from '../index/entry.ts';
+import { eachFreeOf } from './pool.ts';
 
 /** Seconds of a cell: the shortest of these by which the whole time has at most so many cells. */
 const lengths = [1, 60, 300, 900, 3600, 4 * 3600, 86_400, 7 * 86_400] as const;
 const mostCells = 4096;
-const blockSize = 64;
+/** Bits of all slots together, which is half a gigabyte: with very many servers, cells are longer. */
+const mostBits = 2 ** 32;
 
-/** How a time is cut into cells. A cell counts as free only when all of it is. */
-export class Grid {
+/** How a time is cut into cells, for so many slots. A cell counts as free only when all of it is. */
+class Grid {
 	readonly start: number;
 	readonly cell: number;
 	readonly count: number;
 
-	constructor({ start, end }: Interval) {
-		this.cell = lengths.find(each => (end - start) / each <= mostCells - 2) ?? (lengths.at(-1) as number);
+	constructor({ start, end }: Interval, slots: number) {
+		const most = Math.min(mostCells, Math.max(64, Math.floor(mostBits / slots)));
+		this.cell = lengths.find(each => (end - start) / each <= most - 2) ?? (lengths.at(-1) as number);
 		this.start = start - (start % this.cell);
 		this.count = Math.ceil((end - this.start) / this.cell);
 	}
 
-	/** The cells that an interval touches: from the first to the last, both included. */
-	touched({ start, end }: Interval): readonly [number, number] {
-		return [Math.floor((start - this.start) / this.cell), Math.ceil((end - this.start) / this.cell) - 1];
+	/** The cells that an interval touches. */
+	touched({ start, end }: Interval): Run {
+		return new Run(
+			Math.floor((start - this.start) / this.cell),
+			Math.ceil((end - this.start) / this.cell) - 1,
+		);
 	}
 }
 
-/**
- * Which cells of which slots are taken, as bits: a row of words for each slot, and for each block of slots one that says
- * which cells are taken in all of them, so that blocks without room are passed over.
- */
-export class Cells {
-	readonly slots: readonly Slot[];
-	readonly #grid: Grid;
-	readonly #words: number;
-	readonly #taken: Uint32Array;
-	readonly #full: Uint32Array;
+/** Cells that follow each other, from the first to the last, both included: as words of a row, and bits of the outer two. */
+class Run {
+	readonly firstWord: number;
+	readonly lastWord: number;
+	readonly #low: number;
+	readonly #high: number;
 
-	constructor(slots: readonly Slot[], grid: Grid) {
-		this.slots = slots;
-		this.#grid = grid;
-		this.#words = Math.ceil(grid.count / 32);
-		this.#taken = new Uint32Array(slots.length * this.#words).fill(0xffffffff);
-		this.#full = new Uint32Array(Math.ceil(slots.length / blockSize) * this.#words);
-		const whole = { start: grid.start, end: grid.start + grid.count * grid.cell };
-		for (const [n, slot] of slots.entries()) {
-			for (const { start, end } of freeOf(slot, whole)) {
-				const first = Math.ceil((start - grid.start) / grid.cell);
-				const last = Math.floor((end - grid.start) / grid.cell) - 1;
-				if (first <= last) this.#set(this.#taken, n, first, last, false);
-			}
-		}
-		for (let block = 0; block * blockSize < slots.length; block++) this.#refresh(block, 0, this.#words - 1);
+	constructor(first: number, last: number) {
+		this.firstWord = first >>> 5;
+		this.lastWord = last >>> 5;
+		this.#low = 0xffffffff << (first & 31);
+		this.#high = 0xffffffff >>> (31 - (last & 31));
+		if (this.firstWord === this.lastWord) this.#low = this.#high = this.#low & this.#high;
 	}
 
-	/** Calls `visit` with each slot that is free for all of the interval, in their order, until it returns false. */
-	eachFree(interval: Interval, visit: (n: number) => boolean): void {
-		const [first, last] = this.#grid.touched(interval);
-		for (let block = 0; block * blockSize < this.slots.length; block++) {
-			if (this.#any(this.#full, block, first, last)) continue;
-			const end = Math.min((block + 1) * blockSize, this.slots.length);
-			for (let n = block * blockSize; n < end; n++) {
-				if (!this.#any(this.#taken, n, first, last) && !visit(n)) return;
+	/** Whether any of them is set in the row that begins at word `at`. */
+	anyIn(rows: Uint32Array, at: number): boolean {
+		if (((rows[at + this.firstWord] as number) & this.#low) !== 0) return true;
+		for (let word = this.firstWord + 1; word < this.lastWord; word++) if (rows[at + word] !== 0) return true;
+		return ((rows[at + this.lastWord] as number) & this.#high) !== 0;
+	}
+
+	setIn(rows: Uint32Array, at: number): void {
+		rows[at + this.firstWord] = (rows[at + this.firstWord] as number) | this.#low;
+		if (this.firstWord === this.lastWord) return;
+		rows.fill(0xffffffff, at + this.firstWord + 1, at + this.lastWord);
+		rows[at + this.lastWord] = (rows[at + this.lastWord] as number) | this.#high;
+	}
+
+	clearIn(rows: Uint32Array, at: number): void {
+		rows[at + this.firstWord] = (rows[at + this.firstWord] as number) & ~this.#low;
+		if (this.firstWord === this.lastWord) return;
+		rows.fill(0, at + this.firstWord + 1, at + this.lastWord);
+		rows[at + this.lastWord] = (rows[at + this.lastWord] as number) & ~this.#high;
+	}
+}
+
+/** Slots of a block, and blocks of a stack. */
+const size = 64;
+
+/**
+ * Which cells of which slots are taken, as bits: a row of words for each slot. For each block of slots one more row says which
+ * cells are taken in all of them, and for each stack of blocks which are in all of those: so what has no room is passed over,
+ * 4,096 slots at once. A block is worked out when it is first looked at: the dear ones may never be.
+ */
+export class Cells {
+	/** Of one kind after another, in their order. */
+	readonly slots: readonly Slot[];
+	/** The first slot of a kind, and the one after its last. */
+	readonly #lanes = new Map<ServerKind, readonly [number, number]>();
+	readonly #grid: Grid;
+	readonly #words: number;
+	readonly #blocks: (Uint32Array | undefined)[];
+	readonly #fullBlocks: Uint32Array;
+	readonly #fullStacks: Uint32Array;
+
+	constructor(lanes: ReadonlyMap<ServerKind, readonly Slot[]>, within: Interval) {
+		this.slots = [...lanes.values()].flat();
+		let first = 0;
+		for (const [kind, { length }] of lanes) {
+			this.#lanes.set(kind, [first, first + length]);
+			first += length;
+		}
+		this.#grid = new Grid(within, this.slots.length);
+		this.#words = Math.ceil(this.#grid.count / 32);
+		const blocks = Math.ceil(this.slots.length / size);
+		this.#blocks = new Array(blocks).fill(undefined);
+		this.#fullBlocks = new Uint32Array(blocks * this.#words);
+		this.#fullStacks = new Uint32Array(Math.ceil(blocks / size) * this.#words);
+	}
+
+	/** Calls `visit` with each slot of a kind that is free for all of the interval, in their order, until it returns false. */
+	eachFree(kind: ServerKind, interval: Interval, visit: (n: number) => boolean): void {
+		const [first, end] = this.#lanes.get(kind) ?? [0, 0];
+		const run = this.#grid.touched(interval);
+		const words = this.#words;
+		for (let n = first; n < end; ) {
+			if (n % (size * size) === 0 && run.anyIn(this.#fullStacks, (n / (size * size)) * words)) {
+				n += size * size;
+				continue;
 			}
+			const block = Math.floor(n / size);
+			const next = Math.min((block + 1) * size, end);
+			if (!run.anyIn(this.#fullBlocks, block * words)) {
+				const rows = this.#rowsOf(block);
+				for (; n < next; n++) if (!run.anyIn(rows, (n % size) * words) && !visit(n)) return;
+			}
+			n = next;
 		}
 	}
 
 	set(n: number, interval: Interval, isTaken: boolean): void {
-		const [first, last] = this.#grid.touched(interval);
-		this.#set(this.#taken, n, first, last, isTaken);
-		this.#refresh(Math.floor(n / blockSize), first >>> 5, last >>> 5);
+		const run = this.#grid.touched(interval);
+		const block = Math.floor(n / size);
+		const stack = Math.floor(block / size);
+		const rows = this.#rowsOf(block);
+		if (!isTaken) {
+			run.clearIn(rows, (n % size) * this.#words);
+			run.clearIn(this.#fullBlocks, block * this.#words);
+			run.clearIn(this.#fullStacks, stack * this.#words);
+			return;
+		}
+		run.setIn(rows, (n % size) * this.#words);
+		this.#refresh(block, run.firstWord, run.lastWord);
 	}
 
+	#rowsOf(block: number): Uint32Array {
+		const known = this.#blocks[block];
+		if (known) return known;
+		const { start, cell, count } = this.#grid;
+		const slots = this.slots.slice(block * size, (block + 1) * size);
+		const rows = new Uint32Array(slots.length * this.#words).fill(0xffffffff);
+		for (const [n, slot] of slots.entries()) {
+			eachFreeOf(slot, { start, end: start + count * cell }, (from, to) => {
+				const first = Math.ceil((from - start) / cell);
+				const last = Math.floor((to - start) / cell) - 1;
+				if (first <= last) new Run(first, last).clearIn(rows, n * this.#words);
+			});
+		}
+		this.#blocks[block] = rows;
+		this.#refresh(block, 0, this.#words - 1);
+		return rows;
+	}
+
+	/** What is taken in all slots of a block now, and so perhaps in all blocks of its stack. */
 	#refresh(block: number, firstWord: number, lastWord: number): void {
-		const end = Math.min((block + 1) * blockSize, this.slots.length);
+		const words = this.#words;
+		const rows = this.#blocks[block] as Uint32Array;
+		const stack = Math.floor(block / size);
+		const lastBlock = Math.min((stack + 1) * size, this.#blocks.length);
 		for (let word = firstWord; word <= lastWord; word++) {
 			let all = 0xffffffff;
-			for (let n = block * blockSize; n < end && all !== 0; n++)
-				all &= this.#taken[n * this.#words + word] ?? 0;
-			this.#full[block * this.#words + word] = all;
+			for (let at = word; at < rows.length && all !== 0; at += words) all &= rows[at] as number;
+			const place = block * words + word;
+			// Both as words without a sign.
+			if (this.#fullBlocks[place] === all >>> 0) continue;
+			this.#fullBlocks[place] = all;
+			for (let each = stack * size; each < lastBlock && all !== 0; each++)
+				all &= this.#fullBlocks[each * words + word] as number;
+			this.#fullStacks[stack * words + word] = all;
 		}
 	}
-
-	#set(rows: Uint32Array, row: number, first: number, last: number, isTaken: boolean): void {
-		for (let word = first >>> 5; word <= last >>> 5; word++) {
-			const at = row * this.#words + word;
-			const mask = maskOf(word, first, last);
-			rows[at] = isTaken ? (rows[at] ?? 0) | mask : (rows[at] ?? 0) & ~mask;
-		}
-	}
-
-	#any(rows: Uint32Array, row: number, first: number, last: number): boolean {
-		for (let word = first >>> 5; word <= last >>> 5; word++) {
-			if (((rows[row * this.#words + word] ?? 0) & maskOf(word, first, last)) !== 0) return true;
-		}
-		return false;
-	}
-}
-
-/** The bits of a word that belong to the cells from `first` to `last`. */
-function maskOf(word: number, first: number, last: number): number {
-	const low = word === first >>> 5 ? 0xffffffff << (first & 31) : 0xffffffff;
-	const high = word === last >>> 5 ? 0xffffffff >>> (31 - (last & 31)) : 0xffffffff;
-	return low & high;
 }

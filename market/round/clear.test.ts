@@ -7,15 +7,14 @@ import type { Slot } from '../index/entry.ts';
 import type { MarketIndex } from '../index/market-index.ts';
 import { now } from '../market.fixture.ts';
 import { type Cleared, clearPool } from './clear.ts';
-import { createHandClearing } from './hand-clearing.ts';
-import { type Award, freeOf, gainOf, limitOf, type Pool, poolsOf } from './pool.ts';
+import { type Award, accepts, freeOf, gainOf, limitOf, type Pool, poolsOf } from './pool.ts';
 import { indexOf } from './round.fixture.ts';
 import { bidsOfRound } from './round-bids.ts';
 import { createSolver, type Solver } from './solver.ts';
+import { atOnce } from './turns.ts';
 
 const solver = createSolver();
-const hand = createHandClearing();
-test.after.always(() => Promise.all([solver.close(), hand.close()]));
+test.after.always(() => solver.close());
 /** A machine may be slow: what is tested is what comes out, not when. */
 const patience = 100_000;
 
@@ -25,7 +24,7 @@ const noSolver: Solver = {
 };
 
 const poolsIn = async (index: MarketIndex): Promise<Pool[]> =>
-	poolsOf(await bidsOfRound(createMemoryStore(), index, now));
+	atOnce(poolsOf(await bidsOfRound(createMemoryStore(), index, now)));
 
 const bid = (project: string, wanted: Partial<BidTerms>): Partial<BidTerms> => ({
 	project,
@@ -46,7 +45,7 @@ test('the price is half-way between the dearest ask that is taken and the lowest
 	const bids = [bid('blue', { highest: '9' }), bid('green', { highest: '6' }), bid('cyan', { highest: '1' })];
 	const [pool] = await poolsIn(indexOf([one, { ...one, price: 4 }, { ...one, price: 50 }], bids));
 	if (!pool) return t.fail();
-	const cleared = await clearPool(pool, { solver, patience, hand });
+	const cleared = await clearPool(pool, { solver, patience });
 	t.deepEqual(told(cleared), { price: 5, by: 'exact', won: ['b000000', 'b000001'] });
 	t.is(cleared.gains, BigInt((9 - 2 + 6 - 4) * 10));
 });
@@ -61,8 +60,8 @@ test('all or nothing: a dearer bid gives way when two others have more of it tog
 	const [pool] = await poolsIn(indexOf(servers, bids));
 	if (!pool) return t.fail();
 	// 2 × 7 + 1 against 3 × 6.
-	t.deepEqual(told(await clearPool(pool, { solver, patience, hand })).won, ['b000001']);
-	t.deepEqual(told(await clearPool(pool, { solver: noSolver, patience, hand })), {
+	t.deepEqual(told(await clearPool(pool, { solver, patience })).won, ['b000001']);
+	t.deepEqual(told(await clearPool(pool, { solver: noSolver, patience })), {
 		price: 2,
 		by: 'greedy',
 		won: ['b000000', 'b000002'],
@@ -79,7 +78,7 @@ test('kinds that no bid would have beside each other have prices of their own', 
 		bid('cyan', { highest: '4', servers: either }),
 	];
 	const pools = await poolsIn(indexOf(servers, bids));
-	const cleared = await Promise.all(pools.map(pool => clearPool(pool, { solver, patience, hand })));
+	const cleared = await Promise.all(pools.map(pool => clearPool(pool, { solver, patience })));
 	t.deepEqual(
 		cleared.map(({ price }) => price).sort((a = 0, b = 0) => a - b),
 		[3, 25],
@@ -104,7 +103,10 @@ function check({ awards, price, gains, bound }: Cleared): void {
 		must(price !== undefined && price <= limitOf(award), 'above the limit');
 		for (const slot of slots) {
 			must(price !== undefined && slot.offer.price <= price, 'below the ask');
-			must(winner.accepts(slot) && winner.kinds.includes(slot.server.kind as never), 'not what it asked for');
+			must(
+				accepts(winner, slot) && winner.kinds.includes(slot.server.kind as never),
+				'not what it asked for',
+			);
 			const within = { start, end: start + wish.length };
 			const [free] = freeOf(slot, within);
 			must(free?.start === within.start && free.end === within.end, 'not offered then');
@@ -142,7 +144,7 @@ function exhaustive({ bids, lanes }: Pool): bigint {
 				const end = start + length;
 				const there = right.filter(
 					slot =>
-						next.accepts(slot) &&
+						accepts(next, slot) &&
 						next.kinds.includes(slot.server.kind as never) &&
 						freeOf(slot, { start, end })[0]?.start === start &&
 						freeOf(slot, { start, end })[0]?.end === end &&
@@ -225,7 +227,7 @@ test('no bid loses for which there is a way with higher gains at one price, in a
 	await fc.assert(
 		fc.asyncProperty(someServers, someBids, async (servers, bids) => {
 			for (const pool of await poolsIn(indexOf(servers, bids.map(termsOf)))) {
-				const cleared = await clearPool(pool, { solver, patience, hand });
+				const cleared = await clearPool(pool, { solver, patience });
 				check(cleared);
 				t.is(cleared.by, 'exact');
 				t.is(cleared.gains, exhaustive(pool));
@@ -245,7 +247,7 @@ test('by hand as well, nothing is leased twice and nobody pays too much; and the
 		fc.asyncProperty(more, many, async (servers, bids) => {
 			const clear = async () => {
 				const pools = await poolsIn(indexOf(servers, bids.map(termsOf)));
-				return Promise.all(pools.map(pool => clearPool(pool, { solver: noSolver, patience, hand })));
+				return Promise.all(pools.map(pool => clearPool(pool, { solver: noSolver, patience })));
 			};
 			const cleared = await clear();
 			for (const each of cleared) {

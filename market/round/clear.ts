@@ -1,9 +1,9 @@
 import { curveBound } from './bound.ts';
-import { askOf } from './greedy.ts';
-import type { HandClearing } from './hand-clearing.ts';
+import { askOf, awardGreedily } from './greedy.ts';
 import { modelOf } from './model.ts';
 import { type Award, gainOf, limitOf, type Pool } from './pool.ts';
 import type { Solver } from './solver.ts';
+import { atOnce, inTurns, ofStep, type Steps } from './turns.ts';
 
 /** What became of a pool. */
 export interface Cleared {
@@ -20,30 +20,27 @@ export interface Cleared {
 
 /** Bids and servers of a pool, and prices that are tried: beyond them it is cleared by hand. */
 const exactLimits = { bids: 40, slots: 400, prices: 24 } as const;
-
 /**
  * Clears a pool at one price. The gains are as large as they can be at any one price, if the pool is small enough for the
  * solver; else as large as they come out by hand, with a bound to compare. Every bid that is awarded something would pay the
  * price or more, every offer that gives something asks the price or less: the price is half-way between the dearest ask and
- * the lowest limit of those. `patience`: milliseconds for the solver, after which the pool is cleared by hand.
+ * the lowest limit of those. `patience`: milliseconds for the solver, after which the pool is cleared by hand; that is done in
+ * turns with whatever else there is to do.
+ * @throws the signal's reason, when it is aborted in the middle
  */
 export async function clearPool(
 	pool: Pool,
 	{
 		solver,
 		patience,
-		hand,
-	}: {
-		readonly solver: Solver;
-		readonly patience: number;
-		readonly hand: Pick<HandClearing, 'clear'>;
-	},
+		signal,
+	}: { readonly solver: Solver; readonly patience: number; readonly signal?: AbortSignal },
 ): Promise<Cleared> {
-	const byHand = await hand.clear(pool);
-	const greedy = byHand.awards;
+	const greedy = await inTurns(awardGreedily(pool), signal);
+	const greedyGains = await inTurns(totalOf(greedy), signal);
 	let best = greedy;
 	let by: Cleared['by'] = 'greedy';
-	let { bound } = byHand;
+	let bound = await inTurns(curveBound(pool), signal);
 	if (isSmall(pool)) {
 		const relaxed = modelOf(pool);
 		if (relaxed && relaxed.choices.length > 0) {
@@ -52,21 +49,40 @@ export async function clearPool(
 		} else if (relaxed) bound = 0;
 		const exact =
 			relaxed &&
-			(await exactAwards(pool, { solver, deadline: performance.now() + patience, atLeast: totalOf(greedy) }));
+			(await exactAwards(pool, { solver, deadline: performance.now() + patience, atLeast: greedyGains }));
 		if (exact) {
 			by = 'exact';
 			if (exact !== 'none better') best = exact;
 		}
 	}
-	const gains = totalOf(best);
+	const gains = best === greedy ? greedyGains : atOnce(totalOf(best));
 	if (best.length === 0) return { price: undefined, awards: [], gains, bound, by };
-	const ask = best.reduce((most, award) => Math.max(most, askOf(award)), 0);
-	const limit = best.reduce((least, award) => Math.min(least, limitOf(award)), Number.MAX_SAFE_INTEGER);
-	if (ask > limit) throw new Error('awards that no one price fits');
-	return { price: Math.floor((ask + limit) / 2), awards: best, gains, bound, by };
+	return { price: await inTurns(midPrice(best), signal), awards: best, gains, bound, by };
 }
 
-const totalOf = (awards: readonly Award[]): bigint => awards.reduce((sum, award) => sum + gainOf(award), 0n);
+function* totalOf(awards: readonly Award[]): Steps<bigint> {
+	let sum = 0n;
+	let steps = 0;
+	for (const award of awards) {
+		if (steps++ % ofStep === 0) yield;
+		sum += gainOf(award);
+	}
+	return sum;
+}
+
+/** Half-way between the dearest ask that was taken and the lowest limit that was met. */
+function* midPrice(awards: readonly Award[]): Steps<number> {
+	let ask = 0;
+	let limit = Number.MAX_SAFE_INTEGER;
+	let steps = 0;
+	for (const award of awards) {
+		if (steps++ % ofStep === 0) yield;
+		ask = Math.max(ask, askOf(award));
+		limit = Math.min(limit, limitOf(award));
+	}
+	if (ask > limit) throw new Error('awards that no one price fits');
+	return Math.floor((ask + limit) / 2);
+}
 
 function isSmall({ bids, lanes }: Pool): boolean {
 	let slots = 0;
@@ -86,7 +102,7 @@ async function exactAwards(
 	// With any price, the dearest ask that is taken would do as well.
 	const asks = new Set([...pool.lanes.values()].flat().map(({ offer }) => offer.price));
 	const hopeful = [...asks]
-		.map(price => ({ price, bound: curveBound(pool, price) }))
+		.map(price => ({ price, bound: atOnce(curveBound(pool, price)) }))
 		.sort((a, b) => b.bound - a.bound || a.price - b.price);
 	if (hopeful.length > exactLimits.prices) return undefined;
 	let best: Award[] | 'none better' = 'none better';
@@ -101,7 +117,7 @@ async function exactAwards(
 		const answer = await solver.solve(model.text(false), left);
 		if (answer.status !== 'optimal') return undefined;
 		const awards = model.awards(new Map(answer.values));
-		const found = totalOf(awards);
+		const found = atOnce(totalOf(awards));
 		if (found <= gains) continue;
 		best = awards;
 		gains = found;

@@ -1,119 +1,137 @@
 import { limitAt } from '../clearing/schedule.ts';
-import type { ServerKind } from '../index/entry.ts';
+import type { Slot } from '../index/entry.ts';
 import { compareSlots } from '../index/lane.ts';
-import { Cells, Grid } from './cells.ts';
-import { type Award, gainOf, limitOf, type Pool, type RoundBid } from './pool.ts';
+import { Cells } from './cells.ts';
+import { type Award, accepts, gainOf, limitOf, type Pool, type RoundBid } from './pool.ts';
+import { ofStep, type Steps } from './turns.ts';
 
 /** Starts that are tried of a window. */
 const mostStarts = 12;
+/** What a bid is given for the time being: places in the cells. */
+interface Trial {
+	readonly bid: RoundBid;
+	readonly start: number;
+	readonly places: readonly number[];
+}
 
 /**
  * Awards by hand: bids one after another, dearest first, each on the cheapest servers that are free; then the price at which
  * most of the gains are kept; then, at that price, whatever else there is room for. Fast, and not always the best.
  */
-export function awardGreedily(pool: Pool): Award[] {
-	const { bids } = pool;
+export function* awardGreedily({ bids, lanes }: Pool): Steps<Award[]> {
 	if (bids.length === 0) return [];
-	const grid = new Grid({
-		start: Math.min(...minOf(bids)),
-		end: bids.reduce((most, { last, wish }) => Math.max(most, last + wish.length), 0),
-	});
-	const cells = new Map([...pool.lanes].map(([kind, slots]) => [kind, new Cells(slots, grid)]));
-	const places = new Map<ServerKind, Map<object, number>>();
-	for (const [kind, { slots }] of cells) places.set(kind, new Map(slots.map((slot, n) => [slot, n])));
-	const take = ({ bid, start, slots }: Award, isTaken: boolean): void => {
-		for (const slot of slots) {
-			const { kind } = slot.server;
-			const n = kind && places.get(kind)?.get(slot);
-			if (kind && n !== undefined) cells.get(kind)?.set(n, { start, end: start + bid.wish.length }, isTaken);
-		}
-	};
-	const tried: Award[] = [];
-	for (const bid of bids) {
-		const award = bestFor(bid, cells);
-		if (!award) continue;
-		take(award, true);
-		tried.push(award);
+	const within = { start: Number.MAX_SAFE_INTEGER, end: 0 };
+	for (const { first, last, wish } of bids) {
+		within.start = Math.min(within.start, first);
+		within.end = Math.max(within.end, last + wish.length);
 	}
-	const price = keepingMost(tried);
-	const kept = tried.filter(award => isAt(award, price));
-	for (const award of tried) if (!isAt(award, price)) take(award, false);
-	const served = new Set(kept.map(({ bid }) => bid));
+	yield;
+	const cells = new Cells(lanes, within);
+	const awardOf = ({ bid, start, places }: Trial): Award => ({
+		bid,
+		start,
+		slots: places.map(n => cells.slots[n] as Slot),
+	});
+	const take = ({ bid, start, places }: Trial, isTaken: boolean): void => {
+		for (const n of places) cells.set(n, { start, end: start + bid.wish.length }, isTaken);
+	};
+	let steps = 0;
+	const tried: Trial[] = [];
 	for (const bid of bids) {
-		if (served.has(bid) || bid.wish.highest < price) continue;
-		const award = bestFor(bid, cells, price);
-		if (!award) continue;
-		take(award, true);
-		kept.push(award);
+		if (steps++ % ofStep === 0) yield;
+		const trial = bestFor(bid, cells);
+		if (!trial) continue;
+		take(trial, true);
+		tried.push(trial);
+	}
+	const awards: Award[] = [];
+	for (const trial of tried) {
+		if (steps++ % ofStep === 0) yield;
+		awards.push(awardOf(trial));
+	}
+	const price = yield* keepingMost(awards);
+	const kept: Award[] = [];
+	const served = new Set<RoundBid>();
+	let n = 0;
+	for (const award of awards) {
+		if (steps++ % ofStep === 0) yield;
+		const trial = tried[n++] as Trial;
+		if (askOf(award) <= price && price <= limitOf(award)) {
+			kept.push(award);
+			served.add(award.bid);
+		} else take(trial, false);
+	}
+	for (const bid of bids) {
+		if (steps++ % ofStep === 0) yield;
+		if (bid.wish.highest < price) break;
+		if (served.has(bid)) continue;
+		const trial = bestFor(bid, cells, price);
+		if (!trial) continue;
+		take(trial, true);
+		kept.push(awardOf(trial));
 	}
 	return kept;
 }
 
-function* minOf(bids: readonly RoundBid[]): Iterable<number> {
-	let least = Number.MAX_SAFE_INTEGER;
-	for (const { first } of bids) least = Math.min(least, first);
-	yield least;
-}
-
 /** `price`: what it would pay; without it, whatever it would pay at most. */
-function bestFor(bid: RoundBid, cells: ReadonlyMap<ServerKind, Cells>, price?: number): Award | undefined {
+function bestFor(bid: RoundBid, cells: Cells, price?: number): Trial | undefined {
 	const { quantity, length, allOrNothing } = bid.wish;
-	let best: Award | undefined;
+	const { slots } = cells;
+	let best: Trial | undefined;
 	for (const start of startsOf(bid)) {
 		const limit = limitAt(bid.wish, start);
 		if (price !== undefined && limit < price) continue;
 		const mostPrice = price ?? limit;
-		const found: Award['slots'][number][] = [];
+		const within = { start, end: start + length };
+		let places: number[] = [];
 		for (const kind of bid.kinds) {
-			const own = cells.get(kind);
-			let count = 0;
-			own?.eachFree({ start, end: start + length }, n => {
-				const slot = own.slots[n];
-				if (!slot || slot.offer.price > mostPrice) return false;
-				if (bid.accepts(slot)) {
-					found.push(slot);
-					count++;
-				}
-				return count < quantity;
+			const enough = places.length + quantity;
+			cells.eachFree(kind, within, n => {
+				const slot = slots[n] as Slot;
+				if (slot.offer.price > mostPrice) return false;
+				if (accepts(bid, slot)) places.push(n);
+				return places.length < enough;
 			});
 		}
-		if (bid.kinds.length > 1) found.sort(compareSlots);
-		const slots = found.slice(0, quantity);
-		if (slots.length === quantity) return { bid, start, slots };
-		if (!allOrNothing && slots.length > (best?.slots.length ?? 0)) best = { bid, start, slots };
+		if (bid.kinds.length > 1) places.sort((a, b) => compareSlots(slots[a] as Slot, slots[b] as Slot));
+		if (places.length > quantity) places = places.slice(0, quantity);
+		if (places.length === quantity) return { bid, start, places };
+		if (!allOrNothing && places.length > (best?.places.length ?? 0)) best = { bid, start, places };
 	}
 	return best;
 }
 
-function* startsOf({ first, last, wish: { steps = [] } }: RoundBid): Iterable<number> {
+function startsOf({ first, last, wish: { steps = [] } }: RoundBid): number[] {
+	const starts = [first];
 	const parts = Math.min(mostStarts - 1, last - first);
-	yield first;
-	for (let n = 1; n <= parts; n++) yield first + Math.floor(((last - first) * n) / parts);
-	for (const { from } of steps.slice(0, mostStarts)) if (from > first && from <= last) yield from;
+	for (let n = 1; n <= parts; n++) starts.push(first + Math.floor(((last - first) * n) / parts));
+	for (const { from } of steps.slice(0, mostStarts)) if (from > first && from <= last) starts.push(from);
+	return starts;
 }
 
 /** The dearest ask that it was awarded. */
 export const askOf = ({ slots }: Award): number =>
 	slots.reduce((most, { offer }) => Math.max(most, offer.price), 0);
 
-const isAt = (award: Award, price: number): boolean => askOf(award) <= price && price <= limitOf(award);
-
 /** The price at which the awards that can be kept have the largest gains together; the lowest of those. */
-function keepingMost(awards: readonly Award[]): number {
-	const events = awards.flatMap(award => {
-		const gain = Number(gainOf(award));
-		return [
-			{ at: askOf(award), isEnd: false, gain },
-			{ at: limitOf(award), isEnd: true, gain },
-		];
-	});
+function* keepingMost(awards: readonly Award[]): Steps<number> {
 	// What ends at a price still counts there.
-	events.sort((a, b) => a.at - b.at || Number(a.isEnd) - Number(b.isEnd));
+	const begin = new Map<number, number>();
+	const end = new Map<number, number>();
+	let steps = 0;
+	for (const award of awards) {
+		if (steps++ % ofStep === 0) yield;
+		const [ask, limit, gain] = [askOf(award), limitOf(award), Number(gainOf(award))];
+		begin.set(ask, (begin.get(ask) ?? 0) + gain);
+		end.set(limit, (end.get(limit) ?? 0) + gain);
+	}
+	const prices = Float64Array.from(new Set([...begin.keys(), ...end.keys()])).sort();
 	let sum = 0;
 	let best = { price: 0, sum: -1 };
-	for (const { at, isEnd, gain } of events) {
-		sum += isEnd ? -gain : gain;
-		if (!isEnd && sum > best.sum) best = { price: at, sum };
+	for (const at of prices) {
+		sum += begin.get(at) ?? 0;
+		if (begin.has(at) && sum > best.sum) best = { price: at, sum };
+		sum -= end.get(at) ?? 0;
 	}
 	return best.price;
 }

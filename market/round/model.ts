@@ -3,7 +3,7 @@ import { limitAt } from '../clearing/schedule.ts';
 import type { Slot } from '../index/entry.ts';
 import { compareSlots } from '../index/lane.ts';
 import { byText } from '../index/order.ts';
-import { type Award, freeOf, type Pool, type RoundBid } from './pool.ts';
+import { type Award, accepts, freeOf, type Pool, type RoundBid } from './pool.ts';
 
 /** Servers that are the same to every bid: of one offer, of one kind, free at the same times. */
 interface Lot {
@@ -68,7 +68,7 @@ export function modelOf(pool: Pool, price?: number): Model | undefined {
 }
 
 const isRight = (bid: RoundBid, slot: Slot): boolean =>
-	slot.server.kind !== undefined && bid.kinds.includes(slot.server.kind) && bid.accepts(slot);
+	slot.server.kind !== undefined && bid.kinds.includes(slot.server.kind) && accepts(bid, slot);
 
 function lotsOf({ bids, lanes }: Pool, price: number | undefined): Lot[] {
 	const within = {

@@ -2,6 +2,7 @@ import type { Interval } from '../calendar/interval.ts';
 import { limitAt } from '../clearing/schedule.ts';
 import { isOpenTo, type Wish } from '../clearing/walk.ts';
 import type { ServerKind, Slot } from '../index/entry.ts';
+import { ofStep, type Steps } from './turns.ts';
 
 /** A bid of a round. */
 export interface RoundBid {
@@ -11,15 +12,13 @@ export interface RoundBid {
 	readonly first: number;
 	readonly last: number;
 	readonly kinds: readonly ServerKind[];
-	/** Whether it may have a server of one of those kinds. */
-	accepts(slot: Slot): boolean;
+	/** The servers that it names, if it does. */
+	readonly names: ReadonlySet<string> | undefined;
 }
 
-/** Which servers of the right kinds a bid may have. */
-export function acceptorOf(wish: Wish): RoundBid['accepts'] {
-	const named = 'names' in wish.servers ? new Set(wish.servers.names) : undefined;
-	return ({ offer, server }) => isOpenTo(offer, wish) && (named?.has(server.name) ?? true);
-}
+/** Whether a bid may have a server of one of its kinds. */
+export const accepts = ({ wish, names }: RoundBid, { offer, server }: Slot): boolean =>
+	isOpenTo(offer, wish) && (names?.has(server.name) ?? true);
 
 /** Bids and servers that have nothing to do with others: no bid of another pool would take one of these servers. */
 export interface Pool {
@@ -46,7 +45,7 @@ export const gainOf = (award: Award): bigint => {
 export const limitOf = ({ bid, start }: Award): number => limitAt(bid.wish, start);
 
 /** Bids by the kinds of servers that they would take: those that share a kind are in one pool. */
-export function poolsOf(bids: readonly RoundBid[]): Pool[] {
+export function* poolsOf(bids: readonly RoundBid[]): Steps<Pool[]> {
 	const parents = new Map<ServerKind, ServerKind>();
 	const rootOf = (kind: ServerKind): ServerKind => {
 		let root = kind;
@@ -54,13 +53,17 @@ export function poolsOf(bids: readonly RoundBid[]): Pool[] {
 		parents.set(kind, root);
 		return root;
 	};
-	for (const { kinds } of bids) {
+	// Many bids share a list of kinds.
+	for (const kinds of new Set(bids.map(each => each.kinds))) {
 		const [first] = kinds;
 		if (!first) continue;
 		for (const kind of kinds) parents.set(rootOf(kind), rootOf(first));
+		yield;
 	}
 	const pools = new Map<ServerKind, { bids: RoundBid[]; kinds: Set<ServerKind> }>();
+	let steps = 0;
 	for (const bid of bids) {
+		if (steps++ % ofStep === 0) yield;
 		const [first] = bid.kinds;
 		if (!first) continue;
 		const root = rootOf(first);
@@ -69,22 +72,41 @@ export function poolsOf(bids: readonly RoundBid[]): Pool[] {
 		for (const kind of bid.kinds) pool.kinds.add(kind);
 		pools.set(root, pool);
 	}
-	return [...pools.values()].map(({ bids: own, kinds }) => ({
-		bids: own,
-		lanes: new Map([...kinds].map(kind => [kind, kind.lane.blocks.flatMap(({ slots }) => slots)])),
-	}));
+	const made: Pool[] = [];
+	for (const { bids: own, kinds } of pools.values()) {
+		const lanes = new Map<ServerKind, readonly Slot[]>();
+		for (const kind of kinds) {
+			lanes.set(
+				kind,
+				kind.lane.blocks.flatMap(({ slots }) => slots),
+			);
+			yield;
+		}
+		made.push({ bids: own, lanes });
+	}
+	return made;
 }
 
-/** Stretches of a slot that are offered and not leased, within an interval. */
-export function freeOf({ offer, leased }: Slot, within: Interval): Interval[] {
-	const found: Interval[] = [];
+/** Calls `visit` for each stretch of a slot that is offered and not leased, within an interval, in order. */
+export function eachFreeOf(
+	{ offer, leased }: Slot,
+	within: Interval,
+	visit: (start: number, end: number) => void,
+): void {
 	for (const interval of offer.document.intervals) {
-		const part = {
-			start: Math.max(interval.start, within.start),
-			end: Math.min(interval.end, within.end),
-		};
-		if (part.start >= part.end) continue;
-		leased.eachFree(part, (start, end) => found.push({ start, end }) > 0);
+		const start = Math.max(interval.start, within.start);
+		const end = Math.min(interval.end, within.end);
+		if (start >= end) continue;
+		leased.eachFree({ start, end }, (from, to) => {
+			visit(from, to);
+			return true;
+		});
 	}
+}
+
+/** The same stretches, as a list. */
+export function freeOf(slot: Slot, within: Interval): Interval[] {
+	const found: Interval[] = [];
+	eachFreeOf(slot, within, (start, end) => found.push({ start, end }));
 	return found;
 }

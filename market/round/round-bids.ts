@@ -1,9 +1,9 @@
 import type { Store } from '../../common/store/store.ts';
-import { wishOf } from '../clearing/bids.ts';
+import { wishFor, wishOf } from '../clearing/bids.ts';
 import { isOfKind, lastStart, type Wish } from '../clearing/walk.ts';
 import type { ServerKind } from '../index/entry.ts';
 import type { MarketIndex } from '../index/market-index.ts';
-import { acceptorOf, type RoundBid } from './pool.ts';
+import type { RoundBid } from './pool.ts';
 
 /** Bids that are looked at in one go: others get their turn between two of these. */
 const sliceSize = 1000;
@@ -22,11 +22,14 @@ export async function bidsOfRound(
 			for (const { id, document } of waiting.slice(from, from + sliceSize)) {
 				// These have what is left: see rounds.ts.
 				if (document.terms.pieces) continue;
-				const wish = await wishOf(tx, document, now);
+				const { servers } = document.terms;
+				// To wait for each costs more than all the rest, and few ask for the servers of a lease.
+				const wish = 'sameAs' in servers ? await wishOf(tx, document, now) : wishFor(document, servers, now);
 				const last = lastStart(wish);
 				const kinds = kindsOf(wish);
 				if (last < wish.earliest || kinds.length === 0) continue;
-				found.push({ id, wish, first: wish.earliest, last, kinds, accepts: acceptorOf(wish) });
+				const names = 'names' in wish.servers ? new Set(wish.servers.names) : undefined;
+				found.push({ id, wish, first: wish.earliest, last, kinds, names });
 			}
 		});
 		await new Promise(resolve => setImmediate(resolve));

@@ -6,12 +6,12 @@ import { leaseTo, retryBid } from '../clearing/bids.ts';
 import type { ServerKind } from '../index/entry.ts';
 import type { MarketIndex } from '../index/market-index.ts';
 import { type Cleared, clearPool } from './clear.ts';
-import { createHandClearing } from './hand-clearing.ts';
 import { type RoundLoss, recordLosses } from './losses.ts';
 import { type Award, type Pool, poolsOf } from './pool.ts';
 import { type Round, roundId, rounds } from './round.ts';
 import { bidsOfRound } from './round-bids.ts';
 import type { Solver } from './solver.ts';
+import { inTurns, ofStep, type Steps } from './turns.ts';
 
 export interface RoundsDeps {
 	readonly store: Store;
@@ -36,6 +36,8 @@ export interface Rounds {
 
 /** Seconds from a round to the first start that it awards: what is cleared has still to be written. */
 const lead = 10;
+/** Seconds from a round within which those begin that are written first: many thousands take longer than the lead. */
+const soon = 300;
 /** Awards that are written in one transaction: others get their turn between two of these. */
 const sliceSize = 100;
 const mostKept = 1000;
@@ -43,14 +45,14 @@ const mostKept = 1000;
 /** Clears the bids that wait, all together, at every full so many seconds. */
 export function createRounds(deps: RoundsDeps): Rounds {
 	const { store, index, newId, solver, every, patience, clock, logger, onLease, onChange } = deps;
-	const hand = createHandClearing();
+	const closing = new AbortController();
+	const { signal } = closing;
 	let running: Promise<void> | undefined;
-	let isClosed = false;
 	let cancelTimer: () => void = () => undefined;
 	const second = (): number => Math.floor(clock.now() / 1000);
 
 	function arm(): void {
-		if (isClosed) return;
+		if (signal.aborted) return;
 		const next = (Math.floor(second() / every) + 1) * every;
 		cancelTimer = clock.after(Math.max(1, next * 1000 - clock.now()), () => {
 			running = run().finally(() => {
@@ -63,26 +65,23 @@ export function createRounds(deps: RoundsDeps): Rounds {
 	async function run(): Promise<void> {
 		try {
 			const at = second();
-			const pools = poolsOf(await bidsOfRound(store, index, at + lead));
+			const pools = await inTurns(poolsOf(await bidsOfRound(store, index, at + lead)), signal);
 			const cleared: [Pool, Cleared][] = [];
-			for (const pool of pools) {
-				cleared.push([pool, await clearPool(pool, { solver, patience, hand })]);
-				await new Promise(resolve => setImmediate(resolve));
-			}
+			for (const pool of pools) cleared.push([pool, await clearPool(pool, { solver, patience, signal })]);
 			let overtaken = 0;
-			for (const [, { awards, price = 0 }] of cleared) {
-				for (let from = 0; from < awards.length && !isClosed; from += sliceSize)
-					overtaken += await write(awards.slice(from, from + sliceSize), price);
+			for (const isSoon of [true, false]) {
+				for (const [, { awards, price = 0 }] of cleared) {
+					const next = awards.filter(({ start }) => start < at + soon === isSoon);
+					for (let from = 0; from < next.length && !signal.aborted; from += sliceSize)
+						overtaken += await write(next.slice(from, from + sliceSize), price);
+				}
 			}
 			await leasePieces(cleared);
 			await record({ at, pools: cleared.map(([pool, each]) => viewOf(pool, each)), overtaken }, cleared);
 			onChange();
 		} catch (fault) {
-			if (isClosed) return;
+			if (signal.aborted) return;
 			logger.warn({ err: fault }, 'a round came to nothing; its bids wait for the next one');
-		} finally {
-			// What it took of memory is of no use until the next one.
-			await hand.close();
 		}
 	}
 
@@ -137,16 +136,16 @@ export function createRounds(deps: RoundsDeps): Rounds {
 			index.waiting.filter(({ document }) => document.terms.pieces).map(({ id }) => id),
 		);
 		for (const id of waiting) {
-			if (isClosed) return;
+			if (signal.aborted) return;
 			const made = await store.transact(tx => retryBid(tx, id, { now: second(), newId, index }, floor));
 			for (const lease of made) onLease(lease);
 		}
 	}
 
 	async function record(round: Round, cleared: readonly (readonly [Pool, Cleared])[]): Promise<void> {
+		await recordLosses(store, await inTurns(lossesOf(cleared)), round.at);
 		await store.transact(async tx => {
 			await tx.put(rounds, roundId(round.at), round);
-			await recordLosses(tx, lossesOf(cleared), round.at);
 			const old = (await tx.count(rounds)) - mostKept;
 			if (old <= 0) return;
 			for (const { id } of await tx.list(rounds, { limit: old })) await tx.delete(rounds, id);
@@ -160,10 +159,9 @@ export function createRounds(deps: RoundsDeps): Rounds {
 		start: arm,
 		idle,
 		async close() {
-			isClosed = true;
+			closing.abort();
 			cancelTimer();
 			await solver.close();
-			await hand.close();
 			await idle();
 		},
 	};
@@ -182,11 +180,15 @@ const viewOf = (
 	by,
 });
 
-function lossesOf(cleared: readonly (readonly [Pool, Cleared])[]): Map<string, Omit<RoundLoss, 'at'>> {
+function* lossesOf(
+	cleared: readonly (readonly [Pool, Cleared])[],
+): Steps<Map<string, Omit<RoundLoss, 'at'>>> {
 	const losses = new Map<string, Omit<RoundLoss, 'at'>>();
+	let steps = 0;
 	for (const [pool, { awards, price }] of cleared) {
 		const met = new Set(awards.map(({ bid }) => bid));
 		for (const bid of pool.bids) {
+			if (steps++ % ofStep === 0) yield;
 			if (met.has(bid)) continue;
 			const reason = price !== undefined && bid.wish.highest < price ? 'price' : 'room';
 			losses.set(bid.id, { reason, price: price === undefined ? null : String(price) });

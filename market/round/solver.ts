@@ -1,6 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { z } from 'zod';
-import { endProcess } from './end-process.ts';
 
 /** An integer program's answer: `optimal`, or nothing that can be relied on. */
 export const solution = z.discriminatedUnion('status', [
@@ -78,4 +77,12 @@ export function createSolver(): Solver {
 			if (ended) await endProcess(ended);
 		},
 	};
+}
+
+/** Kills a process that has nothing to lose; resolves when it is gone. */
+async function endProcess(child: ChildProcess): Promise<void> {
+	if (child.exitCode !== null || child.signalCode !== null) return;
+	const gone = new Promise(resolve => child.once('exit', resolve));
+	child.kill('SIGKILL');
+	await gone;
 }
