@@ -8,27 +8,12 @@ import { agreementFile, readAgreement } from '../../proxy/governance/agreement.t
 import { agreementText, breakGlass } from '../../proxy/governance/governance.fixture.ts';
 import { compilePolicies } from '../../proxy/policy/load-policies.ts';
 import type { PolicySet } from '../../proxy/policy/policy-set.ts';
+import { eventually, start } from './console-site.ts';
 import { openConsole } from './open-console.ts';
-import {
-	entries,
-	loadShipped,
-	parties,
-	startTestProxy,
-	type TestProxy,
-	type TestProxyOptions,
-} from './start-proxy.ts';
+import { entries, loadShipped, parties, type TestProxy } from './start-proxy.ts';
 
-const start = async (t: ExecutionContext, options: TestProxyOptions = {}): Promise<TestProxy> => {
-	const site = await startTestProxy(options);
-	t.teardown(() => site.close());
-	return site;
-};
 const openAs = (t: ExecutionContext, site: TestProxy, who: string, console = '/vm/0/0') =>
 	openConsole(t, site.ca, who, `${site.bmcUrls.node1}${console}`);
-/** Looks until it holds; ava ends what never does. */
-const eventually = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
-	while (!(await holds())) await new Promise<void>(resolve => setTimeout(resolve, 5));
-};
 const ends = (site: TestProxy) =>
 	site.records.filter(record => record.kind === 'console-session' && record.action === 'end');
 const openSession = async (site: TestProxy) =>
