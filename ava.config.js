@@ -8,6 +8,7 @@ const machines = [
 	'test/system/{airlock*,attested-rack,board,board-bmc,dnsmasq-ipxe,eight-nodes,full-image,hil-keystone,hil-rack,ironic,multipath,network-boot,node-commands,node-configuration,openbmc,openbmc-ends,rack,tenant-*,up-rack,virtual-server}.test.ts',
 	'test/faults/{hil-ovs*,provisioned-node}.test.ts',
 	'cli/commands/qemu-*.test.ts',
+	'cli/up/node-side.test.ts',
 ];
 /** `npm test` runs them after the others and one file at a time: what they wait for takes all of a processor. */
 const part = {

@@ -2,6 +2,8 @@ import { createLogger } from '../common/log/logger.ts';
 import { openAttest } from './open-attest.ts';
 import { readAttestSite } from './site.ts';
 
+export { openAttest } from './open-attest.ts';
+
 /** `bimetal attest -c attest.yaml`: runs until SIGINT or SIGTERM. */
 export async function main(options: { config: string }): Promise<void> {
 	const site = readAttestSite(options.config);

@@ -31,13 +31,14 @@ export function upCommand(program: Command, { context, run }: Registration): voi
 	program
 		.command('up')
 		.description(
-			'Start a whole site on this machine: a rack, its PDU, the proxy, hil, the provisioner, the market',
+			'Start a whole site on this machine: a rack, its PDU, the proxy, hil, the provisioner, attestation, the market',
 		)
 		.option('--state <folder>', 'where the state is kept: .bimetal, or .bimetal-NAME of a rack file')
 		.option('--host <address>', 'address to listen on', '127.0.0.1')
 		.option('--port <n>', 'main port; the BMCs follow it; 0 takes free ones', portNumber, 8443)
 		.option('--hil-port <n>', 'port of hil; a free one where it is taken, or --port is 0', portNumber, 5000)
 		.option('--provisioner-port <n>', 'port of the provisioner, likewise', portNumber, 5001)
+		.option('--attest-port <n>', 'port of registrar and verifier, likewise', portNumber, 5002)
 		.option('--market-port <n>', 'port of the market, likewise', portNumber, 5003)
 		.option('--ops-port <n>', 'port of health and metrics, on loopback; 0 takes a free one', portNumber, 0)
 		.option('--policies <folder>', 'authorization table and policies', shippedPolicies)

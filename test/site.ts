@@ -27,6 +27,7 @@ const siteLine = z.looseObject({
 		missing: z.array(z.string()),
 		boots: z.boolean(),
 	}),
+	attest: z.looseObject({ url: z.url(), ops: z.url(), forNodes: z.url().optional() }),
 	market: z.looseObject({ url: z.url(), ops: z.url() }),
 	/** Path of the PEM of the site's certificate authority. */
 	ca: z.string(),
@@ -98,6 +99,8 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
 				line.proxy.ops,
 				line.hil.url,
 				line.provisioner.url,
+				line.attest.url,
+				line.attest.ops,
 				line.market.url,
 				line.market.ops,
 				...line.bmcs.flatMap(({ url, direct }) => [url, direct]),

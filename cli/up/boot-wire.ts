@@ -17,10 +17,17 @@ export interface BootWire {
 /** Milliseconds for a program. */
 const patience = 20_000;
 
-/** Lays a cable into a port of a rack's switch, on a VLAN. With the switch's network it is gone, however that ends. */
-export async function layBootWire({ network, database }: SwitchOfRack, vlan: number): Promise<BootWire> {
+/**
+ * Lays a cable into a port of a rack's switch, on a VLAN. With the switch's network it is gone, however that ends.
+ * @param name six letters, of which this process has one cable
+ */
+export async function layBootWire(
+	{ network, database }: SwitchOfRack,
+	vlan: number,
+	name: 'bmwire' | 'bmnear' = 'bmwire',
+): Promise<BootWire> {
 	// 15 characters are the most.
-	const device = `bmwire${process.pid}`;
+	const device = `${name}${process.pid}`;
 	const port = `${device}p`;
 	const run = promisify(execFile);
 	const [ethtool, ovs] = await Promise.all([findProgram('ethtool'), findProgram('ovs-vsctl')]);

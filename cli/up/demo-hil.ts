@@ -5,7 +5,7 @@ import type { Clock } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import { writeFileDurably } from '../../common/store/durable-file.ts';
-import { createHilClient } from '../../hil/client.ts';
+import { createHilClient, type HilClient } from '../../hil/client.ts';
 import { openHil } from '../../hil/main.ts';
 import { readHilSite } from '../../hil/site.ts';
 import { createProxyClient } from '../../proxy/client.ts';
@@ -27,6 +27,8 @@ export interface DemoHil {
 	vlanOf(network: string): Promise<number | undefined>;
 	/** An account for another service, an administrator; false when it could not be made, which is told. */
 	openAccount(name: string): Promise<boolean>;
+	/** Projects for another service, without members; what cannot be made is told. */
+	openProjects(names: readonly string[]): Promise<void>;
 	close(): Promise<void>;
 }
 
@@ -70,22 +72,39 @@ export async function startDemoHil(options: {
 	try {
 		const url = reachable(hil.url);
 		await registerServers(options, url, admin);
+		const ca = site.authority.certificatePem;
+		/** Undefined when hil refuses, or does not answer: that is told. */
+		const asAdmin = async <R>(
+			failed: string,
+			work: (client: HilClient) => Promise<R>,
+		): Promise<R | undefined> => {
+			const { name: username, password } = admin;
+			const client = createHilClient({ url, ca, username, password, clock: options.clock });
+			try {
+				return await work(client);
+			} catch (fault) {
+				if (!(fault instanceof BimetalError)) throw fault;
+				logger.warn({ err: fault }, failed);
+				return undefined;
+			} finally {
+				await client.close();
+			}
+		};
 		return {
 			...{ url, ops: hil.ops, users },
-			async vlanOf(network) {
-				const ca = site.authority.certificatePem;
-				const client = createHilClient({ url, ca, username: admin.name, password: admin.password });
-				try {
+			vlanOf: network =>
+				asAdmin('the VLAN of a network could not be read', async client => {
 					const id = (await client.networks())[network]?.network_id;
 					return id === undefined ? undefined : Number(id);
-				} catch (fault) {
-					logger.warn({ err: fault, network }, 'the VLAN of a network could not be read');
-					return undefined;
-				} finally {
-					await client.close();
-				}
-			},
-			openAccount: name => openAccountAt(options, url, admin, name),
+				}),
+			openAccount: async name =>
+				(await asAdmin('a service has no account at hil', client => openAccount(site, client, name))) ??
+				false,
+			openProjects: names =>
+				asAdmin('a service’s projects could not be made at hil', async ({ administration }) => {
+					const known = await administration.projects();
+					for (const name of names) if (!known.includes(name)) await administration.createProject(name);
+				}),
 			close: () => hil.close(),
 		};
 	} catch (fault) {
@@ -130,30 +149,18 @@ async function registerServers(
 }
 
 /** Its password is a file of its own; one that was lost is another one now. */
-async function openAccountAt(
-	{ site, clock, logger }: Parameters<typeof startDemoHil>[0],
-	url: string,
-	admin: { readonly name: string; readonly password: string },
+async function openAccount(
+	{ folder }: DemoSite,
+	{ administration: hil }: HilClient,
 	name: string,
 ): Promise<boolean> {
-	const isKept = existsSync(secretPath(site.folder, `hil-${name}`));
-	const password = await openSecret(site.folder, `hil-${name}`);
-	const ca = site.authority.certificatePem;
-	const client = createHilClient({ url, ca, username: admin.name, password: admin.password, clock });
-	const { administration: hil } = client;
-	try {
-		const isKnown = Object.hasOwn(await hil.users(), name);
-		if (isKnown && isKept) return true;
-		if (isKnown) await hil.deleteUser(name);
-		await hil.createUser(name, password, true);
-		return true;
-	} catch (fault) {
-		if (!(fault instanceof BimetalError)) throw fault;
-		logger.warn({ err: fault, account: name }, 'a service has no account at hil');
-		return false;
-	} finally {
-		await client.close();
-	}
+	const isKept = existsSync(secretPath(folder, `hil-${name}`));
+	const password = await openSecret(folder, `hil-${name}`);
+	const isKnown = Object.hasOwn(await hil.users(), name);
+	if (isKnown && isKept) return true;
+	if (isKnown) await hil.deleteUser(name);
+	await hil.createUser(name, password, true);
+	return true;
 }
 
 async function writeHilFile({

@@ -22,6 +22,8 @@ export interface DemoProvisioner {
 	readonly missingForBoot: readonly string[];
 	/** Whether servers boot from its disks. */
 	readonly boots: boolean;
+	/** The VLAN that they boot on. */
+	readonly vlan: number | undefined;
 	close(): Promise<void>;
 }
 
@@ -48,7 +50,7 @@ export async function startDemoProvisioner(options: {
 	const vlan = rackSwitch && hasAll ? await hil.vlanOf(bootNetwork) : undefined;
 	const wire = rackSwitch && vlan !== undefined ? await layBootWire(rackSwitch, vlan) : undefined;
 	try {
-		return await openWith({ ...options, missing, missingForBoot, wire });
+		return { ...(await openWith({ ...options, missing, missingForBoot, wire })), vlan };
 	} catch (fault) {
 		await wire?.close();
 		throw fault;
@@ -61,7 +63,7 @@ async function openWith(
 		readonly missingForBoot: readonly string[];
 		readonly wire: BootWire | undefined;
 	},
-): Promise<DemoProvisioner> {
+): Promise<Omit<DemoProvisioner, 'vlan'>> {
 	const { site, hil, listen, clock, logger, missing, missingForBoot, wire } = options;
 	const path = join(site.folder, 'provisioner.yaml');
 	const content = {
@@ -90,7 +92,7 @@ async function openWith(
 }
 
 /** Of the network that servers boot on: this machine has it nowhere else, for it is in a namespace of its own. */
-const addresses = { address: '10.64.0.1/24', range: '10.64.0.10-10.64.0.250' };
+const addresses = { address: '10.64.0.1/24', range: '10.64.0.10-10.64.0.199' };
 
 /** At hil. */
 const account = 'provisioner';

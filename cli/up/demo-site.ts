@@ -17,7 +17,7 @@ export interface DemoSite {
 	readonly operators: readonly DemoOperator[];
 	readonly pdu: { readonly identity: Identity; readonly password: string };
 	/** Passwords of the MQTT clients. */
-	readonly events: Readonly<Record<'proxy' | 'pdu' | 'market', string>>;
+	readonly events: Readonly<Record<'proxy' | 'pdu' | 'attest' | 'market', string>>;
 }
 
 /**
@@ -54,6 +54,7 @@ export async function openDemoSite(
 		events: {
 			proxy: await secret('events-proxy'),
 			pdu: await secret('events-pdu'),
+			attest: await secret('events-attest'),
 			market: await secret('events-market'),
 		},
 	};
@@ -71,18 +72,22 @@ export async function openBmcIdentity(
 	};
 }
 
-/** A service's certificate, as its configuration names it. */
+/**
+ * A service's certificate, as its configuration names it.
+ * @param addresses beside those of loopback
+ */
 export async function openServiceCertificate(
 	{ folder, authority }: Pick<DemoSite, 'folder' | 'authority'>,
 	name: string,
 	clock: Clock,
+	addresses: readonly string[] = [],
 ): Promise<{ readonly certificate: string; readonly key: string }> {
 	const { certificatePem } = await openServerCertificate({
 		folder: join(folder, 'certificates'),
 		name,
 		authority,
 		names: ['localhost', `${name}.localhost`],
-		addresses: ['127.0.0.1', '::1'],
+		addresses: ['127.0.0.1', '::1', ...addresses],
 		clock,
 	});
 	// With its authority, as the proxy's: for clients that trust on first use.
@@ -240,6 +245,8 @@ export const upLine = z.strictObject({
 			boots: z.boolean(),
 		})
 		.optional(),
+	/** Absent where hil is; `forNodes`: where servers reach it, if they have TPMs and boot from the provisioner. */
+	attest: z.strictObject({ url: z.string(), ops: z.string(), forNodes: z.string().optional() }).optional(),
 	/** Absent where hil is. */
 	market: z.strictObject({ url: z.string(), ops: z.string() }).optional(),
 	ca: z.string(),

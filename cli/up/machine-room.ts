@@ -13,12 +13,23 @@ export interface SwitchOfRack {
 	portOf(server: string): string;
 }
 
+/** The TPMs of a rack's servers. */
+export interface TpmsOfRack {
+	/** Paths of PEM files: the root that their certificates lead to, and who is in between. */
+	readonly roots: readonly string[];
+	readonly intermediates: readonly string[];
+	/** Paths of the certificates of their endorsement keys, by server. */
+	readonly certificates: Readonly<Record<string, string>>;
+}
+
 /** What runs behind the proxy of a site that was started here. */
 export interface Machines {
 	readonly bmcs: readonly { readonly name: string; readonly url: string }[];
 	readonly pdu: { readonly url: string };
 	/** Absent: hil has one in memory. */
 	readonly rackSwitch?: SwitchOfRack;
+	/** Absent where no server has one. */
+	readonly tpms?: TpmsOfRack;
 	close(): Promise<void>;
 }
 

@@ -6,11 +6,11 @@ type Site = Pick<DemoPeople, 'authority' | 'operators'> & { readonly folder: str
 /** The folder of the operators' profiles. */
 export const profilesOf = (site: Pick<Site, 'folder'>): string => `${site.folder}/cli`;
 
-/** The same for hil, the provisioner and the market, whose users are hil's: `--as red`, `--as blue`, `--as admin`. */
+/** The same for hil and the services whose users are hil's: `--as red`, `--as blue`, `--as admin`. */
 export async function saveHilProfiles(
 	site: Site,
 	{ url, users }: NonNullable<UpLine['hil']>,
-	{ provisioner, market }: Pick<UpLine, 'provisioner' | 'market'>,
+	{ provisioner, attest, market }: Pick<UpLine, 'provisioner' | 'attest' | 'market'>,
 ): Promise<void> {
 	const { hilProfiles } = await import('../hil/hil-profile.ts');
 	for (const { name, project } of users) {
@@ -20,6 +20,7 @@ export async function saveHilProfiles(
 			ca: site.authority.certificatePem,
 			user: name,
 			...(provisioner && { provisioner: provisioner.url }),
+			...(attest && { attest: attest.url }),
 			...(market && { market: market.url }),
 			passwordFile: secretPath(site.folder, `hil-${name}`),
 		});

@@ -9,6 +9,7 @@ import { lockFile } from '../../common/store/file-lock.ts';
 import { startProxy } from '../../proxy/main.ts';
 import { readSite } from '../../proxy/site.ts';
 import { usageError } from '../failure.ts';
+import { type DemoAttest, startDemoAttest } from './demo-attest.ts';
 import { type DemoHil, openHilAccount, startDemoHil } from './demo-hil.ts';
 import { type DemoMarket, startDemoMarket } from './demo-market.ts';
 import { openSignedPolicies } from './demo-policies.ts';
@@ -27,6 +28,8 @@ export interface SiteOptions {
 	readonly hilPort?: number | undefined;
 	/** Start the provisioner too, where hil is: as `hilPort`. */
 	readonly provisionerPort?: number | undefined;
+	/** Start registrar and verifier too, where hil is: as `hilPort`. */
+	readonly attestPort?: number | undefined;
 	/** Start the market too, where hil is: as `hilPort`. */
 	readonly marketPort?: number | undefined;
 	/** Folder of the policies. */
@@ -46,7 +49,7 @@ export interface RunningSite {
 	close(): Promise<void>;
 }
 
-/** Starts a site on embedded defaults in this process: broker, machines, proxy, hil, provisioner, market. All or nothing. */
+/** Starts a site on embedded defaults in this process: broker, machines, proxy, hil, provisioner, attestation, market. All or nothing. */
 export async function startSite(options: SiteOptions, room: MachineRoom): Promise<RunningSite> {
 	const { logger, progress, host, port } = options;
 	const clock = systemClock;
@@ -78,12 +81,12 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 					publish: ['bimetal/proxy/#'],
 					subscribe: ['bimetal/pdu/#'],
 				},
-				{
-					name: 'market',
-					password: site.events.market,
-					publish: ['bimetal/market/#'],
+				...(['attest', 'market'] as const).map(name => ({
+					name,
+					password: site.events[name],
+					publish: [`bimetal/${name}/#`],
 					subscribe: [],
-				},
+				})),
 			],
 			logger: logger.child({ part: 'broker' }),
 		});
@@ -118,13 +121,14 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 		await room.takeOver?.(file);
 		const proxy = await startProxy(readSite(file), { logger: logger.child({ part: 'proxy' }) });
 		opened.push(() => proxy.close());
+		const listenOn = async (wished: number) => ({ host, port: await freeOr(host, port === 0 ? 0 : wished) });
 		let hil: DemoHil | undefined;
 		if (account && options.hilPort !== undefined) {
 			progress('hil');
 			hil = await startDemoHil({
 				site,
 				account,
-				listen: { host, port: await freeOr(host, port === 0 ? 0 : options.hilPort) },
+				listen: await listenOn(options.hilPort),
 				proxyUrl: reachable(proxy.url),
 				servers: names,
 				rackSwitch: machines.rackSwitch,
@@ -138,10 +142,21 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 			progress('provisioner');
 			provisioner = await startDemoProvisioner({
 				...{ site, hil, clock, rackSwitch: machines.rackSwitch },
-				listen: { host, port: await freeOr(host, port === 0 ? 0 : options.provisionerPort) },
+				listen: await listenOn(options.provisionerPort),
 				logger: logger.child({ part: 'provisioner' }),
 			});
 			opened.push(provisioner.close);
+		}
+		let attest: DemoAttest | undefined;
+		if (hil && options.attestPort !== undefined) {
+			progress('registrar and verifier');
+			attest = await startDemoAttest({
+				...{ site, hil, machines, clock, events: broker.url },
+				provisioner: provisioner?.boots ? provisioner : undefined,
+				listen: await listenOn(options.attestPort),
+				logger: logger.child({ part: 'attest' }),
+			});
+			opened.push(attest.close);
 		}
 		let market: DemoMarket | undefined;
 		if (hil && options.marketPort !== undefined) {
@@ -149,7 +164,7 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 			market = await startDemoMarket({
 				...{ site, hil, clock, events: broker.url },
 				provisioner: provisioner?.boots ? provisioner.url : undefined,
-				listen: { host, port: await freeOr(host, port === 0 ? 0 : options.marketPort) },
+				listen: await listenOn(options.marketPort),
 				logger: logger.child({ part: 'market' }),
 			});
 			opened.push(market.close);
@@ -168,6 +183,7 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 					events: broker.url,
 					...(hil && { hil: hil.url }),
 					...(provisioner && { provisioner: provisioner.url }),
+					...(attest && { attest: attest.url }),
 					...(market && { market: market.url }),
 				},
 				bmcs: machines.bmcs.map(({ name, url }) => ({
@@ -186,6 +202,13 @@ export async function startSite(options: SiteOptions, room: MachineRoom): Promis
 						missing: [...provisioner.missing],
 						missingForBoot: [...provisioner.missingForBoot],
 						boots: provisioner.boots,
+					},
+				}),
+				...(attest && {
+					attest: {
+						url: attest.url,
+						ops: attest.ops,
+						...(attest.forNodes !== undefined && { forNodes: attest.forNodes }),
 					},
 				}),
 				...(market && { market: { url: market.url, ops: market.ops } }),

@@ -4,7 +4,7 @@ import { rackFolders } from '../../qemu/rack/rack-folders.ts';
 import type { RackPlan } from '../../qemu/rack/rack-plan.ts';
 import { startVirtualRack, type VirtualRack } from '../../qemu/rack/virtual-rack.ts';
 import { secretPath } from './demo-people.ts';
-import type { MachineRoom } from './machine-room.ts';
+import type { MachineRoom, TpmsOfRack } from './machine-room.ts';
 
 /** A rack of virtual servers, in this process; its disks, BMCs and consoles are in `state`/rack-NAME. They begin switched off. */
 export function virtualRackRoom(
@@ -33,14 +33,25 @@ export function virtualRackRoom(
 			for (const { name, credential } of started.nodes)
 				await writeFileDurably(secretPath(site.folder, `bmc-${name}`), `${credential.password}\n`, 0o600);
 			const { network } = started;
+			const withTpms = plan.nodes.filter(({ hasTpm }) => hasTpm).map(({ name }) => name);
 			return {
 				bmcs: started.nodes.map(({ name, bmc }) => ({ name, url: bmc.url })),
 				pdu: started.pdu,
 				...(network && {
 					rackSwitch: { network: network.network, database: network.database, portOf: name => `${name}.0` },
 				}),
+				...(withTpms.length > 0 && { tpms: tpmsOf(folders.stateFolder, withTpms) }),
 				close: () => started.close(),
 			};
 		},
 	};
 }
+
+/** Where swtpm_localca(8) and swtpm_setup(8) leave what they have signed. */
+const tpmsOf = (folder: string, names: readonly string[]): TpmsOfRack => ({
+	roots: [join(folder, 'tpm-authority', 'swtpm-localca-rootca-cert.pem')],
+	intermediates: [join(folder, 'tpm-authority', 'issuercert.pem')],
+	certificates: Object.fromEntries(
+		names.map(name => [name, join(folder, 'nodes', name, 'tpm', 'ek-rsa2048.crt')]),
+	),
+});

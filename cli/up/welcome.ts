@@ -56,7 +56,7 @@ ${imageLine(line, bimetal)}${marketLine(line, bimetal)}${paint('dim', 'Ctrl-C en
 }
 
 /** Where everything is. */
-function placesOf({ proxy, bmcs, hil, provisioner, market, ca }: UpLine): string[] {
+function placesOf({ proxy, bmcs, hil, provisioner, attest, market, ca }: UpLine): string[] {
 	const { missing = [], missingForBoot = [] } = provisioner ?? {};
 	// What brings the one to work is best installed with what the other one takes.
 	const install = `apt-get install ${[...new Set([...missing, ...missingForBoot])].join(' ')}`;
@@ -68,6 +68,15 @@ function placesOf({ proxy, bmcs, hil, provisioner, market, ca }: UpLine): string
 		['proxy', proxy.url, `(one BMC: ${bmcs[0]?.url}/redfish/v1)`],
 		...(hil ? [['hil', hil.url, '(gives servers to projects, connects their networks)']] : []),
 		...(provisioner ? [['provisioner', provisioner.url, `(${images})`]] : []),
+		...(attest
+			? [
+					[
+						'attest',
+						attest.url,
+						`(which machine a node is, and what it has booted${attest.forNodes === undefined ? '; these servers have no TPM' : `; servers reach it at ${attest.forNodes}`})`,
+					],
+				]
+			: []),
 		...(market ? [['market', market.url, '(projects lease servers from each other, for credits)']] : []),
 		['CA', ca, ''],
 	];

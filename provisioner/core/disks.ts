@@ -24,7 +24,7 @@ export async function beginDisk(
 	{ project, name, image, node }: NewDisk,
 	world: World,
 ): Promise<{ readonly id: string; readonly image: string }> {
-	const source = await findImage(tx, image, world.actor);
+	const source = await findImage(tx, image, world.actor, project);
 	const { size, state } = source.document;
 	if (state !== 'ready' || size === null) {
 		throw provisionerErrors.NotReady(`${referenceOf(source.document)} is ${state}.`);

@@ -25,9 +25,15 @@ export const referenceOf = ({
 /**
  * The image that a reference means to the actor: an id, or `[project/]name[@version]`. Without a version it is the
  * newest that is ready; without a project, that of a project of the actor's own, or else a public one.
+ * @param home a project that counts as the actor's own: an administrator acts for one without being in any
  * @throws NotThere also for what the actor may not see; Ambiguous for a name that means several
  */
-export async function findImage(tx: ReadTransaction, reference: string, actor: Actor): Promise<FoundImage> {
+export async function findImage(
+	tx: ReadTransaction,
+	reference: string,
+	actor: Actor,
+	home?: string,
+): Promise<FoundImage> {
 	const missing = provisionerErrors.NotThere(`There is no image ${reference}, or it is not for you to see.`);
 	const byId = reference === '' ? undefined : await tx.get(images, reference);
 	if (byId) {
@@ -37,14 +43,15 @@ export async function findImage(tx: ReadTransaction, reference: string, actor: A
 	const [, project, name, version] = /^(?:(.+)\/)?([^/@]+)(?:@(\d{1,9}))?$/.exec(reference) ?? [];
 	if (name === undefined) throw missing;
 	const candidates: FoundImage[] = [];
-	const where = project === undefined ? await named(tx, name, actor) : await inProject(tx, project, name);
+	const homes = new Set([...actor.projects, ...(home === undefined ? [] : [home])]);
+	const where = project === undefined ? await named(tx, name, homes) : await inProject(tx, project, name);
 	for (const found of where) {
 		if (!isVisible(found.document, actor)) continue;
 		if (version !== undefined && found.document.version !== Number(version)) continue;
 		candidates.push(found);
 	}
 	const ready = candidates.filter(({ document }) => document.state === 'ready' || version !== undefined);
-	const own = ready.filter(({ document }) => actor.projects.has(document.project));
+	const own = ready.filter(({ document }) => homes.has(document.project));
 	const chosen = own.length > 0 ? own : ready;
 	if (chosen.length === 0) throw missing;
 	const projects = [...new Set(chosen.map(({ document }) => document.project))].sort();
@@ -58,10 +65,10 @@ export async function findImage(tx: ReadTransaction, reference: string, actor: A
 const inProject = (tx: ReadTransaction, project: string, name: string): Promise<FoundImage[]> =>
 	tx.list(images, { where: { index: 'name', equals: `${project}/${name}` } });
 
-/** Images of this name in the actor's projects, and public ones. */
-async function named(tx: ReadTransaction, name: string, actor: Actor): Promise<FoundImage[]> {
+/** Images of this name in the projects, and public ones. */
+async function named(tx: ReadTransaction, name: string, homes: ReadonlySet<string>): Promise<FoundImage[]> {
 	const found = new Map<string, FoundImage>();
-	for (const seen of [...actor.projects, '*']) {
+	for (const seen of [...homes, '*']) {
 		for (const each of await tx.list(images, { where: { index: 'seenName', equals: `${seen} ${name}` } })) {
 			found.set(each.id, each);
 		}

@@ -78,6 +78,10 @@ test('images are private, shared with projects, or public; names mean own ones f
 		status: 409,
 		body: { code: 'Ambiguous', detail: 'base can be blue/base, red/base: say which.' },
 	});
+	// An administrator is in no project, and acts for this one.
+	const disk = { project: 'red', name: 'e', image: 'base' };
+	t.is((await bench.call('GET', '/v1/images/base', undefined, 'root')).status, 404);
+	t.like(await done(bench, 'POST', '/v1/disks', disk, 'root'), { status: 'DONE' });
 	await bench.ok('PATCH', `/v1/images/${red}`, { visibility: 'public' });
 	t.deepEqual(names(await bench.ok('GET', '/v1/images', undefined, 'bob'), 'images'), [
 		'blue/base@1',

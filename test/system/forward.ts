@@ -1,6 +1,5 @@
-import { connect, createServer } from 'node:net';
 import type { ExecutionContext } from 'ava';
-import { listenInNetwork } from '../../common/network/listen-in-network.ts';
+import { forwardPort } from '../../common/network/forward-port.ts';
 import type { Stranger } from './stranger.ts';
 
 /** Milliseconds: longer than any test. */
@@ -10,16 +9,8 @@ const lifetime = 3_600_000;
 export async function forward(
 	t: Pick<ExecutionContext, 'teardown'>,
 	{ network }: Stranger,
-	{ host, port, to }: { readonly host: string; readonly port: number; readonly to: number },
+	to: { readonly host: string; readonly port: number; readonly to: number },
 ): Promise<void> {
-	const server = createServer(socket => {
-		const onward = connect(to, '127.0.0.1');
-		for (const [from, into] of [
-			[socket, onward],
-			[onward, socket],
-		] as const)
-			from.pipe(into).on('error', () => from.destroy());
-	});
-	const listening = await listenInNetwork(server, { network, host, port, lifetime });
+	const listening = await forwardPort({ ...to, network, lifetime });
 	t.teardown(() => listening.close());
 }

@@ -11,7 +11,7 @@ import { startSite } from '../site.ts';
 import { until } from '../visitor.ts';
 import { rackParts } from './provisioned-rack.ts';
 
-const test = testNeeding(...rackParts, 'xorriso');
+const test = testNeeding(...rackParts, 'xorriso', 'swtpm', 'swtpm-tools', 'gnutls-bin');
 /** Seconds; a loaded machine takes ten times as long as an idle one. */
 const patience = 300;
 
@@ -22,7 +22,7 @@ test('a member of a project boots a virtual server from a clone of an image, and
 	const file = path.join(folder, 'rack.yaml');
 	await writeFile(
 		file,
-		'name: lab\nnodes: 2\nserver: { memory: 128MiB, firmware: bios, disk: none, nics: 1 }\n',
+		'name: lab\nnodes: 2\nserver: { memory: 128MiB, firmware: bios, tpm: true, disk: none, nics: 1 }\n',
 	);
 	const { disk } = await buildGuest();
 	const state = path.join(folder, 'state');
@@ -42,6 +42,12 @@ test('a member of a project boots a virtual server from a clone of an image, and
 			boots: true,
 		});
 		t.is((await fetch(`${site.line.provisioner.ops}/readyz`)).status, 200);
+		t.is((await fetch(`${site.line.attest.ops}/readyz`)).status, 200);
+		t.is(site.line.attest.forNodes, 'https://10.64.0.200:5002');
+		t.regex(
+			await ok('attest', 'enrolments', '--as', 'admin'),
+			/^node1 +[0-9a-f]{64} .*\nnode2 +[0-9a-f]{64} /m,
+		);
 		await ok('image', 'import', disk, '--name', 'guest', '--as', 'red');
 		await ok('node', 'take', 'red', 'node1', '--as', 'red');
 
@@ -86,6 +92,10 @@ test('a member of a project boots a virtual server from a clone of an image, and
 		t.regex(await ok('disk', 'list', '--as', 'red'), /^red\/node1 .* node1 +in use$/m);
 		t.regex(await ok('node', 'show', 'node1', '--as', 'red'), /^project +red$/m);
 		t.is((await fetch(`${second.line.provisioner.ops}/readyz`)).status, 200, 'it is served again');
+		t.deepEqual(
+			await ok('attest', 'passages', 'list', '--as', 'red'),
+			'Nobody is on the way or in; --all shows what is over.\n',
+		);
 	} finally {
 		await second.stop();
 	}
