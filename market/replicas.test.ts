@@ -1,7 +1,7 @@
 // Two markets on one PostgreSQL, each with an index of its own, at once.
 import test from 'ava';
 import fc from 'fast-check';
-import { startPostgres, type TestPostgres } from '../common/store/postgres-server.fixture.ts';
+import { sharedPostgres } from '../common/store/postgres-server.fixture.ts';
 import { openPostgresStore } from '../common/store/postgres-store.ts';
 import { testNeeding } from '../test/debian/test-needing.ts';
 import { leasedSpans } from './calendar/span.ts';
@@ -10,8 +10,7 @@ import { cancelLease, releaseLease } from './lease/leases.ts';
 import { now, type SomeMarket, someMarket } from './market.fixture.ts';
 import { codeOf } from './store.fixture.ts';
 
-let server: TestPostgres | undefined;
-test.after.always(() => server?.close());
+const theServer = sharedPostgres(test);
 
 const names = ['r1', 'r2', 'r3'] as const;
 const offerStep = fc.record({
@@ -88,8 +87,7 @@ testNeeding('postgresql-15')(
 	'over random calendars, two replicas at once lease nothing twice, also when the database crashes',
 	async t => {
 		t.timeout(600_000);
-		const postgres = await startPostgres();
-		server = postgres;
+		const postgres = await theServer();
 		const outcomes = new Map<string, number>();
 		let crashes = 0;
 		await fc.assert(

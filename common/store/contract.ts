@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import type { ExecutionContext, TestFn } from 'ava';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { defineCollection, type Store } from './store.ts';
+import { defineCollection, type Store, type Transaction } from './store.ts';
 
 const noteSchema = z.strictObject({ text: z.string(), colour: z.string().optional(), n: z.number() });
 export type Note = z.infer<typeof noteSchema>;
 export const notes = defineCollection<Note>('notes', noteSchema, { colour: note => note.colour });
+const note = (n: number, colour?: string): Note => ({ text: `note ${n}`, n, ...(colour && { colour }) });
 const counters = defineCollection('counters', z.strictObject({ n: z.int() }));
 
 /**
@@ -35,7 +36,6 @@ export function storeContract(
 				await rm(folder, { recursive: true });
 			}
 		});
-	const note = (n: number, colour?: string): Note => ({ text: `note ${n}`, n, ...(colour && { colour }) });
 
 	withStore('what was put is found, replaced and deleted', async (t, store) => {
 		await store.transact(tx => tx.put(notes, 'a', note(1)));
@@ -300,6 +300,101 @@ export function storeContract(
 			}),
 			{ numRuns: 25 },
 		);
+	});
+	seesItsWrites(test, engine, open);
+}
+
+/** What transactions find while they write, several of them on their way at once, of which some come to nothing. */
+function seesItsWrites(test: TestFn, engine: string, open: (folder: string) => Promise<Store>): void {
+	test(`${engine}: within a transaction it behaves as a map would, whatever was written before in it`, async t => {
+		const folder = await mkdtemp(join(tmpdir(), 'bimetal-store-'));
+		const store = await open(folder);
+		const ids = ['a', 'b', 'c', '\u{1f600}', '\uff5e'];
+		const aStep = fc.record({
+			do: fc.constantFrom('put', 'insert', 'delete', 'get', 'list', 'count'),
+			id: fc.constantFrom(...ids),
+			document: aNote,
+			colour: fc.option(fc.constantFrom(...colours), { nil: undefined }),
+			after: fc.option(fc.constantFrom(...ids), { nil: undefined }),
+			limit: fc.option(fc.nat(3), { nil: undefined }),
+		});
+		type Step = typeof aStep extends fc.Arbitrary<infer S> ? S : never;
+		/** What it says, and what it should say: a run that comes to nothing because another one is made tells nothing. */
+		const play = async (
+			tx: Transaction,
+			model: Map<string, Note>,
+			{ do: what, id, document, colour, after, limit }: Step,
+		): Promise<readonly [unknown, unknown]> => {
+			const where = colour === undefined ? undefined : { index: 'colour', equals: colour };
+			const having = listed(model).filter(each => !where || each.document.colour === colour);
+			switch (what) {
+				case 'put':
+					model.set(id, document);
+					return [await tx.put(notes, id, document), undefined];
+				case 'insert': {
+					const expected = model.has(id) ? 'StoreConflict' : 'inserted';
+					if (!model.has(id)) model.set(id, document);
+					const done = tx.insert(notes, id, document).then(() => 'inserted');
+					return [await done.catch(({ code }) => code), expected];
+				}
+				case 'delete':
+					return [await tx.delete(notes, id), model.delete(id)];
+				case 'get':
+					return [await tx.get(notes, id), model.get(id)];
+				case 'list': {
+					const options = {
+						...(where && { where }),
+						...(after !== undefined && { after }),
+						...(limit !== undefined && { limit }),
+					};
+					const expected = having.filter(each => after === undefined || each.id > after).slice(0, limit);
+					return [await tx.list(notes, options), expected];
+				}
+				default:
+					return [await tx.count(notes, where), having.length];
+			}
+		};
+		try {
+			await fc.assert(
+				fc.asyncProperty(
+					fc.array(fc.record({ steps: fc.array(aStep, { maxLength: 12 }), throws: fc.boolean() }), {
+						maxLength: 6,
+					}),
+					fc.uniqueArray(fc.constantFrom(...ids)),
+					async (transactions, before) => {
+						await store.transact(async tx => {
+							for (const { id } of await tx.list(notes)) await tx.delete(notes, id);
+							for (const id of before) await tx.put(notes, id, note(7, 'red'));
+						});
+						/** What there is after each transaction: by its number, since it may be run again. */
+						const states = [new Map(before.map(id => [id, note(7, 'red')]))];
+						const said: (readonly [unknown, unknown])[][] = [];
+						const done = transactions.map(({ steps, throws }, n) =>
+							store.transact(async tx => {
+								const model = new Map(states[n]);
+								states[n + 1] = new Map(states[n]);
+								said[n] = [];
+								for (const one of steps) said[n].push(await play(tx, model, one));
+								if (throws) throw new RangeError('undo');
+								states[n + 1] = model;
+							}),
+						);
+						const outcomes = await Promise.allSettled(done);
+						t.deepEqual(
+							outcomes.map(each => each.status === 'rejected' && each.reason instanceof RangeError),
+							transactions.map(({ throws }) => throws),
+						);
+						for (const [is, shouldBe] of said.flat()) t.deepEqual(is, shouldBe);
+						t.deepEqual(await store.read(tx => tx.list(notes)), listed(states.at(-1) ?? new Map()));
+						for (const colour of colours) await compareByColour(t, store, states.at(-1) ?? new Map(), colour);
+					},
+				),
+				{ numRuns: 40 },
+			);
+		} finally {
+			await store.close();
+			await rm(folder, { recursive: true });
+		}
 	});
 }
 

@@ -6,17 +6,12 @@ import { type Note, notes } from './contract.ts';
 import { type Lead, type Leadership, leadOne } from './leadership.ts';
 import { createMemoryStore } from './memory-store.fixture.ts';
 import { openLink } from './postgres-link.fixture.ts';
-import { startPostgres, type TestPostgres } from './postgres-server.fixture.ts';
+import { sharedPostgres } from './postgres-server.fixture.ts';
 import { openPostgresStore } from './postgres-store.ts';
 import type { Store } from './store.ts';
 
 const testPostgres = testNeeding('postgresql-15');
-let started: TestPostgres | undefined;
-const theServer = async (): Promise<TestPostgres> => {
-	started ??= await startPostgres();
-	return started;
-};
-test.after.always(() => started?.close());
+const theServer = sharedPostgres(test);
 
 const note = (n: number): Note => ({ text: `note ${n}`, n, colour: 'red' });
 

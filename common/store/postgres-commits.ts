@@ -49,32 +49,10 @@ const written: Statement<{ collection: string; id: Buffer; document: string | nu
 		) AS each`,
 };
 
-/** Which documents a group of transactions has written. */
-export class WrittenIds {
-	#ids = new Map<string, Set<string>>();
-
-	add(collection: string, id: string): void {
-		const ids = this.#ids.get(collection) ?? new Set();
-		this.#ids.set(collection, ids.add(id));
-	}
-
-	addAll(others: WrittenIds): void {
-		for (const [collection, ids] of others.#ids) for (const id of ids) this.add(collection, id);
-	}
-
-	/** For the columns of `commits`; nothing when they are too many to be told one by one. */
-	columns(): { readonly collections: string[]; readonly ids: Buffer[] } | undefined {
-		const collections: string[] = [];
-		const all: Buffer[] = [];
-		for (const [collection, ids] of this.#ids) {
-			for (const id of ids) {
-				collections.push(collection);
-				all.push(toBytes(id));
-			}
-			if (all.length > mostDocuments) return undefined;
-		}
-		return { collections, ids: all };
-	}
+/** A document that was written. */
+interface Place {
+	readonly collection: string;
+	readonly id: string;
 }
 
 /**
@@ -86,17 +64,20 @@ export async function noteCommit(
 	{
 		writer,
 		number,
-		ids,
+		written: places,
 		channel,
 	}: {
 		readonly writer: string;
 		readonly number: number;
-		readonly ids: WrittenIds;
+		readonly written: readonly Place[];
 		readonly channel: string;
 	},
 ): Promise<string | undefined> {
-	const { collections = null, ids: all = null } = ids.columns() ?? {};
-	const [made] = await connection.rows(commit, [writer, number, collections, all, channel]);
+	// Too many are not told one by one.
+	const told = places.length > mostDocuments ? undefined : places;
+	const collections = told?.map(({ collection }) => collection) ?? null;
+	const ids = told?.map(({ id }) => toBytes(id)) ?? null;
+	const [made] = await connection.rows(commit, [writer, number, collections, ids, channel]);
 	if (made && Number(made.generation) % 100 === 0) await connection.rows(forget, [made.generation, mostKept]);
 	return made?.generation;
 }
@@ -110,9 +91,11 @@ export async function writtenSince(
 	{ after, until }: { readonly after: string; readonly until: string },
 	collections: ReadonlyMap<string, Pick<Collection<unknown>, 'name' | 'schema'>>,
 ): Promise<Written[] | 'unknown'> {
-	const [found] = await connection.rows(since, [after, until]);
+	const [[found], rows] = await Promise.all([
+		connection.rows(since, [after, until]),
+		connection.rows(written, [after, [...collections.keys()]]),
+	]);
 	if (!found?.known) return 'unknown';
-	const rows = await connection.rows(written, [after, [...collections.keys()]]);
 	return rows.flatMap(({ collection: name, id: bytes, document }) => {
 		const collection = collections.get(name);
 		if (!collection) return [];

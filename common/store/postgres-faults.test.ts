@@ -5,17 +5,12 @@ import { type Note, notes } from './contract.ts';
 import { written } from './kill-collection.fixture.ts';
 import { random } from './killed-process.fixture.ts';
 import { type Link, openLink } from './postgres-link.fixture.ts';
-import { startPostgres, type TestPostgres } from './postgres-server.fixture.ts';
+import { sharedPostgres } from './postgres-server.fixture.ts';
 import { openPostgresStore } from './postgres-store.ts';
 import type { Store } from './store.ts';
 
 const testPostgres = testNeeding('postgresql-15');
-let started: TestPostgres | undefined;
-const theServer = async (): Promise<TestPostgres> => {
-	started ??= await startPostgres();
-	return started;
-};
-test.after.always(() => started?.close());
+const theServer = sharedPostgres(test);
 
 const note = (n: number): Note => ({ text: `note ${n}`, n, colour: 'red' });
 const put = (store: Store, id: string) => store.transact(tx => tx.put(notes, id, note(1)));

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Asked, countTrips } from './postgres-trips.fixture.ts';
 
 /** A way to a server's UNIX socket that can break in the moment of a commit. */
 export interface Link {
@@ -11,6 +12,8 @@ export interface Link {
 	commit: 'whole' | 'unsent' | 'unheard';
 	/** Nobody comes through from the next break on. */
 	staysBroken: boolean;
+	/** What was asked over it so far. */
+	readonly asked: Readonly<Asked>;
 	/** Breaks at once, all that goes over it, and stays broken. */
 	cut(): void;
 	mend(): void;
@@ -23,8 +26,10 @@ export async function openLink(server: string): Promise<Link> {
 	const folder = await mkdtemp(join(tmpdir(), 'bimetal-link-'));
 	const open = new Set<Socket>();
 	let isBroken = false;
+	const asked: Asked = { trips: 0, statements: 0 };
 	const link: Link = {
 		folder,
+		asked,
 		commit: 'whole',
 		staysBroken: false,
 		cut() {
@@ -46,6 +51,7 @@ export async function openLink(server: string): Promise<Link> {
 			return;
 		}
 		const far = createConnection(join(server, socketName));
+		const trips = countTrips(asked);
 		let isUnheard = false;
 		const cut = (): void => {
 			isBroken = link.staysBroken;
@@ -62,6 +68,7 @@ export async function openLink(server: string): Promise<Link> {
 			});
 		}
 		near.on('data', bytes => {
+			trips.sent(bytes);
 			const { commit } = link;
 			// The client sends the whole message at once (protocol 3.0, Query).
 			if (commit === 'whole' || !bytes.includes('COMMIT\0')) {
@@ -73,7 +80,11 @@ export async function openLink(server: string): Promise<Link> {
 			isUnheard = true;
 			far.write(bytes);
 		});
-		far.on('data', bytes => (isUnheard ? cut() : near.write(bytes)));
+		far.on('data', bytes => {
+			trips.answered();
+			if (isUnheard) cut();
+			else near.write(bytes);
+		});
 	});
 	await new Promise<void>(resolve => listener.listen(join(folder, socketName), resolve));
 	return link;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestFn } from 'ava';
 import { type Child, endChildren, startChild } from '../processes/children.ts';
 import { connectPostgres } from './postgres-connection.ts';
 import type { PostgresOptions } from './postgres-options.ts';
@@ -41,6 +42,16 @@ export async function startPostgres(tls?: ServerTls): Promise<TestPostgres> {
 		await rm(folder, { recursive: true, force: true });
 		throw fault;
 	}
+}
+
+/** One for all tests of a file that ask for it; it ends with them. */
+export function sharedPostgres(test: TestFn): () => Promise<TestPostgres> {
+	let started: Promise<TestPostgres> | undefined;
+	test.after.always(async () => (await started)?.close());
+	return () => {
+		started ??= startPostgres();
+		return started;
+	};
 }
 
 async function start(folder: string, run: string, tls: ServerTls | undefined): Promise<TestPostgres> {

@@ -11,17 +11,12 @@ import { systemClock } from '../clock.ts';
 import { createAuthority, issueServerCertificate } from '../identity/site-ca.ts';
 import { type Note, notes } from './contract.ts';
 import { connectPostgres } from './postgres-connection.ts';
-import { startPostgres, type TestPostgres } from './postgres-server.fixture.ts';
+import { sharedPostgres, startPostgres } from './postgres-server.fixture.ts';
 import { openPostgresStore } from './postgres-store.ts';
 import { defineCollection, type Store } from './store.ts';
 
 const testPostgres = testNeeding('postgresql-15');
-let started: TestPostgres | undefined;
-const theServer = async (): Promise<TestPostgres> => {
-	started ??= await startPostgres();
-	return started;
-};
-test.after.always(() => started?.close());
+const theServer = sharedPostgres(test);
 
 const note = (n: number): Note => ({ text: `note ${n}`, n, colour: 'red' });
 

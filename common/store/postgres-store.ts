@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { BimetalError } from '../errors/bimetal-error.ts';
-import { checkId, checkList, decodeDocument, encodeDocument } from './document-text.ts';
-import { storeConflict, storeFailed, storeLocked, storeUncertain, storeUnsupported } from './errors.ts';
+import { storeFailed, storeLocked, storeUncertain, storeUnsupported } from './errors.ts';
 import { createGroupCommit } from './group-commit.ts';
+import { OftenRead } from './often-read.ts';
 import { whileOpen } from './open-transaction.ts';
-import { noteCommit, WrittenIds, writtenSince } from './postgres-commits.ts';
+import { noteCommit, writtenSince } from './postgres-commits.ts';
 import { type Connection, connectPostgres, isConflict } from './postgres-connection.ts';
-import { createDocuments, type Documents } from './postgres-documents.ts';
+import { type Change, createDocuments, type Documents, definitionOf } from './postgres-documents.ts';
+import { Group } from './postgres-group.ts';
 import { nameOf, type PostgresOptions } from './postgres-options.ts';
 import { prepareSchema } from './postgres-schema.ts';
+import { createCalls, createReader, createWriter, type PrepareIndexes } from './postgres-transaction.ts';
 import { createPostgresWatch } from './postgres-watch.ts';
 import type { Collection, Others, ReadTransaction, Store, Transaction } from './store.ts';
 
@@ -58,15 +59,13 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 	const followers: { readonly names: ReadonlySet<string>; readonly listener: Follower }[] = [];
 	const followed = new Map<string, Followed>();
 	const watch = createPostgresWatch(options, writer);
-	/** By collection name, the definition by which its index entries in the database were made. */
-	const indexed = new Map<string, object>();
-	let indexedInGroup = new Map<string, object>();
-	let hasWritten = false;
-	/** The group's transaction has a savepoint. */
-	let isSaved = false;
-	let writtenInGroup = new WrittenIds();
-	/** Ends the group, as the server has ended its transaction. */
-	let lost: { reason: unknown } | undefined;
+	const often = new OftenRead();
+	/** By which indexes the entries in the database were made: see `definitionOf`. By collection. */
+	let defined: ReadonlyMap<string, string> = new Map();
+	let group = new Group(documents, defined);
+	/** Ids were supposed to be free that are not: what supposed so is run again, and looks first. */
+	const taken = storeFailed(where, false, new Error('an id is taken that was to be inserted'));
+	let isCareful = false;
 
 	async function reconnect(): Promise<void> {
 		const next = await connectPostgres(options);
@@ -80,17 +79,30 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 		documents = createDocuments(next);
 	}
 
-	/** Begins a transaction, by a new session when the one at hand has been lost: nothing has been done yet. */
-	async function beginBy(text: string): Promise<void> {
+	/**
+	 * Begins a transaction, by a new session when the one at hand has been lost: nothing has been done yet. What it will want to
+	 * know is asked for in the same breath.
+	 */
+	async function beginBy(text: string, wanted: Parameters<Documents['getMany']>[0] = []): Promise<Found> {
+		const begin = async (): Promise<Found> => {
+			const [begun, found] = await Promise.allSettled([
+				connection.batch(text, head),
+				documents.getMany(wanted),
+			]);
+			if (begun.status === 'rejected') throw begun.reason;
+			if (found.status === 'rejected') throw found.reason;
+			await notice(begun.value);
+			return found.value;
+		};
 		const wasLost = connection.isLost;
 		if (wasLost) await reconnect();
 		try {
-			await notice(await connection.batch(text, head));
+			return await begin();
 		} catch (fault) {
 			if (!connection.isLost) await giveUp();
 			if (wasLost || !connection.isLost) throw fault;
 			await reconnect();
-			await notice(await connection.batch(text, head));
+			return begin();
 		}
 	}
 
@@ -98,12 +110,15 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 	async function notice([found]: z.output<typeof head>[]): Promise<void> {
 		if (!found) throw storeFailed(where, false, new Error('the row of `head` is gone'));
 		if (found.generation === generation) return;
-		const written =
-			generation === undefined || followed.size === 0
-				? 'unknown'
-				: await writtenSince(connection, { after: generation, until: found.generation }, followed);
+		const isKnown = generation !== undefined && followed.size > 0;
+		const [written, definitions] = await Promise.all([
+			isKnown
+				? writtenSince(connection, { after: generation ?? '', until: found.generation }, followed)
+				: ('unknown' as const),
+			documents.definitions(),
+		]);
 		generation = found.generation;
-		indexed.clear();
+		defined = definitions;
 		for (const { names, listener } of followers) {
 			if (written === 'unknown') listener(written);
 			else listener(written.filter(({ collection }) => names.has(collection)));
@@ -111,73 +126,83 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 	}
 
 	/** Ends the transaction without what it wrote; when even that fails, the session with it. */
-	const giveUp = (): Promise<void> => connection.run('ROLLBACK').catch(() => connection.drop());
+	const giveUp = (of = connection): Promise<void> => of.run('ROLLBACK').catch(() => of.drop());
 
-	const group = createGroupCommit<Transaction>({
+	const turns = createGroupCommit<Transaction>({
 		async begin() {
-			lost = undefined;
-			hasWritten = false;
-			isSaved = false;
 			// LOCK takes no snapshot: what the transaction sees is what there is when its turn has come.
-			await beginBy(`BEGIN ISOLATION LEVEL SERIALIZABLE; LOCK TABLE turns IN EXCLUSIVE MODE;
-				SELECT generation::text FROM head`);
-			indexedInGroup = new Map(indexed);
-			writtenInGroup = new WrittenIds();
+			const text = `BEGIN ISOLATION LEVEL SERIALIZABLE; LOCK TABLE turns IN EXCLUSIVE MODE;
+				SELECT generation::text FROM head`;
+			const found = await beginBy(text, often.begin());
+			group = new Group(documents, defined);
+			for (const { collection, id, text: stored } of found) group.draft.remember(collection, id, stored);
 		},
 		async attempt(work) {
+			const { draft, lost } = group;
 			if (lost) throw lost.reason;
-			const known = new Map(indexedInGroup);
-			const calls = inTurn();
+			const calls = createCalls();
 			try {
-				// The one before is released on the way.
-				await connection.run(isSaved ? 'RELEASE attempt; SAVEPOINT attempt' : 'SAVEPOINT attempt');
-				isSaved = true;
-				const result = await whileOpen(createWriter(documents, calls, known), work);
+				const tx = createWriter({ documents, group, calls, often, isCareful });
+				const result = await whileOpen(tx, work);
 				await calls.ended();
-				indexedInGroup = known;
-				hasWritten ||= calls.haveWritten();
-				writtenInGroup.addAll(calls.written);
+				draft.keep();
 				return result;
 			} catch (error) {
 				await calls.ended().catch(() => undefined);
-				const fault = calls.fault() ?? error;
-				if (connection.isLost || isConflict(fault)) lost = { reason: fault };
-				else {
-					await connection.run('ROLLBACK TO attempt').catch(reason => {
-						lost = { reason };
-					});
-				}
-				throw fault;
+				draft.takeBack();
+				// The server makes nothing more of a transaction in which a statement has failed.
+				if (calls.fault() !== undefined) group.lost ??= { reason: calls.fault() };
+				throw group.lost?.reason ?? error;
 			}
 		},
 		async commit() {
-			if (lost) {
+			if (group.lost) {
 				if (!connection.isLost) await giveUp();
-				throw lost.reason;
+				throw group.lost.reason;
 			}
 			const before = generation;
+			const changes = group.changes();
+			const hasWritten = changes.length > 0 || group.hasRebuilt;
 			try {
-				if (hasWritten) {
-					const of = { writer, number: lastCommit + 1, ids: writtenInGroup, channel: watch.channel };
-					generation = await noteCommit(connection, of);
-					lastCommit++;
-				}
+				generation = await send(changes, hasWritten);
+				isCareful = false;
 			} catch (fault) {
-				generation = before;
+				isCareful = fault === taken;
 				if (!connection.isLost) await giveUp();
 				throw fault;
 			}
-			await commit(before);
-			for (const [name, collection] of indexedInGroup) indexed.set(name, collection);
+			await commit(before, hasWritten);
+			defined = group.defined;
 		},
 		isFatal: () => false,
-		isConflict,
-		beginReads: () =>
-			beginBy('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT generation::text FROM head'),
-		endReads: () => (connection.isLost ? Promise.resolve() : giveUp()),
+		isConflict: fault => fault === taken || isConflict(fault),
+		async beginReads() {
+			await beginBy('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT generation::text FROM head');
+		},
+		async endReads() {
+			// Nobody waits for it: what comes next is sent behind it.
+			if (!connection.isLost) void giveUp();
+		},
 	});
 
-	async function commit(before: string | undefined): Promise<void> {
+	/** Sends what the group has written, all of it at once. The store's generation with that. */
+	async function send(changes: readonly Change[], hasWritten: boolean): Promise<string | undefined> {
+		const note = { writer, number: lastCommit + 1, written: changes, channel: watch.channel };
+		const [found, written, noted] = await Promise.allSettled([
+			documents.getMany(group.suppositions()),
+			documents.write(changes),
+			hasWritten ? noteCommit(connection, note) : generation,
+		]);
+		// In this order they were sent: what comes after one that has failed fails because of that.
+		if (found.status === 'rejected') throw found.reason;
+		if (written.status === 'rejected') throw written.reason;
+		if (noted.status === 'rejected') throw noted.reason;
+		if (found.value.length > 0 || !written.value) throw taken;
+		if (hasWritten) lastCommit++;
+		return noted.value;
+	}
+
+	async function commit(before: string | undefined, hasWritten: boolean): Promise<void> {
 		try {
 			await connection.commit();
 		} catch (fault) {
@@ -188,7 +213,6 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 		}
 	}
 
-	/** @throws BimetalError StoreUncertain when the server cannot be asked */
 	async function isCommitted(fault: unknown): Promise<boolean> {
 		let asked: Connection | undefined;
 		try {
@@ -210,18 +234,15 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 	async function read<R>(work: (tx: ReadTransaction) => Promise<R>): Promise<R> {
 		for (let tries = 1; ; tries++) {
 			let stale: Collection<never> | undefined;
-			const prepareIndexes: PrepareIndexes = async collection => {
-				if (indexed.get(collection.name) === collection) return;
-				if (!(await documents.hasIndexes(collection))) {
-					stale = collection as unknown as Collection<never>;
-					throw storeFailed(where, false, new Error(`the indexes of ${collection.name} are not made yet`));
-				}
-				indexed.set(collection.name, collection);
+			const prepareIndexes: PrepareIndexes = collection => {
+				if (defined.get(collection.name) === definitionOf(collection)) return undefined;
+				stale = collection as unknown as Collection<never>;
+				throw storeFailed(where, false, new Error(`the indexes of ${collection.name} are not made yet`));
 			};
 			const [outcome] = await Promise.allSettled([
-				group.betweenGroups(async () => {
-					const calls = inTurn();
-					const result = await whileOpen(createReader(documents, calls.run, prepareIndexes), work);
+				turns.betweenGroups(async () => {
+					const calls = createCalls();
+					const result = await whileOpen(createReader(documents, calls, prepareIndexes), work);
 					await calls.ended();
 					return result;
 				}),
@@ -230,13 +251,13 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 			// Another version of this program may make them by other functions, again and again.
 			const collection = stale as Collection<never> | undefined;
 			if (!collection || tries === mostTries) throw outcome.reason;
-			await group.transact(tx => tx.count(collection, firstIndex(collection)));
+			await turns.transact(tx => tx.count(collection, firstIndex(collection)));
 		}
 	}
 
 	let closing: Promise<void> | undefined;
 	return {
-		transact: work => group.transact(work),
+		transact: work => turns.transact(work),
 		read,
 		others: {
 			follow(collections, listener) {
@@ -248,7 +269,7 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 		},
 		snapshot: () => Promise.reject(storeUnsupported(where, 'it is backed up by pg_dump, not here')),
 		close() {
-			closing ??= group
+			closing ??= turns
 				.drain()
 				.then(() => watch.close())
 				.then(() => connection.end());
@@ -262,114 +283,6 @@ const firstIndex = (collection: Collection<never>) => ({
 	equals: '',
 });
 
+type Found = Awaited<ReturnType<Documents['getMany']>>;
 type Followed = Pick<Collection<unknown>, 'name' | 'schema'>;
 type Follower = Parameters<Others['follow']>[1];
-type Run = <R>(call: () => Promise<R>) => Promise<R>;
-type Calls = ReturnType<typeof inTurn>;
-type PrepareIndexes = <T>(collection: Collection<T>) => Promise<void>;
-
-/** Calls of one transaction, each of which is several statements, one after another. */
-function inTurn() {
-	let last: Promise<unknown> = Promise.resolve();
-	let fault: unknown;
-	const ids = new WrittenIds();
-	let hasWritten = false;
-	const run: Run = call => {
-		const made = last.then(async () => {
-			if (fault !== undefined) throw fault;
-			try {
-				return await call();
-			} catch (error) {
-				// Even if `work` takes no notice: half of a write may have been made.
-				if (error instanceof BimetalError && /^Store(Failed|Locked)$/.test(error.code)) fault = error;
-				throw error;
-			}
-		});
-		last = made.catch(() => undefined);
-		return made;
-	};
-	return {
-		run,
-		fault: () => fault,
-		haveWritten: () => hasWritten,
-		written: ids,
-		write<R>(collection: string, id: string, call: () => Promise<R>): Promise<R> {
-			hasWritten = true;
-			ids.add(collection, id);
-			return run(call);
-		},
-		noteWrite(): void {
-			hasWritten = true;
-		},
-		/** When all that was begun has ended, also what nobody waits for. */
-		async ended(): Promise<void> {
-			await last;
-			if (fault !== undefined) throw fault;
-		},
-	};
-}
-
-function createReader(documents: Documents, run: Run, prepareIndexes: PrepareIndexes): ReadTransaction {
-	return {
-		async get(collection, id) {
-			checkId(collection, id);
-			const found = await run(() => documents.get(collection.name, id));
-			return found === undefined ? undefined : decodeDocument(collection, id, found);
-		},
-		async list(collection, options = {}) {
-			checkList(collection, options);
-			return run(async () => {
-				if (options.where) await prepareIndexes(collection);
-				return documents.list(collection, options);
-			});
-		},
-		async count(collection, where) {
-			checkList(collection, where ? { where } : {});
-			return run(async () => {
-				if (where) await prepareIndexes(collection);
-				return documents.count(collection.name, where);
-			});
-		},
-	};
-}
-
-function createWriter(
-	documents: Documents,
-	{ run, write, noteWrite }: Calls,
-	known: Map<string, object>,
-): Transaction {
-	const prepareIndexes: PrepareIndexes = async collection => {
-		if (known.get(collection.name) === collection) return;
-		if (!(await documents.hasIndexes(collection))) {
-			noteWrite();
-			await documents.rebuildIndexes(collection);
-		}
-		known.set(collection.name, collection);
-	};
-	return {
-		...createReader(documents, run, prepareIndexes),
-		async put(collection, id, document) {
-			checkId(collection, id);
-			const encoded = encodeDocument(collection, id, document);
-			await write(collection.name, id, async () => {
-				await prepareIndexes(collection);
-				await documents.put(collection, id, encoded);
-			});
-		},
-		async insert(collection, id, document) {
-			checkId(collection, id);
-			const encoded = encodeDocument(collection, id, document);
-			await write(collection.name, id, async () => {
-				await prepareIndexes(collection);
-				if (!(await documents.insert(collection, id, encoded))) throw storeConflict(collection.name, id);
-			});
-		},
-		async delete(collection, id) {
-			checkId(collection, id);
-			return write(collection.name, id, async () => {
-				await prepareIndexes(collection);
-				return documents.delete(collection.name, id);
-			});
-		},
-	};
-}

@@ -44,18 +44,32 @@ async function firstOverlap(
 }
 
 /**
- * Takes a server for an interval, or returns the span that has some of it: then nothing is changed. This is the only place
- * that makes spans.
+ * Takes a server for an interval, or returns the span that has some of it: then nothing is changed.
  */
 export async function takeSpan(
 	tx: Transaction,
 	spans: Collection<Span>,
 	wanted: Span,
 ): Promise<Span | undefined> {
-	if (wanted.start >= wanted.end) throw new RangeError('an empty span');
-	const taken = await firstOverlap(tx, spans, wanted.server, wanted);
+	return takeSpans(tx, spans, [wanted]);
+}
+
+/**
+ * The same for several servers, each of which is there once: they are looked at together. This is the only place that makes
+ * spans.
+ */
+export async function takeSpans(
+	tx: Transaction,
+	spans: Collection<Span>,
+	wanted: readonly Span[],
+): Promise<Span | undefined> {
+	if (wanted.some(({ start, end }) => start >= end)) throw new RangeError('an empty span');
+	if (new Set(wanted.map(({ server }) => server)).size < wanted.length)
+		throw new RangeError('two spans of one server at once');
+	const looked = await Promise.all(wanted.map(each => firstOverlap(tx, spans, each.server, each)));
+	const taken = looked.find(found => found !== undefined);
 	if (taken) return taken;
-	await tx.insert(spans, spanId(wanted.server, wanted.end), wanted);
+	for (const each of wanted) await tx.insert(spans, spanId(each.server, each.end), each);
 	return undefined;
 }
 

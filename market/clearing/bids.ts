@@ -7,7 +7,7 @@ import type { ServerKind } from '../index/entry.ts';
 import type { MarketIndex } from '../index/market-index.ts';
 import { type Lease, leases } from '../lease/lease.ts';
 import { reserve } from '../lease/reserve.ts';
-import { holdCredits, releaseHold } from '../ledger/escrow.ts';
+import { holdCreditsAnew, releaseHold } from '../ledger/escrow.ts';
 import { checkKey } from '../ledger/post.ts';
 import { type Bid, type BidTerms, bids } from './bid.ts';
 import { type Match, matchQuest } from './match.ts';
@@ -87,7 +87,7 @@ export async function placeBid(
 	if (terms.waitUntil === null) return { outcome: 'lost', ...explain(index, wish) };
 	const cause = { kind: 'bid', of: id, note: '' } as const;
 	const held = { key: `bid/${id}/hold`, project: terms.project, amount: mostCost(terms), cause };
-	const hold = (await holdCredits(tx, held, now * 1000)).id;
+	const hold = (await holdCreditsAnew(tx, held, now * 1000)).id;
 	await tx.insert(bids, id, { ...kept, state: 'waiting', hold, lease: null });
 	await tell(tx, { kind: 'bid.waiting', of: id, projects: [terms.project] }, now);
 	return { outcome: 'waiting', bid: id };

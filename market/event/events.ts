@@ -18,15 +18,17 @@ export type MarketEvent = z.output<typeof event>;
 const events = defineCollection('events', event);
 export const eventId = (number: number): string => number.toString().padStart(16, '0');
 
-/** Old ones make room: whoever was away for longer looks at the records themselves. */
-const mostKept = 100_000;
+/** Old ones make room, so many at once: whoever was away for longer looks at the records themselves. */
+const [mostKept, atOnce] = [100_000, 100];
 
 /** Records what happened, in the transaction in which it does. `now` in seconds. */
 export async function tell(tx: Transaction, of: Omit<MarketEvent, 'at'>, now: number): Promise<void> {
 	const last = (await tx.get(counters, 'events'))?.last ?? 0;
 	await tx.put(counters, 'events', { last: last + 1 });
 	await tx.insert(events, eventId(last + 1), { ...of, at: now });
-	if (last + 1 > mostKept) await tx.delete(events, eventId(last + 1 - mostKept));
+	const over = last + 1 - mostKept;
+	if (over <= 0 || over % atOnce > 0) return;
+	await Promise.all(Array.from({ length: atOnce }, (_, n) => tx.delete(events, eventId(over - n))));
 }
 
 /** How many are looked at to find those that the asker may see. */

@@ -1,9 +1,9 @@
 import type { Transaction } from '../../common/store/store.ts';
 import { placeOf } from '../calendar/place.ts';
-import { leasedSpans, takeSpan } from '../calendar/span.ts';
+import { leasedSpans, takeSpans } from '../calendar/span.ts';
 import type { Attestation, Boot } from '../clearing/bid.ts';
 import type { Match } from '../clearing/match.ts';
-import { holdCredits, releaseHold } from '../ledger/escrow.ts';
+import { holdCreditsAnew, releaseHold } from '../ledger/escrow.ts';
 import { recordTrades } from '../price/history.ts';
 import { isAhead, type Lease, leases } from './lease.ts';
 
@@ -37,10 +37,12 @@ export async function reserve(
 	for (const { server, offer } of taken) {
 		const { under } = offer.document;
 		if (under !== undefined) await checkCovered(tx, { under, server: server.name, end });
-		const place = placeOf(server.name, under);
-		const inTheWay = await takeSpan(tx, leasedSpans, { server: place, start, end, by: id });
-		if (inTheWay) throw new Error(`${server.name} was matched and is leased by ${inTheWay.by}`);
 	}
+	const spans = taken.map(({ server, offer: { document } }) => ({
+		...{ server: placeOf(server.name, document.under), start, end, by: id },
+	}));
+	const inTheWay = await takeSpans(tx, leasedSpans, spans);
+	if (inTheWay) throw new Error(`${inTheWay.server} was matched and is leased by ${inTheWay.by}`);
 	const sum = taken.reduce((total, each) => total + (price ?? each.price), 0);
 	const cost = BigInt(sum) * BigInt(length);
 	const hold = await heldFor(tx, { id, project, cost, held }, now);
@@ -96,7 +98,8 @@ async function heldFor(
 	const cause = { kind: 'lease', of: id, note: '' } as const;
 	const at = now * 1000;
 	// Not the bidder's key: it could be chosen to be in the way of what the market itself pays later.
-	if (!held) return (await holdCredits(tx, { key: `lease/${id}/hold`, project, amount: cost, cause }, at)).id;
+	if (!held)
+		return (await holdCreditsAnew(tx, { key: `lease/${id}/hold`, project, amount: cost, cause }, at)).id;
 	const amount = held.amount - cost;
 	if (amount > 0n) await releaseHold(tx, { key: `lease/${id}/rest`, hold: held.hold, amount, cause }, at);
 	return held.hold;

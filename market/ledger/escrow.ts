@@ -4,7 +4,7 @@ import { marketErrors } from '../errors.ts';
 import { escrowAccount, projectAccount, projectName } from './account.ts';
 import { payClaims } from './claim.ts';
 import { amountText, balanceText, checkAmount, formatCredits } from './money.ts';
-import { askedOf, findPosted, mustFindAccount, openAccounts, type Posted, post } from './post.ts';
+import { askedOf, checkKey, findPosted, mustFindAccount, openAccounts, type Posted, post } from './post.ts';
 import type { Cause } from './transfer.ts';
 
 const hold = z.strictObject({
@@ -24,18 +24,26 @@ interface Asked {
 	readonly cause: Cause;
 }
 
+type AskedHold = Asked & { readonly project: string; readonly amount: bigint };
+
 /**
  * Sets credits of a project aside. The id of the transfer is that of the hold.
  * @throws AmountRefused, KeyRefused, KeyReused, NoSuchAccount, CreditsShort
  */
-export async function holdCredits(
-	tx: Transaction,
-	{ key, project, amount, cause }: Asked & { readonly project: string; readonly amount: bigint },
-	now: number,
-): Promise<Posted> {
+export async function holdCredits(tx: Transaction, ask: AskedHold, now: number): Promise<Posted> {
+	const asked = askedOf('hold', ask.project, ask.amount, ask.cause);
+	const before = await findPosted(tx, { key: ask.key, asked });
+	return before ?? holdCreditsAnew(tx, ask, now);
+}
+
+/**
+ * The same under a key that nobody can have used, since an id that was just made is in it: it is not looked up.
+ * @throws AmountRefused, KeyRefused, NoSuchAccount, CreditsShort
+ */
+export async function holdCreditsAnew(tx: Transaction, ask: AskedHold, now: number): Promise<Posted> {
+	const { key, project, amount, cause } = ask;
+	checkKey(key);
 	const asked = askedOf('hold', project, amount, cause);
-	const before = await findPosted(tx, { key, asked });
-	if (before) return before;
 	const [from, to] = [projectAccount(project), escrowAccount(project)];
 	const posted = await post(tx, { key, asked, from, to, amount, cause, hold: 'new' }, now);
 	const { amount: text } = posted.transfer;
