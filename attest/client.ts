@@ -76,6 +76,8 @@ export function createVerifierClient(options: JsonClientOptions) {
 			(await call(verifier.policies, 'GET', v1 + at`/policies/${project}`)).policies,
 		policy: (project: string, name: string) =>
 			call(verifier.policy, 'GET', v1 + at`/policies/${project}/${name}`),
+		/** The site's own, that a node in its airlock is held against as well. */
+		standard: (node: string) => call(verifier.policy, 'GET', v1 + at`/standard/${node}`),
 		setPolicy: (project: string, name: string, policy: object): Promise<PolicyRecordView> =>
 			call(verifier.policyRecord, 'PUT', v1 + at`/policies/${project}/${name}`, { policy }),
 		admissions: async (all = false): Promise<readonly AdmissionView[]> =>

@@ -42,6 +42,8 @@ export const rules = {
 	'subscription.list': 'project',
 	'subscription.add': 'project',
 	'subscription.delete': 'subscription',
+	// Whoever is refused by more than this answers for it: so everybody may read it.
+	'standard.show': 'any',
 	'passage.list': 'any',
 	// Of which project the node is by now, hil says: passage/asked-node.ts.
 	'passage.ask': 'project',

@@ -1,9 +1,11 @@
 import { type EndorsementTrust, verifyEndorsementKey } from '../certificates/endorsement-certificate.ts';
 import type { Baseline } from '../judge/baseline.ts';
+import { codeOf } from '../judge/judge.ts';
 import { createJudge } from '../judge/stored-policies.ts';
 import { type Keys, keys as keysSchema } from '../model/admission.ts';
 import type { EvidenceRecord } from '../model/evidence-record.ts';
 import { bytesOf } from '../model/names.ts';
+import { readSelection } from '../tpm/pcr-selection.ts';
 import { parsePublicArea } from '../tpm/public-area.ts';
 import type { EvidenceFile } from './evidence-file.ts';
 
@@ -67,7 +69,13 @@ export function verifyEvidence(file: EvidenceFile, trust?: EndorsementTrust): Ve
 			continue;
 		}
 		const judgement = judge(jobOf(file, record, keys, before));
-		const found = judgement.ok ? 'accepted' : judgement.refusal.code;
+		const held =
+			record.standard && judge(jobOf(file, { ...record, policy: record.standard.policy }, keys, before));
+		if (held && codeOf(held) !== record.standard?.verdict)
+			problems.push(
+				`round ${number} was recorded as ${record.standard?.verdict} by the site's own policy, and comes out as ${codeOf(held)}`,
+			);
+		const found = codeOf(judgement);
 		const reason = judgement.ok ? null : judgement.refusal.reason;
 		rounds.push({ number, at, recorded, found, reason });
 		if (found !== recorded)
@@ -86,9 +94,10 @@ export function verifyEvidence(file: EvidenceFile, trust?: EndorsementTrust): Ve
 	return { rounds, chain, keys: proven, first, problems: [...new Set(problems)], thinned };
 }
 
-function keysOf({ blobs }: EvidenceFile, { keys, policy }: EvidenceRecord): Keys | undefined {
+function keysOf({ blobs }: EvidenceFile, { keys, policy, standard }: EvidenceRecord): Keys | undefined {
 	const bytes = blobs.get(keys);
-	if (!bytes || (policy !== null && !blobs.has(policy))) return undefined;
+	const needed = [policy, standard?.policy].filter(digest => typeof digest === 'string');
+	if (!bytes || !needed.every(digest => blobs.has(digest))) return undefined;
 	const parsed = keysSchema.safeParse(JSON.parse(bytes.toString('utf8')));
 	return parsed.success ? parsed.data : undefined;
 }
@@ -102,6 +111,7 @@ function jobOf({ blobs }: EvidenceFile, record: EvidenceRecord, keys: Keys, befo
 			ek: keys.ek,
 			ak: keys.ak,
 			before,
+			selection: record.selection === undefined ? undefined : readSelection(record.selection),
 		},
 		policy: digest === null ? null : { digest, text: blobs.get(digest)?.toString('utf8') ?? '' },
 		evidence: {

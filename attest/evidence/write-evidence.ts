@@ -25,7 +25,12 @@ export async function writeEvidence(
 		admission,
 	};
 	const found = await allRecords(tx, of.admission);
-	const needed = new Set(found.flatMap(({ keys, policy, bootLog, ima }) => [keys, policy, bootLog, ima]));
+	const needed = new Set(
+		found.flatMap(({ keys, policy, bootLog, ima, standard }) => [
+			...[keys, policy, bootLog, ima],
+			standard?.policy ?? null,
+		]),
+	);
 	const lines: object[] = [first];
 	for (const digest of needed) {
 		const gzip = digest === null ? undefined : await findGzipped(tx, digest);

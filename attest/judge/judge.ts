@@ -7,6 +7,7 @@ import { replayEventLog } from '../log/replay.ts';
 import { accept, type Outcome, type Refusal, refuse } from '../outcome.ts';
 import { judgeBoot } from '../policy/boot-rules.ts';
 import type { Policy } from '../policy/policy.ts';
+import type { PcrBank } from '../tpm/pcr-selection.ts';
 import { type PublicArea, parsePublicArea } from '../tpm/public-area.ts';
 import { type PcrValues, verifyQuote } from '../tpm/quote.ts';
 import type { Baseline } from './baseline.ts';
@@ -34,6 +35,8 @@ export interface Asked {
 	readonly ek: Buffer;
 	readonly ak: Buffer;
 	readonly policy: Policy;
+	/** What was quoted, where that is more than the policy needs. */
+	readonly selection?: readonly PcrBank[] | undefined;
 	/** What was proven before in this admission; absent at first. */
 	readonly before: Baseline | undefined;
 }
@@ -42,6 +45,9 @@ export type Judgement =
 	| { readonly ok: true; readonly baseline: Baseline }
 	/** `signed`: the node's own TPM vouches for what was refused. Otherwise anybody may have sent it. */
 	| { readonly ok: false; readonly refusal: Refusal; readonly signed: boolean };
+
+/** `accepted`, or the code of the refusal: as it is recorded. */
+export const codeOf = (judgement: Judgement): string => (judgement.ok ? 'accepted' : judgement.refusal.code);
 
 const IMA_PCR = 10;
 
@@ -86,19 +92,19 @@ interface Proven {
 }
 
 function proveQuote(
-	{ nonce, nodeKey, policy, before }: Omit<Asked, 'ek' | 'ak'>,
+	{ nonce, nodeKey, policy, before, selection = policy.selection }: Omit<Asked, 'ek' | 'ak'>,
 	evidence: Evidence,
 	{ ak, signer }: ReadKeys,
 ): Outcome<Proven> {
 	const quote = verifyQuote(
 		ak,
-		{ qualifyingData: qualifyingData(nonce, nodeKey), selection: policy.selection },
-		{ ...evidence, pcrs: valuesOf(policy, evidence.pcrs) },
+		{ qualifyingData: qualifyingData(nonce, nodeKey), selection },
+		{ ...evidence, pcrs: valuesOf(selection, evidence.pcrs) },
 	);
 	if (!quote.ok) return quote;
 	const { clock, resetCount, restartCount, safe } = quote.value.clock;
 	return accept({
-		pcrs: quote.value.pcrs[policy.bank] ?? new Map(),
+		pcrs: needed(policy, quote.value.pcrs[policy.bank] ?? new Map()),
 		continues: checkContinuity(quote.value, signer, before),
 		clock: {
 			clock: clock.toString(),
@@ -110,12 +116,19 @@ function proveQuote(
 	});
 }
 
+/** A policy judges what it says something of, whatever was quoted besides. */
+function needed({ selection }: Policy, quoted: ReadonlyMap<number, Buffer>): ReadonlyMap<number, Buffer> {
+	const own = new Set(selection.flatMap(({ pcrs }) => pcrs));
+	return own.size === quoted.size ? quoted : new Map([...quoted].filter(([pcr]) => own.has(pcr)));
+}
+
 /** As `tpm2_quote --pcrs_format=values` writes them. */
-function valuesOf({ selection, bank }: Policy, bytes: Buffer): PcrValues {
-	const numbers = selection[0]?.pcrs ?? [];
+function valuesOf([bank]: readonly PcrBank[], bytes: Buffer): PcrValues {
+	if (!bank) return {};
+	const { hash: name, pcrs: numbers } = bank;
 	const size = bytes.length / numbers.length;
 	return {
-		[bank]: new Map(numbers.map((pcr, index) => [pcr, bytes.subarray(index * size, (index + 1) * size)])),
+		[name]: new Map(numbers.map((pcr, index) => [pcr, bytes.subarray(index * size, (index + 1) * size)])),
 	};
 }
 

@@ -76,10 +76,10 @@ export function createJudge(): (job: Job) => Judgement {
 	return ({ asked, policy, evidence }) => {
 		const found = find(policy);
 		if (!found.ok) return { ...found, signed: false };
-		const { ek, ak, nonce, nodeKey, before } = asked;
+		const { ek, ak, nonce, nodeKey, before, selection } = asked;
 		const keys = keysOf(ek, ak);
 		if (!keys.ok) return { ...keys, signed: false };
-		return judgeBy(keys.value, { nonce, nodeKey, before, policy: found.value }, plain(evidence));
+		return judgeBy(keys.value, { nonce, nodeKey, before, selection, policy: found.value }, plain(evidence));
 	};
 }
 

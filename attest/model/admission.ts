@@ -4,6 +4,11 @@ import { baseline } from '../judge/baseline.ts';
 import { refusalMeanings } from '../outcome.ts';
 import { base64, hilName, moment, sha256 } from './names.ts';
 
+export const standardVerdict = z.strictObject({
+	verdict: z.enum(['met', 'missed', 'untold']),
+	reason: z.string().nullable(),
+});
+
 /** Why an admission came to nothing: what evidence was refused for, or one of these. */
 const cause = z.strictObject({
 	code: z.enum([
@@ -12,6 +17,11 @@ const cause = z.strictObject({
 		'Withdrawn',
 	]),
 	reason: z.string(),
+	/**
+	 * What the site's own policy makes of the very evidence that was refused: `met`, then it is the project's policy alone that
+	 * refuses it; or `missed`, and why. `untold`: it was not asked. Absent where there is none.
+	 */
+	standard: standardVerdict.optional(),
 });
 export type Cause = z.output<typeof cause>;
 
@@ -34,6 +44,8 @@ const base = {
 	/** Digest of the policy's text, which stays this one; null: the boot is taken as a reference, and judged by nothing. */
 	policy: sha256.nullable(),
 	policyName: z.string().nullable(),
+	/** Digest of the site's own policy: by it, too, the evidence that is refused first is judged. */
+	standard: sha256.optional(),
 	/** Milliseconds from one quote to the next, and for which a good one counts. */
 	interval: z.int().min(100),
 	lease: z.int().min(100),
@@ -73,5 +85,5 @@ export const admissions = defineCollection('admissions', admission, {
 	open: document => (isOpen(document) ? 'yes' : undefined),
 	node: document => (isOpen(document) ? document.node : undefined),
 	due: document => (isOpen(document) ? secondOf(document.until) : undefined),
-	policy: document => document.policy ?? undefined,
+	policy: ({ policy, standard }) => [policy, standard].filter(digest => typeof digest === 'string'),
 });

@@ -11,6 +11,10 @@ export const evidenceRecord = z.strictObject({
 	/** Digest of the keys' document, and of the policy's text. */
 	keys: sha256,
 	policy: sha256.nullable(),
+	/** What was asked for, where that was more than the policy needs: `sha256:0,1,7`. */
+	selection: z.string().max(256).optional(),
+	/** Digest of the site's own policy, and what it makes of what was refused here: `accepted`, or a code. */
+	standard: z.strictObject({ policy: sha256, verdict: z.string() }).optional(),
 	nonce: z.string().regex(/^[0-9a-f]{64}$/),
 	message: base64(4096),
 	signature: base64(4096),
@@ -30,8 +34,10 @@ export type EvidenceRecord = z.output<typeof evidenceRecord>;
 /** There is one for each round of each node: whatever more is written for each is written a thousand times a second. */
 export const records = defineCollection('evidence', evidenceRecord, {
 	/** What is kept for it; its policy is the admission's, which refers to it as long as there are records. */
-	blob: ({ keys, bootLog, ima }) =>
-		[keys, bootLog, ima].filter((each): each is string => each !== null && each !== NOTHING),
+	blob: ({ keys, bootLog, ima, standard }) =>
+		[keys, bootLog, ima, standard?.policy].filter(
+			(each): each is string => typeof each === 'string' && each !== NOTHING,
+		),
 });
 
 /** Whether nothing but the quote was new in this round. */

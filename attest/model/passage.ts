@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineCollection } from '../../common/store/store.ts';
+import { standardVerdict } from './admission.ts';
 import { hilName, moment } from './names.ts';
 
 /** What brings a node through the airlock, in this order; each can be repeated. See passage/stages.ts for those left out. */
@@ -24,7 +25,11 @@ export const nicNetwork = z.strictObject({
 });
 export type NicNetwork = z.output<typeof nicNetwork>;
 
-const cause = z.strictObject({ code: z.string(), reason: z.string() });
+const cause = z.strictObject({
+	code: z.string(),
+	reason: z.string(),
+	standard: standardVerdict.optional(),
+});
 export type PassageCause = z.output<typeof cause>;
 
 /** What is still to be done at hil and the provisioner for a node that is where it should be. */

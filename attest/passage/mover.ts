@@ -122,7 +122,7 @@ export function createMover(deps: MoverDeps): Mover {
 					break;
 				case 'admit': {
 					const stage = stageAfter(passage, 'airlock', settings);
-					await admit(tx, id, { stage, newId: deps.newId, now });
+					await admit(tx, id, { stage, airlock: settings.project, newId: deps.newId, now });
 					break;
 				}
 				case 'note':

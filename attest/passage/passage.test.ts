@@ -324,3 +324,38 @@ test('with several networks each node in the airlock has one of its own; a third
 	t.true([bench.vlans.airlock, 200].includes(bench.carried('gi3/0').native ?? 0));
 	t.is((await bench.show(first)).state, 'inside');
 });
+
+test('whoever is refused is told whether the node meets the site’s own policy, which everybody may read', async t => {
+	const bench = await startAirlock(t);
+	const { attest } = bench;
+	const path = '/verifier/v1/policies';
+	t.is((await attest.call('GET', '/verifier/v1/standard/n1', undefined, 'bob')).status, 404);
+	const unchecked = Object.fromEntries([1, 2, 3, 4, 5, 6, 7].map(pcr => [pcr, 'not the question here']));
+	const policy = { version: 1, pcrs: { 0: 'ab'.repeat(32) }, unchecked };
+	await attest.ok('PUT', `${path}/airlock/default`, { policy }, 'root');
+	t.like(await attest.ok('GET', '/verifier/v1/standard/n1', undefined, 'bob'), {
+		project: 'airlock',
+		policy,
+	});
+
+	const other = { ...policy, bank: 'sha384', pcrs: { 0: 'ab'.repeat(48) } };
+	await attest.ok('PUT', `${path}/red/default`, { policy: other }, 'alice');
+	const body = { node: 'n1', project: 'red', networks: [{ nic: 'eth0', network: 'rednet' }] };
+	const misfit = await attest.call('POST', '/verifier/v1/passages', body, 'alice');
+	t.is(misfit.body.code, 'PolicyRefused');
+	t.regex(String(misfit.body.detail), /bank sha384.*sha256.*Write it for sha256/);
+
+	// Set anew on the way, it comes to nothing, and nobody's evidence is to blame.
+	const mine = { ...policy, pcrs: { 0: 'cd'.repeat(32) } };
+	await attest.ok('PUT', `${path}/red/default`, { policy: mine }, 'alice');
+	const turned = await bench.ask();
+	await attest.ok('PUT', `${path}/red/default`, { policy: other }, 'alice');
+	t.like(await bench.until(at('returned'), turned.id), { code: 'PolicyRefused', admission: null });
+
+	await attest.ok('PUT', `${path}/red/default`, { policy: mine }, 'alice');
+	const { id } = await bench.ask();
+	const { admission } = await bench.until(at('evidence'), id);
+	const standard = { verdict: 'met', reason: null } as const;
+	await bench.judge(admission, { ...refused, standard });
+	t.like(await bench.until(at('rejected'), id), { code: 'PcrNotAllowed', standard });
+});

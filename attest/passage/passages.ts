@@ -12,6 +12,7 @@ import {
 } from '../model/passage.ts';
 import { apply, askAdmission, openAdmission } from '../verifier/admissions.ts';
 import { choosePolicy } from '../verifier/policies.ts';
+import { standardFor } from '../verifier/standard.ts';
 import type { World } from '../world.ts';
 import { moveOn } from './journal.ts';
 
@@ -44,19 +45,26 @@ export interface FoundNode {
 	readonly room: number;
 }
 
-/** Journals a passage; the mover is to be woken then. @throws NodeBusy, TooMany, NotThere (no such policy) */
+/**
+ * Journals a passage; the mover is to be woken then. `airlock`: its project.
+ * @throws NodeBusy, TooMany, NotThere (no such policy), PolicyRefused (it cannot be held against the site's own)
+ */
 export async function beginPassage(
 	tx: Transaction,
-	wanted: NewPassage & { readonly found: FoundNode },
+	wanted: NewPassage & { readonly found: FoundNode; readonly airlock: string },
 	{ actor, now, newId }: World,
 ): Promise<PassageView> {
-	const { node, project, attestation = 'verifier', found } = wanted;
+	const { node, project, attestation = 'verifier', found, airlock } = wanted;
 	const open = await openPassage(tx, node);
 	if (open) throw attestErrors.NodeBusy(`Passage ${open.id} of node ${node} is not over.`);
 	const admitted = await openAdmission(tx, node, now);
 	if (admitted)
 		throw attestErrors.NodeBusy(`Node ${node} has an admission that is open: end ${admitted.id} first.`);
-	if (attestation === 'verifier') await choosePolicy(tx, { project, node, name: wanted.policy });
+	if (attestation === 'verifier') {
+		const { digest } = await choosePolicy(tx, { project, node, name: wanted.policy });
+		const { misfit } = await standardFor(tx, { airlock, node, policy: digest });
+		if (misfit !== undefined) throw attestErrors.PolicyRefused(misfit);
+	}
 	if (found.origin !== project) await assertRoom(tx, project, found.room);
 	const id = newId();
 	const passage: Passage = {
@@ -118,17 +126,35 @@ export async function reserveNetwork(
 export async function admit(
 	tx: Transaction,
 	id: string,
-	{ stage, newId, now }: { readonly stage: Stage; readonly newId: () => string; readonly now: number },
+	{
+		stage,
+		airlock,
+		newId,
+		now,
+	}: {
+		readonly stage: Stage;
+		/** Its project, whose own policy is what nodes are held against. */
+		readonly airlock: string;
+		readonly newId: () => string;
+		readonly now: number;
+	},
 ): Promise<void> {
 	const passage = await tx.get(passages, id);
 	if (passage?.state !== 'passing' || passage.stage !== 'airlock') return;
 	const { node, project, policy, interval, lease, within, askedBy: name } = passage;
 	const actor: Actor = { name, isAdmin: false, projects: new Set() };
+	const { digest } = await choosePolicy(tx, { project, node, name: policy ?? undefined });
+	const { standard, misfit } = await standardFor(tx, { airlock, node, policy: digest });
+	// It was set anew since it was asked for.
+	if (misfit !== undefined) {
+		await moveOn(tx, id, { kind: 'returning', cause: { code: 'PolicyRefused', reason: misfit } }, now);
+		return;
+	}
 	const admission = await askAdmission(
 		tx,
 		{
 			...{ node, project, policy: policy ?? undefined, interval: interval ?? undefined },
-			...{ lease: lease ?? undefined, within: within ?? undefined },
+			...{ lease: lease ?? undefined, within: within ?? undefined, standard },
 		},
 		{ actor, now, newId },
 	);
@@ -191,6 +217,8 @@ export interface PassageView {
 	readonly attempts: number;
 	readonly code: string | null;
 	readonly reason: string | null;
+	/** What the site's own policy makes of the evidence that was refused; null where there is none. */
+	readonly standard: PassageCause['standard'] | null;
 	readonly askedAt: number;
 	readonly askedBy: string;
 	readonly endedAt: number | null;
@@ -202,11 +230,12 @@ function viewOf(id: string, passage: Passage): PassageView {
 	const { node, project, networks, attestation, policy, awaitsPayload, state, admission, origin, waits } =
 		passage;
 	const { trouble, attempts, askedAt, askedBy, history, revision } = passage;
-	const { code, reason } = 'cause' in passage ? passage.cause : { code: null, reason: null };
+	const { code, reason, standard = null } = 'cause' in passage ? passage.cause : { code: null, reason: null };
 	return {
 		...{ id, node, project, networks, attestation, policy, payload: awaitsPayload, state },
 		stage: passage.state === 'passing' ? passage.stage : null,
-		...{ admission, origin, waits: waits?.note ?? null, trouble, attempts, code, reason, askedAt, askedBy },
+		...{ admission, origin, waits: waits?.note ?? null, trouble, attempts, code, reason },
+		...{ standard, askedAt, askedBy },
 		endedAt: isOver(passage) ? passage.endedAt : null,
 		...{ history, revision },
 	};

@@ -4,6 +4,9 @@ import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import { attestErrors } from '../errors.ts';
 import { type AttestRoute, type RouteDeps, routesOf } from '../http/route.ts';
 import { hilName } from '../model/names.ts';
+import { showPolicy } from '../verifier/policies.ts';
+import { findStandard } from '../verifier/standard.ts';
+import { policy as policyView } from '../verifier/views.ts';
 import { askedNode } from './asked-node.ts';
 import type { NodeAtHil } from './node-at-hil.ts';
 import { beginPassage, cancelPassage, listPassages, showPassage } from './passages.ts';
@@ -40,6 +43,19 @@ export function passageRoutes(deps: PassageDeps): readonly AttestRoute[] {
 			answer: views.passages,
 			verb: async (tx, args, world) => ({ passages: await listPassages(tx, args, world) }),
 		}),
+		reads({
+			path: '/standard/{node}',
+			action: 'standard.show',
+			summary: 'The site’s own policy, that whoever comes through the airlock is held against as well',
+			answer: policyView,
+			verb: async (tx, { node }) => {
+				const found = await findStandard(tx, { airlock: settings.project, node });
+				if (found) return showPolicy(tx, found);
+				throw attestErrors.NotThere(
+					`The site holds nodes against no policy of its own: project ${settings.project} has neither ${node} nor default.`,
+				);
+			},
+		}),
 		calls('POST', {
 			path: '/passages',
 			action: 'passage.ask',
@@ -60,7 +76,9 @@ export function passageRoutes(deps: PassageDeps): readonly AttestRoute[] {
 			status: 201,
 			async work(args, world) {
 				const found = await askedNode(hil, settings, args, world.actor).catch(orAway);
-				const begun = await store.transact(tx => beginPassage(tx, { ...args, found }, world));
+				const begun = await store.transact(tx =>
+					beginPassage(tx, { ...args, found, airlock: settings.project }, world),
+				);
 				wake();
 				return begun;
 			},

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { standardVerdict } from '../model/admission.ts';
 import { hilName, moment } from '../model/names.ts';
 import { nicNetwork, stage } from '../model/passage.ts';
 
@@ -22,6 +23,7 @@ export const passage = z.strictObject({
 	attempts: z.int(),
 	code: z.string().nullable(),
 	reason: z.string().nullable(),
+	standard: standardVerdict.nullable(),
 	askedAt: moment,
 	askedBy: z.string(),
 	endedAt: moment.nullable(),

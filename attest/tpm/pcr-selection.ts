@@ -39,3 +39,13 @@ export const isSameSelection = (some: readonly PcrBank[], others: readonly PcrBa
 /** `sha256:0,1,7`, as tpm2-tools write it. */
 export const selectionText = (banks: readonly PcrBank[]): string =>
 	banks.map(({ hash, pcrs }) => `${hash}:${pcrs.join(',')}`).join('+');
+
+/** The same, read: nothing of it is a selection that does not come out as the same text. */
+export function readSelection(text: string): PcrBank[] {
+	const names = new Map([...HASHES.values()].map(({ name }) => [name as string, name]));
+	return text.split('+').flatMap(bank => {
+		const [hash = '', pcrs = ''] = bank.split(':');
+		const name = names.get(hash);
+		return name === undefined ? [] : [{ hash: name, pcrs: pcrs.split(',').map(Number) }];
+	});
+}

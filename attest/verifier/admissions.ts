@@ -13,6 +13,8 @@ export interface NewAdmission {
 	readonly project: string;
 	/** By name; the node's own or the project's default when absent. */
 	readonly policy?: string | undefined;
+	/** Digest of the site's own policy, where it is to be judged by that as well. */
+	readonly standard?: string | undefined;
 	/** Its boot is to be a reference: it is judged by nothing, and admitted to nothing. */
 	readonly learn?: boolean | undefined;
 	/** Seconds: between quotes, that a good one counts for, and for the first to come. */
@@ -28,6 +30,7 @@ export async function askAdmission(
 		node,
 		project,
 		policy: name,
+		standard,
 		learn = false,
 		interval = 10,
 		lease = 3 * interval,
@@ -45,6 +48,7 @@ export async function askAdmission(
 		project,
 		policy: policy?.digest ?? null,
 		policyName: policy?.name ?? null,
+		...(standard !== undefined && { standard }),
 		interval: interval * 1000,
 		lease: lease * 1000,
 		askedAt: now,

@@ -39,12 +39,14 @@ export function nextState(admission: Admission, event: AdmissionEvent, now: numb
 	const isKept = event.kind === 'stray' && admission.strays < straysKept;
 	const counted = isKept || ['good', 'bad', 'learnt'].includes(event.kind) ? 1 : 0;
 	const { node, project, policy, policyName, interval, lease, askedAt, askedBy, strays, stray } = admission;
+	const { standard } = admission;
 	const records = admission.records + counted;
 	const base = {
 		node,
 		project,
 		policy,
 		policyName,
+		...(standard !== undefined && { standard }),
 		interval,
 		lease,
 		askedAt,

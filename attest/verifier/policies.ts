@@ -75,6 +75,13 @@ export async function choosePolicy(
 	}: { readonly project: string; readonly node: string; readonly name: string | undefined },
 ): Promise<PolicyRecord> {
 	if (name !== undefined) return find(tx, { project, name });
-	const own = await tx.get(policies, policyId(project, node));
-	return own ?? (await find(tx, { project, name: defaultName }));
+	return (await findPolicy(tx, { project, node })) ?? (await find(tx, { project, name: defaultName }));
 }
+
+/** The one that bears the node's name, or the project's default; undefined where there is neither. */
+export const findPolicy = async (
+	tx: ReadTransaction,
+	{ project, node }: { readonly project: string; readonly node: string },
+): Promise<PolicyRecord | undefined> =>
+	(await tx.get(policies, policyId(project, node))) ??
+	(await tx.get(policies, policyId(project, defaultName)));

@@ -46,7 +46,7 @@ export function createRetention({ store, clock, logger, keep }: RetentionDeps): 
 			if (some.length === atOnce) return false;
 			const found = await tx.get(admissions, admission);
 			await tx.delete(admissions, admission);
-			if (found?.policy) await forgetUnused(tx, found.policy);
+			for (const digest of [found?.policy, found?.standard]) if (digest) await forgetUnused(tx, digest);
 			return true;
 		});
 
@@ -72,5 +72,5 @@ export function createRetention({ store, clock, logger, keep }: RetentionDeps): 
 	});
 }
 
-const digestsOf = ({ keys, policy, bootLog, ima }: EvidenceRecord): string[] =>
-	[keys, policy, bootLog, ima].filter(each => each !== null);
+const digestsOf = ({ keys, policy, bootLog, ima, standard }: EvidenceRecord): string[] =>
+	[keys, policy, bootLog, ima, standard?.policy].filter(each => typeof each === 'string');

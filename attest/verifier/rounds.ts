@@ -2,16 +2,16 @@ import type { Clock } from '../../common/clock.ts';
 import type { SecretBox } from '../../common/identity/secret-box.ts';
 import type { ReadTransaction, Store, Transaction } from '../../common/store/store.ts';
 import { attestErrors } from '../errors.ts';
-import { type Judgement, qualifyingData } from '../judge/judge.ts';
+import { codeOf, type Judgement, qualifyingData } from '../judge/judge.ts';
 import type { AwayJudge } from '../judge/judge-away.ts';
-import { readPolicy, referencePolicy } from '../judge/stored-policies.ts';
+import { type Job, readPolicy, referencePolicy } from '../judge/stored-policies.ts';
 import { type Admission, admissions, isOpen, type Keys, type OpenAdmission } from '../model/admission.ts';
 import { digestOf, findBlob, keepBlob } from '../model/blob.ts';
 import { recordId, records } from '../model/evidence-record.ts';
 import { bytesOf } from '../model/names.ts';
 import { readNodeKey } from '../payload/sealed-payload.ts';
 import type { Policy } from '../policy/policy.ts';
-import { selectionText } from '../tpm/pcr-selection.ts';
+import { type PcrBank, selectionText } from '../tpm/pcr-selection.ts';
 import { apply, openAdmission } from './admissions.ts';
 import { activeKeys, type KeysOfNodes } from './keys-of-nodes.ts';
 import { straysKept } from './next-state.ts';
@@ -19,6 +19,7 @@ import type { Asked, Nonces } from './nonces.ts';
 import { type DeliveredPayload, deliverPayload, forNode } from './payloads.ts';
 import { thin, thinEvery } from './retention.ts';
 import { eventOf, jobOf, type ShownEvidence } from './shown-evidence.ts';
+import { standardOf, verdictOf, wantedBy } from './standard.ts';
 
 export interface RoundsDeps {
 	readonly store: Store;
@@ -94,6 +95,13 @@ export function createRounds(deps: RoundsDeps): Rounds {
 		return both;
 	}
 
+	/** What a node is judged by now. */
+	async function policiesOf(document: OpenAdmission): Promise<Policy[]> {
+		const standard = standardOf(document);
+		const own = document.policy === null ? referencePolicy : (await policyOf(document.policy)).policy;
+		return standard === undefined ? [own] : [own, (await policyOf(standard)).policy];
+	}
+
 	async function keysFor(
 		{ node, document }: { readonly node: string; readonly document: OpenAdmission },
 		{ registration, nodeKey }: { readonly registration: string; readonly nodeKey: string },
@@ -129,8 +137,7 @@ export function createRounds(deps: RoundsDeps): Rounds {
 			await keysFor({ node, document }, { registration, nodeKey });
 			if (lastAsked.size >= mostAsked) lastAsked.clear();
 			lastAsked.set(id, document);
-			const { selection, boot, files } =
-				document.policy === null ? referencePolicy : (await policyOf(document.policy)).policy;
+			const { selection, bootLog, ima } = wantedBy(await policiesOf(document));
 			const until = now + answerWithin;
 			const { token, nonce } = nonces.make({
 				...{ admission: id, node, until, after: clockOf(document) },
@@ -138,12 +145,13 @@ export function createRounds(deps: RoundsDeps): Rounds {
 			});
 			const before = document.state === 'attested' ? document.baseline : undefined;
 			const isReference = document.policy === null;
+			const isFirst = before === undefined;
 			return {
 				token,
 				qualifying: qualifyingData(nonce, bytesOf(nodeKey)).toString('hex'),
 				selection: selectionText(selection),
-				bootLog: !before && (boot !== undefined || isReference),
-				imaFrom: files || isReference ? (before?.ima?.entries ?? 0) : -1,
+				bootLog: isFirst && (bootLog || isReference),
+				imaFrom: ima || isReference ? (before?.ima?.entries ?? 0) : -1,
 				within: answerWithin / 1000,
 			};
 		},
@@ -163,8 +171,17 @@ export function createRounds(deps: RoundsDeps): Rounds {
 			const before = document.state === 'attested' ? document.baseline : undefined;
 			const { policy: digest } = document;
 			const policy = digest === null ? null : { digest, text: (await policyOf(digest)).text };
-			const judgement = await deps.judge(jobOf(policy, keys, read.nonce, before, answer));
-			const event = eventOf(document, keys, judgement);
+			const standard = standardOf(document);
+			const selection = standard === undefined ? undefined : wantedBy(await policiesOf(document)).selection;
+			const judge = (by: Job['policy']) =>
+				deps.judge(jobOf(by, keys, read.nonce, { before, selection }, answer));
+			const judgement = await judge(policy);
+			const isRefused = !judgement.ok && judgement.signed;
+			const held =
+				standard !== undefined && isRefused
+					? { policy: standard, by: await judge({ digest: standard, text: (await policyOf(standard)).text }) }
+					: undefined;
+			const event = eventOf(document, keys, judgement, held && verdictOf(held.by));
 			const { after, released, peers } = await store.transact(async tx => {
 				const current = await tx.get(admissions, id);
 				if (!current || !isOpen(current)) throw nothing(node);
@@ -173,7 +190,8 @@ export function createRounds(deps: RoundsDeps): Rounds {
 				const now = clock.now();
 				if (event.kind !== 'stray' || current.strays < straysKept) {
 					const nonce = read.nonce.toString('hex');
-					await keepRecord(tx, { id, document: current, keys, nonce, answer, judgement, now });
+					const of = { id, document: current, keys, nonce, answer, judgement, now };
+					await keepRecord(tx, { ...of, selection, held });
 				}
 				const after = await apply(tx, id, event, now, current);
 				// Not for the state alone: an attested node stays so when others' evidence is refused, and they get the answer.
@@ -232,10 +250,13 @@ async function keepRecord(
 		nonce: string;
 		answer: ShownEvidence;
 		judgement: Judgement;
+		selection: readonly PcrBank[] | undefined;
+		/** What was judged by the site's own policy as well. */
+		held: { readonly policy: string; readonly by: Judgement } | undefined;
 		now: number;
 	},
 ): Promise<void> {
-	const { id, document, keys, nonce, answer, judgement, now } = of;
+	const { id, document, keys, nonce, answer, judgement, selection, held, now } = of;
 	const signed = judgement.ok || judgement.signed;
 	const blob = async (text: string | undefined) =>
 		signed && text !== undefined ? keepBlob(tx, bytesOf(text)) : null;
@@ -244,6 +265,8 @@ async function keepRecord(
 		...{ admission: id, number: document.records, at: now },
 		keys: await keepKeys(tx, document, keys),
 		policy: document.policy,
+		...(selection && { selection: selectionText(selection) }),
+		...(held && { standard: { policy: held.policy, verdict: codeOf(held.by) } }),
 		...{ nonce, message, signature, pcrs },
 		bootLog: await blob(answer.bootLog),
 		ima: await blob(answer.ima),

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { Judgement } from '../judge/judge.ts';
 import type { Job } from '../judge/stored-policies.ts';
-import type { Keys, OpenAdmission } from '../model/admission.ts';
+import type { Cause, Keys, OpenAdmission } from '../model/admission.ts';
 import { base64, bytesOf } from '../model/names.ts';
 import type { AdmissionEvent } from './next-state.ts';
+import { laterRefusal } from './standard.ts';
 
 const logBytes = 12 * 1024 * 1024;
 
@@ -32,12 +33,12 @@ export function jobOf(
 	policy: Job['policy'],
 	keys: Keys,
 	nonce: Buffer,
-	before: Job['asked']['before'],
+	{ before, selection }: Pick<Job['asked'], 'before' | 'selection'>,
 	answer: ShownEvidence,
 ): Job {
 	const { bootLog, ima } = answer;
 	return {
-		asked: { nonce, nodeKey: bytesOf(keys.nodeKey), ek: keys.ek, ak: keys.ak, before },
+		asked: { nonce, nodeKey: bytesOf(keys.nodeKey), ek: keys.ek, ak: keys.ak, before, selection },
 		policy,
 		evidence: {
 			message: bytesOf(answer.message),
@@ -50,9 +51,19 @@ export function jobOf(
 }
 
 /** What a judgement means for the admission. */
-export function eventOf({ policy }: OpenAdmission, keys: Keys, judgement: Judgement): AdmissionEvent {
-	if (judgement.ok)
-		return policy === null ? { kind: 'learnt', keys } : { kind: 'good', keys, baseline: judgement.baseline };
+export function eventOf(
+	document: OpenAdmission,
+	keys: Keys,
+	judgement: Judgement,
+	/** What the site's own policy makes of what was refused, if it was asked. */
+	standard?: Cause['standard'],
+): AdmissionEvent {
+	if (judgement.ok) {
+		const { baseline } = judgement;
+		return document.policy === null ? { kind: 'learnt', keys } : { kind: 'good', keys, baseline };
+	}
 	const { refusal: cause, signed } = judgement;
-	return signed ? { kind: 'bad', keys, cause } : { kind: 'stray', cause };
+	if (!signed) return { kind: 'stray', cause };
+	const found = standard ?? laterRefusal(document, cause.code);
+	return { kind: 'bad', keys, cause: { ...cause, ...(found && { standard: found }) } };
 }

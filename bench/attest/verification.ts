@@ -104,7 +104,7 @@ function createVerification(kind: Kind, rounds: 'first' | 'steady') {
 		const read = nonces.read(answer.token);
 		assert.ok(read && read.asked.until > now);
 		const before = document.state === 'attested' ? document.baseline : undefined;
-		const judgement = judge(jobOf(policy, keys, read.nonce, before, answer));
+		const judgement = judge(jobOf(policy, keys, read.nonce, { before }, answer));
 		return nextState(document, eventOf(document, keys, judgement), now);
 	};
 	const prepare = (document: OpenAdmission): string => {

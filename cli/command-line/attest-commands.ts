@@ -122,6 +122,19 @@ function addAdmissions(attest: Command, { context, run }: Registration): void {
 			),
 		);
 	withExamples(withAttest(set), [`${bimetal} attest set-policy default n1-policy.yaml --project red`]);
+	const standard = attest
+		.command('standard')
+		.summary("Show the site's own policy for a node")
+		.description(
+			"Shows the site's own policy for a node: that of the airlock's project. Whoever comes through the airlock is held against " +
+				'it too. What it accepts and a policy of yours refuses is not the node’s fault.',
+		)
+		.argument('<node>', 'the node')
+		.action(run(async (node: string, o: AttestOptions) => (await load()).showStandard(context, node, o)));
+	withExamples(withAttest(standard), [
+		`${bimetal} attest standard n1`,
+		`${bimetal} attest set-policy default airlock.yaml --project airlock --as admin`,
+	]);
 	const admit = attest
 		.command('admit')
 		.summary('Ask for a node to be admitted to a project, by a policy')

@@ -18,7 +18,7 @@ import { type CliContext, commandName } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { usageError } from '../failure.ts';
 import { soleProject } from '../hil/service-connection.ts';
-import { painter, printFields, printJson, printLine, printTable, relativeTime } from '../output.ts';
+import { dateText, painter, printFields, printJson, printLine, printTable, relativeTime } from '../output.ts';
 import { progressLine } from '../progress.ts';
 import { visible } from '../visible.ts';
 
@@ -57,6 +57,24 @@ export const setPolicy = (
 		if (options.json) printJson(context, set);
 		else
 			printLine(context, `Policy ${visible(set.name)} of project ${visible(set.project)} is ${set.digest}.`);
+		return 0;
+	});
+
+/** `bimetal attest standard NODE` */
+export const showStandard = (context: CliContext, node: string, options: AttestOptions): Promise<number> =>
+	withVerifier(context, options, async client => {
+		const { policy, project, name, digest, ...set } = await client.standard(node);
+		if (options.json) printJson(context, { policy, project, name, digest, ...set });
+		else {
+			printFields(context, [
+				['policy', painter(context)('bold', visible(name))],
+				['of', visible(project)],
+				['digest', digest],
+				['set', visible(`${dateText(new Date(set.setAt).toISOString())} by ${set.setBy}`)],
+			]);
+			printLine(context);
+			for (const line of stringify(policy).trimEnd().split('\n')) printLine(context, visible(line));
+		}
 		return 0;
 	});
 

@@ -164,6 +164,9 @@ function printPassage(context: CliContext, { json }: AttestOptions, passage: Pas
 		],
 		['state', stateText(context, passage)],
 		...(code === null ? [] : [['why', visible(`${code}: ${reason}`)] as const]),
+		...(passage.standard === null
+			? []
+			: [["the site's own", visible(standardText(passage.standard))] as const]),
 		...(waits === null ? [] : [['waits', visible(waits)] as const]),
 		...(trouble === null ? [] : [['trouble', visible(`${trouble} (tried ${times(attempts)})`)] as const]),
 		[
@@ -178,6 +181,14 @@ function printPassage(context: CliContext, { json }: AttestOptions, passage: Pas
 	]);
 	return 0;
 }
+
+/** What the site's own policy makes of what was refused. */
+const standardText = ({ verdict, reason }: NonNullable<PassageView['standard']>): string =>
+	verdict === 'met'
+		? 'policy accepts it'
+		: verdict === 'missed'
+			? `policy refuses it too: ${reason}`
+			: 'policy was asked before it was refused, and not again';
 
 /** Each with the time until the next. */
 const stagesText = (history: PassageView['history'], end: number): string =>

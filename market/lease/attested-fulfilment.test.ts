@@ -2,12 +2,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { createVerifierClient } from '../../attest/client.ts';
+import type { Cause } from '../../attest/model/admission.ts';
 import { startAirlock } from '../../attest/passage/airlock.fixture.ts';
 import { refused } from '../../attest/passage/evidence.fixture.ts';
 import { FakeClock, systemClock } from '../../common/clock.ts';
 import { silentLogger } from '../../common/log/logger.ts';
 import { createHilClient } from '../../hil/client.ts';
 import { recordServer } from '../calendar/server.ts';
+import { checkBook } from '../ledger/check-book.ts';
 import { showCredits } from '../ledger/credits.ts';
 import { bidTerms, now, someMarket } from '../market.fixture.ts';
 import { createAttestedFulfilment } from './attested-fulfilment.ts';
@@ -70,10 +72,11 @@ async function start(t: ExecutionContext, { isAway = false } = {}) {
 		}
 		throw new Error(`nobody asks for a passage of ${node}`);
 	}
-	const judge = async (node: string, isGood: boolean): Promise<void> => {
+	/** `why` it is refused; it is good when absent. */
+	const judge = async (node: string, why?: Cause): Promise<void> => {
 		const { admission } = await bench.show(await waiting(node));
-		await bench.judge(admission, isGood ? undefined : refused);
-		if (isGood && admission !== null) proving.add(admission);
+		await bench.judge(admission, why);
+		if (!why && admission !== null) proving.add(admission);
 	};
 	return { ...bench, verifier, fulfilment, owners, passing, judge, waiting, atHil: hil };
 }
@@ -86,8 +89,8 @@ const doingOf = async (t: ExecutionContext, work: Promise<void>) => {
 test('servers come through the airlock onto the lessee’s networks, and go back; either can be asked again', async t => {
 	const { fulfilment, owners, passing, judge, verifier, carried, vlans } = await start(t);
 	const delivery = fulfilment.deliver(lease, signal);
-	await judge('n1', true);
-	await judge('n2', true);
+	await judge('n1');
+	await judge('n2');
 	await passing(delivery);
 	t.deepEqual(await owners(), ['red', 'red']);
 	t.deepEqual(carried('gi1/0'), { native: vlans.rednet, tagged: [] });
@@ -102,7 +105,8 @@ test('servers come through the airlock onto the lessee’s networks, and go back
 	await passing(fulfilment.takeBack(lease, signal));
 });
 
-test('a lease of which one server is refused has none: its owner answers, and the credits are back', async t => {
+/** A lease of green's n1 and n2 to blue for 100 seconds at 2, of which n2 is refused until it has failed, after 61. */
+async function failing(t: ExecutionContext, why: Cause) {
 	const { fulfilment, owners, passing, judge, verifier } = await start(t);
 	const { store, ...market } = await someMarket();
 	const clock = new FakeClock(now * 1000);
@@ -127,23 +131,42 @@ test('a lease of which one server is refused has none: its owner answers, and th
 	});
 	t.teardown(() => driver.close());
 	driver.wake(booked.id);
-	await judge('n1', true);
-	await judge('n2', false);
+	await judge('n1');
+	await judge('n2', why);
 	await passing(driver.idle());
 	t.deepEqual(await owners(), [null, 'rejected'], 'the other one does not stay');
 	t.deepEqual(await verifier.passages(), []);
 	const seen = async () => store.read(tx => tx.get(leases, booked.id));
-	t.like(await seen(), { state: 'starting', obstacle: { by: 'green' } });
-	t.regex((await seen())?.problem ?? '', /n2 is reject\w+ in passage .*PcrNotAllowed: PCR 4 is another/);
+	const problem = (await seen())?.problem ?? '';
+	t.regex(problem, /n2 is reject\w+ in passage .*PcrNotAllowed: PCR 4 is another/);
 	for (let second = 0; second < 61; second++) {
 		clock.advance(1000);
 		await passing(driver.idle());
 	}
-	t.like(await seen(), { state: 'failed', delays: [{ by: 'green' }] });
 	t.deepEqual(await owners(), [null, 'rejected'], 'nobody asks for it to be let out again');
+	t.deepEqual(await store.read(checkBook), []);
+	const { state, delays } = (await seen()) ?? {};
 	const { balance, held } = await store.read(tx => showCredits(tx, 'blue'));
+	return { problem, state, delays, balance, held };
+}
+
+test('a lease of which one server is refused has none: its owner answers, and the credits are back', async t => {
+	const failed = await failing(t, refused);
 	// A tenth of 2 servers at 2 for 100 seconds, of what the owner has.
-	t.deepEqual([balance, held], ['0.01004', '0']);
+	t.like(failed, { state: 'failed', delays: [{ by: 'green', seconds: 100 }], balance: '0.01004', held: '0' });
+	const missed = { verdict: 'missed', reason: 'PcrNotAllowed: PCR 7 is another' } as const;
+	const both = await failing(t, { ...refused, standard: missed });
+	t.like(both, { state: 'failed', delays: [{ by: 'green', seconds: 100 }], balance: '0.01004', held: '0' });
+	t.regex(both.problem, /does not meet the site's own policy either\.$/);
+});
+
+test('a server that meets the site’s own policy, and the lessee’s refuses: for as long as it is kept so, the lessee answers', async t => {
+	const failed = await failing(t, { ...refused, standard: { verdict: 'met', reason: null } });
+	// The lease has failed after 60 seconds: a tenth of 2 servers at 2 for these, and nothing for the 40 that were left.
+	t.like(failed, { state: 'failed', delays: [{ by: 'blue', seconds: 60 }], balance: '0.009976', held: '0' });
+	t.regex(failed.problem, /meets the site's own policy: it is the project's alone that refuses it\.$/);
+	const untold = await failing(t, { ...refused, standard: { verdict: 'untold', reason: null } });
+	t.like(untold, { state: 'failed', delays: [], balance: '0.01', held: '0' });
 });
 
 test('who withdraws what a node was to be admitted by has to answer for it, as who has no such network', async t => {

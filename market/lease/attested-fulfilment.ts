@@ -8,6 +8,8 @@ import { DeliveryRefused, type Fulfilment, type Handover } from './fulfilment.ts
 
 /** Milliseconds of one look at a passage, between two looks at those that end, and for how long one attempt waits for these. */
 const [look, pace, patience] = [5000, 500, 120_000];
+/** Seconds that the clocks of two services may differ by. */
+const clockSkew = 60;
 
 export interface AttestedFulfilmentDeps {
 	/** Who gives nodes to projects that need not prove themselves. */
@@ -30,7 +32,8 @@ export function createAttestedFulfilment(deps: AttestedFulfilmentDeps): Fulfilme
 	const { inner, hil, verifier, airlock, clock, logger, check } = deps;
 
 	/** @throws DeliveryRefused for those that are not there, or another project's: those that were refused are the rejected pool's */
-	async function checkedOwners({ project, servers }: Handover): Promise<Map<string, string | null>> {
+	async function checkedOwners(handover: Handover): Promise<Map<string, string | null>> {
+		const { project, servers } = handover;
 		const owners = new Map<string, string | null>();
 		for (const server of servers) {
 			const { project: owner } = await hil.node(server).catch(fault => {
@@ -38,10 +41,27 @@ export function createAttestedFulfilment(deps: AttestedFulfilmentDeps): Fulfilme
 			});
 			owners.set(server, owner);
 			if (owner === null || owner === project || owner === airlock) continue;
+			const refused = await refusalOf(server, handover);
+			if (refused) throw faultOf(refused);
 			const taken = `Node ${server} is project ${owner}'s in hil: it has to release it.`;
 			throw new DeliveryRefused({ server }, marketErrors.NodeTaken(taken));
 		}
 		return owners;
+	}
+
+	/** The passage that has come to nothing for this very lease, and after which nothing was done with the node. */
+	async function refusalOf(
+		server: string,
+		{ project, attestation, since = 0 }: Handover,
+	): Promise<PassageView | undefined> {
+		if (attestation?.by !== 'provider') return undefined;
+		const all = (await verifier.passages(true)).filter(({ node }) => node === server);
+		const last = all.reduce<PassageView | undefined>(
+			(newest, each) => (newest && newest.askedAt >= each.askedAt ? newest : each),
+			undefined,
+		);
+		const isOfLease = last?.project === project && last.askedAt >= (since - clockSkew) * 1000;
+		return isOfLease && (last.state === 'rejecting' || last.state === 'rejected') ? last : undefined;
 	}
 
 	/** Passages of these nodes into the project that are not over. */
@@ -61,7 +81,7 @@ export function createAttestedFulfilment(deps: AttestedFulfilmentDeps): Fulfilme
 		if (found) return found;
 		check();
 		return verifier.pass({ node, project, ...wanted }).catch(async fault => {
-			if (!isRefusal(fault, 'NotThere', 'Forbidden', 'TooMany')) throw fault;
+			if (!isRefusal(fault, 'NotThere', 'Forbidden', 'TooMany', 'PolicyRefused')) throw fault;
 			// The node itself is there still: it is what the project has asked for that is not, or that it has too many.
 			await checkedOwners(handover);
 			throw new DeliveryRefused('project', fault);
@@ -78,13 +98,7 @@ export function createAttestedFulfilment(deps: AttestedFulfilmentDeps): Fulfilme
 			if (project === handover.project) return;
 			throw marketErrors.NodeNotAttested(`Passage ${now.id} of node ${server} is one of an earlier lease.`);
 		}
-		const at = now.state === 'passing' ? `is still at ${now.stage}` : `is ${now.state}`;
-		const why = now.reason ?? now.waits ?? now.trouble;
-		const problem = marketErrors.NodeNotAttested(
-			`Node ${server} ${at} in passage ${now.id}${now.code ? `: ${now.code}` : ''}${why ? `: ${why}` : ''}.`,
-		);
-		const doing = doingOf(server, now);
-		throw doing === undefined ? problem : new DeliveryRefused(doing, problem);
+		throw faultOf(now);
 	}
 
 	/** Has those that are on their way go back, and waits until no node is. */
@@ -161,18 +175,44 @@ export function createAttestedFulfilment(deps: AttestedFulfilmentDeps): Fulfilme
 	};
 }
 
+/** Why a passage leads nowhere. */
+function faultOf(passage: PassageView): Error {
+	const { id, node, state, stage, code, reason, waits, trouble } = passage;
+	const at = state === 'passing' ? `is still at ${stage}` : `is ${state}`;
+	const why = reason ?? waits ?? trouble;
+	const problem = marketErrors.NodeNotAttested(
+		`Node ${node} ${at} in passage ${id}${code ? `: ${code}` : ''}${why ? `: ${why}` : ''}${standardText(passage)}.`,
+	);
+	const doing = doingOf(passage);
+	return doing === undefined ? problem : new DeliveryRefused(doing, problem);
+}
+
+const standardText = ({ standard }: PassageView): string =>
+	standard?.verdict === 'met'
+		? ". It meets the site's own policy: it is the project's alone that refuses it"
+		: standard?.verdict === 'missed'
+			? ". It does not meet the site's own policy either"
+			: '';
+
 /** Whose doing it is that a passage leads nowhere, if it is anybody's. */
-function doingOf(server: string, { state, stage, code }: PassageView): DeliveryRefused['doing'] | undefined {
+function doingOf({
+	node: server,
+	state,
+	stage,
+	code,
+	standard,
+}: PassageView): DeliveryRefused['doing'] | undefined {
 	switch (state) {
 		case 'rejecting':
 		case 'rejected':
 		case 'cutting':
 		case 'cut':
 			// Members of the project alone, and administrators, can withdraw what a node is admitted by.
-			return code === 'Withdrawn' ? 'project' : { server };
+			if (code === 'Withdrawn') return 'project';
+			return standard === null ? { server } : byStandard(server, standard.verdict);
 		case 'returning':
 		case 'returned':
-			return code === 'Cancelled' ? 'project' : undefined;
+			return code === 'Cancelled' || code === 'PolicyRefused' ? 'project' : undefined;
 		case 'passing':
 			// It runs, and shows nothing that is good.
 			return stage === 'evidence' ? { server } : undefined;
@@ -181,6 +221,23 @@ function doingOf(server: string, { state, stage, code }: PassageView): DeliveryR
 			return undefined;
 		default:
 			return state satisfies never;
+	}
+}
+
+/** Whose doing a refusal is, where the site has a policy of its own that the same evidence was held against. */
+function byStandard(
+	server: string,
+	verdict: NonNullable<PassageView['standard']>['verdict'],
+): DeliveryRefused['doing'] {
+	switch (verdict) {
+		case 'met':
+			return 'policy';
+		case 'missed':
+			return { server };
+		case 'untold':
+			return 'nobody';
+		default:
+			return verdict satisfies never;
 	}
 }
 

@@ -8,12 +8,20 @@ type Delays = NonNullable<Lease['delays']>;
  */
 const longestGap = 90;
 
-/** A lease of which was seen, at `now`, what is in the way of its delivery: `by` is whose doing it is, null nobody's. */
-export function withObstacle(lease: Lease, by: string | null, now: number): Lease {
+/** Whose doing something is; null: nobody's. */
+export interface Culprit {
+	readonly by: string | null;
+	/** It answers for the seconds in which it is in the way, and not for what is left of the lease's time when that has failed. */
+	readonly isBounded?: boolean | undefined;
+}
+
+/** A lease of which was seen, at `now`, what is in the way of its delivery. */
+export function withObstacle(lease: Lease, { by, isBounded = false }: Culprit, now: number): Lease {
 	const { obstacle } = lease;
-	if (obstacle?.by === by && now - obstacle.seen <= longestGap)
-		return { ...lease, obstacle: { ...obstacle, seen: now } };
-	return { ...lease, delays: delaysUntil(lease, now), obstacle: { by, since: now, seen: now } };
+	const isSame = obstacle?.by === by && (obstacle.isBounded ?? false) === isBounded;
+	if (isSame && now - obstacle.seen <= longestGap) return { ...lease, obstacle: { ...obstacle, seen: now } };
+	const seen = { by, since: now, seen: now, ...(isBounded && { isBounded }) };
+	return { ...lease, delays: delaysUntil(lease, now), obstacle: seen };
 }
 
 /** Whose doing it is that a lease is late, and for how many seconds, up to `now`. */
@@ -29,6 +37,6 @@ export function withDelay(delays: Delays, { by, seconds }: Delays[number]): Dela
 	return [...delays.filter(each => each.by !== by), { by, seconds: before + seconds }];
 }
 
-/** Who is in the way now; null: nobody, as far as was seen. */
-export const culpritAt = ({ obstacle }: Lease, now: number): string | null =>
-	obstacle && now - obstacle.seen <= longestGap ? obstacle.by : null;
+/** Who is in the way now: nobody, as far as was seen, when nobody has looked. */
+export const culpritAt = ({ obstacle }: Lease, now: number): Culprit =>
+	obstacle && now - obstacle.seen <= longestGap ? obstacle : { by: null };

@@ -3,7 +3,7 @@ import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { Store } from '../../common/store/store.ts';
 import { createAgenda } from '../agenda.ts';
-import { withObstacle } from './delay.ts';
+import { type Culprit, withObstacle } from './delay.ts';
 import { DeliveryRefused, type Fulfilment, type Handover } from './fulfilment.ts';
 import { type Lease, type LeasedServer, leases } from './lease.ts';
 import { handOver, heldBy, inTheWay, takeBack } from './let-on.ts';
@@ -118,7 +118,7 @@ export function createLeaseDriver(deps: LeaseDriverDeps): LeaseDriver {
 					blocked.add(id);
 					// It may have come back while it was looked for.
 					if ((await store.read(tx => inTheWay(tx, id, lease))) === undefined) return 'again';
-					return stuck(id, obstacle.why, obstacle.by);
+					return stuck(id, obstacle.why, { by: obstacle.by });
 				}
 				blocked.delete(id);
 				const until = Math.min(lease.end, lease.start + patience);
@@ -192,14 +192,14 @@ export function createLeaseDriver(deps: LeaseDriverDeps): LeaseDriver {
 		return write(record);
 	}
 
-	/** `by`: whose doing it is that a delivery does not get on. */
-	async function stuck(id: string, why: string, by: string | null): Promise<undefined> {
+	/** `culprit`: whose doing it is that a delivery does not get on. */
+	async function stuck(id: string, why: string, culprit: Culprit): Promise<undefined> {
 		const problem = why.slice(0, 500);
 		logger.warn({ lease: id, problem }, 'a lease does not get on; it is tried again');
 		const until = await store.transact(async tx => {
 			const found = await mustFindLease(tx, id);
 			const now = second();
-			const seen = found.state === 'starting' ? withObstacle(found, by, now) : found;
+			const seen = found.state === 'starting' ? withObstacle(found, culprit, now) : found;
 			if (found.problem !== problem) await change(tx, id, { ...seen, problem }, now, 'lease.problem');
 			else if (seen !== found) await tx.put(leases, id, seen);
 			return found.state === 'starting' ? Math.min(found.end, found.start + patience) : undefined;
@@ -226,10 +226,12 @@ export function createLeaseDriver(deps: LeaseDriverDeps): LeaseDriver {
 	};
 }
 
-/** The project that answers for a fault; null: nobody does. */
-function culpritOf({ project, servers }: Lease, fault: unknown): string | null {
-	if (!(fault instanceof DeliveryRefused)) return null;
+/** The project that answers for a fault. */
+function culpritOf({ project, servers }: Lease, fault: unknown): Culprit {
+	if (!(fault instanceof DeliveryRefused)) return { by: null };
 	const { doing } = fault;
-	if (doing === 'project') return project;
-	return servers.find(({ server }) => server === doing.server)?.owner ?? null;
+	if (doing === 'nobody') return { by: null };
+	if (doing === 'project') return { by: project };
+	if (doing === 'policy') return { by: project, isBounded: true };
+	return { by: servers.find(({ server }) => server === doing.server)?.owner ?? null };
 }

@@ -5,16 +5,21 @@ export interface Handover {
 	readonly lease: string;
 	readonly project: string;
 	readonly servers: readonly string[];
+	/** Seconds since the epoch: what came to nothing before that was another lease's. */
+	readonly since?: number | undefined;
 	/** What they are to boot from. */
 	readonly boot?: Boot | undefined;
 	/** How they are to prove what they have booted; not at all when absent. */
 	readonly attestation?: Attestation | undefined;
 }
 
-/** Something is in the way of a delivery, and it is known whose doing that is. */
+/** Something is in the way of a delivery that waiting does not help, and whose doing that is. */
 export class DeliveryRefused extends Error {
-	/** Whom the lease has this server from; or the project that is to have it. */
-	readonly doing: { readonly server: string } | 'project';
+	/**
+	 * Whom the lease has this server from; or the project that is to have it. `policy`: that project as well, for a policy of its own
+	 * refuses what the site's accepts; it answers for the time that it keeps the servers so, and for no more. `nobody`: it cannot be told.
+	 */
+	readonly doing: { readonly server: string } | 'project' | 'policy' | 'nobody';
 
 	constructor(doing: DeliveryRefused['doing'], cause: Error) {
 		super(cause.message, { cause });

@@ -64,7 +64,16 @@ const lease = z.strictObject({
 	/** Why it came late: whose doing it was (an owner's, or its own project's), and for how many seconds. */
 	delays: z.array(z.strictObject({ by: projectName, seconds: z.int().min(1) })).optional(),
 	/** What is in the way of its delivery: whose doing it is, since when, and when that was seen last; see delay.ts. */
-	obstacle: z.strictObject({ by: projectName.nullable(), since: second, seen: second }).nullable().optional(),
+	obstacle: z
+		.strictObject({
+			by: projectName.nullable(),
+			since: second,
+			seen: second,
+			/** Whoever it is answers for these seconds, and for none after them. */
+			isBounded: z.boolean().optional(),
+		})
+		.nullable()
+		.optional(),
 	/** What is wrong with handing over or taking back, if anything is. */
 	problem: z.string().max(500).nullable(),
 });

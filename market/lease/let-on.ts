@@ -49,8 +49,9 @@ export async function handOver(
 ): Promise<void> {
 	const servers = lease.servers.filter(({ isBack }) => !isBack);
 	for (const upper of handoversAbove(servers)) await fulfilment.takeBack(upper, signal);
-	const { project, boot, attestation } = lease;
-	await fulfilment.deliver({ lease: id, project, servers: namesOf(servers), boot, attestation }, signal);
+	const { project, boot, attestation, start: since } = lease;
+	const handover = { lease: id, project, servers: namesOf(servers), since, boot, attestation };
+	await fulfilment.deliver(handover, signal);
 }
 
 /**

@@ -19,6 +19,8 @@ export const rules = {
 		'the shortest lease of the offer is paid in full, and a tenth of the price of the seconds after that',
 	'failed delivery':
 		'nothing is paid but a tenth of the price, as for late delivery, for all of the lease, by whoever was in the way in the end',
+	'refused by a policy':
+		"where the site has a policy of its own, the same evidence is held against it: a server that does not meet it is its owner's doing; one that meets it, and that the lessee's policy refuses, is the lessee's, for the seconds until the delivery has failed and none after them",
 	'what nobody did': 'where hil or the market itself was away, the seconds are not paid, and that is all',
 	'what there is not':
 		'compensation that the lease does not hold is taken from what the culprit can spend; the rest is a claim, paid out of whatever comes in for it next, oldest first',

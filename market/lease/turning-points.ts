@@ -1,7 +1,7 @@
 import type { Transaction } from '../../common/store/store.ts';
 import { closeOffersUnder } from '../calendar/offers.ts';
 import { dropSpans, leasedSpans } from '../calendar/span.ts';
-import { culpritAt, delaysUntil, withDelay } from './delay.ts';
+import { type Culprit, culpritAt, delaysUntil, withDelay } from './delay.ts';
 import { isAhead, type Lease } from './lease.ts';
 import { change, mustFindLease } from './records.ts';
 import { settle } from './settlement.ts';
@@ -32,19 +32,20 @@ export async function failLease(tx: Transaction, id: string, now: number): Promi
 	const found = await mustFindLease(tx, id);
 	const isRecalled = found.state === 'reserved' && found.servers.every(({ isBack }) => isBack);
 	if (found.state === 'starting') await fail(tx, id, found, { now, culprit: culpritAt(found, now) });
-	else if (isRecalled) await fail(tx, id, found, { now, culprit: null });
+	else if (isRecalled) await fail(tx, id, found, { now, culprit: { by: null } });
 }
 
-/** `culprit`: who answers for what is left of its time; null: nobody. */
+/** `culprit`: whose doing it is; unless that is bounded, it answers for what is left of its time as well. */
 async function fail(
 	tx: Transaction,
 	id: string,
 	lease: Lease,
-	{ now, culprit }: { readonly now: number; readonly culprit: string | null },
+	{ now, culprit }: { readonly now: number; readonly culprit: Culprit },
 ): Promise<void> {
 	const before = delaysUntil(lease, now);
-	const left = { by: culprit ?? '', seconds: lease.end - Math.max(now, lease.start) };
-	const delays = culprit === null ? before : withDelay(before, left);
+	const { by, isBounded = false } = culprit;
+	const seconds = lease.end - Math.max(now, lease.start);
+	const delays = by === null || isBounded ? before : withDelay(before, { by, seconds });
 	const found: Lease = { ...lease, delays, obstacle: null };
 	await settle(tx, id, found, now);
 	await closeOffersUnder(tx, { lease: id }, now);
@@ -52,7 +53,7 @@ async function fail(
 		if (!isAhead(document)) continue;
 		// Whoever let it on answers for it, if anybody does.
 		const letter = document.servers.find(({ under }) => under === id)?.owner ?? null;
-		await fail(tx, below, document, { now, culprit: culprit && letter });
+		await fail(tx, below, document, { now, culprit: { by: by && letter } });
 	}
 	await dropSpans(tx, leasedSpans, id);
 	await change(tx, id, { ...found, state: 'failing' }, now);
