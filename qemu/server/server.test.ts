@@ -96,7 +96,7 @@ test('what the guest does is seen: it turns itself off, restarts, crashes, is ki
 	type('p');
 	const asked = Date.now();
 	await until('Off');
-	t.true(Date.now() - asked < 1000, `${Date.now() - asked} ms`);
+	t.true(Date.now() - asked < 10_000, `${Date.now() - asked} ms`);
 	await reset('On');
 	await booted();
 	type('w');

@@ -93,7 +93,7 @@ test.serial(
 		site.bmc.fault({});
 		await proxy.storeIsAway(false);
 		let state = '';
-		for (let i = 0; i < 100 && state !== 'executed'; i++) {
+		for (let i = 0; i < 600 && state !== 'executed'; i++) {
 			await new Promise(resolve => setTimeout(resolve, 100));
 			({ state } = (await proxy.ask(site.as('CP'), 'GET', `/p2c/v1/requests/${second.Id}`)).json);
 		}
