@@ -88,9 +88,19 @@ test('helpers that double each other, or stand in each other without end, are re
 	const { problems, helpers: right } = read(`${lines.join('\n')}\nh40: 1\n`);
 	t.true(problems.length > 0 && problems.some(({ message }) => /more than 2000 parts/.test(message)));
 	t.true(right.has('h40') && !right.has('h0'));
-	const chain = Array.from({ length: 1500 }, (_, i) => `h${i}: h${i + 1} + 1`);
-	const deep = read(`${chain.join('\n')}\nh1500: 1\n`);
-	t.true(deep.problems.length > 0);
+	// Texts of all parts of as many helpers are long: 100 of them, each of 19 parts more than the one that it uses.
+	const wide = Array.from({ length: 100 }, (_, i) => `h${i}: ${'not '.repeat(18)}(h${i + 1})`);
+	const deepest = read([...wide.slice(1), 'h100: 1==1', ''].join('\n'));
+	t.deepEqual([deepest.problems.length, deepest.helpers.size], [0, 100]);
+	for (const length of [101, 1500, 15_000]) {
+		const chain = Array.from({ length }, (_, i) => `h${i}: h${i + 1} + 1`);
+		for (const order of [chain, chain.toReversed()]) {
+			const messages = problemsOf(`${order.join('\n')}\nh${length}: 1\n`);
+			t.true(
+				messages.length > 0 && messages.every(each => each.endsWith('in each other more than 100 deep')),
+			);
+		}
+	}
 	// Of the processor, since others may be at work on it: a text made of each part took a quarter of a minute.
 	t.true(process.cpuUsage(began).user < 5_000_000);
 });

@@ -55,36 +55,45 @@ export function readHelpersFile(
 	return { party: file.party, helpers, problems };
 }
 
-/** Every helper after those that it uses; those that refer to each other in a circle are problems and left out. */
+/** How deep helpers may stand in each other: far deeper than anybody can follow, and no danger to the stack. */
+const maxDepth = 100;
+
+/**
+ * Every helper after those that it uses; those that refer to each other in a circle, or too deep, are problems and
+ * left out.
+ */
 function inOrder(
 	document: YamlDocument,
 	trees: ReadonlyMap<string, Tree>,
 	problems: ConfigProblem[],
 ): readonly string[] {
-	const done = new Map<string, boolean>();
+	/** How deep each one is; undefined for one that is wrong. */
+	const done = new Map<string, number | undefined>();
 	const order: string[] = [];
-	const visit = (name: string, path: readonly string[]): boolean => {
-		const known = done.get(name);
-		if (known !== undefined) return known;
+	const refuse = (name: string, message: string): undefined => {
+		const place = document.locateKey([name]);
+		problems.push({ file: document.file, ...place, message, fix: 'write one of them without the others' });
+	};
+	const depthOf = (name: string, path: readonly string[]): number | undefined => {
+		if (done.has(name)) return done.get(name);
 		if (path.includes(name)) {
 			const circle = [...path.slice(path.indexOf(name)), name].join(' → ');
-			problems.push({
-				file: document.file,
-				...document.locateKey([name]),
-				message: `the helpers ${circle} refer to each other in a circle`,
-				fix: 'write one of them without the others',
-			});
-			return false;
+			return refuse(name, `the helpers ${circle} refer to each other in a circle`);
 		}
-		const tree = trees.get(name) as Tree;
-		const used = new Set(leadingNames(tree).map(each => each.name));
-		const right = [...used].filter(each => trees.has(each)).every(each => visit(each, [...path, name]));
-		if (!done.has(name)) {
-			done.set(name, right);
-			if (right) order.push(name);
+		const tooDeep = `the helpers under ${name} stand in each other more than ${maxDepth} deep`;
+		if (path.length > maxDepth) return refuse(name, tooDeep);
+		const used = new Set(leadingNames(trees.get(name) as Tree).map(each => each.name));
+		let depth: number | undefined = 1;
+		for (const each of used) {
+			if (depth === undefined || !trees.has(each)) continue;
+			const below = depthOf(each, [...path, name]);
+			depth = below === undefined ? undefined : Math.max(depth, below + 1);
 		}
-		return right;
+		if (depth !== undefined && depth > maxDepth) depth = refuse(name, tooDeep);
+		done.set(name, depth);
+		if (depth !== undefined) order.push(name);
+		return depth;
 	};
-	for (const name of trees.keys()) visit(name, []);
+	for (const name of trees.keys()) depthOf(name, []);
 	return order;
 }
