@@ -8,8 +8,8 @@ export interface GroupEngine<Tx> {
 	attempt(work: (tx: Tx) => Promise<unknown>): Promise<unknown>;
 	/** Puts on disk what the group wrote. When it rejects, nothing of the group was written, unless the error is fatal. */
 	commit(): Promise<void>;
-	/** What may be done when all members of a group have been answered, before the next one; does not throw. */
-	rest?(): void;
+	/** What is to be done when all members of a group have been answered, before the next one; does not reject. */
+	rest?(): Promise<void>;
 	/** An error for which nothing can be promised any more: all later calls reject with it. */
 	isFatal(error: unknown): boolean;
 	/** A group that failed by this has met what somebody else wrote, and is run again as a whole, a few times. */
@@ -69,7 +69,7 @@ export function createGroupCommit<Tx>(engine: GroupEngine<Tx>): GroupCommit<Tx> 
 			await runReads(reads.splice(0));
 			if (transactions.length === 0) continue;
 			await runGroup();
-			engine.rest?.();
+			await engine.rest?.();
 			// Callers that have just been answered get to ask again, and so to be in the next group.
 			await new Promise(resolve => setImmediate(resolve));
 		}

@@ -4,8 +4,6 @@ import { storeCorrupt, storeUnsupported } from './errors.ts';
 /** `BIMT` in the database's header, so that another program's file is not taken for ours. */
 const applicationId = 0x42494d54;
 const schemaVersion = 1;
-/** Pages in the log before they are written to their places: what is written again and again is so less often. */
-export const longLog = 4000;
 
 /**
  * Takes the exclusive lock, checks whose database it is and of which version, and creates the tables in a new one.

@@ -1,4 +1,4 @@
-import { chmod, open } from 'node:fs/promises';
+import { chmod, type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { BimetalError } from '../errors/bimetal-error.ts';
@@ -14,7 +14,8 @@ import { makeFolderDurably, syncFolder } from './durable-file.ts';
 import { storeConflict, storeCorrupt, storeFailed, storeLocked, storeUnsupported } from './errors.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { whileOpen } from './open-transaction.ts';
-import { limitSize, longLog, pageSize, prepareDatabase } from './sqlite-schema.ts';
+import { checkpoint, closeUnwritten, takeBackLog } from './sqlite-checkpoint.ts';
+import { limitSize, pageSize, prepareDatabase } from './sqlite-schema.ts';
 import type { Collection, ListOptions, ReadTransaction, Store, Transaction } from './store.ts';
 import { openWriteAheadLog, type SyncFile, type WriteAheadLog } from './write-ahead-log.ts';
 
@@ -24,27 +25,30 @@ import { openWriteAheadLog, type SyncFile, type WriteAheadLog } from './write-ah
  * dies.
  *
  * @param options.largestSize bytes that the database may grow to; without it, as much as there is room for
- * @param options.sync for tests
+ * @param options.longLog pages in the log before they go to their places: what is written again and again does so less often
+ * @param options.sync how its files are synced
  * @throws BimetalError StoreLocked, StoreCorrupt, StoreUnsupported (a newer version, or a Node without node:sqlite)
  */
 export async function openSqliteStore(options: {
 	file: string;
 	largestSize?: number;
+	longLog?: number;
 	sync?: SyncFile;
 }): Promise<Store> {
-	const { file, sync = handle => handle.datasync() } = options;
+	const { file, longLog: long = 4000, sync = handle => handle.datasync() } = options;
 	const sqlite = await import('node:sqlite').catch(error => {
 		throw storeUnsupported(file, 'this Node has no node:sqlite; use the lowdb engine', error);
 	});
 	await makeFolderDurably(dirname(file));
 	await makeFile(file);
 	await syncFolder(dirname(file));
+	takeBackLog(file);
 	const db = new sqlite.DatabaseSync(file);
 	try {
 		prepareDatabase(db, file);
 		if (options.largestSize !== undefined) limitSize(db, options.largestSize);
-		const log = await openWriteAheadLog({ file, pageSize: pageSize(db), long: longLog, sync });
-		return storeOver(db, log, file);
+		const log = await openWriteAheadLog({ file, pageSize: pageSize(db), long, sync });
+		return storeOver(db, { file, log, sync });
 	} catch (error) {
 		db.close();
 		throw named(file, error);
@@ -62,7 +66,11 @@ async function makeFile(file: string): Promise<void> {
 	await chmod(file, 0o600);
 }
 
-function storeOver(db: DatabaseSync, log: WriteAheadLog, file: string): Store {
+function storeOver(
+	db: DatabaseSync,
+	of: { readonly file: string; readonly log: WriteAheadLog; readonly sync: SyncFile },
+): Store {
+	const { file, log } = of;
 	const statements = prepareStatements(db);
 	/** By collection name, the definition by which its index entries on disk were made. */
 	const indexed = new Map<string, object>();
@@ -71,6 +79,8 @@ function storeOver(db: DatabaseSync, log: WriteAheadLog, file: string): Store {
 	let lost: { reason: unknown } | undefined;
 	/** Once a sync has failed, nobody knows what is on the disk, and a later one that succeeds says nothing of it. */
 	let failed: BimetalError | undefined;
+	/** Of the database, and only while this store has it open: see makeFile. */
+	let handle: FileHandle | undefined;
 	/** Rows written since the database was opened: those that are on the disk, at least. */
 	let synced = statements.written();
 
@@ -131,13 +141,15 @@ function storeOver(db: DatabaseSync, log: WriteAheadLog, file: string): Store {
 			for (const [name, collection] of indexedInGroup) indexed.set(name, collection);
 			await sync();
 		},
-		rest() {
-			if (!log.isLong()) return;
+		async rest() {
+			if (failed || !log.isLong()) return;
 			try {
-				db.exec('PRAGMA wal_checkpoint(PASSIVE)');
-			} catch (error) {
+				handle ??= await open(file, 'r+');
+				const database = handle;
 				// Where there is no room, the log grows, and it is tried again after the next group.
-				if (isInputOutputError(error)) failed = storeFailed(file, true, error);
+				await checkpoint(db, { log, syncDatabase: () => of.sync(database) });
+			} catch (error) {
+				failed = storeFailed(file, true, error);
 			}
 		},
 		isFatal: error => error === failed || (error instanceof BimetalError && isInputOutputError(error.cause)),
@@ -175,9 +187,11 @@ function storeOver(db: DatabaseSync, log: WriteAheadLog, file: string): Store {
 				outside(() => db.prepare('VACUUM INTO ?').run(copy));
 			}),
 		close() {
-			closing ??= group.drain().then(() => {
-				db.close();
-				return log.close();
+			closing ??= group.drain().then(async () => {
+				if (failed) closeUnwritten(db, file);
+				else db.close();
+				await handle?.close();
+				await log.close();
 			});
 			return closing;
 		},

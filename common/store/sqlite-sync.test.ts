@@ -1,6 +1,6 @@
 // What SQLite has committed is told only when it is on the disk, and nothing is told after the disk has failed.
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -110,6 +110,54 @@ test('after a sync that failed nothing is told any more, though the disk may be 
 		const again = await openSqliteStore({ file });
 		t.is(await again.read(tx => tx.get(notes, 'b')), undefined);
 		await again.transact(tx => tx.put(notes, 'b', note));
+		await again.close();
+	});
+});
+
+test('when the log was copied to its places and they cannot be synced, the log is kept, also as the store is closed', async t => {
+	await inFolder(async file => {
+		const eio = new Error('EIO: i/o error, fdatasync');
+		const store = await openSqliteStore({
+			file,
+			longLog: 60,
+			async sync(handle) {
+				if ((await handle.stat()).ino === (await stat(file)).ino) throw eio;
+			},
+		});
+		await copyFile(file, `${file}.before`);
+		const told: string[] = [];
+		const write = async (): Promise<never> => {
+			for (let n = 0; ; n++) {
+				await store.transact(tx => tx.put(notes, `n${n}`, note));
+				told.push(`n${n}`);
+			}
+		};
+		await t.throwsAsync(write(), { code: 'StoreFailed' });
+		t.true(told.length > 5);
+		await store.close();
+
+		// As a power failure may leave it, or a disk that has lost what it could not write.
+		await copyFile(`${file}.before`, file);
+		const again = await openSqliteStore({ file });
+		const found = await again.read(tx => tx.list(notes));
+		t.deepEqual(
+			found.map(({ id }) => id),
+			told.toSorted(),
+		);
+		await again.close();
+	});
+});
+
+test('a log that was put aside as the process died is taken back', async t => {
+	await inFolder(async file => {
+		const [source, copy] = [`${file}.source`, file];
+		const store = await openSqliteStore({ file: source });
+		await store.transact(tx => tx.put(notes, 'a', note));
+		await copyFile(source, copy);
+		await copyFile(`${source}-wal`, `${copy}-wal.kept`);
+		await store.close();
+		const again = await openSqliteStore({ file: copy });
+		t.deepEqual(await again.read(tx => tx.get(notes, 'a')), note);
 		await again.close();
 	});
 });

@@ -12,9 +12,21 @@ export interface WriteAheadLog {
 	sync(): Promise<void>;
 	/** Whether so many pages are in it that they should go to their places. */
 	isLong(): boolean;
+	/**
+	 * Makes what is in it count no more, on the disk, also for who opens the database next. Only for who has all of it in the
+	 * database, and that on the disk.
+	 */
+	invalidate(): Promise<void>;
+	/** Whether it has a header. */
+	isValid(): boolean;
 	/** To be called when the database is closed. */
 	close(): Promise<void>;
 }
+
+/** https://www.sqlite.org/fileformat2.html#walformat: bytes of the log's header and of a frame's, and where they have their salts. */
+const header = 32;
+const frameHeader = 24;
+const salts = { length: 8, inHeader: 16, inFrame: 8 };
 
 /**
  * Opens the log beside SQLite, and syncs it: after a process was killed, commits can be in it that are seen, and not on
@@ -39,19 +51,23 @@ export async function openWriteAheadLog(of: {
 		await handle.close();
 		throw error;
 	}
-	// https://www.sqlite.org/fileformat2.html#walformat: a header of 32 bytes, then frames of a header of 24 and a page. What was
-	// written since the log began anew has the salts of the log's header; older frames, which are behind them, have others.
-	const frame = 32 + (long - 1) * (24 + pageSize);
-	const salts = (position: number): Buffer => {
-		const bytes = Buffer.alloc(8);
-		return bytes.subarray(0, readSync(handle.fd, bytes, 0, bytes.length, position));
+	const read = (position: number, length: number): Buffer => {
+		const bytes = Buffer.alloc(length);
+		return bytes.subarray(0, readSync(handle.fd, bytes, 0, length, position));
 	};
+	const lastFrame = header + (long - 1) * (frameHeader + pageSize);
 	return {
 		sync: () => sync(handle),
 		isLong() {
-			const last = salts(frame + 8);
-			return last.length === 8 && last.equals(salts(16));
+			// Frames that are older than the log's last beginning are behind those that count, and have other salts than its header.
+			const last = read(lastFrame + salts.inFrame, salts.length);
+			return last.length === salts.length && last.equals(read(salts.inHeader, salts.length));
 		},
+		async invalidate() {
+			await handle.write(Buffer.alloc(header), 0, header, 0);
+			await sync(handle);
+		},
+		isValid: () => read(0, header).some(byte => byte !== 0),
 		close: () => handle.close(),
 	};
 }
