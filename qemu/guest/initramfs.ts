@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
-import { cpioArchive, type RootEntry } from './cpio-archive.ts';
+import type { RootEntry } from './cpio-archive.ts';
 import type { GuestParts } from './guest-parts.ts';
 import { openModules } from './kernel-modules.ts';
+import { packedArchive } from './packed-archive.ts';
 
 /** The modules that the guest loads, in groups that `start` knows: some need hardware that not every server has. */
 const groups: Readonly<Record<string, readonly string[]>> = {
@@ -52,5 +51,5 @@ export async function buildInitramfs(parts: Pick<GuestParts, 'busybox' | 'module
 		const content = await readFile(new URL(`system/${name}`, import.meta.url));
 		entries[path] = { kind: 'file', content, isProgram: content.toString('latin1', 0, 2) === '#!' };
 	}
-	return promisify(gzip)(cpioArchive(entries), { level: 9 });
+	return packedArchive(entries);
 }

@@ -1,8 +1,7 @@
 import path from 'node:path';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
-import { cpioArchive, type RootEntry } from '../guest/cpio-archive.ts';
+import type { RootEntry } from '../guest/cpio-archive.ts';
 import { openModules } from '../guest/kernel-modules.ts';
+import { packedArchive } from '../guest/packed-archive.ts';
 import { diskModules } from './disk-modules.ts';
 import { withLibraries } from './shared-libraries.ts';
 import { busyboxLinks, ownPrograms, programOf, systemFile } from './system-files.ts';
@@ -19,7 +18,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
 	multipath: ['dm_multipath', 'dm_round_robin'],
 };
 
-/** What finds the root, and is process 1 until then: gzipped cpio. `root`: a folder of unpacked packages. */
+/** What finds the root, and is process 1 until then: cpio, packed. `root`: a folder of unpacked packages. */
 export async function initialRoot(root: string, busybox: Buffer): Promise<Buffer> {
 	const order = await openModules(path.join(root, 'usr/lib/modules'));
 	const folders = ['proc', 'sys', 'run', 'tmp', 'mnt', 'var/lib/iscsi', 'etc/iscsi'];
@@ -39,5 +38,5 @@ export async function initialRoot(root: string, busybox: Buffer): Promise<Buffer
 		for (const module of ordered)
 			entries[`lib/modules/${module.name}.ko`] = { kind: 'file', content: module.content };
 	}
-	return promisify(gzip)(cpioArchive(entries), { level: 9 });
+	return packedArchive(entries);
 }
