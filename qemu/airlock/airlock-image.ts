@@ -7,12 +7,11 @@ import { makeDiskImage } from '../guest/disk-image.ts';
 import { type ProgramSigner, signProgram } from '../guest/signed-program.ts';
 import { unifiedKernel } from '../guest/unified-kernel.ts';
 import { moveWhole, nameOfBuild } from '../image/kept-build.ts';
-import { tpmPackages } from '../image/tpm-programs.ts';
 import { type AirlockServices, airlockRoot } from './airlock-root.ts';
 
 const suite = 'trixie';
 const packages = [
-	...['linux-image-amd64', 'busybox-static', ...tpmPackages],
+	...['linux-image-amd64', 'busybox-static', 'openssl'],
 	...['cryptsetup-bin', 'dmsetup', 'kexec-tools', 'e2fsprogs'],
 	...['syslinux', 'syslinux-common', 'systemd-boot-efi'],
 ];
@@ -116,14 +115,9 @@ async function unpackAll(debs: readonly string[], root: string): Promise<void> {
 	const parts = ['drivers', 'fs', 'lib', 'crypto', 'arch', 'net'];
 	const modules = parts.map(part => `./usr/lib/modules/*/kernel/${part}/*`);
 	await unpackPackages(of('linux-image-6', 'linux-image-7'), root, ['./boot/vmlinuz-*', ...modules]);
-	const ours = [
-		'busybox-static',
-		...tpmPackages,
-		'cryptsetup-bin',
-		'dmsetup',
-		'kexec-tools',
-		'e2fsprogs',
-	].map(name => `${name}_`);
+	const ours = ['busybox-static', 'openssl', 'cryptsetup-bin', 'dmsetup', 'kexec-tools', 'e2fsprogs'].map(
+		name => `${name}_`,
+	);
 	const whole = [...ours, 'syslinux', 'systemd-boot-efi_'];
 	await unpackPackages(of(...whole), root);
 	// Of the others only what programs may need to run.

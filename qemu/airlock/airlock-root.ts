@@ -1,13 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
-import { cpioArchive, type RootEntry } from '../guest/cpio-archive.ts';
+import type { RootEntry } from '../guest/cpio-archive.ts';
 import { openModules } from '../guest/kernel-modules.ts';
+import { packedArchive } from '../guest/packed-archive.ts';
 import { diskModules } from '../image/disk-modules.ts';
 import { withLibraries } from '../image/shared-libraries.ts';
 import { busyboxLinks, programOf, textOf } from '../image/system-files.ts';
-import { tpmPrograms } from '../image/tpm-programs.ts';
+import { tpmTools } from '../image/tpm-programs.ts';
 
 /** The modules that init loads, in groups that it knows: some are for cards that not every server has. */
 const groups: Readonly<Record<string, readonly string[]>> = {
@@ -32,7 +31,7 @@ export interface AirlockServices {
 	readonly authorities: string;
 }
 
-/** All of the airlock's system, which runs from memory: gzipped cpio. `root`: a folder of unpacked packages. */
+/** All of the airlock's system, which runs from memory: cpio, packed. `root`: a folder of unpacked packages. */
 export async function airlockRoot(root: string, services: AirlockServices): Promise<Buffer> {
 	const ownFile = (name: string): Promise<Buffer> => readFile(new URL(`system/${name}`, import.meta.url));
 	const { registrar, verifier, authorities } = services;
@@ -40,6 +39,7 @@ export async function airlockRoot(root: string, services: AirlockServices): Prom
 		'bin/busybox': programOf(await readFile(path.join(root, 'usr/bin/busybox'))),
 		init: programOf(await ownFile('init')),
 		'etc/airlock/agent': programOf(await ownFile('agent')),
+		'etc/airlock/tpm': programOf(await ownFile('tpm')),
 		'etc/airlock/erase': programOf(await ownFile('erase')),
 		'etc/airlock/admitted': programOf(await ownFile('admitted')),
 		'etc/airlock/open-payload': programOf(await readFile(payloadProgram)),
@@ -48,10 +48,16 @@ export async function airlockRoot(root: string, services: AirlockServices): Prom
 		'etc/airlock/authorities.pem': textOf(authorities),
 		'dev/console': { kind: 'device', major: 5, minor: 1 },
 		...busyboxLinks,
-		...(await tpmPrograms(root)),
+		...Object.fromEntries(
+			tpmTools.map(tool => [`sbin/tpm2_${tool}`, { kind: 'link', to: '../etc/airlock/tpm' } as const]),
+		),
 	};
 	for (const folder of ['proc', 'sys', 'run', 'tmp', 'mnt']) entries[folder] = { kind: 'folder' };
-	const programs = ['usr/bin/chattr', ...['cryptsetup', 'dmsetup', 'kexec'].map(name => `usr/sbin/${name}`)];
+	const programs = [
+		'usr/bin/openssl',
+		'usr/bin/chattr',
+		...['cryptsetup', 'dmsetup', 'kexec'].map(name => `usr/sbin/${name}`),
+	];
 	for (const [name, content] of await withLibraries(root, programs)) entries[name] = programOf(content);
 	const order = await openModules(path.join(root, 'usr/lib/modules'));
 	for (const [name, modules] of Object.entries(groups)) {
@@ -59,5 +65,5 @@ export async function airlockRoot(root: string, services: AirlockServices): Prom
 		entries[`lib/modules/${name}`] = textOf(ordered.map(m => `${m.name}\n`).join(''));
 		for (const { name: module, content } of ordered) entries[`lib/modules/${module}.ko`] = textOf(content);
 	}
-	return promisify(gzip)(cpioArchive(entries), { level: 9 });
+	return packedArchive(entries);
 }
