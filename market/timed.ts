@@ -14,6 +14,7 @@ import type { MarketIndex } from './index/market-index.ts';
 import { createLeaseDriver } from './lease/driver.ts';
 import type { Fulfilment } from './lease/fulfilment.ts';
 import { leases } from './lease/lease.ts';
+import { createWatch } from './lease/watch.ts';
 import { createRounds } from './round/rounds.ts';
 import { createSolver } from './round/solver.ts';
 
@@ -92,6 +93,8 @@ export function createTimed(deps: TimedDeps): Timed {
 		onFreed: offered,
 		onChange,
 	});
+	const { inspect } = fulfilment;
+	const watch = inspect && createWatch({ ...shared, inspect, onChange });
 	const deadlines = createDeadlines({ ...shared, onChange });
 	const publisher = bus && createPublisher({ store, bus, endings, logger });
 
@@ -108,6 +111,7 @@ export function createTimed(deps: TimedDeps): Timed {
 			await matcher?.idle();
 			await deadlines.idle();
 			await driver.idle();
+			await watch?.idle();
 		}
 	}
 
@@ -140,6 +144,7 @@ export function createTimed(deps: TimedDeps): Timed {
 		async start() {
 			await start();
 			rounds?.start();
+			watch?.wake();
 		},
 		lease: driver.wake,
 		offer: deadlines.offer,
@@ -156,6 +161,7 @@ export function createTimed(deps: TimedDeps): Timed {
 			await deadlines.close();
 			await rounds?.close();
 			await matcher?.close();
+			await watch?.close();
 			await driver.close();
 			await publisher?.close();
 		},

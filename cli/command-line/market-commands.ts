@@ -135,6 +135,10 @@ function addBids(program: Command, { context, run }: Registration): void {
 		)
 		.option('--policy <name>', "your project's policy that the provider attests them by")
 		.option(
+			'--awaits-payload',
+			"let each in only when you have released its payload: 'attest release', when it has proven itself",
+		)
+		.option(
 			'--network <nic:network>',
 			'and what it puts them on then: NIC:NETWORK, or NIC:NETWORK:VLAN when tagged (repeatable)',
 			collect,

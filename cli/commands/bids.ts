@@ -6,7 +6,7 @@ import { usageError } from '../failure.ts';
 import { nicNetwork } from '../hil/nic-network.ts';
 import { type MarketOptions, projectOf, withMarket } from '../market/market-connection.ts';
 import type { Moment, ScheduleMoment } from '../market/parse.ts';
-import { durationText, hourlyText, secondText } from '../market/text.ts';
+import { attestationText, durationText, hourlyText, secondText } from '../market/text.ts';
 import { painter, printFields, printJson, printLine, printTable } from '../output.ts';
 import { keysIn } from '../provisioner/boot-options.ts';
 import { visible } from '../visible.ts';
@@ -35,6 +35,7 @@ export interface BidOptions extends MarketOptions {
 	readonly sshKey?: readonly string[];
 	readonly attestation?: 'none' | 'provider' | 'own';
 	readonly policy?: string;
+	readonly awaitsPayload?: boolean;
 	/** NIC:NETWORK or NIC:NETWORK:VLAN. */
 	readonly network?: readonly string[];
 }
@@ -85,13 +86,23 @@ async function bootOf(
 	return undefined;
 }
 
-function attestationOf({ attestation: by, policy, network = [] }: BidOptions): BidTerms['attestation'] {
+function attestationOf({
+	attestation: by,
+	policy,
+	awaitsPayload,
+	network = [],
+}: BidOptions): BidTerms['attestation'] {
 	if (by === 'provider') {
 		if (network.length === 0)
 			throw usageError('attested servers go on proving themselves from a network', '--network NIC:NETWORK');
-		return { by, networks: network.map(nicNetwork), ...(policy !== undefined && { policy }) };
+		return {
+			by,
+			networks: network.map(nicNetwork),
+			...(policy !== undefined && { policy }),
+			...(awaitsPayload && { payload: true }),
+		};
 	}
-	if (policy !== undefined || network.length > 0)
+	if (policy !== undefined || awaitsPayload || network.length > 0)
 		throw usageError('it is the provider who needs them', '--attestation provider');
 	return by && { by };
 }
@@ -156,6 +167,11 @@ function printPlaced(context: CliContext, placed: PlacedView, suffix: string): v
 				printLine(context, '');
 				printLease(context, lease);
 			}
+			if (placed.lease.attestation?.by === 'provider' && placed.lease.attestation.payload)
+				printLine(
+					context,
+					`\nEach server waits, when it has proven itself, for what you release to its admission:\n  ${commandName(context)} attest passages list${suffix}\n  ${commandName(context)} attest release ADMISSION FILE --roots FILE${suffix}`,
+				);
 			return;
 		case 'waiting':
 			printLine(context, `Bid ${visible(placed.bid)} waits; the most that it could cost is held.`);
@@ -240,6 +256,7 @@ function printBid(context: CliContext, bid: BidView): void {
 		['up to', `${highest} microcredits a second, ${hourlyText(highest)}`],
 		...(bid.schedule ?? []).map(rule => ['', ruleText(rule)] as const),
 		['waits', bid.waitUntil === null ? 'no' : `until ${secondText(bid.waitUntil)}`],
+		...(bid.attestation ? [['attested by', visible(attestationText(bid.attestation))] as const] : []),
 		...(bid.boot ? [['boots from', visible(bid.boot.image)] as const] : []),
 		['state', bid.lease === null ? bid.state : visible(`lease ${(bid.leases ?? [bid.lease]).join(', ')}`)],
 	]);

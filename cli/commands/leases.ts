@@ -2,8 +2,8 @@ import type { LeaseView } from '../../market/client.ts';
 import type { CliContext } from '../context.ts';
 import { type MarketOptions, projectOf, withMarket } from '../market/market-connection.ts';
 import type { Moment } from '../market/parse.ts';
-import { durationText, hourlyText, secondText } from '../market/text.ts';
-import { painter, printFields, printJson, printLine, printTable } from '../output.ts';
+import { attestationText, durationText, hourlyText, secondText } from '../market/text.ts';
+import { type Paint, painter, printFields, printJson, printLine, printTable } from '../output.ts';
 import { visible } from '../visible.ts';
 import { someOf } from './offers.ts';
 
@@ -21,14 +21,16 @@ export const listLeases = (
 			await printTable(
 				context,
 				['LEASE', 'PROJECT', 'SERVERS', 'START', 'END', 'COST', 'STATE'],
-				leases.map(({ id, project: of, servers, start, end, cost, state, problem }) => [
+				leases.map(({ id, project: of, servers, start, end, cost, state, problem, losses = [] }) => [
 					visible(id),
 					visible(of),
 					visible(someOf(servers.map(({ server }) => server))),
 					secondText(start),
 					secondText(end),
 					cost,
-					problem === null ? state : painter(context)('yellow', `${state}!`),
+					problem === null && losses.every(({ until }) => until !== null)
+						? state
+						: painter(context)('yellow', `${state}!`),
 				]),
 			);
 		return 0;
@@ -87,12 +89,23 @@ export function printLease(context: CliContext, lease: LeaseView): void {
 		],
 		['time', `${secondText(start)} to ${secondText(end)}: ${durationText(end - start)}`],
 		['cost', `${cost} credits`],
+		...(lease.attestation ? [['attested by', visible(attestationText(lease.attestation))] as const] : []),
 		...(lease.boot ? [['boots from', visible(lease.boot.image)] as const] : []),
 		['state', state],
 		...(lease.delays ?? []).map(
 			({ by, seconds }) => ['late', visible(`${durationText(seconds)}, by ${by}`)] as const,
 		),
 		...(deliveredAt === null ? [] : [['delivered', secondText(deliveredAt)] as const]),
+		...(lease.losses ?? []).map(each => lossField(paint, each)),
 		...(problem === null ? [] : [['problem', paint('yellow', visible(problem))] as const]),
 	]);
+}
+
+/** A server that was cut off, or taken away, while it was leased. */
+function lossField(
+	paint: Paint,
+	{ server, at, until, code, reason }: NonNullable<LeaseView['losses']>[number],
+): readonly [string, string] {
+	const what = `${server} ${until === null ? 'since' : 'from'} ${secondText(at)}${until === null ? '' : ` to ${secondText(until)}`}: ${code}: ${reason}`;
+	return ['cut off', until === null ? paint('red', visible(what)) : visible(what)];
 }

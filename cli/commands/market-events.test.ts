@@ -1,5 +1,6 @@
 // What the market has, and what happens there, as three people see it; it is New Year 2026 on the terminal's clock.
 import test from 'ava';
+import { leases } from '../../market/lease/lease.ts';
 import { jsonOf, plain, startMarketTerminal } from '../market/test-market.ts';
 import { createTerminal } from '../test-terminal.ts';
 
@@ -103,4 +104,28 @@ test('what is followed comes as it happens, and Ctrl-C tells where to go on', as
 		(jsonOf(since).events as { kind: string }[]).map(({ kind }) => kind),
 		['offer.withdrawn'],
 	);
+});
+
+test('a server that is cut off during its lease stands in it, and is marked in the list', async t => {
+	const { market, run } = await startMarketTerminal(t);
+	t.is((await run('admin', 'credits', 'grant', 'blue', '100')).code, 0);
+	t.is((await run('red', 'offer', 'make', '--server', 'node1', ...terms)).code, 0);
+	const wish = ['--length', '12h', '--earliest', '+1h', '--price', '300', '--json'];
+	const attested = ['--attestation', 'provider', '--network', 'eth0:inner', '--awaits-payload'];
+	t.is((await run('blue', 'bid', 'place', ...wish, ...attested)).code, 9, 'nobody attests here');
+	const { lease } = jsonOf(await run('blue', 'bid', 'place', ...wish)) as { lease: { id: string } };
+	const cut = { server: 'node1', at: 1_800_000_000, code: 'FileNotAllowed', reason: 'entry 22' };
+	await market.store.transact(async tx => {
+		const found = await tx.get(leases, lease.id);
+		if (!found) throw new Error('no lease');
+		const losses = [
+			{ ...cut, until: 1_800_000_060 },
+			{ ...cut, until: null },
+		];
+		await tx.put(leases, lease.id, { ...found, losses });
+	});
+	const { out } = await run('blue', 'lease', 'show', lease.id);
+	t.regex(out, /cut off +node1 from 2027-01-15 08:00Z to 2027-01-15 08:01Z: FileNotAllowed: entry 22\n/);
+	t.regex(out, /cut off +node1 since 2027-01-15 08:00Z: FileNotAllowed: entry 22\n/);
+	t.regex((await run('blue', 'lease', 'list')).out, /reserved!/);
 });

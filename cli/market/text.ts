@@ -1,3 +1,5 @@
+import type { BidTerms } from '../../market/client.ts';
+
 /** `2026-12-01 18:00Z`, with seconds where there are any. */
 export function secondText(at: number): string {
 	const text = new Date(at * 1000).toISOString().replace('T', ' ').replace('.000Z', '');
@@ -33,4 +35,12 @@ export function hourlyText(price: string): string {
 export function bar(part: number, whole: number, width: number): string {
 	const filled = whole === 0 ? 0 : Math.round((part / whole) * width);
 	return '█'.repeat(filled) + '░'.repeat(width - filled);
+}
+
+/** Who attests leased servers, by what, and where they go then. */
+export function attestationText(attestation: NonNullable<BidTerms['attestation']>): string {
+	if (attestation.by !== 'provider') return attestation.by === 'own' ? "the project's own service" : 'nobody';
+	const { policy = "the node's own or default", networks, payload } = attestation;
+	const on = networks.map(({ nic, network }) => `${nic} on ${network}`).join(', ');
+	return `the provider, by policy ${policy}; then ${on}${payload ? ', when its payload was released' : ''}`;
 }

@@ -34,6 +34,8 @@ export const attestation = z.discriminatedUnion('by', [
 			.array(z.strictObject({ nic: name, network: name, channel: z.string().min(1).max(32).optional() }))
 			.min(1)
 			.max(64),
+		/** Each is let in only when the project has released to it, at that service, what it is to have: nothing of it comes here. */
+		payload: z.boolean().optional(),
 	}),
 ]);
 export type Attestation = z.output<typeof attestation>;

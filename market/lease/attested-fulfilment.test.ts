@@ -78,7 +78,13 @@ async function start(t: ExecutionContext, { isAway = false } = {}) {
 		await bench.judge(admission, why);
 		if (!why && admission !== null) proving.add(admission);
 	};
-	return { ...bench, verifier, fulfilment, owners, passing, judge, waiting, atHil: hil };
+	/** What it shows from now on is not good any more. */
+	const spoil = async (passage: string): Promise<void> => {
+		const { admission } = await bench.show(passage);
+		proving.delete(admission ?? '');
+		await bench.judge(admission, refused);
+	};
+	return { ...bench, spoil, verifier, fulfilment, owners, passing, judge, waiting, atHil: hil };
 }
 
 const doingOf = async (t: ExecutionContext, work: Promise<void>) => {
@@ -194,6 +200,20 @@ test('a node that shows nothing until time is over is its owner’s doing, and g
 	t.deepEqual([await owners(), await verifier.passages()], [[null, null], []]);
 });
 
+test('a node that has proven itself waits for its payload; who releases none answers for that', async t => {
+	const { fulfilment, owners, passing, judge, waiting, verifier } = await start(t);
+	const over = new AbortController();
+	const attestation = { ...provider, payload: true };
+	const delivery = doingOf(t, fulfilment.deliver({ ...lease, servers: ['n1'], attestation }, over.signal));
+	const passage = await waiting('n1');
+	t.true((await verifier.passage(passage)).payload);
+	await judge('n1');
+	over.abort();
+	t.is(await passing(delivery), 'project');
+	await passing(fulfilment.takeBack({ ...lease, servers: ['n1'] }, signal));
+	t.deepEqual(await owners(), [null, null]);
+});
+
 test('while who attests is away nobody answers for it; nodes that need none come and go all the same', async t => {
 	const { fulfilment, owners, passing, hil } = await start(t, { isAway: true });
 	t.is(await doingOf(t, fulfilment.deliver(lease, signal)), null);
@@ -217,4 +237,30 @@ test('free nodes that wait in the airlock are handed over by passages that attes
 	t.like(await verifier.passages(), [{ node: 'n1', attestation: 'none', state: 'inside', networks: [] }]);
 	await passing(fulfilment.takeBack(plain, signal));
 	t.deepEqual(await verifier.passages(), []);
+});
+
+test('a node that is cut off during its lease is seen to be; so is one that hil has released, and one that comes in again', async t => {
+	const { fulfilment, passing, judge, waiting, verifier, until, spoil, atHil } = await start(t);
+	const delivery = fulfilment.deliver(lease, signal);
+	await judge('n1');
+	await judge('n2');
+	await passing(delivery);
+	const standings = async () => Object.fromEntries((await fulfilment.inspect?.([lease])) ?? []);
+	t.deepEqual(await standings(), { n1: 'held', n2: 'held' });
+	const inside = (await verifier.passages()).find(({ node }) => node === 'n1')?.id ?? '';
+	await spoil(inside);
+	await until(({ state }) => state === 'cut', inside);
+	t.like(await standings(), { n1: { code: refused.code }, n2: 'held' });
+
+	await verifier.pass({ node: 'n1', project: 'red', networks });
+	await waiting('n1');
+	t.deepEqual(await standings(), { n2: 'held' }, 'on its way in again: nothing can be told of it');
+	await judge('n1');
+	await until(({ state }) => state === 'inside', (await verifier.passages())[0]?.id ?? '');
+	t.deepEqual(await standings(), { n1: 'held', n2: 'held' });
+
+	const left = (await verifier.passages()).find(({ node }) => node === 'n2')?.id ?? '';
+	await atHil.release('red', 'n2');
+	await passing(until(({ state }) => state === 'left', left));
+	t.like(await standings(), { n1: 'held', n2: { code: 'NodeReleased' } });
 });

@@ -4,7 +4,7 @@ import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { HilClient } from '../../hil/client.ts';
 import { marketErrors } from '../errors.ts';
-import { DeliveryRefused, type Fulfilment, type Handover } from './fulfilment.ts';
+import { DeliveryRefused, type Fulfilment, type Handover, type Standing } from './fulfilment.ts';
 
 /** Milliseconds of one look at a passage, between two looks at those that end, and for how long one attempt waits for these. */
 const [look, pace, patience] = [5000, 500, 120_000];
@@ -15,7 +15,7 @@ export interface AttestedFulfilmentDeps {
 	/** Who gives nodes to projects that need not prove themselves. */
 	readonly inner: Fulfilment;
 	readonly hil: Pick<HilClient, 'node'>;
-	readonly verifier: Pick<VerifierClient, 'passages' | 'passage' | 'pass' | 'cancelPassage'>;
+	readonly verifier: Pick<VerifierClient, 'passages' | 'passage' | 'pass' | 'cancelPassage' | 'admission'>;
 	/** hil's project of nodes in the airlock; free ones may wait there. */
 	readonly airlock: string;
 	readonly clock: Clock;
@@ -55,11 +55,7 @@ export function createAttestedFulfilment(deps: AttestedFulfilmentDeps): Fulfilme
 		{ project, attestation, since = 0 }: Handover,
 	): Promise<PassageView | undefined> {
 		if (attestation?.by !== 'provider') return undefined;
-		const all = (await verifier.passages(true)).filter(({ node }) => node === server);
-		const last = all.reduce<PassageView | undefined>(
-			(newest, each) => (newest && newest.askedAt >= each.askedAt ? newest : each),
-			undefined,
-		);
+		const last = newestOf(await verifier.passages(true), server);
 		const isOfLease = last?.project === project && last.askedAt >= (since - clockSkew) * 1000;
 		return isOfLease && (last.state === 'rejecting' || last.state === 'rejected') ? last : undefined;
 	}
@@ -73,7 +69,12 @@ export function createAttestedFulfilment(deps: AttestedFulfilmentDeps): Fulfilme
 		const { project, attestation } = handover;
 		const wanted =
 			attestation?.by === 'provider'
-				? ({ attestation: 'verifier', policy: attestation.policy, networks: attestation.networks } as const)
+				? ({
+						attestation: 'verifier',
+						policy: attestation.policy,
+						networks: attestation.networks,
+						...(attestation.payload && { payload: true }),
+					} as const)
 				: ({ attestation: 'none', networks: [] } as const);
 		const isWanted = (each: PassageView): boolean =>
 			each.node === node && each.attestation === wanted.attestation;
@@ -98,7 +99,21 @@ export function createAttestedFulfilment(deps: AttestedFulfilmentDeps): Fulfilme
 			if (project === handover.project) return;
 			throw marketErrors.NodeNotAttested(`Passage ${now.id} of node ${server} is one of an earlier lease.`);
 		}
-		throw faultOf(now);
+		throw (await payloadMissing(now)) ?? faultOf(now);
+	}
+
+	/** It has proven itself, and its project has not released what it is to have. */
+	async function payloadMissing({
+		id,
+		node,
+		stage,
+		payload,
+		admission,
+	}: PassageView): Promise<DeliveryRefused | undefined> {
+		if (!payload || stage !== 'evidence' || admission === null) return undefined;
+		if ((await verifier.admission(admission)).state !== 'attested') return undefined;
+		const why = `Node ${node} has proven itself in passage ${id}, and its project has released nothing to admission ${admission}.`;
+		return new DeliveryRefused('project', marketErrors.NodeNotAttested(why));
 	}
 
 	/** Has those that are on their way go back, and waits until no node is. */
@@ -172,8 +187,42 @@ export function createAttestedFulfilment(deps: AttestedFulfilmentDeps): Fulfilme
 			if (!isAttested) await inner.deliver(handover, signal);
 		},
 		takeBack,
+		async inspect(handovers) {
+			const standings = new Map(await inner.inspect?.(handovers));
+			const open = await verifier.passages();
+			let all: readonly PassageView[] | undefined;
+			for (const { project, servers } of handovers)
+				for (const server of servers) {
+					const now = open.find(({ node }) => node === server);
+					if (now?.project === project && now.state === 'inside') continue;
+					// On its way in again, or somebody else's by now: hil's word counts when that is over.
+					if (now && now.state !== 'cutting') {
+						standings.delete(server);
+						continue;
+					}
+					all ??= await verifier.passages(true);
+					const last = now ?? newestOf(all, server);
+					if (last?.project === project && (last.state === 'cutting' || last.state === 'cut'))
+						standings.set(server, lossOf(last));
+				}
+			return standings;
+		},
 	};
 }
+
+/** The passage of a node that was asked for last. */
+const newestOf = (all: readonly PassageView[], server: string): PassageView | undefined =>
+	all
+		.filter(({ node }) => node === server)
+		.reduce<PassageView | undefined>(
+			(newest, each) => (newest && newest.askedAt >= each.askedAt ? newest : each),
+			undefined,
+		);
+
+const lossOf = ({ id, code, reason }: PassageView): Standing => ({
+	code: code ?? 'Cut',
+	reason: `${reason ?? 'it is attested no longer'} (passage ${id})`.slice(0, 500),
+});
 
 /** Why a passage leads nowhere. */
 function faultOf(passage: PassageView): Error {

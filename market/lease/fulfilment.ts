@@ -28,6 +28,9 @@ export class DeliveryRefused extends Error {
 	}
 }
 
+/** The project has a server as it was handed over; or why not. */
+export type Standing = 'held' | { readonly code: string; readonly reason: string };
+
 /**
  * Who hands servers over and takes them back. Either can be asked again at any time, and ends up the same: the market asks
  * until it has come to pass, also after a restart. The signal ends the waiting: the market stops.
@@ -40,4 +43,6 @@ export interface Fulfilment {
 	deliver(handover: Handover, signal: AbortSignal): Promise<void>;
 	/** Resolves when the project has none of them. */
 	takeBack(handover: Handover, signal: AbortSignal): Promise<void>;
+	/** How servers are that were handed over, by their names; those of which that cannot be told now are left out. */
+	inspect?(handovers: readonly Handover[]): Promise<ReadonlyMap<string, Standing>>;
 }

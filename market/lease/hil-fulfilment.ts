@@ -2,7 +2,7 @@ import { type Clock, pause } from '../../common/clock.ts';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
 import type { HilClient } from '../../hil/client.ts';
 import { marketErrors } from '../errors.ts';
-import { DeliveryRefused, type Fulfilment, type Handover } from './fulfilment.ts';
+import { DeliveryRefused, type Fulfilment, type Handover, type Standing } from './fulfilment.ts';
 
 /** Milliseconds between two looks at nodes that leave, and for how long one attempt looks. */
 const look = 500;
@@ -18,7 +18,7 @@ export function createHilFulfilment({
 	airlock,
 	check,
 }: {
-	readonly hil: Pick<HilClient, 'node' | 'project' | 'change' | 'changeDone' | 'release'>;
+	readonly hil: Pick<HilClient, 'node' | 'project' | 'change' | 'changeDone' | 'release' | 'searchNodes'>;
 	readonly clock: Clock;
 	/** The project that nodes are in while they pass through the airlock of attestation: they may come out into any other one. */
 	readonly airlock?: string | undefined;
@@ -86,7 +86,31 @@ export function createHilFulfilment({
 				await pause(clock, look, signal);
 			}
 		},
+		async inspect(handovers) {
+			const owners = await allOwners();
+			const standings = new Map<string, Standing>();
+			for (const { project, servers } of handovers)
+				for (const server of servers) {
+					const owner = owners.get(server);
+					// Its project may be bringing it in again.
+					if (owner === undefined || owner !== airlock || owner === project)
+						standings.set(server, standingOf(owner, project));
+				}
+			return standings;
+		},
 	};
+
+	/** Whose each node of hil's is. */
+	async function allOwners(): Promise<ReadonlyMap<string, string | null>> {
+		const owners = new Map<string, string | null>();
+		let after: string | undefined;
+		do {
+			const { nodes, next } = await hil.searchNodes({ limit: 1000, ...(after !== undefined && { after }) });
+			for (const { name, project } of nodes) owners.set(name, project);
+			after = next ?? undefined;
+		} while (after !== undefined);
+		return owners;
+	}
 
 	/** Has a node begin to leave; one that leaves already, or has left, goes on. */
 	async function letGo(project: string, node: string): Promise<void> {
@@ -97,6 +121,14 @@ export function createHilFulfilment({
 			throw fault;
 		}
 	}
+}
+
+function standingOf(owner: string | null | undefined, project: string): Standing {
+	if (owner === project) return 'held';
+	if (owner === undefined) return { code: 'NodeGone', reason: 'hil has no such node any more' };
+	return owner === null
+		? { code: 'NodeReleased', reason: 'it is nobody’s in hil: somebody has released it there' }
+		: { code: 'NodeTaken', reason: `it is project ${owner}'s in hil` };
 }
 
 const isRefusal = (fault: unknown, code: string): fault is BimetalError =>

@@ -43,6 +43,9 @@ export const leaseState = z.enum([
 	'failed',
 ]);
 
+/** How many are kept, the last ones. */
+export const mostLosses = 100;
+
 const lease = z.strictObject({
 	state: leaseState,
 	project: projectName,
@@ -73,6 +76,19 @@ const lease = z.strictObject({
 			isBounded: z.boolean().optional(),
 		})
 		.nullable()
+		.optional(),
+	/** Servers that were cut off, or taken from the project, during the lease, and why; until null: that is so still. */
+	losses: z
+		.array(
+			z.strictObject({
+				server: serverName,
+				at: second,
+				until: second.nullable(),
+				code: z.string().max(64),
+				reason: z.string().max(500),
+			}),
+		)
+		.max(mostLosses)
 		.optional(),
 	/** What is wrong with handing over or taking back, if anything is. */
 	problem: z.string().max(500).nullable(),

@@ -125,6 +125,7 @@ export function createProvisionedFulfilment(deps: ProvisionedFulfilmentDeps): Fu
 			await Promise.all(saving);
 			await inner.takeBack(handover, signal);
 		},
+		...(inner.inspect && { inspect: inner.inspect }),
 	};
 }
 

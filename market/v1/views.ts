@@ -88,6 +88,19 @@ export const lease = z.strictObject({
 	attestation: attestation.optional(),
 	/** Whose doing it was that it came late, and for how many seconds. */
 	delays: z.array(z.strictObject({ by: z.string(), seconds: z.int() })).optional(),
+	/** Servers that were cut off, or taken from the project, during the lease: since when, why, and until when. */
+	losses: z
+		.array(
+			z.strictObject({
+				server: z.string(),
+				at: second,
+				until: second.nullable(),
+				/** As the service that attests gives it; `NodeTaken`, `NodeReleased` and `NodeGone` are by hil. */
+				code: z.string(),
+				reason: z.string(),
+			}),
+		)
+		.optional(),
 	problem: z.string().nullable(),
 });
 export const leases = z.strictObject({ leases: z.array(lease), next });
