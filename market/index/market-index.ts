@@ -27,6 +27,8 @@ export interface MarketIndex {
 	readonly offers: Iterable<IndexedOffer>;
 	readonly waiting: readonly IndexedBid[];
 	readonly kinds: Iterable<ServerKind>;
+	/** All that are recorded, offered or leased. */
+	readonly servers: Iterable<IndexedServer>;
 	server(name: string): IndexedServer | undefined;
 	/** Each of these takes one record, in or out when it is undefined, and returns what was there. */
 	setServer(name: string, document: Server | undefined): Server | undefined;
@@ -140,6 +142,9 @@ export function createMarketIndex(): MarketIndex {
 		},
 		get kinds() {
 			return kinds.values();
+		},
+		get servers() {
+			return servers.values();
 		},
 		server: name => servers.get(name),
 		setServer(name, document) {

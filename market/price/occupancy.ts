@@ -1,7 +1,10 @@
 import type { Interval } from '../calendar/interval.ts';
 import type { MarketIndex } from '../index/market-index.ts';
 
-/** Part of the calendar: how many server-seconds of it are offered, and how many of those are leased. */
+/**
+ * Part of the calendar: how many server-seconds of it are leased, and how many are offered, those that are leased among them. What
+ * was leased stays leased when the offer that it came from is withdrawn: that takes back what is left.
+ */
 export interface Occupancy extends Interval {
 	readonly offered: number;
 	readonly leased: number;
@@ -11,8 +14,8 @@ export interface Occupancy extends Interval {
 export const mostParts = 1000;
 
 /**
- * How full the calendar is, in parts of `step` seconds from `from` on. One pass over all offers and leases: each adds to the
- * two parts in which it begins and ends, and to the count of those between.
+ * How full the calendar is, in parts of `step` seconds from `from` on. One pass over all servers: what is leased or on offer adds
+ * to the two parts in which it begins and ends, and to the count of those between.
  */
 export function occupancyOf(
 	index: MarketIndex,
@@ -21,20 +24,23 @@ export function occupancyOf(
 	const whole = { start: from, end: from + step * parts };
 	const offered = new PartSums(whole, step, parts);
 	const leased = new PartSums(whole, step, parts);
-	for (const offer of index.offers) {
-		const { document, servers } = offer;
-		for (const interval of document.intervals) {
-			const within = { start: Math.max(interval.start, whole.start), end: Math.min(interval.end, whole.end) };
-			if (within.start >= within.end) continue;
-			offered.add(within, servers.length);
-			for (const { slots } of servers) {
-				const taken = slots.get(offer)?.leased;
-				if (!taken || taken.size === 0) continue;
-				leased.add(within, 1);
-				taken.eachFree(within, (start, end) => {
-					leased.add({ start, end }, -1);
-					return true;
-				});
+	const addLeased = (start: number, end: number): void => {
+		const within = { start: Math.max(start, whole.start), end: Math.min(end, whole.end) };
+		leased.add(within, 1);
+		offered.add(within, 1);
+	};
+	const addFree = (start: number, end: number): boolean => {
+		offered.add({ start, end }, 1);
+		return true;
+	};
+	for (const server of index.servers) {
+		server.leased.eachLeased(whole, addLeased);
+		for (const times of server.subleased.values()) times.eachLeased(whole, addLeased);
+		for (const [{ document }, slot] of server.slots) {
+			for (const interval of document.intervals) {
+				const start = Math.max(interval.start, whole.start);
+				const end = Math.min(interval.end, whole.end);
+				if (start < end) slot.leased.eachFree({ start, end }, addFree);
 			}
 		}
 	}
