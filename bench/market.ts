@@ -192,7 +192,7 @@ function roundSide(size: number): Side {
 	const none = { solve: async () => ({ status: 'none', why: '' }) as const, close: async () => undefined };
 	const clear = async () => {
 		index ??= calendar(size, 0);
-		const pools = await inTurns(poolsOf(await bidsOfRound(store, index, now)));
+		const pools = await inTurns(poolsOf(await bidsOfRound(store, index, { now })));
 		const cleared = [];
 		for (const pool of pools) cleared.push(await clearPool(pool, { solver: none, patience: 1 }));
 		const gains = cleared.reduce((sum, each) => sum + Number(each.gains), 0);

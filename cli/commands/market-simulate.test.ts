@@ -19,6 +19,8 @@ test('writes what it prints, and a page; says what is wrong with a scenario', as
 		'--json',
 	);
 	t.is(ran.code, 0, ran.err);
+	t.regex(ran.err, /^[0-2] of 3 plays over; (market|first come): day 1 of 2/m);
+	t.regex(ran.err, /^3 of 3 plays over…$/m);
 	const printed = JSON.parse(ran.out);
 	t.is(printed.days, 2);
 	t.deepEqual(JSON.parse(await readFile(join(out, 'report.json'), 'utf8')), printed);

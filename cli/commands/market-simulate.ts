@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { BimetalError } from '../../common/errors/bimetal-error.ts';
-import { type Spread, simulate } from '../../market/simulate/simulate.ts';
+import { type SimulationProgress, type Spread, simulate } from '../../market/simulate/simulate.ts';
 import type { CliContext } from '../context.ts';
 import { painter, printJson, printLine, printTable } from '../output.ts';
 import { progressLine } from '../progress.ts';
@@ -32,11 +32,11 @@ export async function simulateMarket(
 		seeds,
 		days,
 		signal,
-		onDay(played, all) {
-			const part = Math.floor((played * 10) / all);
+		onDay(done) {
+			const part = Math.floor(done.share * 10);
 			if (part === tenths && !context.stderr.isTTY) return;
 			tenths = part;
-			progress.show(`day ${played} of ${all}`);
+			progress.show(progressText(done, count));
 		},
 	})
 		.catch(fault => {
@@ -75,6 +75,15 @@ export async function simulateMarket(
 		`${count > 1 ? '' : '\n'}Worth in credits; more, with plots, in ${visible(join(folder, 'report.html'))} (${seconds} s)`,
 	);
 	return 0;
+}
+
+/** `1 of 3 plays over; first come: day 120 of 365; market: day 80 of 365` */
+function progressText({ over, plays, running, days }: SimulationProgress, seeds: number): string {
+	const under = running.map(({ regime, seed, day }) => {
+		const of = seeds > 1 ? `${regime}, seed ${visible(seed)}` : regime;
+		return `${of}: day ${day} of ${days}`;
+	});
+	return [`${over} of ${plays} plays over`, ...under].join('; ');
 }
 
 const rangeText = ({ mean, least, most }: Spread, text: (value: number) => string): string =>

@@ -241,9 +241,14 @@ const tellLease = (
 ): Promise<void> => tell(tx, { kind: 'lease.reserved', of: id, projects: partiesOf(lease) }, now);
 
 /** Whom a lease is about: its project and the servers' owners, and who has leased them on. */
-export const partiesOf = ({ project, servers }: Lease): string[] => [
-	...new Set([project, ...servers.flatMap(({ owner, chain = [] }) => [owner, ...chain])]),
-];
+export function partiesOf({ project, servers }: Lease): string[] {
+	const parties = new Set([project]);
+	for (const { owner, chain } of servers) {
+		parties.add(owner);
+		for (const each of chain ?? []) parties.add(each);
+	}
+	return [...parties];
+}
 
 /** What the same key was used for before. @throws KeyReused */
 async function findPlaced(tx: Transaction, key: string, terms: BidTerms): Promise<Outcome | undefined> {

@@ -1,5 +1,5 @@
 import type { Slot } from '../index/entry.ts';
-import { eachFreeOf, type Pool } from './pool.ts';
+import { eachFreeOf, endOf, type Pool } from './pool.ts';
 import { ofStep, type Steps } from './turns.ts';
 
 /**
@@ -10,9 +10,9 @@ export function* curveBound({ bids, lanes }: Pool, price?: number): Steps<number
 	const [dearest] = bids;
 	if (!dearest) return 0;
 	const within = { start: Number.MAX_SAFE_INTEGER, end: 0 };
-	for (const { first, last, wish } of bids) {
-		within.start = Math.min(within.start, first);
-		within.end = Math.max(within.end, last + wish.length);
+	for (const bid of bids) {
+		within.start = Math.min(within.start, bid.first);
+		within.end = Math.max(within.end, endOf(bid));
 	}
 	yield;
 	const mostAsk = price ?? dearest.wish.highest;

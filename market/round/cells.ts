@@ -1,5 +1,6 @@
 import type { Interval } from '../calendar/interval.ts';
 import type { ServerKind, Slot } from '../index/entry.ts';
+import { Frontier } from './frontier.ts';
 import { eachFreeOf } from './pool.ts';
 
 /** Seconds of a cell: the shortest of these by which the whole time has at most so many cells. */
@@ -32,12 +33,16 @@ class Grid {
 
 /** Cells that follow each other, from the first to the last, both included: as words of a row, and bits of the outer two. */
 class Run {
+	readonly first: number;
+	readonly count: number;
 	readonly firstWord: number;
 	readonly lastWord: number;
 	readonly #low: number;
 	readonly #high: number;
 
 	constructor(first: number, last: number) {
+		this.first = first;
+		this.count = last - first + 1;
 		this.firstWord = first >>> 5;
 		this.lastWord = last >>> 5;
 		this.#low = 0xffffffff << (first & 31);
@@ -70,6 +75,14 @@ class Run {
 /** Slots of a block, and blocks of a stack. */
 const size = 64;
 
+/** The slots of a kind: from the first one to before `end`. */
+interface CellLane {
+	readonly first: number;
+	readonly end: number;
+	/** Of long lanes. */
+	readonly frontier: Frontier | undefined;
+}
+
 /**
  * Which cells of which slots are taken, as bits: a row of words for each slot. For each block of slots one more row says which
  * cells are taken in all of them, and for each stack of blocks which are in all of those: so what has no room is passed over,
@@ -78,8 +91,7 @@ const size = 64;
 export class Cells {
 	/** Of one kind after another, in their order. */
 	readonly slots: readonly Slot[];
-	/** The first slot of a kind, and the one after its last. */
-	readonly #lanes = new Map<ServerKind, readonly [number, number]>();
+	readonly #lanes = new Map<ServerKind, CellLane>();
 	readonly #grid: Grid;
 	readonly #words: number;
 	readonly #blocks: (Uint32Array | undefined)[];
@@ -89,11 +101,12 @@ export class Cells {
 	constructor(lanes: ReadonlyMap<ServerKind, readonly Slot[]>, within: Interval) {
 		this.slots = [...lanes.values()].flat();
 		let first = 0;
+		this.#grid = new Grid(within, this.slots.length);
 		for (const [kind, { length }] of lanes) {
-			this.#lanes.set(kind, [first, first + length]);
+			const frontier = length > size * size ? new Frontier(this.#grid.count) : undefined;
+			this.#lanes.set(kind, { first, end: first + length, frontier });
 			first += length;
 		}
-		this.#grid = new Grid(within, this.slots.length);
 		this.#words = Math.ceil(this.#grid.count / 32);
 		const blocks = Math.ceil(this.slots.length / size);
 		this.#blocks = new Array(blocks).fill(undefined);
@@ -103,10 +116,17 @@ export class Cells {
 
 	/** Calls `visit` with each slot of a kind that is free for all of the interval, in their order, until it returns false. */
 	eachFree(kind: ServerKind, interval: Interval, visit: (n: number) => boolean): void {
-		const [first, end] = this.#lanes.get(kind) ?? [0, 0];
+		const lane = this.#lanes.get(kind);
+		if (!lane) return;
+		const { first, end, frontier } = lane;
 		const run = this.#grid.touched(interval);
 		const words = this.#words;
-		for (let n = first; n < end; ) {
+		const firstBlock = Math.floor(first / size);
+		let isFirst = true;
+		for (
+			let n = Math.max(first, (firstBlock + (frontier?.at(run.first, run.count) ?? 0)) * size);
+			n < end;
+		) {
 			if (n % (size * size) === 0 && run.anyIn(this.#fullStacks, (n / (size * size)) * words)) {
 				n += size * size;
 				continue;
@@ -115,13 +135,20 @@ export class Cells {
 			const next = Math.min((block + 1) * size, end);
 			if (!run.anyIn(this.#fullBlocks, block * words)) {
 				const rows = this.#rowsOf(block);
-				for (; n < next; n++) if (!run.anyIn(rows, (n % size) * words) && !visit(n)) return;
+				for (; n < next; n++) {
+					if (run.anyIn(rows, (n % size) * words)) continue;
+					if (isFirst) frontier?.raise(run.first, run.count, block - firstBlock);
+					isFirst = false;
+					if (!visit(n)) return;
+				}
 			}
 			n = next;
 		}
+		if (isFirst) frontier?.raise(run.first, run.count, Math.ceil(end / size) - firstBlock);
 	}
 
 	set(n: number, interval: Interval, isTaken: boolean): void {
+		if (!isTaken) for (const { frontier } of this.#lanes.values()) frontier?.forget();
 		const run = this.#grid.touched(interval);
 		const block = Math.floor(n / size);
 		const stack = Math.floor(block / size);

@@ -24,7 +24,7 @@ const noSolver: Solver = {
 };
 
 const poolsIn = async (index: MarketIndex): Promise<Pool[]> =>
-	atOnce(poolsOf(await bidsOfRound(createMemoryStore(), index, now)));
+	atOnce(poolsOf(await bidsOfRound(createMemoryStore(), index, { now })));
 
 const bid = (project: string, wanted: Partial<BidTerms>): Partial<BidTerms> => ({
 	project,

@@ -16,6 +16,13 @@ export interface RoundBid {
 	readonly names: ReadonlySet<string> | undefined;
 }
 
+/** The second before which all that it could have is over. */
+export function endOf({ last, wish }: RoundBid): number {
+	const { pieces, quantity, length, deadline } = wish;
+	if (!pieces) return last + length;
+	return Math.min(deadline ?? Number.MAX_SAFE_INTEGER, last + quantity * length);
+}
+
 /** Whether a bid may have a server of one of its kinds. */
 export const accepts = ({ wish, names }: RoundBid, { offer, server }: Slot): boolean =>
 	isOpenTo(offer, wish) && (names?.has(server.name) ?? true);

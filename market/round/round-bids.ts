@@ -8,11 +8,14 @@ import type { RoundBid } from './pool.ts';
 /** Bids that are looked at in one go: others get their turn between two of these. */
 const sliceSize = 1000;
 
-/** The bids of a round: those that wait and could still begin, dearest first, then the oldest. `now` in seconds. */
+/**
+ * The bids of a round: those that wait and could still begin, dearest first, then the oldest; `inPieces`, or those that have all
+ * their servers at once. `now` in seconds.
+ */
 export async function bidsOfRound(
 	store: Pick<Store, 'read'>,
 	index: MarketIndex,
-	now: number,
+	{ now, inPieces = false }: { readonly now: number; readonly inPieces?: boolean },
 ): Promise<RoundBid[]> {
 	const kindsOf = kindsFinder(index);
 	const found: RoundBid[] = [];
@@ -20,12 +23,11 @@ export async function bidsOfRound(
 	for (let from = 0; from < waiting.length; from += sliceSize) {
 		await store.read(async tx => {
 			for (const { id, document } of waiting.slice(from, from + sliceSize)) {
-				// These have what is left: see rounds.ts.
-				if (document.terms.pieces) continue;
+				if (inPieces !== (document.terms.pieces !== undefined)) continue;
 				const { servers } = document.terms;
 				// To wait for each costs more than all the rest, and few ask for the servers of a lease.
 				const wish = 'sameAs' in servers ? await wishOf(tx, document, now) : wishFor(document, servers, now);
-				const last = lastStart(wish);
+				const last = lastStart({ ...wish, length: wish.pieces?.shortest ?? wish.length });
 				const kinds = kindsOf(wish);
 				if (last < wish.earliest || kinds.length === 0) continue;
 				const names = 'names' in wish.servers ? new Set(wish.servers.names) : undefined;

@@ -20,6 +20,10 @@ export const round = z.strictObject({
 	at: second,
 	/** Bids and servers that would have nothing of each other are cleared apart, each at a price of their own. */
 	pools: z.array(pool),
+	/** Bids in pieces, which have what the pools have left; absent when there were none. The bound is of what was left. */
+	pieces: z
+		.strictObject({ bids: z.int(), met: z.int(), leases: z.int(), gains: balanceText, bound: balanceText })
+		.optional(),
 	/** Awards that no longer could be when they were to be written: withdrawn, or leased meanwhile. */
 	overtaken: z.int(),
 });

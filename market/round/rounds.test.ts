@@ -56,6 +56,12 @@ test('bids wait for a round, pay its price, and are told why they lost', async t
 	const [round] = rounds as { pools: object[] }[];
 	const gains = String((10 - 4 + 8 - 4) * 100);
 	t.deepEqual(round?.pools, [{ price: '6', bids: 4, met: 2, servers: 2, gains, bound: gains, by: 'exact' }]);
+	// It has 150 seconds at 4, and both could have had 150 at most: the dearer one first, in the two times 200 that are left.
+	t.deepEqual((round as { pieces?: object }).pieces, {
+		...{ bids: 2, met: 1, leases: 1 },
+		gains: String((7 - 4) * 150),
+		bound: String((7 - 4) * 150 + (5 - 4) * 150),
+	});
 	for (const id of [dear, less]) {
 		const { state, lease } = await ok('GET', `/v1/bids/${id}`, undefined, 'bob');
 		t.is(state, 'leased');

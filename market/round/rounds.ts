@@ -2,7 +2,7 @@ import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log/logger.ts';
 import type { Store, Transaction } from '../../common/store/store.ts';
 import { bids } from '../clearing/bid.ts';
-import { leaseTo, retryBid } from '../clearing/bids.ts';
+import { leaseTo } from '../clearing/bids.ts';
 import type { ServerKind } from '../index/entry.ts';
 import type { MarketIndex } from '../index/market-index.ts';
 import { type Cleared, clearPool } from './clear.ts';
@@ -10,6 +10,7 @@ import { type RoundLoss, recordLosses } from './losses.ts';
 import { type Award, type Pool, poolsOf } from './pool.ts';
 import { type Round, roundId, rounds } from './round.ts';
 import { bidsOfRound } from './round-bids.ts';
+import { leasePieces } from './round-pieces.ts';
 import type { Solver } from './solver.ts';
 import { inTurns, ofStep, type Steps } from './turns.ts';
 
@@ -65,9 +66,10 @@ export function createRounds(deps: RoundsDeps): Rounds {
 	async function run(): Promise<void> {
 		try {
 			const at = second();
-			const pools = await inTurns(poolsOf(await bidsOfRound(store, index, at + lead)), signal);
+			const asked = await bidsOfRound(store, index, { now: at + lead });
 			const cleared: [Pool, Cleared][] = [];
-			for (const pool of pools) cleared.push([pool, await clearPool(pool, { solver, patience, signal })]);
+			for (const pool of await inTurns(poolsOf(asked), signal))
+				cleared.push([pool, await clearPool(pool, { solver, patience, signal })]);
 			let overtaken = 0;
 			for (const isSoon of [true, false]) {
 				for (const [, { awards, price = 0 }] of cleared) {
@@ -76,8 +78,9 @@ export function createRounds(deps: RoundsDeps): Rounds {
 						overtaken += await write(next.slice(from, from + sliceSize), price);
 				}
 			}
-			await leasePieces(cleared);
-			await record({ at, pools: cleared.map(([pool, each]) => viewOf(pool, each)), overtaken }, cleared);
+			const pieces = await leasePieces({ store, index, newId, second, onLease, signal }, floorOf(cleared));
+			const pools = cleared.map(([pool, each]) => viewOf(pool, each));
+			await record({ at, pools, ...(pieces && { pieces }), overtaken }, cleared);
 			onChange();
 		} catch (fault) {
 			if (signal.aborted) return;
@@ -125,23 +128,6 @@ export function createRounds(deps: RoundsDeps): Rounds {
 		return leaseTo(tx, of, { now: second(), newId });
 	}
 
-	/** Bids in pieces have what the round has left, dearest first, and pay no less than it cost the others. */
-	async function leasePieces(cleared: readonly (readonly [Pool, Cleared])[]): Promise<void> {
-		const floor = new Map<ServerKind, number>();
-		for (const [{ lanes }, { price }] of cleared) {
-			if (price === undefined) continue;
-			for (const kind of lanes.keys()) floor.set(kind, price);
-		}
-		const waiting = await store.read(async () =>
-			index.waiting.filter(({ document }) => document.terms.pieces).map(({ id }) => id),
-		);
-		for (const id of waiting) {
-			if (signal.aborted) return;
-			const made = await store.transact(tx => retryBid(tx, id, { now: second(), newId, index }, floor));
-			for (const lease of made) onLease(lease);
-		}
-	}
-
 	async function record(round: Round, cleared: readonly (readonly [Pool, Cleared])[]): Promise<void> {
 		await recordLosses(store, await inTurns(lossesOf(cleared)), round.at);
 		await store.transact(async tx => {
@@ -165,6 +151,16 @@ export function createRounds(deps: RoundsDeps): Rounds {
 			await idle();
 		},
 	};
+}
+
+/** What a server of a kind cost in the round. */
+function floorOf(cleared: readonly (readonly [Pool, Cleared])[]): Map<ServerKind, number> {
+	const floor = new Map<ServerKind, number>();
+	for (const [{ lanes }, { price }] of cleared) {
+		if (price === undefined) continue;
+		for (const kind of lanes.keys()) floor.set(kind, price);
+	}
+	return floor;
 }
 
 const viewOf = (

@@ -34,7 +34,7 @@ test('others have their turn while a large pool is cleared, and it can be ended'
 		if (!isOver) setImmediate(count);
 	};
 	count();
-	const [pool] = await inTurns(poolsOf(await bidsOfRound(createMemoryStore(), index, now)));
+	const [pool] = await inTurns(poolsOf(await bidsOfRound(createMemoryStore(), index, { now })));
 	if (!pool) return t.fail();
 	const { awards } = await clearPool(pool, { solver, patience: 1 });
 	t.true(awards.length > 0.9 * size, `${awards.length}`);

@@ -1,14 +1,22 @@
-/** Ids in the order of their code units, in short pieces: to put one in or take one out moves few others, however many there are. */
+/**
+ * Ids in the order of their code units, in short pieces: to put one in or take one out moves few others, however many there are.
+ * They are put in order when they are first listed: of many millions, nobody ever asks for that.
+ */
 export class SortedIds {
+	#unsorted: Set<string> | undefined = new Set();
 	readonly #pieces: string[][] = [];
 	#size = 0;
 
 	get size(): number {
-		return this.#size;
+		return this.#unsorted?.size ?? this.#size;
 	}
 
 	/** Does nothing when it is there. */
 	add(id: string): void {
+		if (this.#unsorted) {
+			this.#unsorted.add(id);
+			return;
+		}
 		const n = this.#pieceOf(id);
 		const piece = this.#pieces[n];
 		if (!piece) {
@@ -25,6 +33,10 @@ export class SortedIds {
 
 	/** Does nothing when it is not there. */
 	delete(id: string): void {
+		if (this.#unsorted) {
+			this.#unsorted.delete(id);
+			return;
+		}
 		const n = this.#pieceOf(id);
 		const piece = this.#pieces[n];
 		if (!piece) return;
@@ -37,6 +49,7 @@ export class SortedIds {
 
 	/** Those after `after` (all when it is absent), `limit` of them at most. */
 	list(after: string | undefined, limit = Number.POSITIVE_INFINITY): string[] {
+		if (this.#unsorted) this.#sort(this.#unsorted);
 		const found: string[] = [];
 		let n = after === undefined ? 0 : this.#pieceOf(after);
 		let from = 0;
@@ -51,6 +64,14 @@ export class SortedIds {
 			from = 0;
 		}
 		return found;
+	}
+
+	#sort(ids: ReadonlySet<string>): void {
+		const sorted = [...ids].sort();
+		for (let from = 0; from < sorted.length; from += longest / 2)
+			this.#pieces.push(sorted.slice(from, from + longest / 2));
+		this.#size = sorted.length;
+		this.#unsorted = undefined;
 	}
 
 	/** The piece in which it is, or would be. */

@@ -14,10 +14,12 @@ interface Shelf {
 	readonly ids: SortedIds;
 	readonly indexes: readonly {
 		readonly of: (document: never) => Values;
-		readonly lists: Map<string, SortedIds>;
+		readonly lists: Lists;
 	}[];
-	readonly byName: ReadonlyMap<string, Map<string, SortedIds>>;
+	readonly byName: ReadonlyMap<string, Lists>;
 }
+/** By the value; where there is one id, as for most values, that alone. */
+type Lists = Map<string, string | SortedIds>;
 type Values = string | readonly string[] | undefined;
 
 /**
@@ -32,7 +34,7 @@ export function createTransientStore(): Store {
 	function shelfOf({ name, indexes }: Collection<never>): Shelf {
 		const found = shelves.get(name);
 		if (found) return found;
-		const all = Object.entries(indexes).map(([index, of]) => ({ index, of, lists: new Map() }));
+		const all = Object.entries(indexes).map(([index, of]) => ({ index, of, lists: new Map() as Lists }));
 		const byName = new Map(all.map(({ index, lists }) => [index, lists]));
 		const made: Shelf = { documents: new Map(), ids: new SortedIds(), indexes: all, byName };
 		shelves.set(name, made);
@@ -43,18 +45,11 @@ export function createTransientStore(): Store {
 		const { documents, ids, indexes } = shelf;
 		const before = documents.get(id);
 		for (const { of, lists } of indexes) {
-			const [had, has] = [before, document].map(each => (each === undefined ? undefined : of(each as never)));
+			const had = before === undefined ? undefined : of(before as never);
+			const has = document === undefined ? undefined : of(document as never);
 			if (had === has) continue;
-			for (const value of allOf(had)) {
-				const list = lists.get(value);
-				list?.delete(id);
-				if (list?.size === 0) lists.delete(value);
-			}
-			for (const value of allOf(has)) {
-				const list = lists.get(value) ?? new SortedIds();
-				list.add(id);
-				lists.set(value, list);
-			}
+			for (const value of allOf(had)) removeFrom(lists, value, id);
+			for (const value of allOf(has)) addTo(lists, value, id);
 		}
 		if (document === undefined) {
 			if (documents.delete(id)) ids.delete(id);
@@ -64,17 +59,21 @@ export function createTransientStore(): Store {
 		documents.set(id, document);
 	}
 
-	const select = (shelf: Shelf, where: ListOptions['where']): SortedIds =>
+	const select = (shelf: Shelf, where: ListOptions['where']): string | SortedIds =>
 		where ? (shelf.byName.get(where.index)?.get(where.equals) ?? none) : shelf.ids;
 	const reading: ReadTransaction = {
 		get: async <T>(collection: Collection<T>, id: string) =>
 			shelfOf(collection as never).documents.get(id) as T | undefined,
 		async list<T>(collection: Collection<T>, { where, after, limit }: ListOptions = {}) {
 			const shelf = shelfOf(collection as never);
-			const ids = select(shelf, where).list(after, limit);
+			const found = select(shelf, where);
+			const ids = typeof found === 'string' ? oneOf(found, after, limit) : found.list(after, limit);
 			return ids.map(id => ({ id, document: shelf.documents.get(id) as T }));
 		},
-		count: async (collection, where) => select(shelfOf(collection as never), where).size,
+		async count(collection, where) {
+			const found = select(shelfOf(collection as never), where);
+			return typeof found === 'string' ? 1 : found.size;
+		},
 	};
 	const writing = (undo: (() => void)[]): Transaction => {
 		function change<T>(collection: Collection<T>, id: string, document: T | undefined): boolean {
@@ -120,6 +119,33 @@ export function createTransientStore(): Store {
 }
 
 const none = new SortedIds();
+
+const oneOf = (id: string, after: string | undefined, limit = 1): string[] =>
+	limit > 0 && (after === undefined || after < id) ? [id] : [];
+
+function addTo(lists: Lists, value: string, id: string): void {
+	const known = lists.get(value);
+	if (known === undefined || known === id) {
+		lists.set(value, id);
+		return;
+	}
+	if (typeof known !== 'string') {
+		known.add(id);
+		return;
+	}
+	const both = new SortedIds();
+	both.add(known);
+	both.add(id);
+	lists.set(value, both);
+}
+
+function removeFrom(lists: Lists, value: string, id: string): void {
+	const known = lists.get(value);
+	if (known === id) lists.delete(value);
+	if (known === undefined || typeof known === 'string') return;
+	known.delete(id);
+	if (known.size === 0) lists.delete(value);
+}
 
 const allOf = (values: Values): readonly string[] =>
 	values === undefined ? [] : typeof values === 'string' ? [values] : values;

@@ -52,7 +52,7 @@ export const calendarRoutes = (): readonly MarketRoute[] => [
 	reads({
 		path: '/calendar',
 		action: 'calendar.show',
-		summary: 'How many server-seconds are offered and leased, by parts of the calendar',
+		summary: 'How many server-seconds are leased, and offered with those that are, by parts of the calendar',
 		body: {
 			from: second.optional(),
 			/** Seconds of a part; an hour at least. */

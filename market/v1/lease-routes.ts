@@ -129,7 +129,7 @@ export const leaseRoutes = (): readonly MarketRoute[] => [
 				...page,
 				where: whereOf(project),
 				show: (id, lease) =>
-					isFor(actor, partiesOf(lease)) && (all === 'true' || isOpen(lease))
+					(all === 'true' || isOpen(lease)) && isFor(actor, partiesOf(lease))
 						? viewLease(id, lease)
 						: undefined,
 			});
