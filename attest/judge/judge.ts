@@ -9,7 +9,7 @@ import { judgeBoot } from '../policy/boot-rules.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { PcrBank } from '../tpm/pcr-selection.ts';
 import { type PublicArea, parsePublicArea } from '../tpm/public-area.ts';
-import { type PcrValues, verifyQuote } from '../tpm/quote.ts';
+import { verifyQuote } from '../tpm/quote.ts';
 import type { Baseline } from './baseline.ts';
 import { checkContinuity, qualifiedName } from './continuity.ts';
 import { checkErased } from './erased.ts';
@@ -19,7 +19,7 @@ export interface Evidence {
 	/** TPMS_ATTEST and TPMT_SIGNATURE. */
 	readonly message: Buffer;
 	readonly signature: Buffer;
-	/** Values of the PCRs asked for, one after another, in the order of their numbers. */
+	/** Values of the PCRs asked for, one after another, in the order of their numbers: as `tpm2_quote --pcrs_format=values` writes them. */
 	readonly pcrs: Buffer;
 	/** Whole; it is sent once for an admission. */
 	readonly bootLog: Buffer | undefined;
@@ -96,15 +96,11 @@ function proveQuote(
 	evidence: Evidence,
 	{ ak, signer }: ReadKeys,
 ): Outcome<Proven> {
-	const quote = verifyQuote(
-		ak,
-		{ qualifyingData: qualifyingData(nonce, nodeKey), selection },
-		{ ...evidence, pcrs: valuesOf(selection, evidence.pcrs) },
-	);
+	const quote = verifyQuote(ak, { qualifyingData: qualifyingData(nonce, nodeKey), selection }, evidence);
 	if (!quote.ok) return quote;
 	const { clock, resetCount, restartCount, safe } = quote.value.clock;
 	return accept({
-		pcrs: needed(policy, quote.value.pcrs[policy.bank] ?? new Map()),
+		pcrs: needed(policy, selection, quote.value.pcrs[policy.bank] ?? new Map()),
 		continues: checkContinuity(quote.value, signer, before),
 		clock: {
 			clock: clock.toString(),
@@ -117,19 +113,14 @@ function proveQuote(
 }
 
 /** A policy judges what it says something of, whatever was quoted besides. */
-function needed({ selection }: Policy, quoted: ReadonlyMap<number, Buffer>): ReadonlyMap<number, Buffer> {
+function needed(
+	{ selection }: Policy,
+	asked: readonly PcrBank[],
+	quoted: ReadonlyMap<number, Buffer>,
+): ReadonlyMap<number, Buffer> {
+	if (asked === selection) return quoted;
 	const own = new Set(selection.flatMap(({ pcrs }) => pcrs));
 	return own.size === quoted.size ? quoted : new Map([...quoted].filter(([pcr]) => own.has(pcr)));
-}
-
-/** As `tpm2_quote --pcrs_format=values` writes them. */
-function valuesOf([bank]: readonly PcrBank[], bytes: Buffer): PcrValues {
-	if (!bank) return {};
-	const { hash: name, pcrs: numbers } = bank;
-	const size = bytes.length / numbers.length;
-	return {
-		[name]: new Map(numbers.map((pcr, index) => [pcr, bytes.subarray(index * size, (index + 1) * size)])),
-	};
 }
 
 function judgeProven(asked: Omit<Asked, 'ek' | 'ak'>, evidence: Evidence, proven: Proven): Outcome<Baseline> {

@@ -62,15 +62,15 @@ export function createJudge(): (job: Job) => Judgement {
 		}
 		return read;
 	};
-	const nodes = new Map<string, ReadKeys>();
+	/** By attestation key: of a node there is seldom another endorsement key. */
+	const nodes = new Map<string, { readonly ek: string; readonly keys: ReadKeys }>();
 	const keysOf = (ek: string, ak: string): Outcome<ReadKeys> => {
-		const id = `${ek} ${ak}`;
-		const kept = nodes.get(id);
-		if (kept) return accept(kept);
+		const kept = nodes.get(ak);
+		if (kept?.ek === ek) return accept(kept.keys);
 		const read = readKeys(bytesOf(ek), bytesOf(ak));
 		if (!read.ok) return read;
 		if (nodes.size >= mostNodes) nodes.clear();
-		nodes.set(id, read.value);
+		nodes.set(ak, { ek, keys: read.value });
 		return read;
 	};
 	return ({ asked, policy, evidence }) => {

@@ -26,8 +26,8 @@ export interface QuoteEvidence {
 	readonly message: Buffer;
 	/** TPMT_SIGNATURE. */
 	readonly signature: Buffer;
-	/** Of the PCRs quoted; what else is there is not looked at. */
-	readonly pcrs: PcrValues;
+	/** Of the PCRs quoted; what else is there is not looked at. Or only of those, one after another in the order of the request. */
+	readonly pcrs: PcrValues | Buffer;
 }
 
 /** TPMS_CLOCK_INFO: compared from one quote to the next. */
@@ -101,23 +101,39 @@ function parseAttest(message: Uint8Array) {
 	});
 }
 
+interface ShownPcrs {
+	/** As the TPM hashed them. */
+	readonly bytes: Buffer;
+	readonly pcrs: PcrValues;
+}
+
 /** The values in the order in which the TPM hashed them; each must be there. */
-function selectPcrs(
-	selection: readonly PcrBank[],
-	values: PcrValues,
-): Outcome<{ bytes: Buffer; pcrs: PcrValues }> {
+function selectPcrs(selection: readonly PcrBank[], values: PcrValues | Buffer): Outcome<ShownPcrs> {
+	if (Buffer.isBuffer(values)) return splitPcrs(selection, values);
 	const parts: Buffer[] = [];
-	const pcrs: Partial<Record<HashName, Map<number, Buffer>>> = {};
-	for (const { hash, pcrs: numbers } of selection) {
-		const bank = new Map<number, Buffer>();
-		for (const pcr of numbers) {
+	for (const { hash, pcrs } of selection)
+		for (const pcr of pcrs) {
 			const value = values[hash]?.get(pcr);
 			if (value?.length !== HASH_SIZES[hash])
 				return refuse('DigestWrong', `there is no value of PCR ${pcr} in bank ${hash}`);
 			parts.push(value);
-			bank.set(pcr, value);
 		}
-		pcrs[hash] = bank;
+	return splitPcrs(selection, Buffer.concat(parts));
+}
+
+function splitPcrs(selection: readonly PcrBank[], bytes: Buffer): Outcome<ShownPcrs> {
+	const all: Partial<Record<HashName, Map<number, Buffer>>> = {};
+	let at = 0;
+	for (const { hash, pcrs } of selection) {
+		const size = HASH_SIZES[hash];
+		const bank = new Map<number, Buffer>();
+		for (const pcr of pcrs) {
+			bank.set(pcr, bytes.subarray(at, at + size));
+			at += size;
+		}
+		all[hash] = bank;
 	}
-	return accept({ bytes: Buffer.concat(parts), pcrs });
+	return at === bytes.length
+		? accept({ bytes, pcrs: all })
+		: refuse('DigestWrong', `there are ${bytes.length} bytes of PCR values; ${at} are due`);
 }
