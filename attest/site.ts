@@ -1,34 +1,23 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '../common/config/read-config.ts';
-import { duration, existingFile, secretFile } from '../common/config/values.ts';
+import {
+	brokerAccount,
+	listenAddress,
+	logSettings,
+	opsAddress,
+	refuseInTheClear,
+	serviceAccount,
+	serviceUrl,
+	tlsFiles,
+} from '../common/config/service-values.ts';
+import { duration, existingFile } from '../common/config/values.ts';
 import { storeSite } from '../common/store/store-site.ts';
-
-const port = z.int().min(0).max(65535);
-const listenAddress = z.strictObject({ host: z.string().default('127.0.0.1'), port });
-const isLoopback = (host: string): boolean => /^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(host);
-
-/** Where passwords are sent: another machine's only over TLS. */
-const serviceUrl = z
-	.url({ protocol: /^https?$/ })
-	.refine(
-		text => new URL(text).protocol === 'https:' || isLoopback(new URL(text).hostname),
-		'passwords would cross the network: give https, or an address of loopback',
-	);
-
-/** Another service, and this one's account there. */
-const account = (folder: string) =>
-	z.strictObject({
-		url: serviceUrl,
-		ca: existingFile(folder).optional(),
-		username: z.string().min(1),
-		password: secretFile(folder),
-	});
 
 /** The airlock, by the names that hil has for its project and network, and for the project of those who were refused. */
 const airlockSchema = (folder: string) =>
 	z.strictObject({
-		hil: account(folder),
+		hil: serviceAccount(folder),
 		project: z.string().min(1),
 		/** One that nodes share, or several, each for one node at a time. */
 		network: z.union([
@@ -45,7 +34,7 @@ const airlockSchema = (folder: string) =>
 		boot: z.union([
 			z.literal('by hand'),
 			z.strictObject({ device: z.enum(['pxe', 'disk', 'none']) }),
-			z.strictObject({ provisioner: account(folder), image: z.string().min(1) }),
+			z.strictObject({ provisioner: serviceAccount(folder), image: z.string().min(1) }),
 		]),
 	});
 
@@ -58,9 +47,9 @@ const siteSchema = (folder: string) => {
 			store: storeSite(folder),
 			listen: listenAddress,
 			/** Health and metrics; keep it on loopback or a management network. */
-			ops: listenAddress.default({ host: '127.0.0.1', port: 0 }),
+			ops: opsAddress,
 			/** Without it, loopback only: passwords come with calls, and nodes must know whom they talk to. */
-			tls: z.strictObject({ certificate: file, key: secretFile(folder) }).optional(),
+			tls: tlsFiles(folder).optional(),
 			/** Who knows the users: hil, or a file of one's own for who does not trust it. */
 			users: z.union([
 				z.strictObject({ hil: z.strictObject({ url: serviceUrl, ca: file.optional() }) }),
@@ -73,18 +62,11 @@ const siteSchema = (folder: string) => {
 			verifier: z
 				.strictObject({
 					/** Whose word counts on nodes' keys, and the account there; this process's own registrar when absent. */
-					registrar: account(folder).optional(),
+					registrar: serviceAccount(folder).optional(),
 					/** Who knows whose a node is, and an account there that may see it; needed where users are hil's. */
-					hil: account(folder).optional(),
+					hil: serviceAccount(folder).optional(),
 					/** The broker that revocations are published to. */
-					events: z
-						.strictObject({
-							url: z.url({ protocol: /^mqtts?$/ }),
-							ca: file.optional(),
-							username: z.string().min(1),
-							password: secretFile(folder),
-						})
-						.optional(),
+					events: brokerAccount(folder).optional(),
 					/** Where revocations may be pushed: hosts, `host:port`, or networks as `10.64.0.0/16`. */
 					push: z.array(z.string().min(1)).default([]),
 					/** For how long the evidence of an admission is kept after its end. */
@@ -98,9 +80,7 @@ const siteSchema = (folder: string) => {
 			 * absent. Of several processes with one database all have the same.
 			 */
 			key: path.optional(),
-			log: z
-				.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
-				.default({ level: 'info' }),
+			log: logSettings,
 		})
 		.transform((site, context) => {
 			const { key, store } = site;
@@ -110,7 +90,7 @@ const siteSchema = (folder: string) => {
 			context.addIssue({ code: 'custom', path: ['store'], message });
 			return z.NEVER;
 		})
-		.superRefine(({ listen: { host }, tls, registrar, verifier, airlock, users }, context) => {
+		.superRefine(({ registrar, verifier, airlock, users }, context) => {
 			const wrong = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
 			if (!registrar && !verifier) wrong([], 'there is nothing to do: give registrar, verifier or both');
 			if (verifier && !verifier.registrar && !registrar)
@@ -124,11 +104,8 @@ const siteSchema = (folder: string) => {
 					['airlock', 'rejected'],
 					'name another project than the airlock’s own for nodes that were refused',
 				);
-			if (tls || isLoopback(host)) return;
-			const message =
-				'other machines reach this address: passwords would cross the network. Give tls as well';
-			wrong(['listen', 'host'], message);
-		});
+		})
+		.superRefine(refuseInTheClear);
 };
 
 export type AttestSite = z.output<ReturnType<typeof siteSchema>>;

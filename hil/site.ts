@@ -1,12 +1,16 @@
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '../common/config/read-config.ts';
+import {
+	listenAddress,
+	logSettings,
+	opsAddress,
+	refuseInTheClear,
+	tlsFiles,
+} from '../common/config/service-values.ts';
 import { duration, existingFile, secretFile } from '../common/config/values.ts';
-import { authenticateSection, isLoopback } from './authenticate/settings.ts';
+import { authenticateSection } from './authenticate/settings.ts';
 import { label } from './model/label.ts';
-
-const port = z.int().min(0).max(65535);
-const listenAddress = z.strictObject({ host: z.string().default('127.0.0.1'), port });
 
 /** `100-200, 300`: VLANs and ranges of them. */
 const vlanPool = z
@@ -33,7 +37,7 @@ const checkInterval = duration.refine(ms => ms >= 1000, 'expected 1s or more, or
 const origin = z
 	.url({ protocol: /^https$/ })
 	.refine(
-		text => new URL(text).pathname === '/' && new URL(text).username === '',
+		text => URL.canParse(text) && new URL(text).pathname === '/' && new URL(text).username === '',
 		'expected https://HOST:PORT',
 	)
 	.transform(text => new URL(text).origin);
@@ -48,12 +52,11 @@ const siteSchema = (folder: string) => {
 			key: path.optional(),
 			listen: listenAddress,
 			/** Health and metrics; keep it on loopback or a management network. */
-			ops: listenAddress.default({ host: '127.0.0.1', port: 0 }),
+			ops: opsAddress,
 			/** Without it, hil listens on loopback only: passwords come with every call. */
 			tls: z
 				.strictObject({
-					certificate: existingFile(folder),
-					key: secretFile(folder),
+					...tlsFiles(folder).shape,
 					/** Who issues clients' certificates, and which of them were revoked; both PEM. */
 					clientCa: existingFile(folder).optional(),
 					clientCrl: existingFile(folder).optional(),
@@ -103,9 +106,7 @@ const siteSchema = (folder: string) => {
 				.default({ every: 15 * 60_000, repair: false }),
 			/** How long what has ended can be looked up. */
 			keepActions: duration.default(30 * 86_400_000),
-			log: z
-				.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
-				.default({ level: 'info' }),
+			log: logSettings,
 		})
 		.transform(site => ({ ...site, key: site.key ?? `${site.store.file}.key` }))
 		.superRefine(({ tls, authenticate: { certificates } }, context) => {
@@ -122,12 +123,7 @@ const siteSchema = (folder: string) => {
 			const message = 'nobody could switch them off: say by obm through which proxy nodes are managed';
 			context.addIssue({ code: 'custom', path: ['detach'], message });
 		})
-		.superRefine(({ listen: { host }, tls }, context) => {
-			if (tls || isLoopback(host)) return;
-			const message =
-				'other machines reach this address: passwords would cross the network. Give tls as well';
-			context.addIssue({ code: 'custom', path: ['listen', 'host'], message });
-		});
+		.superRefine(refuseInTheClear);
 };
 
 export type HilSite = z.output<ReturnType<typeof siteSchema>> & {

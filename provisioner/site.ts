@@ -1,20 +1,16 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '../common/config/read-config.ts';
+import {
+	listenAddress,
+	logSettings,
+	opsAddress,
+	refuseInTheClear,
+	serviceAccount,
+	tlsFiles,
+} from '../common/config/service-values.ts';
 import { duration, existingFile, secretFile } from '../common/config/values.ts';
 import { planNetwork } from './boot/network-plan.ts';
-
-const port = z.int().min(0).max(65535);
-const listenAddress = z.strictObject({ host: z.string().default('127.0.0.1'), port });
-const isLoopback = (host: string): boolean => /^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(host);
-
-/** Where hil is: passwords go there, so another machine's only over TLS. */
-const hilUrl = z
-	.url({ protocol: /^https?$/ })
-	.refine(
-		text => new URL(text).protocol === 'https:' || isLoopback(new URL(text).hostname),
-		'passwords would cross the network: give https, or an address of loopback',
-	);
 
 /** A pool of Ceph's, or a user. */
 const cephName = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/, 'expected a name of Ceph');
@@ -51,16 +47,11 @@ const siteSchema = (folder: string) => {
 			store: z.strictObject({ engine: z.enum(['sqlite', 'lowdb']).default('sqlite'), file: path }),
 			listen: listenAddress,
 			/** Health and metrics; keep it on loopback or a management network. */
-			ops: listenAddress.default({ host: '127.0.0.1', port: 0 }),
+			ops: opsAddress,
 			/** Without it, the provisioner listens on loopback only: passwords come with every call. */
-			tls: z.strictObject({ certificate: existingFile(folder), key: secretFile(folder) }).optional(),
+			tls: tlsFiles(folder).optional(),
 			/** Who knows users, projects and nodes, and the provisioner's account there: an administrator, for it manages nodes. */
-			hil: z.strictObject({
-				url: hilUrl,
-				ca: existingFile(folder).optional(),
-				username: z.string().min(1),
-				password: secretFile(folder),
-			}),
+			hil: serviceAccount(folder),
 			/** What names of targets and initiators begin with: RFC 7143 section 4.2.7.3.1, a month and a domain of the site's. */
 			iqnPrefix: z
 				.string()
@@ -115,9 +106,7 @@ const siteSchema = (folder: string) => {
 				),
 			/** What is kept for them: authorities, configurations; beside the store when absent. */
 			boot: path.optional(),
-			log: z
-				.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
-				.default({ level: 'info' }),
+			log: logSettings,
 		})
 		.transform(site => ({
 			...site,
@@ -126,12 +115,7 @@ const siteSchema = (folder: string) => {
 			/** What the storage needs on this machine: all of it, or what comes in and goes out. */
 			storageFolder: site.storage.folder ?? `${site.store.file}.storage`,
 		}))
-		.superRefine(({ listen: { host }, tls }, context) => {
-			if (tls || isLoopback(host)) return;
-			const message =
-				'other machines reach this address: passwords would cross the network. Give tls as well';
-			context.addIssue({ code: 'custom', path: ['listen', 'host'], message });
-		});
+		.superRefine(refuseInTheClear);
 };
 
 export type ProvisionerSite = z.output<ReturnType<typeof siteSchema>>;

@@ -2,7 +2,9 @@ import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '../common/config/read-config.ts';
+import { listenAddress, logSettings, opsAddress } from '../common/config/service-values.ts';
 import { byteSize, duration, existingFile, secretFile } from '../common/config/values.ts';
+import { isLoopback } from '../common/network/loopback.ts';
 import { requestState } from './api/schemas.ts';
 import { consoleSettings } from './console/settings.ts';
 import { eventService } from './events/site-file.ts';
@@ -12,8 +14,6 @@ import { consoleEvents } from './notify/webhooks.ts';
 const name = z
 	.string()
 	.regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/, 'expected a name of letters, digits and hyphens');
-const port = z.int().min(0).max(65535);
-const listenAddress = z.strictObject({ host: z.string().default('127.0.0.1'), port });
 
 const approvals = {
 	expireAfter: 15 * 60_000,
@@ -48,10 +48,9 @@ const allowance = z.union([
 	}),
 ]);
 const isSafeUrl = (text: string): boolean => {
+	if (!URL.canParse(text)) return false;
 	const { protocol, hostname, username } = new URL(text);
-	return (
-		username === '' && (protocol === 'https:' || /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/.test(hostname))
-	);
+	return username === '' && (protocol === 'https:' || isLoopback(hostname));
 };
 const unsigned = { signed: 'no' as const, changesExpireAfter: 24 * 3_600_000 };
 
@@ -77,7 +76,7 @@ const siteSchema = (folder: string) =>
 		/** The main port: `/p2c/v1`, and every BMC by host name or under `/bmc/<name>`. */
 		listen: listenAddress,
 		/** Health and metrics; keep it on loopback or a management network. */
-		ops: listenAddress.default({ host: '127.0.0.1', port: 0 }),
+		ops: opsAddress,
 		tls: z.strictObject({
 			/** Shown to clients: the proxy's certificate, then its authorities up to the one that clients trust. */
 			certificate: existingFile(folder),
@@ -243,9 +242,7 @@ const siteSchema = (folder: string) =>
 		processes: z.union([z.literal('auto'), z.int().min(1).max(64)]).default(1),
 		/** Identical reads that come while one is under way share the next exchange with the BMC. */
 		coalesce: z.boolean().default(true),
-		log: z
-			.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
-			.default({ level: 'info' }),
+		log: logSettings,
 	});
 
 const checkedSite = (folder: string) =>

@@ -160,6 +160,9 @@ test('one log-in keeps where all services of a site are; the next one to the sam
 		provisioner: 'https://images.example:5001',
 		market: 'https://other.example:5003',
 	});
+	const nonsense = await terminal().run('hil', 'login', 'nonsense', '--user', 'alice');
+	t.is(nonsense.code, 2, nonsense.err);
+	t.regex(nonsense.err, /'nonsense' is no address of a service/);
 	const plain = await terminal().run(
 		...['hil', 'login', hil.url, '--user', 'alice', '--password-file', 'alice.password'],
 		...['--attest', 'http://attest.example:5002'],

@@ -1,14 +1,13 @@
 import path from 'node:path';
 import { z } from 'zod';
+import { isLoopback } from '../../common/network/loopback.ts';
 import { profileName, profilesOf } from '../profile.ts';
-
-const isLoopback = (hostname: string): boolean => /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/.test(hostname);
 
 /** Passwords come with every call: what leaves this machine is encrypted. */
 export const hilUrl = z
 	.url({ protocol: /^https?$/ })
 	.refine(
-		text => text.startsWith('https:') || isLoopback(new URL(text).hostname),
+		text => text.startsWith('https:') || !URL.canParse(text) || isLoopback(new URL(text).hostname),
 		'expected https; http to this machine only',
 	);
 

@@ -5,6 +5,7 @@ import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { Aedes, type AuthenticateError, type Client } from 'aedes';
 import { explainListenError } from '../http/listen-error.ts';
 import { type Logger, silentLogger } from '../log/logger.ts';
+import { isLoopback } from '../network/loopback.ts';
 import { eventErrors } from './errors.ts';
 import { createFrameGuard } from './frame-guard.ts';
 import { coversPattern, isTopicPattern, matchesTopic } from './topics.ts';
@@ -167,10 +168,6 @@ function checkUsers(users: readonly BrokerUser[]): void {
 function sameText(a: string, b: string): boolean {
 	const digest = (text: string) => createHash('sha256').update(text).digest();
 	return timingSafeEqual(digest(a), digest(b));
-}
-
-function isLoopback(host: string): boolean {
-	return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
 async function listenOn(server: Server, { host, port }: BrokerOptions): Promise<void> {

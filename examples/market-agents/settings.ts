@@ -15,7 +15,8 @@ export function settingsSchema(folder: string) {
 		market: z
 			.url({ protocol: /^https?$/ })
 			.refine(
-				text => new URL(text).protocol === 'https:' || isLoopback(new URL(text).hostname),
+				text =>
+					!URL.canParse(text) || new URL(text).protocol === 'https:' || isLoopback(new URL(text).hostname),
 				'passwords would cross the network: give https, or an address of loopback',
 			),
 		ca: existingFile(folder).optional(),

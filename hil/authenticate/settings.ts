@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { duration, existingFile, secretFile } from '../../common/config/values.ts';
+import { isLoopback } from '../../common/network/loopback.ts';
 import { label } from '../model/label.ts';
 
 const name = z.string().min(1).max(255);
-export const isLoopback = (host: string): boolean => /^(127\.\d+\.\d+\.\d+|\[?::1\]?|localhost)$/.test(host);
 
 /** Keystone's own URL: `https://keystone.example:5000/v3`. */
 const keystoneUrl = z

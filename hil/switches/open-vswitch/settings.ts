@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isLoopback } from '../../../common/network/loopback.ts';
 import { parseRemote, type Remote } from '../../../common/ovsdb/remote.ts';
 
 /** Names of bridges and ports are names of devices: IFNAMSIZ is 16, with the zero at its end. */
@@ -7,7 +8,6 @@ export const isDeviceName = (name: string): boolean => /^[^\s/]{1,15}$/.test(nam
 const bridgeName = z
 	.string()
 	.refine(isDeviceName, 'expected the name of a bridge: up to 15 characters, no / or space');
-const isLoopback = (host: string): boolean => /^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(host);
 
 const remote = z.string().superRefine((text, context) => {
 	const parsed = parseRemote(text);
