@@ -3,8 +3,8 @@ import type { Registry } from 'prom-client';
 import { z } from 'zod';
 import type { Clock } from '../common/clock.ts';
 import { createApp, type Route } from '../common/http/app.ts';
+import { callRoute } from '../common/http/call-route.ts';
 import { describeApi } from '../common/http/describe-api.ts';
-import { parse } from '../common/http/parse.ts';
 import { whoAsks } from '../common/http/who-asks.ts';
 import type { Authenticator } from '../common/identity/asked-authenticator.ts';
 import type { Logger } from '../common/log/logger.ts';
@@ -50,20 +50,13 @@ export function createAttest(deps: AttestDeps): Express {
 	});
 }
 
-function serve(role: Role['name'], route: AttestRoute): Route {
-	return {
-		method: route.method,
-		path: `/${role}/v1${route.path.replace(/\{(\w+)\}/g, ':$1')}`,
-		async handle(request, response) {
-			const given = route.method === 'GET' || route.method === 'DELETE' ? request.query : request.body;
-			const args = parse(route.args, { ...(given as object), ...request.params }, 'arguments');
-			const result = await route.run(args as never, response.locals.actor as Actor);
-			response.status(route.status ?? 200);
-			if (route.type === undefined) response.json(result);
-			else response.type(route.type).send(result);
-		},
-	};
-}
+const serve = (role: Role['name'], route: AttestRoute): Route =>
+	callRoute(`/${role}/v1`, route, async (args, response) => {
+		const result = await route.run(args, response.locals.actor as Actor);
+		response.status(route.status ?? 200);
+		if (route.type === undefined) response.json(result);
+		else response.type(route.type).send(result);
+	});
 
 const failures: Readonly<Record<number, string>> = {
 	400: 'The arguments do not fit the call',

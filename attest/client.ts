@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { createJsonClient, type JsonClientOptions } from '../common/http/json-client.ts';
 import type { PayloadRelease } from './client/prepare-payload.ts';
+import type { NewPassage } from './passage/passages.ts';
 import * as passage from './passage/views.ts';
 import * as registrar from './registrar/views.ts';
+import type { NewAdmission } from './verifier/admissions.ts';
 import * as verifier from './verifier/views.ts';
 
 export type EnrolmentView = z.output<typeof registrar.enrolment>;
@@ -36,35 +38,6 @@ export function createRegistrarClient(options: JsonClientOptions) {
 	};
 }
 
-/** What a node is asked to be admitted by; what is absent is the verifier's to choose. Times in seconds. */
-export interface AdmissionRequest {
-	readonly node: string;
-	readonly project: string;
-	readonly policy?: string | undefined;
-	readonly learn?: boolean | undefined;
-	readonly interval?: number | undefined;
-	readonly lease?: number | undefined;
-	readonly within?: number | undefined;
-}
-
-/** How a node is brought through the airlock; what is absent is the verifier's to choose. Times in seconds. */
-export interface PassageRequest {
-	readonly node: string;
-	readonly project: string;
-	readonly networks: readonly {
-		readonly nic: string;
-		readonly network: string;
-		readonly channel?: string | undefined;
-	}[];
-	readonly attestation?: PassageView['attestation'] | undefined;
-	readonly policy?: string | undefined;
-	readonly interval?: number | undefined;
-	readonly lease?: number | undefined;
-	readonly within?: number | undefined;
-	/** Whether it is let in only when it was given what is released for its admission. */
-	readonly payload?: boolean | undefined;
-}
-
 /** The verifier; calls throw as those of the registrar. */
 export function createVerifierClient(options: JsonClientOptions) {
 	const { call, text, close } = createJsonClient('Attest', options);
@@ -82,7 +55,7 @@ export function createVerifierClient(options: JsonClientOptions) {
 			call(verifier.policyRecord, 'PUT', v1 + at`/policies/${project}/${name}`, { policy }),
 		admissions: async (all = false): Promise<readonly AdmissionView[]> =>
 			(await call(verifier.admissions, 'GET', `${v1}/admissions${all ? '?all=true' : ''}`)).admissions,
-		admit: (request: AdmissionRequest): Promise<AdmissionView> =>
+		admit: (request: NewAdmission): Promise<AdmissionView> =>
 			call(verifier.admission, 'POST', `${v1}/admissions`, request),
 		admission: (id: string): Promise<AdmissionView> =>
 			call(verifier.admission, 'GET', v1 + at`/admissions/${id}`),
@@ -97,7 +70,7 @@ export function createVerifierClient(options: JsonClientOptions) {
 			call(verifier.payload, 'PUT', v1 + at`/admissions/${id}/payload`, release),
 		passages: async (all = false): Promise<readonly PassageView[]> =>
 			(await call(passage.passages, 'GET', `${v1}/passages${all ? '?all=true' : ''}`)).passages,
-		pass: (request: PassageRequest): Promise<PassageView> =>
+		pass: (request: NewPassage): Promise<PassageView> =>
 			call(passage.passage, 'POST', `${v1}/passages`, request),
 		/** `wait`: answered when it is of another revision than `seen`, or after so many milliseconds (30,000 at most). */
 		passage: (id: string, wait = 0, seen?: number): Promise<PassageView> => {

@@ -1,11 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
 import { systemClock } from '../common/clock.ts';
 import { closeAll } from '../common/close-all.ts';
 import { listen, urlOf } from '../common/http/listen.ts';
 import { createOpsServer } from '../common/http/ops-server.ts';
+import { createSiteServer } from '../common/http/site-server.ts';
 import { createAuthenticator } from '../common/identity/asked-authenticator.ts';
 import type { Logger } from '../common/log/logger.ts';
 import { createRegistry } from '../common/metrics/registry.ts';
@@ -95,16 +94,7 @@ export async function openAttest(
 			logger,
 			registry,
 		});
-		const server = site.tls
-			? createTlsServer(
-					{
-						cert: readFileSync(site.tls.certificate, 'utf8'),
-						key: readFileSync(site.tls.key, 'utf8'),
-						minVersion: 'TLSv1.2',
-					},
-					app,
-				)
-			: createServer(app);
+		const server = createSiteServer(site.tls, app);
 		server.keepAliveTimeout = keptOpen;
 		/** What comes by itself ends last: calls may still have something for it. */
 		let leadership: Leadership | undefined;

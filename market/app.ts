@@ -1,8 +1,8 @@
 import type { Express } from 'express';
 import { z } from 'zod';
 import { createApp, type Route } from '../common/http/app.ts';
+import { callRoute } from '../common/http/call-route.ts';
 import { describeApi } from '../common/http/describe-api.ts';
-import { parse } from '../common/http/parse.ts';
 import { whoAsks } from '../common/http/who-asks.ts';
 import type { Actor } from './authorize/actor.ts';
 import { marketErrors } from './errors.ts';
@@ -26,17 +26,10 @@ export function createMarket(deps: MarketDeps): Express {
 	});
 }
 
-function serve(route: MarketRoute, deps: MarketDeps): Route {
-	return {
-		method: route.method,
-		path: `/v1${route.path.replace(/\{(\w+)\}/g, ':$1')}`,
-		async handle(request, response) {
-			const given = route.method === 'GET' ? request.query : request.body;
-			const args = parse(route.args, { ...(given as object), ...request.params }, 'arguments');
-			response.json(await route.run(deps, args as never, response.locals.actor as Actor));
-		},
-	};
-}
+const serve = (route: MarketRoute, deps: MarketDeps): Route =>
+	callRoute('/v1', route, async (args, response) => {
+		response.json(await route.run(deps, args, response.locals.actor as Actor));
+	});
 
 const failures: Readonly<Record<number, string>> = {
 	400: 'The arguments do not fit the call, or mean nothing that could be',

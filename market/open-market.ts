@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
 import { createVerifierClient, type VerifierClient } from '../attest/client.ts';
 import { systemClock } from '../common/clock.ts';
 import { closeAll } from '../common/close-all.ts';
 import { connectEvents, type EventBus } from '../common/events/bus.ts';
 import { listen, urlOf } from '../common/http/listen.ts';
 import { createOpsServer } from '../common/http/ops-server.ts';
+import { createSiteServer } from '../common/http/site-server.ts';
 import { createAuthenticator } from '../common/identity/asked-authenticator.ts';
 import type { Logger } from '../common/log/logger.ts';
 import { createRegistry } from '../common/metrics/registry.ts';
@@ -87,16 +86,7 @@ export async function openMarket(
 		// Before that: a broker that does not answer would hold it up.
 		opened.push(() => bus?.close());
 		const app = createMarket(running.deps);
-		const server = site.tls
-			? createTlsServer(
-					{
-						cert: readFileSync(site.tls.certificate, 'utf8'),
-						key: readFileSync(site.tls.key, 'utf8'),
-						minVersion: 'TLSv1.2',
-					},
-					app,
-				)
-			: createServer(app);
+		const server = createSiteServer(site.tls, app);
 		const main = await listen(server, { ...site.listen, clock });
 		opened.push(() => main.close());
 		// Whoever waits is answered before the listener closes.

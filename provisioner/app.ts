@@ -1,8 +1,8 @@
 import type { Express } from 'express';
 import { z } from 'zod';
 import { createApp, type Route } from '../common/http/app.ts';
+import { callRoute } from '../common/http/call-route.ts';
 import { describeApi } from '../common/http/describe-api.ts';
-import { parse } from '../common/http/parse.ts';
 import { whoAsks } from '../common/http/who-asks.ts';
 import type { Actor } from './authorize/actor.ts';
 import { provisionerErrors } from './errors.ts';
@@ -34,18 +34,11 @@ export function createProvisioner(deps: ProvisionerDeps): Express {
 	});
 }
 
-function serve(route: ProvisionerRoute, deps: ProvisionerDeps): Route {
-	return {
-		method: route.method,
-		path: `/v1${route.path.replace(/\{(\w+)\}/g, ':$1')}`,
-		async handle(request, response) {
-			const given = route.method === 'GET' || route.method === 'DELETE' ? request.query : request.body;
-			const args = parse(route.args, { ...(given as object), ...request.params }, 'arguments');
-			const result = await route.run(deps, args as never, response.locals.actor as Actor);
-			response.status(statusOf(route, result)).json(result);
-		},
-	};
-}
+const serve = (route: ProvisionerRoute, deps: ProvisionerDeps): Route =>
+	callRoute('/v1', route, async (args, response) => {
+		const result = await route.run(deps, args, response.locals.actor as Actor);
+		response.status(statusOf(route, result)).json(result);
+	});
 
 /** An operation that has ended is no longer merely accepted. */
 const statusOf = ({ status }: ProvisionerRoute, result: unknown): number =>

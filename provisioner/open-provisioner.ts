@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
 import path from 'node:path';
 import { systemClock } from '../common/clock.ts';
 import { closeAll } from '../common/close-all.ts';
 import { createEndings } from '../common/endings.ts';
 import { listen, urlOf } from '../common/http/listen.ts';
 import { createOpsServer } from '../common/http/ops-server.ts';
+import { createSiteServer } from '../common/http/site-server.ts';
 import { createAuthenticator } from '../common/identity/asked-authenticator.ts';
 import { createSecretBox, openSecretKey } from '../common/identity/secret-box.ts';
 import type { Logger } from '../common/log/logger.ts';
@@ -105,16 +104,7 @@ export async function openProvisioner(
 			world: actor => ({ actor, now: clock.now(), newId: randomUUID }),
 			version: readVersion(),
 		});
-		const server = site.tls
-			? createTlsServer(
-					{
-						cert: readFileSync(site.tls.certificate, 'utf8'),
-						key: readFileSync(site.tls.key, 'utf8'),
-						minVersion: 'TLSv1.2',
-					},
-					app,
-				)
-			: createServer(app);
+		const server = createSiteServer(site.tls, app);
 		await uploads.start();
 		// Before anybody can ask for something else: operations and calls find everything served.
 		const serving = await serveRecorded(served);

@@ -16,7 +16,7 @@ import { standardFor } from '../verifier/standard.ts';
 import type { World } from '../world.ts';
 import { moveOn } from './journal.ts';
 
-/** What is asked for; times in seconds. */
+/** How a node is brought through the airlock; what is absent is the verifier's to choose. Times in seconds. */
 export interface NewPassage {
 	readonly node: string;
 	readonly project: string;

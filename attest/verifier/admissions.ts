@@ -8,6 +8,7 @@ import { type AdmissionEvent, nextState } from './next-state.ts';
 import { noteRevocation } from './notices.ts';
 import { choosePolicy } from './policies.ts';
 
+/** What a node is asked to be admitted by; what is absent is the verifier's to choose. */
 export interface NewAdmission {
 	readonly node: string;
 	readonly project: string;
