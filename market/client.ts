@@ -1,8 +1,9 @@
 import type { z } from 'zod';
+import { createUserClient, type UserClientOptions } from '../common/http/json-client.ts';
 import type { OfferTerms } from './calendar/offer.ts';
 import type { BidTerms } from './clearing/bid.ts';
 import type { EventsAsked, EventsView } from './client/follow-events.ts';
-import { createTransport, type MarketClientOptions, type MarketTransport } from './client/transport.ts';
+import type { MarketTransport } from './client/transport.ts';
 import * as views from './v1/views.ts';
 
 export type { BidTerms, OfferTerms };
@@ -93,8 +94,8 @@ const query = (path: string, of: object): string => {
 	return text === '' ? path : `${path}?${text}`;
 };
 
-export const createMarketClient = (options: MarketClientOptions): MarketClient =>
-	clientOver(createTransport(options));
+export const createMarketClient = (options: UserClientOptions): MarketClient =>
+	clientOver(createUserClient('Market', options));
 
 /** The client over some way of making calls: in a simulation there is no network. */
 export function clientOver({ call, close }: MarketTransport): MarketClient {

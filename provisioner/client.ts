@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { BimetalError } from '../common/errors/bimetal-error.ts';
+import { createUserClient, type UserClientOptions } from '../common/http/json-client.ts';
 import { createNodeCalls, type NodeCalls } from './client/node-calls.ts';
-import { createTransport, type ProvisionerClientOptions, uploadHeaders } from './client/transport.ts';
+import { uploadHeaders } from './client/upload-headers.ts';
 import * as views from './v1/views.ts';
 
 export type ImageView = z.output<typeof views.image>;
@@ -88,8 +89,8 @@ const ofProject = (path: string, project?: string): string =>
 	project === undefined ? path : `${path}?project=${encodeURIComponent(project)}`;
 const uploadList = z.strictObject({ uploads: z.array(views.upload) });
 
-export function createProvisionerClient(options: ProvisionerClientOptions): ProvisionerClient {
-	const transport = createTransport(options);
+export function createProvisionerClient(options: UserClientOptions): ProvisionerClient {
+	const transport = createUserClient('Provisioner', options);
 	const { call, send, close } = transport;
 	const { operation } = views;
 	const stand = (headers: Readonly<Record<string, unknown>>): UploadStand => {

@@ -96,6 +96,15 @@ export function createJsonClient(service: string, options: JsonClientOptions): J
 	};
 }
 
+/** For a service whose users are hil's: a name and a password, or a token of Keystone's. */
+export type UserClientOptions = (BasicCredential | { readonly token: string }) &
+	Omit<JsonClientOptions, 'credential'>;
+
+export const createUserClient = (
+	service: string,
+	{ url, ca, timeout, signal, ...credential }: UserClientOptions,
+): JsonClient => createJsonClient(service, { url, ca, timeout, signal, credential });
+
 const headersOf = (credential: NonNullable<JsonClientOptions['credential']>): Record<string, string> =>
 	'token' in credential
 		? { 'x-auth-token': credential.token }

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
+import type { JsonClient } from '../../common/http/json-client.ts';
 import * as views from '../v1/views.ts';
-import type { ProvisionerTransport } from './transport.ts';
 
 export type NodeView = z.output<typeof views.node>;
 type OperationView = z.output<typeof views.operation>;
@@ -62,7 +62,7 @@ export interface NodeCalls {
 	): Promise<OperationView>;
 }
 
-export function createNodeCalls({ call }: Pick<ProvisionerTransport, 'call'>): NodeCalls {
+export function createNodeCalls({ call }: Pick<JsonClient, 'call'>): NodeCalls {
 	const to = (node: string, verb: string, body: object): Promise<OperationView> =>
 		call(views.operation, 'POST', `/v1/nodes/${encodeURIComponent(node)}/${verb}`, body);
 	return {
