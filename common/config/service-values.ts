@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { isLoopback } from '../network/loopback.ts';
 import { existingFile, secretFile } from './values.ts';
 
-export const port = z.int().min(0).max(65535);
+const port = z.int().min(0).max(65535);
 
 /** Where to listen; port 0 takes a free one. */
 export const listenAddress = z.strictObject({ host: z.string().default('127.0.0.1'), port });
