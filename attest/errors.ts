@@ -77,6 +77,12 @@ export const attestErrorTable = {
 		expose: true,
 		meaning: 'Judging took too long or broke off: the evidence counts for nothing.',
 	},
+	SettingsDiffer: {
+		status: 503,
+		meaning:
+			'Another process that runs on the same database has another airlock in its site file: give both the same, or stop that one first.',
+		expose: true,
+	},
 	VerifierKeyDiffers: {
 		status: 503,
 		meaning:

@@ -57,6 +57,7 @@ export async function openAttest(
 		const engine = await openStore(site.store);
 		opened.push(() => engine.close());
 		const store = through(engine);
+		if (site.verifier) await assertSameAirlock(site, store);
 		const registry = createRegistry({ service: 'attest', process: true });
 		const world = (actor: Actor) => ({ actor, now: clock.now(), newId: randomUUID });
 		const shared = { store, world };
@@ -115,6 +116,20 @@ export async function openAttest(
 		await close();
 		throw fault;
 	}
+}
+
+/**
+ * The process that leads moves all nodes: one that had no airlock would leave them where they are, one with another would take
+ * them there. @throws BimetalError SettingsDiffer
+ */
+async function assertSameAirlock({ airlock }: AttestSite, { others }: Store): Promise<void> {
+	const { hil: _, boot = null, ...names } = airlock ?? {};
+	const how = boot !== null && typeof boot === 'object' && 'image' in boot ? { image: boot.image } : boot;
+	if ((await others?.agree('airlock', JSON.stringify({ ...names, boot: how }))) ?? true) return;
+	const which = airlock ? `project ${airlock.project}` : 'none';
+	throw attestErrors.SettingsDiffer(
+		`Another process that runs on this database has another airlock in its site file than this one (${which}): give both the same, or stop that one first.`,
+	);
 }
 
 function asks({ users }: AttestSite) {

@@ -9,6 +9,12 @@ export const marketErrorTable = {
 		meaning: 'hil, which knows the users and has the nodes, does not answer as it should: try again later.',
 		expose: true,
 	},
+	SettingsDiffer: {
+		status: 503,
+		meaning:
+			'Another market that runs on the same database was told otherwise in its site file: give both the same, or stop that one first.',
+		expose: true,
+	},
 	NodeTaken: {
 		status: 409,
 		meaning: 'A leased server is another project’s in hil: its owner has to release it there.',

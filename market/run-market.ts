@@ -8,6 +8,7 @@ import type { Logger } from '../common/log/logger.ts';
 import { type Leadership, leadOne } from '../common/store/leadership.ts';
 import type { Store } from '../common/store/store.ts';
 import type { Actor } from './authorize/actor.ts';
+import { marketErrors } from './errors.ts';
 import { indexStore } from './index/indexed-store.ts';
 import type { Fulfilment } from './lease/fulfilment.ts';
 import type { MarketDeps } from './market-deps.ts';
@@ -50,10 +51,12 @@ export interface RunningParts {
 /**
  * Loads the index, and starts what works by itself: leases, bids that wait, deadlines, rounds. Several processes can have the
  * store open at once: all of them answer calls, and one leads, which does what comes by itself, for all.
+ * @throws BimetalError SettingsDiffer
  */
 export async function runMarket(parts: MarketParts): Promise<RunningParts> {
 	const { authenticator, clock, random, logger, version, registry, bus } = parts;
 	const { newId = randomUUID, patience, rounds, solverPatience = 5000 } = parts;
+	await assertSameSettings(parts);
 	const { store, index } = await indexStore(parts.store);
 	const endings = createEndings(clock);
 	let timed: Timed | undefined;
@@ -110,6 +113,22 @@ export async function runMarket(parts: MarketParts): Promise<RunningParts> {
 			await leadership.close();
 		},
 	};
+}
+
+/** A bid that one market has wait for a round would never be met where the one that leads has none. */
+async function assertSameSettings({
+	store,
+	rounds,
+	patience,
+	canBoot,
+	canAttest,
+}: MarketParts): Promise<void> {
+	const told = { rounds: rounds ?? null, patience, canBoot: canBoot ?? false, canAttest: canAttest ?? false };
+	if ((await store.others?.agree('settings', JSON.stringify(told))) ?? true) return;
+	const every = rounds === undefined ? 'no rounds' : `rounds: ${rounds}`;
+	throw marketErrors.SettingsDiffer(
+		`Another market that runs on this database was told otherwise of rounds, deliverWithin, provisioner or attest than this one (${every}, deliverWithin: ${patience}, ${canBoot ? 'a' : 'no'} provisioner, ${canAttest ? 'an' : 'no'} attest): give both the same, or stop that one first.`,
+	);
 }
 
 function gaugeOf({ isLeading }: Leadership, registry: Registry): void {

@@ -30,5 +30,6 @@ export const attestHints: Readonly<Record<string, (bimetal: string) => string>> 
 	RegistrarAway: () => 'start the registrar, or mend registrar.url in the site file of the verifier',
 	JudgeAway: () =>
 		'nothing: the node shows its evidence again by itself; when it goes on, the verifier’s log',
+	SettingsDiffer: () => 'the same airlock in the site files of all processes with this database',
 	VerifierKeyDiffers: () => 'the key file of the process that was there first, copied to this one',
 };

@@ -11,6 +11,7 @@ import { systemClock } from '../clock.ts';
 import { createAuthority, issueServerCertificate } from '../identity/site-ca.ts';
 import { type Note, notes } from './contract.ts';
 import { connectPostgres } from './postgres-connection.ts';
+import { openLink } from './postgres-link.fixture.ts';
 import { sharedPostgres, startPostgres } from './postgres-server.fixture.ts';
 import { openPostgresStore } from './postgres-store.ts';
 import { defineCollection, type Store } from './store.ts';
@@ -77,6 +78,59 @@ testPostgres('tables of the first version are brought up to this one', async t =
 	await after.transact(tx => tx.put(notes, 'b', note(2)));
 	t.is(await after.read(tx => tx.count(notes)), 2);
 	await after.close();
+});
+
+testPostgres('processes that were told otherwise do not have a store open at once', async t => {
+	const server = await theServer();
+	const options = server.options();
+	const open = () => openPostgresStore(options);
+	const [one, two, three] = [await open(), await open(), await open()];
+	t.true(await one.others?.agree('settings', 'a'));
+	t.true(await two.others?.agree('settings', 'a'));
+	t.false(await three.others?.agree('settings', 'b'));
+	t.true(await three.others?.agree('another topic', 'b'));
+	const elsewhere = await openPostgresStore(server.options());
+	t.true(await elsewhere.others?.agree('settings', 'b'));
+	await elsewhere.close();
+	await one.close();
+	t.false(await three.others?.agree('settings', 'b'), 'two has it open still');
+	// Sessions that were ended are begun anew by the next call, and say the same.
+	await server.administer(
+		`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'bimetal ${options.schema}'`,
+	);
+	await two.transact(tx => tx.put(notes, 'a', note(1)));
+	t.false(await three.others?.agree('settings', 'b'));
+	await two.close();
+	t.true(await three.others?.agree('settings', 'b'), 'those who are gone hold nobody up');
+	await three.close();
+});
+
+testPostgres('one that was cut off while another was told otherwise does nothing more', async t => {
+	const server = await theServer();
+	const options = server.options();
+	const link = await openLink(server.folder);
+	const cut = await openPostgresStore({ ...options, host: link.folder });
+	t.true(await cut.others?.agree('settings', 'a'));
+	link.cut();
+	await t.throwsAsync(
+		cut.transact(tx => tx.put(notes, 'a', note(1))),
+		{ code: 'StoreFailed' },
+	);
+	const other = await openPostgresStore(options);
+	// The server ends a session that was cut when it next looks.
+	for (const end = Date.now() + 60_000; !(await other.others?.agree('settings', 'b')); )
+		if (Date.now() > end) return t.fail('the session that was cut is still there');
+	link.mend();
+	const refused = await t.throwsAsync(
+		cut.transact(tx => tx.put(notes, 'a', note(1))),
+		{ code: 'StoreLocked' },
+	);
+	t.regex(refused?.message ?? '', /told otherwise of the settings/);
+	await other.close();
+	await cut.transact(tx => tx.put(notes, 'a', note(1)));
+	t.is(await cut.read(tx => tx.count(notes)), 1);
+	await cut.close();
+	await link.close();
 });
 
 /** What a store tells of others' writes, one entry for each time. */

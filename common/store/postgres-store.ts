@@ -4,6 +4,7 @@ import { storeFailed, storeLocked, storeUncertain, storeUnsupported } from './er
 import { createGroupCommit } from './group-commit.ts';
 import { OftenRead } from './often-read.ts';
 import { whileOpen } from './open-transaction.ts';
+import { agree } from './postgres-agreement.ts';
 import { noteCommit, writtenSince } from './postgres-commits.ts';
 import { type Connection, connectPostgres, isConflict } from './postgres-connection.ts';
 import { type Change, createDocuments, type Documents, definitionOf } from './postgres-documents.ts';
@@ -49,6 +50,9 @@ async function claim(connection: Connection, options: PostgresOptions): Promise<
 
 function storeOver(first: Connection, options: PostgresOptions): Store {
 	const where = nameOf(options);
+	const { schema } = options;
+	/** What this process has said of what: its sessions say it, one after another. */
+	const agreed = new Map<string, string>();
 	/** Tells whether a commit of ours came to pass, when its answer was lost. */
 	const writer = randomUUID();
 	let lastCommit = 0;
@@ -71,6 +75,10 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 		const next = await connectPostgres(options);
 		try {
 			await claim(next, options);
+			for (const [topic, words] of agreed) {
+				if (await agree(next, { schema, topic, words })) continue;
+				throw storeLocked(where, `another process, which was told otherwise of the ${topic}`);
+			}
 		} catch (fault) {
 			next.drop();
 			throw fault;
@@ -161,9 +169,10 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 				throw group.lost.reason;
 			}
 			const before = generation;
-			const changes = group.changes();
-			const hasWritten = changes.length > 0 || group.hasRebuilt;
+			let hasWritten = group.hasRebuilt;
 			try {
+				const changes = group.changes();
+				hasWritten ||= changes.length > 0;
 				generation = await send(changes, hasWritten);
 				isCareful = false;
 			} catch (fault) {
@@ -266,6 +275,13 @@ function storeOver(first: Connection, options: PostgresOptions): Store {
 			},
 			onNews: listener => watch.onNews(listener),
 			stand: (role, candidate) => watch.stand(role, candidate),
+			// Locks of a session outlast the transaction in which they are taken.
+			agree: (topic, words) =>
+				turns.betweenGroups(async () => {
+					const isAgreed = await agree(connection, { schema, topic, words });
+					if (isAgreed) agreed.set(topic, words);
+					return isAgreed;
+				}),
 		},
 		snapshot: () => Promise.reject(storeUnsupported(where, 'it is backed up by pg_dump, not here')),
 		close() {

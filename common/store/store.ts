@@ -89,6 +89,12 @@ export interface Others {
 	/** `listener` is called soon after others have written, and whenever it may have been missed that they did. */
 	onNews(listener: () => void): void;
 	/**
+	 * Says what this process was told of a topic (one word), for as long as it has the store open. False: another one that has it
+	 * open was told otherwise, and this one says nothing. Should that come to pass later, while this one was cut off, it can do
+	 * nothing with the store any more (StoreLocked).
+	 */
+	agree(topic: string, words: string): Promise<boolean>;
+	/**
 	 * Stands for the lead in `role`, which at most one process has at a time. The candidate is told when it has won, and when it
 	 * has lost again: it stands until it stands down. See leadership.ts for what makes that safe.
 	 */
