@@ -6,6 +6,7 @@ import { openPostgresStore } from '../common/store/postgres-store.ts';
 import { testNeeding } from '../test/debian/test-needing.ts';
 import { leasedSpans } from './calendar/span.ts';
 import { calendarProblems } from './calendar-problems.fixture.ts';
+import { startMarket } from './http-market.fixture.ts';
 import { cancelLease, releaseLease } from './lease/leases.ts';
 import { now, type SomeMarket, someMarket } from './market.fixture.ts';
 import { codeOf } from './store.fixture.ts';
@@ -161,3 +162,28 @@ testNeeding('postgresql-15')(
 		}
 	},
 );
+
+testNeeding('postgresql-15')('markets that were told other rounds do not run on one database', async t => {
+	const postgres = await theServer();
+	const options = postgres.options();
+	const stores = await Promise.all([1, 2, 3].map(() => openPostgresStore(options)));
+	const [one, two, three] = stores;
+	if (!one || !two || !three) return t.fail();
+	const ends: (() => unknown)[] = [];
+	const teardown = (end: () => unknown) => void ends.push(end);
+	await startMarket({ teardown }, { store: one, rounds: 60 });
+	await startMarket({ teardown }, { store: two, rounds: 60 });
+	for (const rounds of [30, undefined]) {
+		const refused = await t.throwsAsync(
+			startMarket({ teardown }, { store: three, ...(rounds !== undefined && { rounds }) }),
+			{ code: 'SettingsDiffer' },
+		);
+		t.regex(refused?.message ?? '', /give both the same, or stop that one first/);
+	}
+	for (const end of ends.splice(0)) await end();
+	for (const store of [one, two]) await store.close();
+	await startMarket({ teardown }, { store: three, rounds: 30 });
+	for (const end of ends) await end();
+	await three.close();
+	t.pass();
+});

@@ -1,64 +1,25 @@
 // kill -9 of attestation before each of its writes while a node passes through the airlock, is refused, or is cut off, and
 // again while it comes up. Looked at on the switch at every change: a node is never on its tenant's network before its
 // evidence was found good, never on that and the airlock's at once, and comes to what it should in the end.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { createVerifierClient, type PassageView } from '../../attest/client.ts';
 import { admissions } from '../../attest/model/admission.ts';
 import { hashPassword } from '../../common/identity/passwords.ts';
-import { silentLogger } from '../../common/log/logger.ts';
 import { openSqliteStore } from '../../common/store/sqlite-store.ts';
-import type { PortState } from '../../hil/core/actions.ts';
-import { openHil } from '../../hil/open-hil.ts';
-import { readHilSite } from '../../hil/site.ts';
 import { type ChildAttest, startChildAttest } from './child-attest.ts';
-import { fileSwitchType, readSwitchFile } from './file-switch.fixture.ts';
-import { writeHilSite } from './hil-site.ts';
-import { createCaller, password } from './moved-node.ts';
+import { isOneAfterTheOther, nothing, startPassageHil, vlans } from './passage-hil.ts';
 
-const nothing: PortState = { native: null, tagged: [] };
 /** Milliseconds for a step of a test; a busy machine takes ten times as long as an idle one. */
 const patience = 120_000;
 
-/** hil with a switch that tells what it carries at each change, and the site file of an attestation service. */
+/** hil, and the site file of an attestation service. */
 async function startSite(t: ExecutionContext) {
-	const folder = await mkdtemp(path.join(tmpdir(), 'bimetal-passage-'));
-	t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
-	const { config } = await writeHilSite(folder);
-	const switchFile = path.join(folder, 'switch.json');
-	const seen: { port: string; state: PortState; at: number }[] = [];
-	const hil = await openHil(readHilSite(config), {
-		logger: silentLogger,
-		through({ store, types }) {
-			const type = fileSwitchType(switchFile, () => undefined);
-			const watched = {
-				...type,
-				open: (...args: Parameters<typeof type.open>) => {
-					const driver = type.open(...args);
-					return {
-						...driver,
-						async setPort(...set: Parameters<typeof driver.setPort>) {
-							await driver.setPort(...set);
-							seen.push({ port: set[0], state: set[1], at: performance.now() });
-						},
-					};
-				},
-			};
-			return { store, types: new Map([...types, [type.type, watched]]) };
-		},
-	});
-	t.teardown(() => hil.close());
-	const root = createCaller(hil.url);
-	await root.ok('PUT', '/v0/switch/s', { type: 'urn:test:file' });
-	for (const project of ['airlock', 'rejected', 'red']) await root.ok('PUT', `/v0/project/${project}`);
-	for (const owner of ['airlock', 'red'])
-		await root.ok('PUT', `/v0/network/${owner}net`, { owner, access: owner, net_id: '' });
-	const at = (name: string) => path.join(folder, name);
+	const hil = await startPassageHil(t);
+	const at = (name: string) => path.join(hil.folder, name);
 	await mkdir(at('state'));
-	await writeFile(at('hil.password'), `${password}\n`, { mode: 0o600 });
 	const account = `{ name: alice, password: "${await hashPassword('alice')}", admin: true, projects: [red] }`;
 	await writeFile(at('accounts.yaml'), `accounts: [${account}]\n`);
 	await writeFile(
@@ -78,21 +39,7 @@ airlock:
 `,
 	);
 	await writeFile(at('roots.pem'), await aCertificate());
-	return {
-		root,
-		seen,
-		config: at('attest.yaml'),
-		store: at('state/attest.db'),
-		carried: (port: string) => readSwitchFile(switchFile)[port] ?? nothing,
-		/** A free node of that name, in the port of that name. */
-		async node(name: string) {
-			const port = `/v0/switch/s/port/${name}`;
-			await root.ok('PUT', `/v0/node/${name}`, { obmd: { uri: 'https://p/bmc/n', admin_token: '' } });
-			await root.ok('PUT', `/v0/node/${name}/nic/eth0`, { macaddr: '' });
-			await root.ok('PUT', port);
-			await root.ok('POST', `${port}/connect_nic`, { node: name, nic: 'eth0' });
-		},
-	};
+	return { ...hil, config: at('attest.yaml'), store: at('state/attest.db') };
 }
 
 async function aCertificate(): Promise<string> {
@@ -161,7 +108,6 @@ async function setPolicy(child: ChildAttest): Promise<void> {
 async function killEach(t: ExecutionContext, way: Way): Promise<void> {
 	t.timeout(900_000);
 	const site = await startSite(t);
-	const vlans = { airlocknet: 100, rednet: 101 };
 	let child: ChildAttest | undefined;
 	t.teardown(() => child?.end());
 	child = await startChildAttest(site.config);
@@ -205,12 +151,7 @@ async function killEach(t: ExecutionContext, way: Way): Promise<void> {
 		const natives = carried.map(({ state }) => state.native);
 		const isOnTenants = natives.includes(vlans.rednet);
 		t.is(isOnTenants, way.to !== 'rejected', `killed before write ${killAt}: ${natives}`);
-		// The airlock's comes before the tenant's, and never after it; between them there is nothing.
-		const first = natives.indexOf(vlans.rednet);
-		if (first >= 0) {
-			t.true(natives.lastIndexOf(vlans.airlocknet) < first, `${natives}`);
-			t.is(natives[first - 1], null, `${natives}`);
-		}
+		t.true(isOneAfterTheOther(natives), `${natives}`);
 		t.deepEqual(site.carried(node), {
 			native: way.network === null ? null : vlans[way.network],
 			tagged: [],

@@ -1,25 +1,13 @@
 // Two `bimetal attest` on one PostgreSQL: whichever a node asks, its admission goes one way, also when one of them is killed.
-import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { goodPolicy } from '../../attest/node.fixture.ts';
-import {
-	answersPath,
-	createSoftAgents,
-	type Post,
-	type SoftAgent,
-	startSoftRegistrar,
-} from '../../attest/soft-agent.fixture.ts';
+import { answersPath, type SoftAgent } from '../../attest/soft-agent.fixture.ts';
 import { listen } from '../../common/http/listen.ts';
-import { hashPassword } from '../../common/identity/passwords.ts';
-import { openLink } from '../../common/store/postgres-link.fixture.ts';
-import { startPostgres } from '../../common/store/postgres-server.fixture.ts';
 import { testNeeding } from '../debian/test-needing.ts';
 import { until } from '../visitor.ts';
-import { createReplica, type Replica } from './replica.ts';
+import { leaderOf, postAt, startAttestReplicas } from './attest-replicas.ts';
+import type { Replica } from './replica.ts';
 
 const testReplicas = testNeeding('postgresql-15');
 /** Seconds that a busy machine may take. */
@@ -35,11 +23,7 @@ interface Site {
 }
 
 async function startSite(t: ExecutionContext, count: number): Promise<Site> {
-	const postgres = await startPostgres();
-	t.teardown(() => postgres.close());
-	const agents = createSoftAgents(count);
-	const registrar = await startSoftRegistrar(agents);
-	t.teardown(() => registrar.close());
+	const { agents, create } = await startAttestReplicas(t, count);
 	const told: Site['told'] = new Map();
 	const subscriber = await listen(
 		createServer((request, response) => {
@@ -56,65 +40,18 @@ async function startSite(t: ExecutionContext, count: number): Promise<Site> {
 		{ host: '127.0.0.1', port: 0 },
 	);
 	t.teardown(() => subscriber.close(0));
-	const folder = await mkdtemp(path.join(tmpdir(), 'bimetal-verifiers-'));
-	t.teardown(() => rm(folder, { recursive: true }));
-	const password = randomBytes(16).toString('hex');
-	const account = `{ name: admin, password: "${await hashPassword(password)}", admin: true }`;
-	await writeFile(path.join(folder, 'accounts.yaml'), `accounts: [${account}]\n`);
-	await writeFile(path.join(folder, 'password'), password, { mode: 0o600 });
-	const { password: secret = '', database, user, schema } = postgres.options('attest');
-	const create = async (name: string, key: string): Promise<Replica> => {
-		const link = await openLink(postgres.folder);
-		t.teardown(() => link.close());
-		const config = path.join(folder, `${name}.yaml`);
-		const site = {
-			store: { postgres: { host: link.folder, password: secret, database, user, schema } },
-			listen: { port: 0 },
-			users: { accounts: 'accounts.yaml' },
-			verifier: {
-				registrar: { url: registrar.url, username: 'admin', password: 'password' },
-				push: ['127.0.0.1'],
-			},
-			key,
-		};
-		await writeFile(config, JSON.stringify(site));
-		const cache = path.join(folder, 'compiled');
-		const replica = createReplica({
-			...{ service: 'attest', account: `admin:${password}`, config, link, cache },
-		});
-		t.teardown(() => replica.kill());
-		return replica;
-	};
-	const replicas = [await create('one', 'shared.key'), await create('two', 'shared.key')] as const;
+	const replicas = [await create('one'), await create('two')] as const;
 	for (const each of replicas) await each.start();
 	const [one, two] = replicas;
 	await one.ok('PUT', '/verifier/v1/policies/red/default', { policy: goodPolicy });
 	const url = `http://127.0.0.1:${subscriber.port}/told`;
 	await two.ok('POST', '/verifier/v1/subscriptions/red', { url });
-	return { replicas, stranger: await create('stranger', 'other.key'), told, agents };
+	return { replicas, stranger: await create('stranger', { key: 'other.key' }), told, agents };
 }
-
-/** Throws what the verifier's refusal is called, or `gone`. */
-const postAt =
-	(replica: Replica): Post =>
-	async (at, body) => {
-		const answer = await replica.call('POST', at, JSON.parse(body) as object);
-		if (answer?.status === 200) return answer.body;
-		throw new Error(answer?.body.code ?? 'gone');
-	};
 
 const admit = async (replica: Replica, { node }: SoftAgent, lease = 3600): Promise<string> =>
 	(await replica.ok('POST', '/verifier/v1/admissions', { node, project: 'red', interval: 1, lease })).id;
 const show = (replica: Replica, id: string) => replica.ok('GET', `/verifier/v1/admissions/${id}`);
-
-async function leaderOf([one, two]: Site['replicas']): Promise<{ leader: Replica; other: Replica }> {
-	const found = await until(
-		async () => [await one.leads(), await two.leads()],
-		leads => leads.some(Boolean),
-		patience,
-	);
-	return found[0] ? { leader: one, other: two } : { leader: two, other: one };
-}
 
 testReplicas(
 	'any verifier answers any node, two at once take one answer, and either may be killed',
