@@ -142,10 +142,10 @@ export const showBid = (context: CliContext, id: string, options: MarketOptions)
 
 /** `bimetal bid why BID` */
 export const whyBid = (context: CliContext, id: string, options: MarketOptions): Promise<number> =>
-	withMarket(context, options, async client => {
+	withMarket(context, options, async (client, suffix) => {
 		const why = await client.why(id);
 		if (options.json) printJson(context, why);
-		else printWhy(context, why);
+		else printWhy(context, why, suffix);
 		return 0;
 	});
 
@@ -167,6 +167,10 @@ function printPlaced(context: CliContext, placed: PlacedView, suffix: string): v
 				printLine(context, '');
 				printLease(context, lease);
 			}
+			printLine(
+				context,
+				`\nFollow it: ${commandName(context)} market events --follow --of ${visible(placed.lease.id)}${suffix}`,
+			);
 			if (placed.lease.attestation?.by === 'provider' && placed.lease.attestation.payload)
 				printLine(
 					context,
@@ -186,7 +190,7 @@ function printPlaced(context: CliContext, placed: PlacedView, suffix: string): v
 			return;
 		case 'lost':
 			printLine(context, 'Lost; nothing was changed.\n');
-			printWhy(context, placed);
+			printWhy(context, placed, suffix);
 			return;
 		default:
 			placed satisfies never;
@@ -203,14 +207,23 @@ const said: Readonly<Record<keyof WhyView['obstacles'], string>> = {
 	'not free': 'are not free then',
 };
 
-function printWhy(context: CliContext, why: WhyView): void {
+/** The line that shows what one can bid for. */
+const seeOffered = (context: CliContext, suffix: string): string =>
+	`${commandName(context)} market servers --offered${suffix}`;
+
+function printWhy(context: CliContext, why: WhyView, suffix: string): void {
 	const { most, seconds, obstacles, cheapest, lastRound } = why;
 	if (seconds !== undefined)
 		printLine(context, `In pieces, ${durationText(seconds)} of servers' time could be had, at most.`);
 	const when = seconds === undefined ? 'at once, at most' : 'at some time';
-	printLine(context, `Servers that could be had ${when}: ${most}. Of the others that are offered`);
 	const rows = Object.entries(obstacles) as [keyof typeof said, number][];
-	if (rows.length === 0) printLine(context, '  none is in the way: there are not more');
+	if (rows.length === 0) {
+		const others = most === 0 ? 'Nothing of it is offered' : 'No others are offered';
+		printLine(
+			context,
+			`Servers that could be had ${when}: ${most}. ${others}: ${seeOffered(context, suffix)}`,
+		);
+	} else printLine(context, `Servers that could be had ${when}: ${most}. Of the others that are offered`);
 	for (const [obstacle, count] of rows) printLine(context, `  ${count} ${said[obstacle]}`);
 	if (cheapest !== undefined)
 		printLine(context, `A price of ${cheapest} (${hourlyText(cheapest)}) would have bought one.`);

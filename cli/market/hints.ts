@@ -4,7 +4,7 @@ export const marketHints: Readonly<Record<string, (bimetal: string) => string>> 
 	MarketUnreachable: bimetal => `is it running? '${bimetal} market -c market.yaml' starts it`,
 	MarketNotTrusted: () => "give the site CA's certificate with --ca FILE",
 	CreditsShort: bimetal =>
-		`${bimetal} credits show — what there is; a lower --price, fewer servers, or a shorter --length`,
+		`${bimetal} credits show — what there is; then less of it: a lower --price, fewer servers, a shorter --length`,
 	NoSuchAccount: bimetal => `an administrator: ${bimetal} credits grant PROJECT AMOUNT`,
 	KeyReused: () => 'another --once',
 	OffersOverlap: bimetal =>

@@ -94,12 +94,16 @@ async function furnish(
 	}
 }
 
+/** What tells one machine from the next of its kind, and so is no kind: prices are told by kinds. */
+const ofOneAlone: ReadonlySet<string> = new Set(['serial', 'location']);
+
 /** What hil knows of a node, as far as bids can ask for it: plain values under names that are not too long. */
 function plainOf(properties: Readonly<Record<string, unknown>>): Record<string, string | number | boolean> {
 	const plain: Record<string, string | number | boolean> = {};
 	for (const [name, value] of Object.entries(properties)) {
 		const isPlain = typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string';
-		if (isPlain && name.length <= 64 && String(value).length <= 256) plain[name] = value;
+		if (isPlain && !ofOneAlone.has(name) && name.length <= 64 && String(value).length <= 256)
+			plain[name] = value;
 	}
 	return plain;
 }

@@ -62,7 +62,9 @@ export async function placeBid(
 	if (before) return before;
 	checkTimes(terms, now);
 	if (terms.boot && !world.canBoot)
-		throw marketErrors.BidRefused('Servers boot from no images here: bid without one.');
+		throw marketErrors.BidRefused(
+			'Servers boot from no images here, for this market has no provisioner: bid without one.',
+		);
 	checkAttestation(terms, world);
 	const steps = stepsFor(terms, now);
 	const wish = await wishOf(tx, { terms, steps }, now);
@@ -97,7 +99,9 @@ export async function placeBid(
 function checkAttestation({ attestation, boot }: BidTerms, { canAttest }: World): void {
 	if (attestation?.by !== 'provider') return;
 	if (!canAttest)
-		throw marketErrors.BidRefused('Nobody attests servers here: bid with attestation by "none" or "own".');
+		throw marketErrors.BidRefused(
+			'Nobody attests servers here, for this market has no service that does: bid with attestation by "none" or "own".',
+		);
 	// Booted anew, it would be attested no longer, and be cut off.
 	if (boot)
 		throw marketErrors.BidRefused(
