@@ -33,7 +33,7 @@ test.serial(
 		held[0]?.();
 		t.is((await change).status, 204);
 		t.is(site.executed(reset), 1);
-		t.is(await proxy.ended(20_000), 0, proxy.log());
+		t.is(await proxy.ended(60_000), 0, proxy.log());
 		t.deepEqual(new Set(await Promise.all(reads)), new Set(['cut']));
 		site.bmc.fault({});
 		for (const go of held) go();
@@ -69,7 +69,7 @@ test.serial(
 		proxy.signal('SIGTERM');
 		t.is(await proxy.ended(1000), 'alive', 'the change is waited for');
 		proxy.signal('SIGTERM');
-		t.is(await proxy.ended(20_000), 0, proxy.log());
+		t.is(await proxy.ended(60_000), 0, proxy.log());
 		await approved;
 		site.bmc.fault({});
 		for (const go of held) go();

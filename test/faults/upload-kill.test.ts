@@ -60,7 +60,7 @@ async function emptied(site: FaultySite): Promise<void> {
 }
 
 async function killed(t: ExecutionContext, proxy: ChildProxy, when: string): Promise<void> {
-	t.is(await proxy.ended(20_000), 'SIGKILL', when);
+	t.is(await proxy.ended(60_000), 'SIGKILL', when);
 	await proxy.end();
 }
 
