@@ -22,6 +22,14 @@ function moment(name: string): void {
 	// The signal is delivered before kill(2) returns to its own process.
 	if (passed.length === killAt || name === killAt) process.kill(process.pid, 'SIGKILL');
 }
+/** The moment after something of which the moment before is `before`: not one of what began before it was armed. */
+function momentAfter(before: string, after: string): () => void {
+	const counted = passed;
+	moment(before);
+	return () => {
+		if (counted !== undefined && counted === passed) moment(after);
+	};
+}
 
 let storeFault: Error | undefined;
 const watchStore = (store: Store): Store => ({
@@ -32,22 +40,19 @@ const watchStore = (store: Store): Store => ({
 	},
 	async transact(work) {
 		if (storeFault) throw storeFault;
-		moment('store: about to write');
+		const isWritten = momentAfter('store: about to write', 'store: written');
 		const result = await store.transact(work);
-		moment('store: written');
+		isWritten();
 		return result;
 	},
 });
 const watchAudit = (audit: AuditLog): AuditLog => ({
 	...audit,
 	append(record, options) {
-		moment(`audit: about to record ${record.kind}`);
+		const isRecorded = momentAfter(`audit: about to record ${record.kind}`, `audit: recorded ${record.kind}`);
 		const appended = audit.append(record, options);
 		// Seen before whoever waits for it goes on.
-		appended.durable.then(
-			() => moment(`audit: recorded ${record.kind}`),
-			() => undefined,
-		);
+		appended.durable.then(isRecorded, () => undefined);
 		return appended;
 	},
 });
