@@ -50,12 +50,14 @@ export function createTerminal(
 		});
 		return stream;
 	};
+	const cwd = options.cwd ?? '/nonexistent';
 	const context: CliContext = {
 		stdin,
 		stdout: sink('out'),
 		stderr: sink('err'),
-		env: { TERM: 'xterm', ...options.env },
-		cwd: options.cwd ?? '/nonexistent',
+		// Whoever runs the tests may be logged in somewhere.
+		env: { TERM: 'xterm', HOME: cwd, ...options.env },
+		cwd,
 		clock,
 		interruption: () => interrupt.signal,
 	};

@@ -118,6 +118,6 @@ test('nodes are enrolled by certificate or fingerprint, by administrators', asyn
 	t.is((await root('forget', 'n1')).code, 0);
 	t.is((await root('forget', 'n1')).code, 6);
 	const nowhere = await createTerminal({ cwd: folder }).run('attest', 'enrolments');
-	t.is(nowhere.code, 2);
-	t.regex(nowhere.err, /--attest https:\/\/HOST:5002/);
+	t.is(nowhere.code, 5);
+	t.regex(nowhere.err, /not logged in, to hil or to the registrar and verifier\n.* --attest URL;/);
 });
