@@ -66,7 +66,7 @@ function parsed(text: string): unknown {
 export async function until<T>(
 	ask: () => Promise<T>,
 	pleases: (answer: T) => boolean,
-	seconds = 20,
+	seconds = 60,
 ): Promise<T> {
 	const end = Date.now() + seconds * 1000;
 	for (;;) {

@@ -1,4 +1,5 @@
 // Two `bimetal market` on one PostgreSQL: killed, hung and cut off, they lease nothing twice, and what is due is done once.
+import { isDeepStrictEqual } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { random } from '../../common/store/killed-process.fixture.ts';
@@ -188,22 +189,19 @@ testReplicas(
 				const leased = (await tx.list(leases)).map(({ document }) => document.bid);
 				t.is(new Set(leased).size, leased.length, 'a bid that became two leases');
 			});
-			// Both have the same in memory, whoever wrote it.
-			const calendars = await Promise.all(
-				['a', 'b', 'c'].flatMap(each =>
-					replicas.map(replica =>
-						replica.ok('GET', `/v1/calendar/${run}${each}?from=${base}&to=${base + 60}`),
-					),
-				),
-			);
-			for (let n = 0; n < calendars.length; n += 2) t.deepEqual(calendars[n], calendars[n + 1]);
-			const parts = await Promise.all(
-				replicas.map(replica => replica.ok('GET', `/v1/calendar?from=${base}&parts=1`)),
-			);
-			t.deepEqual(parts[0], parts[1]);
+			// Both have the same in memory, whoever wrote it; but between two answers the leader may meet a bid that waited.
+			const ask = (path: string) => Promise.all(replicas.map(replica => replica.ok('GET', path)));
+			for (const each of ['a', 'b', 'c'])
+				await agreed(() => ask(`/v1/calendar/${run}${each}?from=${base}&to=${base + 60}`));
+			await agreed(() => ask(`/v1/calendar?from=${base}&parts=1`));
 		}
 	},
 );
+
+/** Waits for two answers to be the same. */
+async function agreed(ask: () => Promise<readonly unknown[]>): Promise<void> {
+	await until(ask, ([one, other]) => isDeepStrictEqual(one, other), patience);
+}
 
 /** A server on offer for a day and more, from now on. */
 async function offerNode(replica: Replica, server: string): Promise<void> {
