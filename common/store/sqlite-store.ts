@@ -27,7 +27,8 @@ import { openWriteAheadLog, type SyncFile, type WriteAheadLog } from './write-ah
  * @param options.largestSize bytes that the database may grow to; without it, as much as there is room for
  * @param options.longLog pages in the log before they go to their places: what is written again and again does so less often
  * @param options.sync how its files are synced
- * @throws BimetalError StoreLocked, StoreCorrupt, StoreUnsupported (a newer version, or a Node without node:sqlite)
+ * @throws BimetalError StoreLocked, StoreCorrupt, StoreUnsupported (a newer version, or a Node without node:sqlite), StoreFailed
+ *   (what is there already cannot be synced)
  */
 export async function openSqliteStore(options: {
 	file: string;
@@ -47,7 +48,9 @@ export async function openSqliteStore(options: {
 	try {
 		prepareDatabase(db, file);
 		if (options.largestSize !== undefined) limitSize(db, options.largestSize);
-		const log = await openWriteAheadLog({ file, pageSize: pageSize(db), long, sync });
+		const log = await openWriteAheadLog({ file, pageSize: pageSize(db), long, sync }).catch(error => {
+			throw storeFailed(file, false, error);
+		});
 		return storeOver(db, { file, log, sync });
 	} catch (error) {
 		db.close();
@@ -142,14 +145,17 @@ function storeOver(
 			await sync();
 		},
 		async rest() {
-			if (failed || !log.isLong()) return;
+			if (failed) return;
 			try {
+				if (!log.isLong()) return;
+				// A read may have made an index since, or a group that came to nothing.
+				await sync();
 				handle ??= await open(file, 'r+');
 				const database = handle;
 				// Where there is no room, the log grows, and it is tried again after the next group.
 				await checkpoint(db, { log, syncDatabase: () => of.sync(database) });
 			} catch (error) {
-				failed = storeFailed(file, true, error);
+				failed ??= storeFailed(file, true, error);
 			}
 		},
 		isFatal: error => error === failed || (error instanceof BimetalError && isInputOutputError(error.cause)),

@@ -165,7 +165,10 @@ test('a log that was put aside as the process died is taken back', async t => {
 test('a log that cannot be synced as it is opened is not opened, and the file is free again', async t => {
 	await inFolder(async file => {
 		const eio = new Error('EIO: i/o error, fdatasync');
-		await t.throwsAsync(openSqliteStore({ file, sync: () => Promise.reject(eio) }), { is: eio });
+		await t.throwsAsync(openSqliteStore({ file, sync: () => Promise.reject(eio) }), {
+			code: 'StoreFailed',
+			message: `${file}: EIO: i/o error, fdatasync`,
+		});
 		await (await openSqliteStore({ file })).close();
 	});
 });
