@@ -206,3 +206,18 @@ test('trap: quoted PCRs that the policy does not have are not skipped', async t 
 		/PCR 2 has .*; allowed is/,
 	);
 });
+
+test('trap: what the policy judges has to be quoted; what is quoted beside it changes nothing', async t => {
+	const { tpm, asked, pcrs } = await startNode(t);
+	const judged = async (quoted: readonly number[]): Promise<Judgement> => {
+		const to = { ...asked(), selection: [{ hash: 'sha256' as const, pcrs: quoted }] };
+		const qualifying = qualifyingData(to.nonce, to.nodeKey);
+		const made = await quote(tpm, { pcrs: [...quoted], qualifying });
+		return judge(to, { ...made, bootLog: recorded.bootLog, ima: imaList(0, ENTRIES) });
+	};
+	const [plain, wider] = [good(await judged(pcrs)), good(await judged([...pcrs, 14, 17]))];
+	t.deepEqual(wider.pcrs, plain.pcrs);
+	// Of a node that was asked for less, the rest would be judged by nobody.
+	const [, ...others] = pcrs;
+	isRefused(t, await judged(others), ['SelectionWrong', 'by anybody'], /PCR 0, which the policy judges/);
+});

@@ -96,6 +96,12 @@ function proveQuote(
 	evidence: Evidence,
 	{ ak, signer }: ReadKeys,
 ): Outcome<Proven> {
+	const left = missing(policy, selection);
+	if (left !== undefined)
+		return refuse(
+			'SelectionWrong',
+			`PCR ${left}, which the policy judges, is not among those that were quoted`,
+		);
 	const quote = verifyQuote(ak, { qualifyingData: qualifyingData(nonce, nodeKey), selection }, evidence);
 	if (!quote.ok) return quote;
 	const { clock, resetCount, restartCount, safe } = quote.value.clock;
@@ -111,6 +117,14 @@ function proveQuote(
 		},
 	});
 }
+
+/** A PCR of a policy's that a selection leaves out: what is not quoted would be judged by nobody. */
+const missing = (policy: Policy, selection: readonly PcrBank[]): number | undefined =>
+	policy.selection === selection
+		? undefined
+		: policy.selection
+				.flatMap(({ pcrs }) => pcrs)
+				.find(pcr => !selection.some(({ hash: name, pcrs }) => name === policy.bank && pcrs.includes(pcr)));
 
 /** A policy judges what it says something of, whatever was quoted besides. */
 function needed(

@@ -40,7 +40,7 @@ export const isSameSelection = (some: readonly PcrBank[], others: readonly PcrBa
 export const selectionText = (banks: readonly PcrBank[]): string =>
 	banks.map(({ hash, pcrs }) => `${hash}:${pcrs.join(',')}`).join('+');
 
-/** The same, read: nothing of it is a selection that does not come out as the same text. */
+/** The same, read; banks that are not known are left out, and with them whatever was to be judged by them. */
 export function readSelection(text: string): PcrBank[] {
 	const names = new Map([...HASHES.values()].map(({ name }) => [name as string, name]));
 	return text.split('+').flatMap(bank => {
