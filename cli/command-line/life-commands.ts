@@ -54,6 +54,7 @@ function addBooting(add: Adder, { context, run }: Registration): void {
 		.argument(...node)
 		.argument('[image]', '[PROJECT/]NAME[@VERSION]')
 		.option('--disk <disk>', "a saved disk; with an image the new disk's name (default: the node's)")
+		.option('--beside <disk>', 'a saved disk that it has besides: its LUN 2, and so on (repeatable)', collect)
 		.option('--project <name>', "the node's project (default: your only one, or as hil says)")
 		.option(
 			'--nic <nic>',

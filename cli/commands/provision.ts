@@ -26,15 +26,18 @@ export const provision = (
 ): Promise<number> =>
 	withProvisioner(context, options, async connection => {
 		const { client } = connection;
-		const { disk, hostname } = options;
+		const { disk, beside, hostname } = options;
 		if (image === undefined && disk === undefined)
 			throw usageError('what is it to boot from?', `an image; or --disk DISK, a saved one`);
 		const keys = (await Promise.all((options.sshKey ?? []).map(file => keysIn(context, file)))).flat();
 		const userData = options.userData === undefined ? undefined : await userDataIn(context, options.userData);
 		const project = options.project ?? (await projectOfNode(context, client, node, options));
-		const wanted = { project, image, disk, ...nicsOf(options), hostname, keys, userData };
+		const wanted = { project, image, disk, beside, ...nicsOf(options), hostname, keys, userData };
 		const begun = await client.nodes.provision(node, wanted);
-		return followed(context, connection, begun, options, () => bootsText(client, node));
+		return followed(context, connection, begun, options, async () => {
+			const { disks } = await client.nodes.show(node);
+			return `${await bootsText(client, node)}${disks.length > 1 ? ` Beside it, ${besideText(disks)}.` : ''}`;
+		});
 	});
 
 /** `bimetal deprovision NODE` */
@@ -64,7 +67,7 @@ export const reprovision = (
 		const { disks } = await client.nodes.show(node);
 		const begun = await client.nodes.reprovision(node, { image, disk, discard });
 		return followed(context, connection, begun, options, async () => {
-			const had = discard ? `${visible(disks.join(', '))} is deleted` : savedText(disks);
+			const had = discard ? `${visible(disks[0] ?? '')} is deleted` : savedText(disks.slice(0, 1));
 			return `${await bootsText(client, node)} ${had[0]?.toUpperCase()}${had.slice(1)}.`;
 		});
 	});
@@ -87,9 +90,8 @@ export const rescue = (
 		const begun = await client.nodes.rescue(node, image ?? 'rescue');
 		return followed(context, connection, begun, options, async () => {
 			const { disks } = await client.nodes.show(node);
-			const own = disks.slice(1).map((name, index) => `${visible(name)} is LUN ${index + 2}`);
 			const back = `${commandName(context)} rescue ${visible(node)} --end${suffix}`;
-			return `${await bootsText(client, node)} Its own ${own.join(', ')}. Back: ${back}`;
+			return `${await bootsText(client, node)} Its own ${besideText(disks)}. Back: ${back}`;
 		});
 	});
 
@@ -173,6 +175,13 @@ async function bootsText(client: ProvisionerClient, node: string): Promise<strin
 	const as = hostname === node ? '' : ` as ${visible(hostname)}`;
 	return `${visible(node)} boots from ${visible(`${project}/${name}`)}${as}, a clone of ${visible(image)}.`;
 }
+
+/** The disks that a node does not boot from, as its system finds them. */
+const besideText = (disks: readonly string[]): string =>
+	disks
+		.slice(1)
+		.map((name, index) => `${visible(name)} is LUN ${index + 2}`)
+		.join(', ');
 
 const savedText = (disks: readonly string[]): string =>
 	`${disks.length === 1 ? 'disk' : 'disks'} ${visible(disks.join(', '))} ${disks.length === 1 ? 'is' : 'are'} saved`;

@@ -10,6 +10,7 @@ import type { ProvisionerOptions } from './provisioner-connection.ts';
 export interface BootOptions extends ProvisionerOptions {
 	readonly project?: string;
 	readonly disk?: string;
+	readonly beside?: readonly string[];
 	/** `NIC`; or `NIC:NETWORK`, several times. */
 	readonly nic?: readonly string[];
 	readonly network?: string;

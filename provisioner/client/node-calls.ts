@@ -12,6 +12,8 @@ export interface WantedNode {
 	readonly image?: string | undefined;
 	/** A saved disk, or the name of the new one (the node's, when absent). */
 	readonly disk?: string | undefined;
+	/** Saved disks that it has besides, as LUN 2 and so on. */
+	readonly beside?: readonly string[] | undefined;
 	/** The NIC that it boots by, and hil's name of the network: the first that can, when absent. */
 	readonly nic?: string | undefined;
 	readonly network?: string | undefined;

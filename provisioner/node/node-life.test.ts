@@ -1,7 +1,9 @@
 // What becomes of a node that has booted: made anew, rescued, suspended, resumed, moved.
 import test from 'ava';
 import { until } from '../../test/visitor.ts';
+import { createMemoryNetwork } from '../boot/memory-network.fixture.ts';
 import { provisionerErrors } from '../errors.ts';
+import { startProvisioner } from '../provisioner.fixture.ts';
 import { bmc, startNodeBench } from './node-bench.fixture.ts';
 
 test('a node is made anew from another image, and back when that is refused', async t => {
@@ -52,6 +54,67 @@ test('a node is rescued with its own disk beside the rescue image, and goes back
 	t.like(await provisioner.ok('GET', '/v1/nodes/n1'), { disks: ['red/n1'], isRescued: false });
 	t.is((await provisioner.call('GET', '/v1/disks/rescue-n1')).status, 404);
 	t.like(await provisioner.ok('GET', '/v1/disks/n1'), { node: 'n1' });
+});
+
+test('a saved disk is beside the one that a node boots from, stays there when that is made anew, and is free again', async t => {
+	const { hil, provisioner, network, store, storage, over, comesUp } = await startNodeBench(t);
+	comesUp();
+	await hil.ok('PUT', '/v0/project/blue');
+	await provisioner.image('red', 'airlock', 'an airlock');
+	await provisioner.image('blue', 'other', 'of others');
+	await over(
+		(await provisioner.ok('POST', '/v1/disks', { project: 'red', name: 'web', image: 'debian' })).id,
+	);
+	const { id: web } = await provisioner.ok('GET', '/v1/disks/web');
+	await over(
+		(await provisioner.ok('POST', '/v1/disks', { project: 'blue', name: 'theirs', image: 'other' }, 'bob'))
+			.id,
+		'bob',
+	);
+	const provision = (beside: readonly string[]) =>
+		provisioner.call('POST', '/v1/nodes/n1/provision', { project: 'red', image: 'airlock', beside });
+	const free = async () =>
+		t.like(await provisioner.ok('GET', '/v1/disks/web'), { node: null, state: 'ready' });
+	t.like(await provision(['blue/theirs']), { status: 404, body: { code: 'NotThere' } });
+	t.like(await provision(['web', 'red/web']), { status: 409, body: { code: 'InUse' } });
+	await free();
+
+	for (const trouble of [storage.faults, network.faults]) {
+		trouble.push(provisionerErrors.ImageRefused('no'));
+		t.is((await over((await provision(['web'])).body.id)).status, 'FAILED');
+		await free();
+		t.is(network.entries.size + network.served.size, 0);
+	}
+
+	t.is((await over((await provision(['web'])).body.id)).status, 'DONE');
+	t.like(await provisioner.ok('GET', '/v1/nodes/n1'), { disks: ['red/n1', 'red/web'] });
+	const units = (of: typeof network) =>
+		[...of.served.values()].flatMap(spec => spec.units.map(u => u.serial));
+	const { id: first } = await provisioner.ok('GET', '/v1/disks/n1');
+	t.deepEqual(units(network), [first, web] as string[]);
+	t.like(await provisioner.call('DELETE', '/v1/disks/web'), { status: 409 });
+	for (const [verb, body] of [
+		['suspend', {}],
+		['move', { project: 'blue' }],
+	] as const)
+		t.like(
+			await provisioner.call('POST', `/v1/nodes/n1/${verb}`, body, 'carol'),
+			{ status: 409, body: { code: 'InUse' } },
+			'a disk would be left behind',
+		);
+	const after = createMemoryNetwork('boot');
+	await startProvisioner(t, { store, storage, network: after });
+	t.deepEqual(units(after), [first, web] as string[], 'after a start, too');
+
+	const anew = { image: 'airlock', disk: 'fresh', discard: true };
+	const done = await over((await provisioner.ok('POST', '/v1/nodes/n1/reprovision', anew)).id);
+	t.is(done.status, 'DONE', JSON.stringify(done));
+	t.like(await provisioner.ok('GET', '/v1/nodes/n1'), { disks: ['red/fresh', 'red/web'] });
+	t.is((await provisioner.call('GET', '/v1/disks/n1')).status, 404);
+	t.is(units(network)[1], web as string);
+
+	t.is((await over((await provisioner.ok('POST', '/v1/nodes/n1/deprovision', {})).id)).status, 'DONE');
+	await free();
 });
 
 test('a node is suspended: saved and free; it is resumed on another one of its kind', async t => {

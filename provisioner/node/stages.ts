@@ -25,6 +25,8 @@ const owned = z.object({ owner: z.string().optional() });
 export const provisionInput = owned.extend({
 	/** What the disk is cloned from; null: it is there already. */
 	image: z.string().nullable(),
+	/** Saved disks that it has besides: LUN 2 and so on. */
+	beside: z.array(z.string()).default([]),
 	nic: z.string(),
 	mac: z.string(),
 	network: z.string(),
@@ -100,6 +102,8 @@ export function nodeStages(deps: NodeKindDeps) {
 		},
 		async undo(context) {
 			const { disk: id } = subjectOf(context);
+			const { beside } = provisionInput.pick({ beside: true }).parse(context.operation.input);
+			for (const each of beside) await store.transact(tx => freeDisk(tx, each));
 			if (typeof context.operation.input.image !== 'string') return store.transact(tx => freeDisk(tx, id));
 			await storage.remove(id);
 			await store.transact(tx => forgetDisk(tx, id));
@@ -125,18 +129,18 @@ export function nodeStages(deps: NodeKindDeps) {
 		name: 'target',
 		async run(context) {
 			const { node, disk: id, project } = subjectOf(context);
-			const { image: _, owner = project, ...input } = inputOf(context);
+			const { image: _, beside, owner = project, ...input } = inputOf(context);
 			const booting = await store.transact(async tx => {
 				const known = await tx.get(bootings, node);
 				// One that is resumed is nobody's so far.
-				await claimFor(tx, id, node);
+				for (const each of [id, ...beside]) await claimFor(tx, each, node);
 				if (known?.disks[0] === id) return known;
 				if (known) throw provisionerErrors.InUse(`Node ${node} boots from another disk.`);
 				const fresh: Booting = {
 					...input,
 					node,
 					project: owner,
-					disks: [id],
+					disks: [id, ...beside],
 					rescued: null,
 					iqn: `${deps.iqnPrefix}disk.${id}`,
 					initiator: `${deps.iqnPrefix}node.${plainName(node)}`,

@@ -18,7 +18,8 @@ export const exchangeRoutes = (): readonly ProvisionerRoute[] => [
 	begins('POST', {
 		path: '/nodes/{node}/reprovision',
 		action: 'node.reprovision',
-		summary: 'Boot a node from a new clone of an image; the disk that it had is saved, or deleted',
+		summary:
+			'Boot a node from a new clone of an image; the disk that it booted from is saved, or deleted, and those beside it stay',
 		body: { image: reference, disk: name.optional(), discard: z.boolean().default(false) },
 		verb: async (tx, args, world, ask) => {
 			const is = await findBooting(tx, args);
@@ -33,8 +34,10 @@ export const exchangeRoutes = (): readonly ProvisionerRoute[] => [
 				},
 				world,
 			);
-			const discard = args.discard ? is.disks : [];
-			return exchange(ask, is, { image: fresh.image, disks: [fresh.id], rescued: null, discard });
+			const [booted = '', ...beside] = is.disks;
+			const discard = args.discard ? [booted] : [];
+			const disks = [fresh.id, ...beside];
+			return exchange(ask, is, { image: fresh.image, disks, rescued: null, discard });
 		},
 	}),
 	begins('POST', {
@@ -79,7 +82,7 @@ export const exchangeRoutes = (): readonly ProvisionerRoute[] => [
 		},
 		verb: async (tx, args, _world, ask, where) => {
 			const is = await findBooting(tx, args);
-			refuseRescued(is);
+			refuseSeveral(is);
 			const { network, hostname, keys, userData, project, node, disks, further } = is;
 			const nics =
 				further.length === 0 ? [] : nicsOf(is).map(({ nic, network: on }) => ({ nic, network: on }));
@@ -111,14 +114,14 @@ export const exchangeRoutes = (): readonly ProvisionerRoute[] => [
 		},
 		verb: async (tx, args, _world, ask, to) => {
 			const is = await findBooting(tx, args);
-			refuseRescued(is);
+			refuseSeveral(is);
 			const { project, node, nic, mac, hostname, keys, userData, disks } = is;
 			const [disk = ''] = disks;
 			const { project: owner } = args;
 			if (owner === project) throw provisionerErrors.InUse(`Node ${node} is in project ${owner} already.`);
 			const diskName = args.disk ?? (await nameOf(tx, disk));
 			await assertNameFree(tx, owner, diskName);
-			const booting = { image: null, nic, mac, ...to, hostname, keys, userData };
+			const booting = { image: null, beside: [], nic, mac, ...to, hostname, keys, userData };
 			const input = { ...booting, owner, diskName } satisfies ProvisionInput & MoveInput;
 			return ask({ kind: 'node.move', project, node, disk, input });
 		},
@@ -160,6 +163,15 @@ const exchange = (ask: Ask, { project, node }: Booting, input: ExchangeInput): P
 
 function refuseRescued({ node, rescued }: Booting): void {
 	if (rescued) throw provisionerErrors.InUse(`Node ${node} is being rescued: end that first.`);
+}
+
+/** What a node is saved as, or taken to another project with, is one disk. */
+function refuseSeveral(is: Booting): void {
+	refuseRescued(is);
+	if (is.disks.length > 1)
+		throw provisionerErrors.InUse(
+			`Node ${is.node} has disks beside the one that it boots from: deprovision it.`,
+		);
 }
 
 /** A name for another disk of the same node: seconds, in few letters. */

@@ -52,6 +52,8 @@ export const nodeRoutes = (): readonly ProvisionerRoute[] => [
 			image: reference.optional(),
 			/** The disk: a saved one, or the name of the new one (the node's when absent). */
 			disk: reference.optional(),
+			/** Saved disks that it has besides, as LUN 2 and so on. */
+			beside: z.array(reference).max(7).default([]),
 			nic: hilName.optional(),
 			network: hilName.optional(),
 			/** Instead: several NICs, each on a provisioning network of its own. The disk is reached by all of them. */
@@ -76,7 +78,7 @@ export const nodeRoutes = (): readonly ProvisionerRoute[] => [
 			return { ...first, further, userData: userData === undefined ? null : seal(userData) };
 		},
 		verb: async (tx, args, world, ask, prepared) => {
-			const { node, project, image, disk, keys } = args;
+			const { node, project, image, disk, beside, keys } = args;
 			const is = await tx.get(bootings, node);
 			if (is && is.project !== project) {
 				throw provisionerErrors.NotReady(
@@ -87,14 +89,17 @@ export const nodeRoutes = (): readonly ProvisionerRoute[] => [
 				throw provisionerErrors.InUse(`Node ${node} boots from a disk already: deprovision it first.`);
 			}
 			const input = { ...prepared, hostname: args.hostname ?? hostnameOf(node), keys };
-			const begin = (id: string, from: string | null) =>
-				ask({
+			const begin = async (id: string, from: string | null) => {
+				const further: string[] = [];
+				for (const each of beside) further.push(await claimDisk(tx, { disk: each, node }, world));
+				return ask({
 					kind: 'node.provision',
 					project,
 					node,
 					disk: id,
-					input: { ...input, image: from } satisfies ProvisionInput,
+					input: { ...input, image: from, beside: further } satisfies ProvisionInput,
 				});
+			};
 			if (image === undefined) {
 				if (disk === undefined)
 					throw provisionerErrors.NotThere('Say which image or which disk it boots from.');
