@@ -5,7 +5,7 @@ const machines = [
 	'qemu/{debian,firmware,guest,image,machine,openbmc,rack,server,switch}/**/*.test.ts',
 	'hil/switches/open-vswitch/**/*.test.ts',
 	'provisioner/{storage,target}/**/*.test.ts',
-	'test/system/{airlock*,attested-rack,board,board-bmc,dnsmasq-ipxe,eight-nodes,full-image,hil-keystone,hil-rack,ironic,multipath,network-boot,node-commands,node-configuration,openbmc,openbmc-ends,rack,tenant-*,up-rack,virtual-server}.test.ts',
+	'test/system/{airlock*,attested-*,board,board-bmc,dnsmasq-ipxe,eight-nodes,full-image,hil-keystone,hil-rack,ironic,multipath,network-boot,node-commands,node-configuration,openbmc,openbmc-ends,rack,tenant-*,up-rack,virtual-server}.test.ts',
 	'test/faults/{hil-ovs*,provisioned-node}.test.ts',
 	'cli/commands/qemu-*.test.ts',
 	'cli/up/node-side.test.ts',

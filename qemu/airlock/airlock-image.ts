@@ -10,9 +10,11 @@ import { moveWhole, nameOfBuild } from '../image/kept-build.ts';
 import { type AirlockServices, airlockRoot } from './airlock-root.ts';
 
 const suite = 'trixie';
+/** What opens a tenant's disk, here or over iSCSI, and starts what is in it. */
+const diskPackages = ['cryptsetup-bin', 'dmsetup', 'kexec-tools', 'open-iscsi'];
 const packages = [
-	...['linux-image-amd64', 'busybox-static', 'openssl'],
-	...['cryptsetup-bin', 'dmsetup', 'kexec-tools', 'e2fsprogs'],
+	...['linux-image-amd64', 'busybox-static', 'openssl', 'e2fsprogs'],
+	...diskPackages,
 	...['syslinux', 'syslinux-common', 'systemd-boot-efi'],
 ];
 const sources = ['.', '../guest', '../image', '../../attest/agent'].map(
@@ -115,9 +117,7 @@ async function unpackAll(debs: readonly string[], root: string): Promise<void> {
 	const parts = ['drivers', 'fs', 'lib', 'crypto', 'arch', 'net'];
 	const modules = parts.map(part => `./usr/lib/modules/*/kernel/${part}/*`);
 	await unpackPackages(of('linux-image-6', 'linux-image-7'), root, ['./boot/vmlinuz-*', ...modules]);
-	const ours = ['busybox-static', 'openssl', 'cryptsetup-bin', 'dmsetup', 'kexec-tools', 'e2fsprogs'].map(
-		name => `${name}_`,
-	);
+	const ours = ['busybox-static', 'openssl', 'e2fsprogs', ...diskPackages].map(name => `${name}_`);
 	const whole = [...ours, 'syslinux', 'systemd-boot-efi_'];
 	await unpackPackages(of(...whole), root);
 	// Of the others only what programs may need to run.

@@ -17,6 +17,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
 	uefi: ['efivarfs'],
 	// For a tenant's disk, which nothing looks at before the node is attested.
 	...diskModules,
+	iscsi: ['iscsi_tcp', 'iscsi_ibft'],
 };
 
 /** It belongs to the verifier's protocol, and any system may have it. */
@@ -52,11 +53,12 @@ export async function airlockRoot(root: string, services: AirlockServices): Prom
 			tpmTools.map(tool => [`sbin/tpm2_${tool}`, { kind: 'link', to: '../etc/airlock/tpm' } as const]),
 		),
 	};
-	for (const folder of ['proc', 'sys', 'run', 'tmp', 'mnt']) entries[folder] = { kind: 'folder' };
+	for (const folder of ['proc', 'sys', 'run', 'tmp', 'mnt', 'var/lib/iscsi', 'etc/iscsi'])
+		entries[folder] = { kind: 'folder' };
 	const programs = [
 		'usr/bin/openssl',
 		'usr/bin/chattr',
-		...['cryptsetup', 'dmsetup', 'kexec'].map(name => `usr/sbin/${name}`),
+		...['cryptsetup', 'dmsetup', 'kexec', 'iscsistart'].map(name => `usr/sbin/${name}`),
 	];
 	for (const [name, content] of await withLibraries(root, programs)) entries[name] = programOf(content);
 	const order = await openModules(path.join(root, 'usr/lib/modules'));

@@ -7,23 +7,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { keyFingerprint } from '../../attest/certificates/fingerprint.ts';
-import {
-	airlockPayload,
-	type PassageView,
-	preparePayload,
-	type VerifierClient,
-} from '../../attest/client.ts';
-import { readEvidence } from '../../attest/evidence/evidence-file.ts';
-import { learnFromEvidence } from '../../attest/evidence/learn-from-evidence.ts';
+import type { PassageView, VerifierClient } from '../../attest/client.ts';
 import { parseEventLog } from '../../attest/log/event-log.ts';
-import type { PolicyFile } from '../../attest/policy/policy.ts';
 import { startChild } from '../../common/processes/children.ts';
 import { createHilClient } from '../../hil/client.ts';
 import { buildAirlockImage } from '../../qemu/airlock/airlock-image.ts';
 import { makeDiskImage } from '../../qemu/guest/disk-image.ts';
 import { buildDebianImage } from '../../qemu/image/debian-image.ts';
 import { encryptImage } from '../../qemu/image/encrypted-image.ts';
-import { fileDigests } from '../../qemu/image/file-digests.ts';
 import type { VirtualNode } from '../../qemu/rack/virtual-node.ts';
 import { testNeeding } from '../debian/test-needing.ts';
 import { until } from '../visitor.ts';
@@ -34,6 +25,8 @@ import { forward } from './forward.ts';
 import { guestConsole } from './guest-console.ts';
 import { packets } from './packets.ts';
 import { rackParts, startProvisionedRack } from './provisioned-rack.ts';
+import { rackPolicy } from './rack-policy.ts';
+import { releasePayload } from './release-payload.ts';
 import { type Stranger, stranger } from './stranger.ts';
 import { watchVlan } from './vlan-watch.ts';
 
@@ -162,21 +155,7 @@ test('none but the node that has proven itself is ever on its tenant’s network
 	});
 	await provisioner.ended(begun.id);
 	await console.waitFor(/airlock: learnt/, patience);
-	const { policy: learnt } = learnFromEvidence(readEvidence(await verifier.evidence(reference.id)));
-	const digests = [...(await fileDigests(debian.file))].map(([file, digest]) => [file, `sha256:${digest}`]);
-	const { boot: rules } = learnt;
-	if (!rules) throw new Error('the node has shown no boot log');
-	const policy: PolicyFile = {
-		...learnt,
-		// The tables of each server, and which network card its firmware has boot entries for.
-		unchecked: { '1': 'each server’s own' },
-		boot: {
-			...rules,
-			pcrs: rules.pcrs.filter(pcr => pcr !== 1),
-			events: rules.events?.filter(({ pcr }) => pcr !== 1),
-		},
-		ima: { files: Object.fromEntries(digests), exclude: ['/var/**'], kexec: true },
-	};
+	const policy = await rackPolicy(verifier, { learnt: reference.id, image: debian.file });
 	t.true(policy.erased);
 	await verifier.setPolicy('red', 'default', policy);
 	await provisioner.ended((await provisioner.post(`/v1/nodes/${good.name}/deprovision`, {})).id);
@@ -225,13 +204,7 @@ test('none but the node that has proven itself is ever on its tenant’s network
 		[],
 		'it is attested, and is not where its tenant is before it has its payload',
 	);
-	const evidence = readEvidence(await verifier.evidence(id));
-	const raw = async (file: string): Promise<Buffer> => new X509Certificate(await readFile(file)).raw;
-	const trust = { roots: [await raw(roots[0] ?? '')], intermediates: [await raw(roots[1] ?? '')] };
-	const judged = (await verifier.admission(id)).policy ?? undefined;
-	const expected = { admission: id, node: good.name, project: 'red', policy: judged, trust };
-	const sealed = preparePayload(evidence, expected, airlockPayload({ luksKey, boot }));
-	await verifier.releasePayload(id, sealed.release);
+	await releasePayload(verifier, { id, node: good.name, roots }, { luksKey, boot });
 	await console.waitFor(/airlock: starting the tenant's system from/, patience);
 	await console.waitFor(new RegExp(`boot 1 of ${good.name} root=encrypted firmware=uefi`), patience);
 	await console.waitFor(/node: attested/, patience);

@@ -1,8 +1,7 @@
 // A tenant's encrypted disk: only an attested node opens it. It starts the system in there without another pass of the
 // firmware, and goes on proving what runs; another program there, and it is revoked.
-import { createHash, randomBytes, X509Certificate } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { type AirlockPayload, airlockPayload, preparePayload } from '../../attest/client.ts';
 import { readEvidence } from '../../attest/evidence/evidence-file.ts';
 import { pause, systemClock } from '../../common/clock.ts';
 import { buildAirlockImage } from '../../qemu/airlock/airlock-image.ts';
@@ -11,21 +10,9 @@ import { encryptImage } from '../../qemu/image/encrypted-image.ts';
 import { fileDigests } from '../../qemu/image/file-digests.ts';
 import { testNeeding } from '../debian/test-needing.ts';
 import { type AirlockSite, airlockParts, startAirlockSite } from './airlock-node.ts';
+import { releasePayload } from './release-payload.ts';
 
 const test = testNeeding(...airlockParts, 'e2fsprogs', 'cryptsetup-bin');
-
-/** What `bimetal attest release` does: judges the evidence here, and seals a payload for that node. */
-async function release({ at, verifier }: AirlockSite, id: string, payload: AirlockPayload): Promise<void> {
-	const { policy } = await verifier.admission(id);
-	const raw = async (file: string) => new X509Certificate(await readFile(at(`authority/${file}`))).raw;
-	const trust = {
-		roots: [await raw('swtpm-localca-rootca-cert.pem')],
-		intermediates: [await raw('issuercert.pem')],
-	};
-	const expected = { admission: id, node: 'node1', project: 'red', policy: policy ?? undefined, trust };
-	const evidence = readEvidence(await verifier.evidence(id));
-	await verifier.releasePayload(id, preparePayload(evidence, expected, airlockPayload(payload)).release);
-}
 
 /** The PCRs that a reference boot had, by their numbers. */
 async function quotedPcrs({ verifier }: AirlockSite, id: string): Promise<Record<number, string>> {
@@ -68,7 +55,12 @@ test('an attested node opens its tenant’s disk, starts what is in it, and is r
 	const wary = await verifier.admit({ ...of, policy: 'untouched' });
 	await says(/airlock: attested\r?\n/);
 	const kernel = createHash('sha256').update('another kernel').digest('hex');
-	await release(site, wary.id, { luksKey, boot: { ...boot, kernel } });
+	const roots = ['swtpm-localca-rootca-cert.pem', 'issuercert.pem'].map(file => at(`authority/${file}`));
+	await releasePayload(
+		verifier,
+		{ id: wary.id, node: 'node1', roots },
+		{ luksKey, boot: { ...boot, kernel } },
+	);
 	const [refusal] = await says(/airlock: \/boot\/vmlinuz is [^\r\n]*\r?\n/);
 	t.true(refusal.includes(`another one than the payload says: sha256 ${boot.kernel}`), refusal);
 	// But the node's TPM tells from now on, and until it is reset, that it has touched what a tenant sent.
@@ -84,7 +76,7 @@ test('an attested node opens its tenant’s disk, starts what is in it, and is r
 
 	const good = await verifier.admit(of);
 	await says(/airlock: attested\r?\n/);
-	await release(site, good.id, { luksKey, boot });
+	await releasePayload(verifier, { id: good.id, node: 'node1', roots }, { luksKey, boot });
 	await says(/airlock: starting the tenant's system from vd/);
 	await says(/image: boot 1 of node1 root=encrypted firmware=bios\r?\n/);
 	await says(/node: goes on as/);

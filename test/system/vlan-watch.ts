@@ -8,8 +8,16 @@ import { until } from '../visitor.ts';
 import type { ProvisionedRack } from './provisioned-rack.ts';
 import { stranger } from './stranger.ts';
 
-/** Who has sent anything on a VLAN. */
+export interface WatchedFrame {
+	/** When it came, in milliseconds since 1970. */
+	readonly when: number;
+	readonly bytes: Buffer;
+}
+
+/** What is sent on a VLAN, and by whom. */
 export interface VlanWatch {
+	/** All that has come so far. */
+	frames(): readonly WatchedFrame[];
 	/** When each frame came that a node has sent there, in milliseconds since 1970. */
 	framesOf(node: VirtualNode): readonly number[];
 }
@@ -30,7 +38,7 @@ export async function watchVlan(
 	]);
 	await promisify(execFile)('nsenter', [`--net=${network}`, '--', 'ip', 'link', 'set', 'dev', device, 'up']);
 	let said = '';
-	const script = fileURLToPath(new URL('senders.py', import.meta.url));
+	const script = fileURLToPath(new URL('frames.py', import.meta.url));
 	const child = await startChild('python3', [script, device], {
 		run: `test-watch-${process.pid}`,
 		folder: '/',
@@ -45,14 +53,36 @@ export async function watchVlan(
 		text => text.startsWith('listening\n'),
 		60,
 	);
+	const frames = (): WatchedFrame[] =>
+		said
+			.split('\n')
+			.slice(1, -1)
+			.map(line => line.split(' '))
+			.map(([seconds, hex = '']) => ({ when: Number(seconds) * 1000, bytes: Buffer.from(hex, 'hex') }));
 	return {
+		frames,
 		framesOf({ plan }) {
 			const macs = plan.nics.map(({ mac }) => mac.toLowerCase());
-			return said
-				.split('\n')
-				.map(line => line.split(' '))
-				.filter(([, mac = '']) => macs.includes(mac))
-				.map(([seconds]) => Number(seconds) * 1000);
+			return frames()
+				.filter(({ bytes }) => macs.includes(senderOf(bytes)))
+				.map(({ when }) => when);
 		},
+	};
+}
+
+const senderOf = (frame: Buffer): string => (frame.toString('hex', 6, 12).match(/../g) ?? []).join(':');
+
+/** What of a frame is looked at; undefined for one that is not IPv4. */
+export function ipv4Of(frame: Buffer) {
+	if (frame.length < 34 || frame.readUInt16BE(12) !== 0x0800) return undefined;
+	const dotted = (at: number): string => [...frame.subarray(at, at + 4)].join('.');
+	const payload = 14 + (frame.readUInt8(14) & 15) * 4;
+	return {
+		from: dotted(26),
+		to: dotted(30),
+		/** 1 ICMP, 17 UDP, 50 ESP. */
+		protocol: frame.readUInt8(23),
+		/** To which, of UDP and TCP. */
+		port: frame.length >= payload + 4 ? frame.readUInt16BE(payload + 2) : 0,
 	};
 }

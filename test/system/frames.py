@@ -1,4 +1,4 @@
-"""Prints who sends what a network card is given: python3 senders.py DEVICE. A line for each frame: `SECONDS MAC`."""
+"""Prints what a network card is given: python3 frames.py DEVICE. A line for each frame: `SECONDS BYTES`, these in hexadecimal."""
 import socket
 import sys
 import time
@@ -9,4 +9,4 @@ frames.bind((sys.argv[1], every_protocol))
 print("listening", flush=True)
 while True:
     frame = frames.recv(65535)
-    print(f"{time.time():.3f} {frame[6:12].hex(':')}", flush=True)
+    print(f"{time.time():.3f} {frame.hex()}", flush=True)
