@@ -41,7 +41,7 @@ export const area: BenchArea = {
 			]),
 			growth('a round of as many bids as servers', sizes(), roundSide, [
 				{ name: '', unit: 's', better: 'lower' },
-				{ name: 'processor of the market itself', unit: 's', better: 'lower' },
+				{ name: 'processor time', unit: 's', better: 'lower' },
 				{ name: 'longest pause of it', unit: 'ms', better: 'lower' },
 				{ name: 'gains of the bound', unit: '%', better: 'higher' },
 			]),
@@ -216,7 +216,7 @@ function roundSide(size: number): Side {
 			pauses.disable();
 			return {
 				'': (performance.now() - begin) / 1000,
-				'processor of the market itself': (user + system) / 1e6,
+				'processor time': (user + system) / 1e6,
 				'longest pause of it': pauses.max / 1e6,
 				'gains of the bound': part,
 			};
