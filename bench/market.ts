@@ -24,6 +24,7 @@ import { indexOf } from '../market/round/round.fixture.ts';
 import { bidsOfRound } from '../market/round/round-bids.ts';
 import { inTurns } from '../market/round/turns.ts';
 import type { BenchArea, BenchCase, Side } from './harness/bench-case.ts';
+import { bidsInPostgres } from './market/bids-in-postgres.ts';
 
 const hour = 3600;
 const day = 24 * hour;
@@ -46,6 +47,7 @@ export const area: BenchArea = {
 				{ name: 'gains of the bound', unit: '%', better: 'higher' },
 			]),
 			durableBids(),
+			...bidsInPostgres(bidding, writers),
 		],
 		close: async () => undefined,
 	}),
