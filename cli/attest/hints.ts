@@ -5,7 +5,7 @@ import { hinted } from '../failure.ts';
 /** Codes that other services answer with as well: what to do next is another thing here. */
 const hints: Readonly<Record<string, (bimetal: string) => string>> = {
 	NotThere: bimetal =>
-		`${bimetal} attest list, ${bimetal} attest passages list, ${bimetal} attest enrolments — what there is; ${bimetal} attest set-policy sets a policy, and ${bimetal} node list shows whose nodes are`,
+		`${bimetal} attest list, ${bimetal} attest passages list, ${bimetal} attest enrolments, ${bimetal} attest policies — what there is; ${bimetal} attest set-policy sets a policy, and ${bimetal} node list shows whose nodes are`,
 	NotFound: () =>
 		"another --attest URL: nothing there does this. Whose it is adds registrar, verifier or airlock to that service's site file",
 	NotLoggedIn: () =>

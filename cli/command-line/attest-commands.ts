@@ -122,6 +122,22 @@ function addAdmissions(attest: Command, { context, run }: Registration): void {
 			),
 		);
 	withExamples(withAttest(set), [`${bimetal} attest set-policy default n1-policy.yaml --project red`]);
+	const policies = attest
+		.command('policies')
+		.summary('List policies, or show one')
+		.description('Lists the policies of your projects; with a name, shows that one as set-policy takes it.')
+		.argument('[policy]', 'show this one')
+		.option('--project <name>', 'of this project alone')
+		.action(
+			run(async (name: string | undefined, o: ProjectOptions) => {
+				const { listPolicies, showPolicy } = await import('../commands/attest-policies.ts');
+				return name === undefined ? listPolicies(context, o) : showPolicy(context, name, o);
+			}),
+		);
+	withExamples(withAttest(policies), [
+		`${bimetal} attest policies --project red`,
+		`${bimetal} attest policies default --project red > default.yaml`,
+	]);
 	const standard = attest
 		.command('standard')
 		.summary("Show the site's own policy for a node")

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
+import { parse } from 'yaml';
 import { createTerminal } from '../../cli/test-terminal.ts';
 import { type Site, startSite } from '../site.ts';
 
@@ -38,6 +39,9 @@ test('projects set policies, admit their own nodes and no others; a second start
 		t.is(first.line.attest.forNodes, undefined, 'no server boots here');
 		t.regex(await ok('attest', 'enrolments', '--as', 'admin'), /^NODE +ENDORSEMENT KEY/);
 		await ok('attest', 'set-policy', 'default', 'policy.json', '--as', 'red');
+		t.regex(await ok('attest', 'policies', '--as', 'red'), /^default +red .* red-user +[0-9a-f]{64}$/m);
+		t.deepEqual(parse(await ok('attest', 'policies', 'default', '--as', 'red')), policy);
+		t.is(await ok('attest', 'policies', '--as', 'blue'), 'No policies.\n');
 		const foreign = await run('attest', 'admit', 'node1', '--as', 'red');
 		t.is(foreign.code, 6);
 		t.regex(foreign.err, /Node node1 is not of project red.*bimetal node list/s);
