@@ -94,7 +94,9 @@ export class Cells {
 	readonly #lanes = new Map<ServerKind, CellLane>();
 	readonly #grid: Grid;
 	readonly #words: number;
-	readonly #blocks: (Uint32Array | undefined)[];
+	/** The rows of all slots, in one piece: thousands of pieces would have all memory looked through for garbage. */
+	readonly #rows: Uint32Array;
+	readonly #isMade: Uint8Array;
 	readonly #fullBlocks: Uint32Array;
 	readonly #fullStacks: Uint32Array;
 
@@ -109,7 +111,8 @@ export class Cells {
 		}
 		this.#words = Math.ceil(this.#grid.count / 32);
 		const blocks = Math.ceil(this.slots.length / size);
-		this.#blocks = new Array(blocks).fill(undefined);
+		this.#rows = new Uint32Array(this.slots.length * this.#words);
+		this.#isMade = new Uint8Array(blocks);
 		this.#fullBlocks = new Uint32Array(blocks * this.#words);
 		this.#fullStacks = new Uint32Array(Math.ceil(blocks / size) * this.#words);
 	}
@@ -134,9 +137,9 @@ export class Cells {
 			const block = Math.floor(n / size);
 			const next = Math.min((block + 1) * size, end);
 			if (!run.anyIn(this.#fullBlocks, block * words)) {
-				const rows = this.#rowsOf(block);
+				this.#make(block);
 				for (; n < next; n++) {
-					if (run.anyIn(rows, (n % size) * words)) continue;
+					if (run.anyIn(this.#rows, n * words)) continue;
 					if (isFirst) frontier?.raise(run.first, run.count, block - firstBlock);
 					isFirst = false;
 					if (!visit(n)) return;
@@ -152,44 +155,46 @@ export class Cells {
 		const run = this.#grid.touched(interval);
 		const block = Math.floor(n / size);
 		const stack = Math.floor(block / size);
-		const rows = this.#rowsOf(block);
+		this.#make(block);
 		if (!isTaken) {
-			run.clearIn(rows, (n % size) * this.#words);
+			run.clearIn(this.#rows, n * this.#words);
 			run.clearIn(this.#fullBlocks, block * this.#words);
 			run.clearIn(this.#fullStacks, stack * this.#words);
 			return;
 		}
-		run.setIn(rows, (n % size) * this.#words);
+		run.setIn(this.#rows, n * this.#words);
 		this.#refresh(block, run.firstWord, run.lastWord);
 	}
 
-	#rowsOf(block: number): Uint32Array {
-		const known = this.#blocks[block];
-		if (known) return known;
+	/** Works out the rows of a block, if that was not done yet. */
+	#make(block: number): void {
+		if (this.#isMade[block] === 1) return;
+		this.#isMade[block] = 1;
 		const { start, cell, count } = this.#grid;
-		const slots = this.slots.slice(block * size, (block + 1) * size);
-		const rows = new Uint32Array(slots.length * this.#words).fill(0xffffffff);
-		for (const [n, slot] of slots.entries()) {
-			eachFreeOf(slot, { start, end: start + count * cell }, (from, to) => {
-				const first = Math.ceil((from - start) / cell);
-				const last = Math.floor((to - start) / cell) - 1;
-				if (first <= last) new Run(first, last).clearIn(rows, n * this.#words);
+		const words = this.#words;
+		const last = Math.min((block + 1) * size, this.slots.length);
+		this.#rows.fill(0xffffffff, block * size * words, last * words);
+		for (let n = block * size; n < last; n++) {
+			eachFreeOf(this.slots[n] as Slot, { start, end: start + count * cell }, (from, to) => {
+				const firstCell = Math.ceil((from - start) / cell);
+				const lastCell = Math.floor((to - start) / cell) - 1;
+				if (firstCell <= lastCell) new Run(firstCell, lastCell).clearIn(this.#rows, n * words);
 			});
 		}
-		this.#blocks[block] = rows;
-		this.#refresh(block, 0, this.#words - 1);
-		return rows;
+		this.#refresh(block, 0, words - 1);
 	}
 
 	/** What is taken in all slots of a block now, and so perhaps in all blocks of its stack. */
 	#refresh(block: number, firstWord: number, lastWord: number): void {
 		const words = this.#words;
-		const rows = this.#blocks[block] as Uint32Array;
+		const rows = this.#rows;
+		const end = Math.min((block + 1) * size, this.slots.length) * words;
 		const stack = Math.floor(block / size);
-		const lastBlock = Math.min((stack + 1) * size, this.#blocks.length);
+		const lastBlock = Math.min((stack + 1) * size, this.#isMade.length);
 		for (let word = firstWord; word <= lastWord; word++) {
 			let all = 0xffffffff;
-			for (let at = word; at < rows.length && all !== 0; at += words) all &= rows[at] as number;
+			for (let at = block * size * words + word; at < end && all !== 0; at += words)
+				all &= rows[at] as number;
 			const place = block * words + word;
 			// Both as words without a sign.
 			if (this.#fullBlocks[place] === all >>> 0) continue;
