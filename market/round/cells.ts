@@ -94,7 +94,7 @@ export class Cells {
 	readonly #lanes = new Map<ServerKind, CellLane>();
 	readonly #grid: Grid;
 	readonly #words: number;
-	/** The rows of all slots, in one piece: thousands of pieces would have all memory looked through for garbage. */
+	/** The rows of all slots. */
 	readonly #rows: Uint32Array;
 	readonly #isMade: Uint8Array;
 	readonly #fullBlocks: Uint32Array;
