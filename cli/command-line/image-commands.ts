@@ -88,6 +88,10 @@ function addImages(program: Command, { context, run }: Registration): void {
 		)
 		.option('--registrar <url>', 'of airlock: where nodes show their TPM, as https://ADDRESS:PORT')
 		.option('--verifier <url>', "of airlock: where they show what has booted (the registrar's, when absent)")
+		.option(
+			'--tpm2-tools',
+			"of airlock: Debian's tools speak to the TPM, in place of bimetal's script; slower",
+		)
 		.option('--sign-key <file>', 'of airlock: the RSA key that signs it for Secure Boot (PEM)')
 		.option(
 			'--sign-certificate <file>',

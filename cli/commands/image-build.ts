@@ -27,6 +27,7 @@ export interface BuildImageOptions extends ProvisionerOptions {
 	readonly attested?: boolean;
 	readonly registrar?: string;
 	readonly verifier?: string;
+	readonly tpm2Tools?: boolean;
 	readonly signKey?: string;
 	readonly signCertificate?: string;
 }
@@ -72,6 +73,8 @@ function debianMaker(context: CliContext, options: BuildImageOptions): Maker {
 		throw usageError('--package goes with --full: the small image takes no packages', '--full as well');
 	if (options.registrar ?? options.verifier)
 		throw usageError('--registrar and --verifier go with airlock: no other image asks them', 'airlock');
+	if (options.tpm2Tools)
+		throw usageError('--tpm2-tools goes with airlock: no other image can do without', 'airlock');
 	if (options.signKey ?? options.signCertificate)
 		throw usageError(
 			'--sign-key and --sign-certificate go with airlock: no other image is signed',
@@ -89,7 +92,7 @@ function debianMaker(context: CliContext, options: BuildImageOptions): Maker {
 
 /** `--out FILE.efi` is one program for UEFI's network boot; every other file is a disk. */
 function airlockMaker(context: CliContext, options: BuildImageOptions): Maker {
-	const { registrar, verifier = registrar, trust } = options;
+	const { registrar, verifier = registrar, trust, tpm2Tools: hasTpmTools } = options;
 	if (options.full || options.package || options.attested)
 		throw usageError(
 			'--full, --package and --attested go with debian: the airlock has its agent alone',
@@ -103,7 +106,7 @@ function airlockMaker(context: CliContext, options: BuildImageOptions): Maker {
 	return async (authorities = '', to) => {
 		const { buildAirlockImage } = await import('../../qemu/airlock/airlock-image.ts');
 		const { file, program, recipe } = await withProgress(context, onProgress =>
-			buildAirlockImage({ registrar, verifier, authorities, signer, onProgress }),
+			buildAirlockImage({ registrar, verifier, authorities, hasTpmTools, signer, onProgress }),
 		);
 		if (to !== undefined) await copyFile(to.endsWith('.efi') ? program : file, to);
 		return { file, recipe };

@@ -7,6 +7,7 @@ import { makeDiskImage } from '../guest/disk-image.ts';
 import { type ProgramSigner, signProgram } from '../guest/signed-program.ts';
 import { unifiedKernel } from '../guest/unified-kernel.ts';
 import { moveWhole, nameOfBuild } from '../image/kept-build.ts';
+import { tpmPackages } from '../image/tpm-programs.ts';
 import { type AirlockServices, airlockRoot } from './airlock-root.ts';
 
 const suite = 'trixie';
@@ -30,6 +31,8 @@ export interface AirlockOptions extends AirlockServices {
 	readonly cache?: string;
 	/** The folder that it goes to, as `airlock.qcow2` and `airlock.efi`; beside the packages, to be taken again, when absent. */
 	readonly to?: string | undefined;
+	/** Debian's tpm2-tools instead of our script: larger, and slower, and known to everybody. */
+	readonly hasTpmTools?: boolean | undefined;
 	/** Whose word firmware with Secure Boot takes for it; it is not signed when absent. */
 	readonly signer?: ProgramSigner | undefined;
 	readonly onProgress?: (step: string) => void;
@@ -56,17 +59,28 @@ export async function buildAirlockImage(options: AirlockOptions): Promise<BuiltA
 		verifier: serviceUrl(options.verifier),
 		authorities: options.authorities,
 	};
-	const fetched = await fetchPackages({ suite, architecture: 'amd64', packages, cache, onProgress });
+	const { signer, hasTpmTools = false } = options;
+	const fetched = await fetchPackages({
+		suite,
+		architecture: 'amd64',
+		packages: hasTpmTools ? [...new Set([...packages, ...tpmPackages])] : packages,
+		cache,
+		onProgress,
+	});
 	const debs = [...fetched].sort();
-	const { signer } = options;
-	const of = [services, commandLine, ...(signer ? [await readFile(signer.certificate, 'utf8')] : [])];
+	const of = [
+		services,
+		commandLine,
+		hasTpmTools,
+		...(signer ? [await readFile(signer.certificate, 'utf8')] : []),
+	];
 	const name = options.to
 		? path.join(options.to, 'airlock')
 		: path.join(cache, `airlock-${await nameOfBuild(debs, JSON.stringify(of), sources)}`);
 	const built: BuiltAirlock = {
 		file: `${name}.qcow2`,
 		program: `${name}.efi`,
-		recipe: `airlock, debian ${suite}`,
+		recipe: `airlock, debian ${suite}${hasTpmTools ? ', tpm2-tools' : ''}`,
 	};
 	// The disk is the last one to be put there.
 	const isThere = await access(built.file).then(
@@ -83,7 +97,7 @@ export async function buildAirlockImage(options: AirlockOptions): Promise<BuiltA
 		const [image = ''] = (await readdir(path.join(root, 'boot'))).filter(file => file.startsWith('vmlinuz-'));
 		const kernel = await read(`boot/${image}`);
 		onProgress('Making the initial root file system');
-		const initrd = await airlockRoot(root, services);
+		const initrd = await airlockRoot(root, services, hasTpmTools ? 'tpm2-tools' : 'script');
 		const stub = await read('usr/lib/systemd/boot/efi/linuxx64.efi.stub');
 		const unsigned = unifiedKernel({ stub, kernel, initrd, commandLine });
 		const efiProgram = signer ? await signProgram(work, unsigned, signer) : unsigned;
@@ -117,7 +131,7 @@ async function unpackAll(debs: readonly string[], root: string): Promise<void> {
 	const parts = ['drivers', 'fs', 'lib', 'crypto', 'arch', 'net'];
 	const modules = parts.map(part => `./usr/lib/modules/*/kernel/${part}/*`);
 	await unpackPackages(of('linux-image-6', 'linux-image-7'), root, ['./boot/vmlinuz-*', ...modules]);
-	const ours = ['busybox-static', 'openssl', 'e2fsprogs', ...diskPackages].map(name => `${name}_`);
+	const ours = ['busybox-static', 'e2fsprogs', ...tpmPackages, ...diskPackages].map(name => `${name}_`);
 	const whole = [...ours, 'syslinux', 'systemd-boot-efi_'];
 	await unpackPackages(of(...whole), root);
 	// Of the others only what programs may need to run.

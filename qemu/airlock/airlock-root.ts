@@ -6,7 +6,7 @@ import { packedArchive } from '../guest/packed-archive.ts';
 import { diskModules } from '../image/disk-modules.ts';
 import { withLibraries } from '../image/shared-libraries.ts';
 import { busyboxLinks, programOf, textOf } from '../image/system-files.ts';
-import { tpmTools } from '../image/tpm-programs.ts';
+import { tpmPrograms, tpmTools } from '../image/tpm-programs.ts';
 
 /** The modules that init loads, in groups that it knows: some are for cards that not every server has. */
 const groups: Readonly<Record<string, readonly string[]>> = {
@@ -32,15 +32,23 @@ export interface AirlockServices {
 	readonly authorities: string;
 }
 
-/** All of the airlock's system, which runs from memory: cpio, packed. `root`: a folder of unpacked packages. */
-export async function airlockRoot(root: string, services: AirlockServices): Promise<Buffer> {
+/**
+ * All of the airlock's system, which runs from memory: cpio, packed.
+ *
+ * @param root a folder of unpacked packages
+ * @param tpm what speaks to the TPM: our script, or Debian's tpm2-tools
+ */
+export async function airlockRoot(
+	root: string,
+	services: AirlockServices,
+	tpm: 'script' | 'tpm2-tools',
+): Promise<Buffer> {
 	const ownFile = (name: string): Promise<Buffer> => readFile(new URL(`system/${name}`, import.meta.url));
 	const { registrar, verifier, authorities } = services;
 	const entries: Record<string, RootEntry> = {
 		'bin/busybox': programOf(await readFile(path.join(root, 'usr/bin/busybox'))),
 		init: programOf(await ownFile('init')),
 		'etc/airlock/agent': programOf(await ownFile('agent')),
-		'etc/airlock/tpm': programOf(await ownFile('tpm')),
 		'etc/airlock/erase': programOf(await ownFile('erase')),
 		'etc/airlock/admitted': programOf(await ownFile('admitted')),
 		'etc/airlock/open-payload': programOf(await readFile(payloadProgram)),
@@ -49,9 +57,7 @@ export async function airlockRoot(root: string, services: AirlockServices): Prom
 		'etc/airlock/authorities.pem': textOf(authorities),
 		'dev/console': { kind: 'device', major: 5, minor: 1 },
 		...busyboxLinks,
-		...Object.fromEntries(
-			tpmTools.map(tool => [`sbin/tpm2_${tool}`, { kind: 'link', to: '../etc/airlock/tpm' } as const]),
-		),
+		...(tpm === 'script' ? scriptFor(await ownFile('tpm')) : await tpmPrograms(root)),
 	};
 	for (const folder of ['proc', 'sys', 'run', 'tmp', 'mnt', 'var/lib/iscsi', 'etc/iscsi'])
 		entries[folder] = { kind: 'folder' };
@@ -69,3 +75,11 @@ export async function airlockRoot(root: string, services: AirlockServices): Prom
 	}
 	return packedArchive(entries);
 }
+
+/** Under the tools' names. */
+const scriptFor = (script: Buffer): Record<string, RootEntry> => ({
+	'etc/airlock/tpm': programOf(script),
+	...Object.fromEntries(
+		tpmTools.map(tool => [`sbin/tpm2_${tool}`, { kind: 'link', to: '../etc/airlock/tpm' } as const]),
+	),
+});
