@@ -8,7 +8,7 @@ import { agreementFile, readAgreement } from '../../proxy/governance/agreement.t
 import { agreementText, breakGlass } from '../../proxy/governance/governance.fixture.ts';
 import { compilePolicies } from '../../proxy/policy/load-policies.ts';
 import type { PolicySet } from '../../proxy/policy/policy-set.ts';
-import { eventually, start } from './console-site.ts';
+import { eventually, logIn, start } from './console-site.ts';
 import { openConsole } from './open-console.ts';
 import { entries, loadShipped, parties, type TestProxy } from './start-proxy.ts';
 
@@ -27,16 +27,6 @@ async function openSerial(t: ExecutionContext, site: TestProxy) {
 	});
 	const opened = await openAs(t, site, 'cp-operator', '/console0');
 	return { ...opened, socket: opened.socket, id: String((await openSession(site)).id) };
-}
-async function logIn({ socket, until }: Awaited<ReturnType<typeof openSerial>>): Promise<void> {
-	for (const [typed, shown] of [
-		['\r', 'login: '],
-		['root\r', 'Password: '],
-		['pw\r', '# '],
-	] as const) {
-		socket.send(typed);
-		await until(shown);
-	}
 }
 
 test.serial('an operator who is taken off the roster is cut off, and so is one who looks on', async t => {

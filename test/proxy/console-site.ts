@@ -33,6 +33,21 @@ export async function openAgreed(t: ExecutionContext, site: TestProxy, console =
 	return { ...opened, socket: opened.socket, id: String(consoles.at(-1).id), requestId: String(requestId) };
 }
 
+/** Logs in to the emulated server behind it. */
+export async function logIn({
+	socket,
+	until,
+}: Pick<Awaited<ReturnType<typeof openAgreed>>, 'socket' | 'until'>): Promise<void> {
+	for (const [typed, shown] of [
+		['\r', 'login: '],
+		['root\r', 'Password: '],
+		['pw\r', '# '],
+	] as const) {
+		socket.send(typed);
+		await until(shown);
+	}
+}
+
 export const records = (site: TestProxy, action: string) =>
 	site.records.filter(record => record.kind === 'console-session' && record.action === action);
 

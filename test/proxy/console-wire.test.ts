@@ -5,7 +5,7 @@ import path from 'node:path';
 import { connect } from 'node:tls';
 import test from 'ava';
 import fc from 'fast-check';
-import { allEnded, eventually, openAgreed, openAs, records, start, watchAs } from './console-site.ts';
+import { allEnded, eventually, logIn, openAgreed, openAs, records, start, watchAs } from './console-site.ts';
 
 test.serial('virtual media open at once for CP, KVM waits; both carry binary both ways', async t => {
 	const site = await start(t);
@@ -62,15 +62,9 @@ test.serial('a transcript: a file for the proxy alone, with its hash on the reco
 
 test.serial('who reads slowly slows down the BMC, and watchers nobody', async t => {
 	const site = await start(t);
-	const { socket, until, seen, id } = await openAgreed(t, site);
-	for (const [typed, shown] of [
-		['\r', 'login: '],
-		['root\r', 'Password: '],
-		['pw\r', '# '],
-	] as const) {
-		socket.send(typed);
-		await until(shown);
-	}
+	const console = await openAgreed(t, site);
+	const { socket, seen, id } = console;
+	await logIn(console);
 	socket.pause();
 	const lines = 100;
 	const whole = lines * 2000 * 202;

@@ -3,7 +3,7 @@
 // the disks, and whoever listens at the switch, sees ciphertext. All parts are the real ones.
 import { execFile } from 'node:child_process';
 import { randomBytes, X509Certificate } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,8 +11,6 @@ import { promisify } from 'node:util';
 import { keyFingerprint } from '../../attest/certificates/fingerprint.ts';
 import { networkKeys } from '../../attest/client.ts';
 import { buildAirlockImage } from '../../qemu/airlock/airlock-image.ts';
-import { buildDebianImage } from '../../qemu/image/debian-image.ts';
-import { encryptImage } from '../../qemu/image/encrypted-image.ts';
 import { testNeeding } from '../debian/test-needing.ts';
 import { airlockParts } from './airlock-node.ts';
 import { startAttestation } from './attestation.ts';
@@ -22,6 +20,7 @@ import { rackParts, startProvisionedRack } from './provisioned-rack.ts';
 import { rackPolicy } from './rack-policy.ts';
 import { releasePayload } from './release-payload.ts';
 import { stranger } from './stranger.ts';
+import { encryptedTenantImage } from './tenant-image.ts';
 import { ipv4Of, watchVlan } from './vlan-watch.ts';
 
 const test = testNeeding(...new Set([...rackParts, ...airlockParts, 'e2fsprogs', 'cryptsetup-bin']));
@@ -43,10 +42,8 @@ test('disks that the provider serves are open to attested nodes alone, which spe
 	t.teardown(() => rm(folder, { recursive: true, force: true }));
 	const at = (file: string): string => path.join(folder, file);
 
-	const debian = await buildDebianImage({ isAttested: true });
-	const luksKey = randomBytes(64);
-	await writeFile(at('luks.key'), luksKey, { mode: 0o600 });
-	const boot = await encryptImage({ image: debian.file, keyFile: at('luks.key'), to: at('tenant.qcow2') });
+	const image = await encryptedTenantImage(at);
+	const { luksKey, boot } = image;
 	const rack = await startProvisionedRack(t, {
 		...{ count: 2, server: 'memory: 512MiB, firmware: uefi, tpm: true' },
 	});
@@ -69,7 +66,7 @@ test('disks that the provider serves are open to attested nodes alone, which spe
 	const url = `https://${services}:5003`;
 	const airlock = await buildAirlockImage({ registrar: url, verifier: url, authorities, to: folder });
 	await provisioner.upload('airlock', airlock.file);
-	await provisioner.upload('web', at('tenant.qcow2'));
+	await provisioner.upload('web', image.file);
 
 	const nodes = rack.nodes.map((node, index) => ({
 		...{ node, console: guestConsole(node), name: node.name, address: `10.66.0.${index + 1}` },
@@ -94,7 +91,7 @@ test('disks that the provider serves are open to attested nodes alone, which spe
 	await verifier.setPolicy(
 		'red',
 		'default',
-		await rackPolicy(verifier, { learnt: reference.id, image: debian.file }),
+		await rackPolicy(verifier, { learnt: reference.id, image: image.plain }),
 	);
 	stage('learnt');
 
@@ -126,7 +123,7 @@ test('disks that the provider serves are open to attested nodes alone, which spe
 	);
 	t.regex(await one.console.run('echo again >> /var/log/secret && sync && echo kept', patience), /kept/);
 	const line = 'Goes on proving what runs here';
-	t.true((await readFile(debian.file)).includes(line), 'which the plain image shows');
+	t.true((await readFile(image.plain)).includes(line), 'which the plain image shows');
 	const volumes = path.join(site.folder, 'volumes');
 	let containers = 0;
 	for (const name of await readdir(volumes, { recursive: true })) {

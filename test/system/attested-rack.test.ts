@@ -1,7 +1,7 @@
 // Four servers with TPMs on their way into a tenant's network. One is good, and starts its tenant's encrypted disk; the others were
 // changed, or deceive: each is refused for its own reason, and no frame of theirs is ever on that network. The good one is cut
 // off when it runs what its tenant does not know. All parts are the real ones.
-import { randomBytes, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,8 +13,6 @@ import { startChild } from '../../common/processes/children.ts';
 import { createHilClient } from '../../hil/client.ts';
 import { buildAirlockImage } from '../../qemu/airlock/airlock-image.ts';
 import { makeDiskImage } from '../../qemu/guest/disk-image.ts';
-import { buildDebianImage } from '../../qemu/image/debian-image.ts';
-import { encryptImage } from '../../qemu/image/encrypted-image.ts';
 import type { VirtualNode } from '../../qemu/rack/virtual-node.ts';
 import { testNeeding } from '../debian/test-needing.ts';
 import { until } from '../visitor.ts';
@@ -28,6 +26,7 @@ import { rackParts, startProvisionedRack } from './provisioned-rack.ts';
 import { rackPolicy } from './rack-policy.ts';
 import { releasePayload } from './release-payload.ts';
 import { type Stranger, stranger } from './stranger.ts';
+import { encryptedTenantImage } from './tenant-image.ts';
 import { watchVlan } from './vlan-watch.ts';
 
 const test = testNeeding(...new Set([...rackParts, ...airlockParts, 'e2fsprogs', 'cryptsetup-bin']));
@@ -91,14 +90,12 @@ test('none but the node that has proven itself is ever on its tenant’s network
 	t.teardown(() => rm(folder, { recursive: true, force: true }));
 	const at = (file: string): string => path.join(folder, file);
 
-	const debian = await buildDebianImage({ isAttested: true });
-	const luksKey = randomBytes(64);
-	await writeFile(at('luks.key'), luksKey, { mode: 0o600 });
-	const boot = await encryptImage({ image: debian.file, keyFile: at('luks.key'), to: at('tenant.qcow2') });
+	const image = await encryptedTenantImage(at);
+	const { luksKey, boot } = image;
 	const rack = await startProvisionedRack(t, {
 		count: 4,
 		server: 'memory: 512MiB, firmware: uefi, tpm: true',
-		disk: at('tenant.qcow2'),
+		disk: image.file,
 	});
 	const { provisioner, site, vlan } = rack;
 	const { hil } = site;
@@ -155,7 +152,7 @@ test('none but the node that has proven itself is ever on its tenant’s network
 	});
 	await provisioner.ended(begun.id);
 	await console.waitFor(/airlock: learnt/, patience);
-	const policy = await rackPolicy(verifier, { learnt: reference.id, image: debian.file });
+	const policy = await rackPolicy(verifier, { learnt: reference.id, image: image.plain });
 	t.true(policy.erased);
 	await verifier.setPolicy('red', 'default', policy);
 	await provisioner.ended((await provisioner.post(`/v1/nodes/${good.name}/deprovision`, {})).id);
@@ -192,7 +189,7 @@ test('none but the node that has proven itself is ever on its tenant’s network
 	const linePassage = await pass(otherLine);
 	await passing(verifier, linePassage, hasBooted);
 	// … and one that is no airlock at all, but has a shell, and an agent of somebody else's.
-	await provisioner.upload('airlock', debian.file, 'airlock');
+	await provisioner.upload('airlock', image.plain, 'airlock');
 	const deceit = await pass(deceiver);
 	stage('all are on their way');
 

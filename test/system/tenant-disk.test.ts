@@ -1,16 +1,15 @@
 // A tenant's encrypted disk: only an attested node opens it. It starts the system in there without another pass of the
 // firmware, and goes on proving what runs; another program there, and it is revoked.
-import { createHash, randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { readEvidence } from '../../attest/evidence/evidence-file.ts';
 import { pause, systemClock } from '../../common/clock.ts';
 import { buildAirlockImage } from '../../qemu/airlock/airlock-image.ts';
-import { buildDebianImage } from '../../qemu/image/debian-image.ts';
-import { encryptImage } from '../../qemu/image/encrypted-image.ts';
 import { fileDigests } from '../../qemu/image/file-digests.ts';
 import { testNeeding } from '../debian/test-needing.ts';
 import { type AirlockSite, airlockParts, startAirlockSite } from './airlock-node.ts';
 import { releasePayload } from './release-payload.ts';
+import { encryptedTenantImage } from './tenant-image.ts';
 
 const test = testNeeding(...airlockParts, 'e2fsprogs', 'cryptsetup-bin');
 
@@ -29,21 +28,19 @@ test('an attested node opens its tenant’s disk, starts what is in it, and is r
 	const site = await startAirlockSite(t);
 	const { at, verifier } = site;
 	const airlock = await buildAirlockImage({ ...site.services, to: at('.') });
-	const image = await buildDebianImage({ isAttested: true });
-	const luksKey = randomBytes(64);
-	await writeFile(at('luks.key'), luksKey, { mode: 0o600 });
-	const boot = await encryptImage({ image: image.file, keyFile: at('luks.key'), to: at('tenant.qcow2') });
+	const image = await encryptedTenantImage(at);
+	const { luksKey, boot } = image;
 	// What a provider has that keeps the disk: no line of a script that is in it, and that the plain image shows.
 	const line = 'Goes on proving what runs here';
-	t.true((await readFile(image.file)).includes(line));
-	t.false((await readFile(at('tenant.qcow2'))).includes(line));
+	t.true((await readFile(image.plain)).includes(line));
+	t.false((await readFile(image.file)).includes(line));
 
 	await site.enrol();
-	const { qemu, says } = await site.boot({ disk: airlock.file, tenantDisk: at('tenant.qcow2') });
+	const { qemu, says } = await site.boot({ disk: airlock.file, tenantDisk: image.file });
 	await says(/airlock: registered as/);
 	const reference = await verifier.admit({ node: 'node1', project: 'red', learn: true });
 	await says(/airlock: learnt/);
-	const digests = [...(await fileDigests(image.file))].map(([file, digest]) => [file, `sha256:${digest}`]);
+	const digests = [...(await fileDigests(image.plain))].map(([file, digest]) => [file, `sha256:${digest}`]);
 	const ima = { files: Object.fromEntries(digests), exclude: ['/var/**'], kexec: true };
 	const pcrs = await quotedPcrs(site, reference.id);
 	const policy = { version: 1, bank: 'sha256', pcrs, ima };

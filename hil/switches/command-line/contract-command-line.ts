@@ -4,8 +4,8 @@ import type { PortState } from '../../core/actions.ts';
 import { describeState, isSameState, type Settings, type SwitchDriver, type SwitchType } from '../driver.ts';
 import { account, type Device, type Simulator, startSimulator, type Trouble } from './simulator.fixture.ts';
 
-export interface CommandLineContract {
-	readonly device: () => Device;
+export interface CommandLineContract<D extends Device = Device> {
+	readonly device: () => D;
 	/** Of a site with these known hosts. */
 	readonly type: (knownHosts: string) => SwitchType;
 	/** Besides host name and account. */
@@ -14,6 +14,8 @@ export interface CommandLineContract {
 	readonly ports: { readonly shut: string; readonly factory: string };
 	/** What a port carries that is as it comes. */
 	readonly factory: PortState;
+	/** Has the device forget a VLAN, which its ports stay allowed; absent where they do not. */
+	readonly takeOff?: (device: D, vlan: number) => void;
 	/** Commands that only look. */
 	readonly looks: RegExp;
 	/** How the device says no. */
@@ -61,10 +63,14 @@ const vlansOf = ({ native, tagged }: PortState): number[] => [
 ];
 
 /** What every driver does that speaks to a command line, whatever goes wrong on the way or on the switch. */
-export function commandLineContract(test: TestFn, name: string, given: CommandLineContract): void {
+export function commandLineContract<D extends Device>(
+	test: TestFn,
+	name: string,
+	given: CommandLineContract<D>,
+): void {
 	interface Bench {
 		readonly simulator: Simulator;
-		readonly device: Device;
+		readonly device: D;
 		readonly driver: SwitchDriver;
 		readonly settings: Settings;
 		open(settings?: Settings, knownHosts?: string): SwitchDriver;
@@ -254,6 +260,20 @@ export function commandLineContract(test: TestFn, name: string, given: CommandLi
 		);
 		t.true(faults > 10, `${faults} faults`);
 	});
+
+	const { takeOff } = given;
+	if (takeOff)
+		test(`${name}: a VLAN that somebody took off the switch is there again, also for a port that is allowed it`, async t => {
+			const { device, driver } = await bench(t, quick);
+			const before = { native: 10, tagged: [11, 12] };
+			await driver.setPort(shut, before, signal);
+			for (const wanted of [before, { native: 12, tagged: [11] }]) {
+				for (const vlan of [10, 11, 12]) takeOff(device, vlan);
+				t.deepEqual(device.carries(shut), nothing);
+				await driver.setPort(shut, wanted, signal);
+				t.deepEqual(device.carries(shut), wanted);
+			}
+		});
 
 	test(`${name}: a port as it comes is read, and set without ever being on all VLANs`, async t => {
 		const { simulator, device, driver, check } = await bench(t);

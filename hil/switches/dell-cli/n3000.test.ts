@@ -14,6 +14,7 @@ commandLineContract(test, 'N3000', {
 	settings,
 	ports: { shut: 'gi1/0/1', factory: 'gi1/0/3' },
 	factory: { native: 1, tagged: [] },
+	takeOff: (device, vlan) => device.running.vlans.delete(vlan),
 	looks: /^(show|terminal|enable)/,
 	no: "% Invalid input detected at '^' marker:",
 	notSaved: 'Configuration Not Saved!',
@@ -54,19 +55,6 @@ test('the dummy VLAN is a number from 2 to 4093, also as a text', t => {
 	// What was recorded is read again, as it was made then.
 	const recorded = schema.parse({ ...given, dummy_vlan: '4001' });
 	t.deepEqual(schema.parse(recorded), recorded);
-});
-
-test('a VLAN that somebody took off the switch is there again, also for a port that is allowed it', async t => {
-	const device = createN3000();
-	const { driver } = await openDell(t, device, 'delln3000', settings);
-	const wanted = { native: 10, tagged: [11, 12] };
-	await driver.setPort('gi1/0/1', wanted, signal);
-	for (const next of [wanted, { native: 12, tagged: [11] }]) {
-		for (const vlan of [10, 11, 12]) device.running.vlans.delete(vlan);
-		t.deepEqual(device.carries('gi1/0/1'), { native: null, tagged: [] });
-		await driver.setPort('gi1/0/1', next, signal);
-		t.deepEqual(device.carries('gi1/0/1'), next);
-	}
 });
 
 test('no port is ever in the dummy VLAN while it is up', async t => {

@@ -12,6 +12,7 @@ commandLineContract(test, 'PowerConnect 55xx', {
 	settings: {},
 	ports: { shut: 'gi1/0/1', factory: 'gi1/0/3' },
 	factory: { native: 1, tagged: [] },
+	takeOff: (device, vlan) => device.running.vlans.delete(vlan),
 	looks: /^(show|terminal|enable)/,
 	no: '% bad parameter value',
 	notSaved: 'Copy failed: flash is full',
@@ -31,19 +32,6 @@ driverContract(test, 'PowerConnect 55xx that does not list native VLANs', () =>
 		noPort: 'gi1/0/48',
 	}),
 );
-
-test('a VLAN that somebody took off the switch is there again, also for a port that is allowed it', async t => {
-	const device = createPowerConnect55xx();
-	const { driver } = await openDell(t, device, 'powerconnect55xx');
-	const wanted = { native: 10, tagged: [11, 12] };
-	await driver.setPort('gi1/0/1', wanted, signal);
-	for (const next of [wanted, { native: 12, tagged: [11] }]) {
-		for (const vlan of [10, 11, 12]) device.running.vlans.delete(vlan);
-		t.deepEqual(device.carries('gi1/0/1'), { native: null, tagged: [] });
-		await driver.setPort('gi1/0/1', next, signal);
-		t.deepEqual(device.carries('gi1/0/1'), next);
-	}
-});
 
 test('a port in general mode is left as it is while it is up', async t => {
 	const device = createPowerConnect55xx();
