@@ -148,7 +148,8 @@ function judgeProven(asked: Omit<Asked, 'ek' | 'ak'>, evidence: Evidence, proven
 	// Of a boot that is known already only the PCRs are compared.
 	const log = policy.boot && !before ? replayedLog(policy, evidence, pcrs) : undefined;
 	if (log && !log.ok) return log;
-	const values = Object.fromEntries([...pcrs].map(([pcr, value]) => [pcr, value.toString('hex')]));
+	const values: Record<string, string> = {};
+	for (const [pcr, value] of pcrs) values[pcr] = value.toString('hex');
 	const wrong = pcrFault(policy, values, before);
 	if (wrong) return wrong;
 	if (log && policy.boot) {

@@ -20,7 +20,8 @@ export function readPcrSelection(reader: ByteReader): PcrBank[] {
 			if (((bitmap[pcr >> 3] ?? 0) >> (pcr & 7)) & 1) pcrs.push(pcr);
 		return { hash, pcrs };
 	});
-	if (new Set(banks.map(bank => bank.hash)).size < banks.length) reader.fail('has a bank of PCRs twice');
+	if (banks.length > 1 && new Set(banks.map(bank => bank.hash)).size < banks.length)
+		reader.fail('has a bank of PCRs twice');
 	return banks;
 }
 
