@@ -68,6 +68,42 @@ test('all or nothing: a dearer bid gives way when two others have more of it tog
 	});
 });
 
+test('a hundred bids for all or nothing are cleared exactly; of a thousand the bound is a program’s', async t => {
+	const asks = [2, 3, 5, 7, 11];
+	const pool = async (count: number, servers: number) => {
+		const offered = Array.from({ length: servers }, (_, n) => ({
+			...{ model: 'a', price: asks[n % asks.length] ?? 2, start: 0, end: 400 },
+		}));
+		const bids = Array.from({ length: count }, (_, n) => {
+			const earliest = now + 20 * (n % 7);
+			const wanted = {
+				earliest,
+				latest: earliest,
+				quantity: 1 + ((n * 7) % 12),
+				length: 10 + ((n * 13) % 60),
+			};
+			return bid(`p${n % 9}`, { ...wanted, allOrNothing: true, highest: String(3 + ((n * 11) % 40)) });
+		});
+		const [found] = await poolsIn(indexOf(offered, bids));
+		if (!found) throw new Error('there is no pool');
+		return found;
+	};
+	const hundred = await pool(100, 150);
+	const exact = await clearPool(hundred, { solver, patience });
+	const byHand = await clearPool(hundred, { solver: noSolver, patience });
+	t.is(exact.by, 'exact');
+	check(exact);
+	t.true(exact.gains >= byHand.gains && exact.bound <= byHand.bound);
+	t.true(Number(exact.gains) > 0.98 * exact.bound, `${exact.gains} of ${exact.bound}`);
+	const thousand = await pool(1000, 400);
+	const [relaxed, curves] = [
+		await clearPool(thousand, { solver, patience }),
+		await clearPool(thousand, { solver: noSolver, patience }),
+	];
+	check(relaxed);
+	t.true(relaxed.bound < curves.bound, `${relaxed.bound} ${curves.bound}`);
+});
+
 test('kinds that no bid would have beside each other have prices of their own', async t => {
 	const servers = [one, { ...one, model: 'b', price: 20 }, { ...one, model: 'c' }];
 	const only = (model: string) => ({ where: [{ property: 'model', op: '==' as const, value: model }] });

@@ -19,7 +19,9 @@ export interface Cleared {
 }
 
 /** Bids and servers of a pool, and prices that are tried: beyond them it is cleared by hand. */
-const exactLimits = { bids: 40, slots: 400, prices: 24 } as const;
+const exactLimits = { bids: 100, slots: 400, prices: 24 } as const;
+/** Beyond them the bound is that of the curves. */
+const relaxedLimits = { bids: 1000, slots: 400 } as const;
 /**
  * Clears a pool at one price. The gains are as large as they can be at any one price, if the pool is small enough for the
  * solver; else as large as they come out by hand, with a bound to compare. Every bid that is awarded something would pay the
@@ -41,7 +43,7 @@ export async function clearPool(
 	let best = greedy;
 	let by: Cleared['by'] = 'greedy';
 	let bound = await inTurns(curveBound(pool), signal);
-	if (isSmall(pool)) {
+	if (isWithin(pool, relaxedLimits)) {
 		const relaxed = modelOf(pool);
 		if (relaxed && relaxed.choices.length > 0) {
 			const answer = await solver.solve(relaxed.text(true), patience);
@@ -49,6 +51,7 @@ export async function clearPool(
 		} else if (relaxed) bound = 0;
 		const exact =
 			relaxed &&
+			isWithin(pool, exactLimits) &&
 			(await exactAwards(pool, { solver, deadline: performance.now() + patience, atLeast: greedyGains }));
 		if (exact) {
 			by = 'exact';
@@ -84,10 +87,10 @@ function* midPrice(awards: readonly Award[]): Steps<number> {
 	return Math.floor((ask + limit) / 2);
 }
 
-function isSmall({ bids, lanes }: Pool): boolean {
+function isWithin({ bids, lanes }: Pool, most: { readonly bids: number; readonly slots: number }): boolean {
 	let slots = 0;
 	for (const lane of lanes.values()) slots += lane.length;
-	return bids.length > 0 && bids.length <= exactLimits.bids && slots <= exactLimits.slots;
+	return bids.length > 0 && bids.length <= most.bids && slots <= most.slots;
 }
 
 /** The best awards at any one price; undefined when that could not be found out. */

@@ -5,7 +5,7 @@ import { compareSlots } from '../index/lane.ts';
 import { byText } from '../index/order.ts';
 import { type Award, accepts, freeOf, type Pool, type RoundBid } from './pool.ts';
 
-/** Servers that are the same to every bid: of one offer, of one kind, free at the same times. */
+/** Servers that are the same to every bid: of one kind, at one price, for the same bids, free at the same times. */
 interface Lot {
 	readonly slots: readonly Slot[];
 	readonly free: readonly Interval[];
@@ -30,7 +30,7 @@ export interface Model {
 
 /** Starts of a bid that are looked at, and choices of a model: beyond them it is not made. */
 const mostStarts = 24;
-const mostChoices = 4000;
+const mostChoices = 10_000;
 
 /**
  * Who could have what, as an integer program; undefined when it would be too large. Starts are those at which a bid's window
@@ -41,8 +41,9 @@ export function modelOf(pool: Pool, price?: number): Model | undefined {
 	const bids = pool.bids.filter(({ wish }) => price === undefined || wish.highest >= price);
 	const lots = lotsOf(pool, price);
 	const choices: Choice[] = [];
+	const starting = startsOf(bids, lots);
 	for (const [b, bid] of bids.entries()) {
-		const starts = startsOf(bid, bids, lots);
+		const starts = starting(bid);
 		if (starts.length > mostStarts) return undefined;
 		for (const [s, start] of starts.entries()) {
 			const limit = limitAt(bid.wish, start);
@@ -76,15 +77,25 @@ function lotsOf({ bids, lanes }: Pool, price: number | undefined): Lot[] {
 		end: Math.max(...bids.map(({ last, wish }) => last + wish.length)),
 	};
 	const lots = new Map<string, { slots: Slot[]; free: Interval[] }>();
-	// Bids that name servers tell servers of a lot apart.
-	const named = new Set(bids.flatMap(({ wish }) => ('names' in wish.servers ? wish.servers.names : [])));
+	// By which bids may have them; for most, all servers of an offer are the same.
+	const named = bids.some(({ wish }) => 'names' in wish.servers);
+	const openTo = new Map<Slot['offer'], number>();
+	const numbers = new Map<string, number>();
+	const takersOf = (slot: Slot): number => {
+		const known = named ? undefined : openTo.get(slot.offer);
+		if (known !== undefined) return known;
+		const takers = bids.map(bid => (accepts(bid, slot) ? '1' : '0')).join('');
+		const number = numbers.get(takers) ?? numbers.size;
+		numbers.set(takers, number);
+		openTo.set(slot.offer, number);
+		return number;
+	};
 	for (const [n, slots] of [...lanes.values()].entries()) {
 		for (const slot of slots) {
 			if (price !== undefined && slot.offer.price > price) continue;
 			const free = freeOf(slot, within);
 			if (free.length === 0) continue;
-			const name = named.has(slot.server.name) ? slot.server.name : '';
-			const key = JSON.stringify([n, slot.offer.id, name, free]);
+			const key = JSON.stringify([n, slot.offer.price, takersOf(slot), free]);
 			const lot = lots.get(key) ?? { slots: [], free };
 			lot.slots.push(slot);
 			lots.set(key, lot);
@@ -93,17 +104,17 @@ function lotsOf({ bids, lanes }: Pool, price: number | undefined): Lot[] {
 	return [...lots.values()].sort((a, b) => compareSlots(a.slots[0] as Slot, b.slots[0] as Slot));
 }
 
-function startsOf(bid: RoundBid, bids: readonly RoundBid[], lots: readonly Lot[]): number[] {
+/** Starts of each of these bids that are looked at, in order. */
+function startsOf(bids: readonly RoundBid[], lots: readonly Lot[]): (bid: RoundBid) => readonly number[] {
+	const freed = [...new Set(lots.flatMap(({ free }) => free.map(({ start }) => start)))];
 	const own = (of: RoundBid): number[] => [
 		of.first,
-		...lots
-			.flatMap(({ free }) => free.map(({ start }) => start))
-			.filter(at => at > of.first && at <= of.last),
+		...freed.filter(at => at > of.first && at <= of.last),
 		...(of.wish.steps ?? []).map(({ from }) => from).filter(at => at > of.first && at <= of.last),
 	];
-	const ends = bids.flatMap(other => own(other).map(at => at + other.wish.length));
-	const all = [...own(bid), ...ends.filter(at => at > bid.first && at <= bid.last)];
-	return [...new Set(all)].sort((a, b) => a - b);
+	const ends = [...new Set(bids.flatMap(other => own(other).map(at => at + other.wish.length)))];
+	return bid =>
+		[...new Set([...own(bid), ...ends.filter(at => at > bid.first && at <= bid.last)])].sort((a, b) => a - b);
 }
 
 function textOf(
